@@ -1,0 +1,86 @@
+"""One exception per audience: the author of a spec, the author of a backend, the user of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a spec: where, what, the rule, and a hint."""
+
+    message: str
+    file: str = "<spec>"
+    line: int = 0  # from 1; 0 if the finding is about the file as a whole
+    column: int = 0  # from 1
+    source: str = ""  # the text of that line
+    hint: str = ""
+    severity: Severity = "error"
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def __str__(self) -> str:
+        """`file:line:column: error: message`, the source line, a caret under the column, and the hint."""
+        lines = [f"{self.where}: {self.severity}: {self.message}"]
+        if self.source:
+            shown, column = _excerpt(self.source, self.column)
+            lines += [f"    {shown}", "    " + " " * (column - 1) + "^"]
+        if self.hint:
+            lines.append(f"    hint: {self.hint}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, str | int]:
+        return {
+            "severity": self.severity,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+def _excerpt(source: str, column: int, width: int = 110) -> tuple[str, int]:
+    """The part of a long line that surrounds the column, and the column within it."""
+    text = "".join(c if c.isprintable() else " " for c in source)
+    start = 0 if column <= width - 20 else column - width // 2
+    shown = text[start : start + width]
+    return shown.rstrip(), max(1, column - start)
+
+
+class ArchspecError(Exception):
+    """What archspec raises on purpose."""
+
+
+class SpecError(ArchspecError):
+    """A spec is not valid. Carries every finding, not just the first."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(map(str, self.diagnostics)))
+
+
+class ShapeError(ArchspecError):
+    """An operation cannot be applied to inputs of these shapes.
+
+    `attribute` names the attribute to blame, if one is; elaboration turns this into a Diagnostic with its position.
+    """
+
+    def __init__(self, message: str, *, attribute: str | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.attribute = attribute
+        self.hint = hint
+
+
+class BackendError(ArchspecError):
+    """A backend cannot express a step exactly, and refuses; the message says which step and why."""
+
+
+class UsageError(ArchspecError):
+    """The command or the API was asked for something that does not exist (exit code 2)."""

@@ -1,0 +1,122 @@
+"""The elaborated network as a tree: what the spec wrote, with every size known, shared where it repeats.
+
+A `Module` is one block with given arguments and input shapes; equal instances share one `Module`. Sizes inside it are
+`Dim`s over the block's own names, so that a backend can write a class with arguments. `flatten` (graph.py) turns the
+tree into the plain list of steps that the reference runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.expressions import Expr
+from archspec.ops.base import DType, Operation, Shape
+
+Path = tuple[str | int, ...]
+"""Where in the document something stands: keys and indices from the top."""
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """A tensor between steps, inside one module. Compared by identity."""
+
+    shape: Shape
+    dtype: DType
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """One operation applied to values."""
+
+    name: str
+    op: Operation
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    exprs: Mapping[str, Expr]
+    """The attributes that the spec gives by an expression over names of the block."""
+    origin: Path
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """A block applied to values."""
+
+    name: str
+    module: Module
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    arguments: Mapping[str, Expr]
+    """What the step passes for the block's params, as expressions over names of the surrounding block."""
+    origin: Path
+
+
+@dataclass(eq=False, slots=True)
+class Sequence:
+    """Steps in order. With a name it opens a scope; without, its steps belong to the scope around it."""
+
+    name: str
+    items: list[Item]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    origin: Path
+
+
+@dataclass(eq=False, slots=True)
+class Repeat:
+    """A step given by `repeat` or `each`: one list of items per iteration, each threaded to the next.
+
+    With a name it opens a scope in which the iterations are called 0, 1, ...; `rows` is true for `each`.
+    """
+
+    name: str
+    iterations: list[Item]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    count: Expr
+    rows: bool
+    origin: Path
+
+
+@dataclass(eq=False, slots=True)
+class When:
+    """A step with a condition known when the network is elaborated. If it does not hold, outputs are the inputs."""
+
+    condition: Expr
+    taken: bool
+    item: Item | None
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    origin: Path
+
+
+@dataclass(eq=False, slots=True)
+class Branches:
+    """Named lists of steps that start from the same values, and the step that joins their results."""
+
+    names: tuple[str, ...]
+    bodies: list[list[Item]]
+    results: list[Value]
+    join: Step
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    origin: Path
+
+
+Item = Step | Call | Sequence | Repeat | When | Branches
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    """A block (or the whole network) with given arguments and input shapes."""
+
+    block: str
+    """The block's name; empty for the network itself."""
+    params: Mapping[str, Any]
+    inputs: dict[str, Value]
+    items: list[Item] = field(default_factory=list)
+    outputs: dict[str, Value] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
+    """id of a value: the name that the spec refers to it by, where some later step does."""
+    training_outputs: frozenset[str] = frozenset()

@@ -1,0 +1,289 @@
+"""What an operation is: attributes, shape rule, parameters, cost and NumPy reference, in one class.
+
+A subclass of `Operation` is a frozen Pydantic model whose fields are the spec's attributes. It defines
+
+- `infer`: the shapes of its outputs from those of its inputs, in plain arithmetic, or a `ShapeError`;
+- `parameters`: the shapes of its weights, by canonical (PyTorch's) names, if it has any;
+- `cost`: how many multiply-adds one evaluation takes, if any;
+- `reference`: its value in NumPy, in the dtype of its inputs; float64 is the definition of the right answer.
+
+Shapes are in canonical order, with the batch axis first: `batch, channels, height, width`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from archspec.errors import ShapeError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+Shape = tuple[int, ...]
+DType = Literal["float", "int64", "bool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A weight of an operation: its canonical shape and how it is initialized.
+
+    `trainable` is false for statistics (a batch norm's running mean), which gradients do not reach.
+    `kind` tells what values are plausible: `weight` (fan-in scaled), `bias`, `scale` (near one), `mean`, `variance`
+    (positive) or `table` (rows of unit scale).
+    """
+
+    shape: Shape
+    kind: Literal["weight", "bias", "scale", "mean", "variance", "table"] = "weight"
+    trainable: bool = True
+
+
+class Operation(BaseModel):
+    """The base of all operations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    key: ClassVar[str]
+    """The operation's name in a spec, derived from the name of the class."""
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    """The least and the largest number of inputs; None: any number."""
+    takes: ClassVar[tuple[DType, ...]] = ("float",)
+    """The kinds of numbers that its inputs may have."""
+    follows: ClassVar[bool] = False
+    """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
+    elementwise: ClassVar[bool] = False
+    """Whether each output element depends only on the input elements at its own place, so that no axis matters."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
+        """The shapes of the outputs. The default: one output, of the shape of the only input."""
+        return (inputs[0],)
+
+    def result(self, *dtypes: DType) -> DType:
+        """The kind of number that comes out. The default: that of the first input."""
+        return dtypes[0]
+
+    def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
+        """The weights, by canonical name."""
+        return {}
+
+    def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
+        """Multiply-adds of one evaluation on inputs of these shapes."""
+        return 0
+
+    def reference(self, *inputs: Array, **parameters: Array) -> Array | tuple[Array, ...]:
+        """The outputs, computed with NumPy in the dtype of the inputs."""
+        raise NotImplementedError(f"{self.key} has no reference")
+
+
+def check_rank(x: Shape, *ranks: int) -> None:
+    """Raises ShapeError unless `x` has one of these numbers of axes, the batch axis counted."""
+    if len(x) not in ranks:
+        wanted = " or ".join(str(rank) for rank in ranks)
+        raise ShapeError(f"needs an input with {wanted} axes (with the batch), not {show(x)}")
+
+
+def show(shape: Shape) -> str:
+    """A shape as people write it: `[batch, 64, 56, 56]`."""
+    from archspec.expressions import expr_of
+
+    return f"[{', '.join(str(expr_of(size)) for size in shape)}]"
+
+
+def product(sizes: Sequence[int]) -> int:
+    """The product, symbols kept."""
+    total = 1
+    for size in sizes:
+        total = size * total
+    return total
+
+
+# Types of attributes. Integers keep the expression they came from (`archspec.expressions.Dim`), which Pydantic's own
+# integers would not; hence the validators in plain Python.
+
+
+def _whole(minimum: int) -> Any:
+    def check(value: Any) -> Any:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"must be a whole number, not {describe(value)}")
+        if value < minimum:
+            raise ValueError(f"must be at least {minimum}, not {value}")
+        return value
+
+    return check
+
+
+def describe(value: Any) -> str:
+    """A value as an error message quotes it, with its kind where that is the surprise."""
+    if isinstance(value, str):
+        return f"the text '{value[:60]}'"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)[:60]
+
+
+def _integer(minimum: int) -> Any:
+    schema: dict[str, Any] = {"type": "integer", "minimum": minimum}
+    return Annotated[Any, BeforeValidator(_whole(minimum)), WithJsonSchema(schema)]
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError(f"must be a number, not {describe(value)}")
+    return float(value)
+
+
+def _truth(value: Any) -> Any:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {describe(value)}")
+    return value
+
+
+if TYPE_CHECKING:
+    Positive = int
+    Natural = int
+    Integer = int
+    Real = float
+    Flag = bool
+else:
+    Positive = _integer(1)  # a count of channels, features, groups
+    Natural = _integer(0)
+    Integer = _integer(-(2**53))
+    Real = Annotated[float, BeforeValidator(_number)]
+    Flag = Annotated[bool, BeforeValidator(_truth)]
+
+Probability = Annotated[Real, Field(ge=0, lt=1)]
+Epsilon = Annotated[Real, Field(ge=0)]
+
+
+def per_axis(value: Any, rank: int, minimum: int) -> tuple[int, ...]:
+    """One number, or one per axis, as a tuple of `rank` numbers."""
+    values = list(value) if isinstance(value, (list, tuple)) else [value] * rank
+    if len(values) != rank:
+        raise ValueError(f"must be one number, or one for each of the {rank} axes, not {len(values)}")
+    return tuple(_whole(minimum)(v) for v in values)
+
+
+def _window(rank: int, minimum: int) -> Any:
+    item: dict[str, Any] = {"type": "integer", "minimum": minimum}
+    many = {"type": "array", "items": item, "minItems": rank, "maxItems": rank}
+    return Annotated[
+        Any,
+        AfterValidator(lambda value: per_axis(value, rank, minimum)),
+        WithJsonSchema({"anyOf": [item, many]}),
+        Field(validate_default=True),
+    ]
+
+
+if TYPE_CHECKING:
+    Window1d = Window2d = Window3d = tuple[int, ...]
+    Padding1d = Padding2d = Padding3d = tuple[tuple[int, int], ...] | Literal["same"]
+else:
+    Window1d, Window2d, Window3d = (_window(rank, 1) for rank in (1, 2, 3))
+
+
+def pads(value: Any, rank: int) -> tuple[tuple[int, int], ...] | str:
+    """A number, one per axis, `[before, after]` pairs, or `same`, as pairs (or `same`)."""
+    if value == "same" and isinstance(value, str):
+        return "same"
+    natural = _whole(0)
+    if not isinstance(value, (list, tuple)):
+        if isinstance(value, str):
+            raise ValueError(f"must be a number, one per axis, [before, after] pairs, or same, not {describe(value)}")
+        return ((natural(value), value),) * rank
+    if len(value) != rank:
+        raise ValueError(f"must have one item for each of the {rank} axes, not {len(value)}")
+    pairs = []
+    for item in value:
+        pair = list(item) if isinstance(item, (list, tuple)) else [item, item]
+        if len(pair) != 2:
+            raise ValueError("must be a number or a [before, after] pair for each axis")
+        pairs.append((natural(pair[0]), natural(pair[1])))
+    return tuple(pairs)
+
+
+def _padding(rank: int) -> Any:
+    item: dict[str, Any] = {"type": "integer", "minimum": 0}
+    pair = {"type": "array", "items": item, "minItems": 2, "maxItems": 2}
+    many = {"type": "array", "items": {"anyOf": [item, pair]}, "minItems": rank, "maxItems": rank}
+    return Annotated[
+        Any,
+        AfterValidator(lambda value: pads(value, rank)),
+        WithJsonSchema({"anyOf": [item, many, {"const": "same"}]}),
+        Field(validate_default=True),
+    ]
+
+
+if not TYPE_CHECKING:
+    Padding1d, Padding2d, Padding3d = (_padding(rank) for rank in (1, 2, 3))
+
+AXES: dict[int, dict[str, int]] = {
+    1: {"batch": 0},
+    2: {"batch": 0, "features": 1, "channels": 1},
+    3: {"batch": 0, "channels": 1, "time": 1, "length": 2, "features": 2},
+    4: {"batch": 0, "channels": 1, "height": 2, "width": 3},
+    5: {"batch": 0, "channels": 1, "depth": 2, "height": 3, "width": 4},
+}
+"""The names of axes, by the number of axes (the batch counted)."""
+
+AxisName = Literal["batch", "channels", "features", "time", "length", "depth", "height", "width"]
+
+
+def _axis(value: Any) -> Any:
+    names = AxisName.__args__  # type: ignore[attr-defined]
+    if isinstance(value, str) and value not in names:
+        raise ValueError(f"must be a number or one of {', '.join(names)}, not {describe(value)}")
+    return value if isinstance(value, str) else _whole(-8)(value)
+
+
+if TYPE_CHECKING:
+    Axis = int | str
+else:
+    Axis = Annotated[
+        Any,
+        BeforeValidator(_axis),
+        WithJsonSchema({"anyOf": [{"type": "integer"}, {"enum": list(AxisName.__args__)}]}),
+    ]
+
+
+def resolve_axis(axis: int | str, rank: int, attribute: str = "axis") -> int:
+    """The number of an axis, from 0, given its name or a number that may count from the end.
+
+    Raises ShapeError if an input with `rank` axes has no such axis.
+    """
+    if isinstance(axis, str):
+        names = AXES.get(rank, {})
+        if axis not in names:
+            raise ShapeError(f"an input with {rank} axes has no axis '{axis}'", attribute=attribute,
+                             hint=f"its axes are {', '.join(names)}" if names else "give the axis as a number")
+        return names[axis]
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {int(axis)} is out of range for an input with {rank} axes", attribute=attribute)
+    return int(axis) % rank
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """The padding that `same` stands for on an axis (ONNX SAME_UPPER): the output has ceil(size / stride) elements,
+    and an odd element of padding goes after."""
+    total = (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size
+    if total <= 0:
+        return (0, 0)
+    return (total // 2, total - total // 2)
+
+
+def window_pads(
+    padding: Any, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> tuple[tuple[int, int], ...]:
+    """The padding per axis, `same` resolved for inputs of these sizes."""
+    if padding != "same":
+        return tuple(padding)
+    return tuple(same_pads(*axis) for axis in zip(sizes, kernel, stride, dilation, strict=True))
