@@ -1,0 +1,94 @@
+"""What a backend is: a value that turns an elaborated network into source code and says how to run and fill it.
+
+Backends are found by the entry-point group `archspec.backends`; the built-in ones use it as strangers' do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from archspec.model import Model
+
+Layout = tuple[tuple[str, tuple[int, ...]], ...]
+"""How a canonical array becomes the framework's: `("reshape", shape)` and `("transpose", axes)` in order.
+-1 in a shape stands for the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Where a canonical parameter lives in the generated model."""
+
+    parameter: str
+    """`layer1.0.conv1.weight`"""
+    target: str
+    """The framework's own name of it, understood by the backend's runner."""
+    layout: Layout = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A step's output as the probes of a program see it."""
+
+    tensor: str
+    """The canonical name: `layer1.0.conv1`, or `split1.0` for one of several outputs."""
+    layout: Layout = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Generated code, and what a runner needs to fill it, run it and watch it."""
+
+    source: str
+    """The file as the user gets it."""
+    probed: str
+    """The same code with `probe(...)` around the value of each step; equal to `source` once those are removed."""
+    entry: str
+    """The class or function that makes the model."""
+    weights: tuple[Weight, ...]
+    inputs: dict[str, Layout]
+    """The inputs in the order in which the model takes them."""
+    outputs: dict[str, Layout]
+    """The outputs in the order in which the model gives them, those of training included."""
+    probes: dict[str, tuple[Observed, ...]]
+    """Key of a probe: what it sees, in order."""
+    hooks: dict[str, str] = field(default_factory=dict)
+    """Path of a submodule whose output is a step's: key of the probe. (Elements of a sequential container.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A framework that archspec can generate code for."""
+
+    name: str
+    """The key of `--to`: `pytorch`."""
+    title: str
+    """As people write it: `PyTorch`."""
+    framework: str
+    """The package whose version counts: `torch`."""
+    generate: Callable[[Model], Program]
+    """Raises BackendError if the network cannot be expressed exactly."""
+    runner: Path
+    """A script that needs numpy and the framework only; `archspec.verify.worker` loads it in the framework's process."""
+
+
+def backends(names: Sequence[str] = ()) -> list[Backend]:
+    """The installed backends of these names, in that order; all if none are given.
+
+    Raises UsageError for a name that no installed backend has.
+    """
+    found = {point.name: point for point in entry_points(group="archspec.backends")}
+    order = sorted(found, key=lambda name: (_KNOWN.index(name) if name in _KNOWN else len(_KNOWN), name))
+    for name in names:
+        if name not in found:
+            raise UsageError(f"there is no backend '{name}'; installed are {', '.join(order)}")
+    return [found[name].load() for name in dict.fromkeys(names or order)]
+
+
+_KNOWN = ("pytorch", "keras", "paddle")

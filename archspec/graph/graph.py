@@ -1,0 +1,138 @@
+"""The elaborated network as a plain list of steps, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from archspec.graph import tree
+from archspec.graph.tree import Item, Module, Path
+from archspec.ops.base import DType, Operation, Parameter, Shape
+
+
+@dataclass(eq=False, slots=True)
+class Tensor:
+    """A tensor between steps. Compared by identity."""
+
+    name: str
+    """`image` for an input, `layer1.0.conv1` for a step's only output, `split1.0` for one of several."""
+    shape: Shape
+    dtype: DType
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One operation applied to tensors."""
+
+    path: str
+    """The step's name from the top: `layer1.0.conv1`."""
+    op: Operation
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    origin: Path
+    """Where the step stands in the document."""
+    training_only: bool = False
+    """Whether only outputs that exist in training depend on it."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The step's weights, by their full canonical names: `layer1.0.conv1.weight`."""
+        weights = self.op.parameters(*(x.shape for x in self.inputs))
+        return {f"{self.path}.{name}": weight for name, weight in weights.items()}
+
+
+@dataclass(eq=False, slots=True)
+class Graph:
+    """A network with every size known."""
+
+    name: str
+    inputs: dict[str, Tensor]
+    nodes: list[Node]
+    outputs: dict[str, Tensor]
+    training_outputs: frozenset[str] = frozenset()
+    """The names of the outputs that exist only in training (auxiliary heads)."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """For an integer input with a bound: numbers are drawn from 0 up to, and without, this."""
+
+    def parameters(self, *, training: bool = True) -> dict[str, Parameter]:
+        """All weights, by canonical name; `training=False` leaves out what only training outputs need."""
+        found: dict[str, Parameter] = {}
+        for node in self.nodes:
+            if training or not node.training_only:
+                found.update(node.parameters())
+        return found
+
+
+def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> Graph:
+    """The graph of a whole network."""
+    inputs = {key: Tensor(key, value.shape, value.dtype) for key, value in module.inputs.items()}
+    values: dict[int, Tensor] = {id(value): inputs[key] for key, value in module.inputs.items()}
+    nodes: list[Node] = []
+    _walk(module.items, "", values, nodes)
+    outputs = {key: values[id(value)] for key, value in module.outputs.items()}
+    graph = Graph(name, inputs, nodes, outputs, module.training_outputs, limits or {})
+    _mark_training(graph)
+    return graph
+
+
+def _walk(items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: list[Node]) -> None:
+    for item in items:
+        match item:
+            case tree.Step():
+                nodes.append(_node(item, prefix, values))
+            case tree.Call():
+                inner = {id(v): values[id(w)] for v, w in zip(item.module.inputs.values(), item.inputs, strict=True)}
+                _walk(item.module.items, f"{prefix}{item.name}.", inner, nodes)
+                for mine, yours in zip(item.outputs, item.module.outputs.values(), strict=True):
+                    values[id(mine)] = inner[id(yours)]
+            case tree.Sequence():
+                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes)
+            case tree.Repeat():
+                _walk(item.iterations, f"{prefix}{item.name}." if item.name else prefix, values, nodes)
+            case tree.When():
+                if item.item is not None:
+                    _walk([item.item], prefix, values, nodes)
+            case tree.Branches():
+                for body in item.bodies:
+                    _walk(body, prefix, values, nodes)
+                nodes.append(_node(item.join, prefix, values))
+
+
+def _node(step: tree.Step, prefix: str, values: dict[int, Tensor]) -> Node:
+    path = prefix + step.name
+    single = len(step.outputs) == 1
+    outputs = []
+    for index, value in enumerate(step.outputs):
+        tensor = Tensor(path if single else f"{path}.{index}", value.shape, value.dtype)
+        values[id(value)] = tensor
+        outputs.append(tensor)
+    return Node(path, step.op, tuple(values[id(v)] for v in step.inputs), tuple(outputs), step.origin)
+
+
+def _mark_training(graph: Graph) -> None:
+    if not graph.training_outputs:
+        return
+    needed = {id(tensor) for name, tensor in graph.outputs.items() if name not in graph.training_outputs}
+    for node in reversed(graph.nodes):
+        node.training_only = not any(id(tensor) in needed for tensor in node.outputs)
+        if not node.training_only:
+            needed.update(id(tensor) for tensor in node.inputs)
+
+
+def steps(items: Iterable[Item]) -> Iterator[tree.Step]:
+    """Every step below these items inside one module, in order; calls are not entered."""
+    for item in items:
+        match item:
+            case tree.Step():
+                yield item
+            case tree.Sequence():
+                yield from steps(item.items)
+            case tree.Repeat():
+                yield from steps(item.iterations)
+            case tree.When():
+                if item.item is not None:
+                    yield from steps([item.item])
+            case tree.Branches():
+                for body in item.bodies:
+                    yield from steps(body)
+                yield item.join
+
