@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from archspec.graph import tree
-from archspec.graph.tree import Item, Module, Path
+from archspec.graph.tree import Item, Module, Path, Value
 from archspec.ops.base import DType, Operation, Parameter, Shape
 
 
@@ -88,13 +88,22 @@ def _walk(items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: 
                 _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes)
             case tree.Repeat():
                 _walk(item.iterations, f"{prefix}{item.name}." if item.name else prefix, values, nodes)
+                if not item.iterations:
+                    _pass(item.inputs, item.outputs, values)
             case tree.When():
                 if item.item is not None:
                     _walk([item.item], prefix, values, nodes)
+                else:
+                    _pass(item.inputs, item.outputs, values)
             case tree.Branches():
                 for body in item.bodies:
                     _walk(body, prefix, values, nodes)
                 nodes.append(_node(item.join, prefix, values))
+
+
+def _pass(inputs: tuple[Value, ...], outputs: tuple[Value, ...], values: dict[int, Tensor]) -> None:
+    for before, after in zip(inputs, outputs, strict=True):
+        values[id(after)] = values[id(before)]
 
 
 def _node(step: tree.Step, prefix: str, values: dict[int, Tensor]) -> Node:

@@ -180,15 +180,27 @@ def _window(rank: int, minimum: int) -> Any:
         Any,
         AfterValidator(lambda value: per_axis(value, rank, minimum)),
         WithJsonSchema({"anyOf": [item, many]}),
-        Field(validate_default=True),
     ]
 
 
+_DEFAULT_TOO = Field(validate_default=True)
+
 if TYPE_CHECKING:
-    Window1d = Window2d = Window3d = tuple[int, ...]
-    Padding1d = Padding2d = Padding3d = tuple[tuple[int, int], ...] | Literal["same"]
+    from typing import TypeAlias
+
+    Window1d: TypeAlias = tuple[int, ...]
+    Window2d: TypeAlias = Window1d
+    Window3d: TypeAlias = Window1d
+    Offset2d: TypeAlias = Window1d
+    OptionalWindow1d: TypeAlias = Window1d | None
+    OptionalWindow2d: TypeAlias = Window1d | None
+    Padding1d: TypeAlias = tuple[tuple[int, int], ...] | Literal["same"]
+    Padding2d: TypeAlias = Padding1d
+    Padding3d: TypeAlias = Padding1d
 else:
-    Window1d, Window2d, Window3d = (_window(rank, 1) for rank in (1, 2, 3))
+    Window1d, Window2d, Window3d = (Annotated[_window(rank, 1), _DEFAULT_TOO] for rank in (1, 2, 3))
+    OptionalWindow1d, OptionalWindow2d = (_window(rank, 1) | None for rank in (1, 2))
+    Offset2d = Annotated[_window(2, 0), _DEFAULT_TOO]
 
 
 def pads(value: Any, rank: int) -> tuple[tuple[int, int], ...] | str:
@@ -219,7 +231,7 @@ def _padding(rank: int) -> Any:
         Any,
         AfterValidator(lambda value: pads(value, rank)),
         WithJsonSchema({"anyOf": [item, many, {"const": "same"}]}),
-        Field(validate_default=True),
+        _DEFAULT_TOO,
     ]
 
 
@@ -245,14 +257,22 @@ def _axis(value: Any) -> Any:
     return value if isinstance(value, str) else _whole(-8)(value)
 
 
+def _axes(value: Any) -> tuple[int | str, ...]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if not values:
+        raise ValueError("must name at least one axis")
+    return tuple(_axis(v) for v in values)
+
+
+_ONE_AXIS: list[dict[str, Any]] = [{"type": "integer"}, {"enum": list(AxisName.__args__)}]  # type: ignore[attr-defined]
+_MANY_AXES = {"type": "array", "items": {"anyOf": _ONE_AXIS}, "minItems": 1}
+
 if TYPE_CHECKING:
     Axis = int | str
+    Axes = tuple[int | str, ...]
 else:
-    Axis = Annotated[
-        Any,
-        BeforeValidator(_axis),
-        WithJsonSchema({"anyOf": [{"type": "integer"}, {"enum": list(AxisName.__args__)}]}),
-    ]
+    Axis = Annotated[Any, BeforeValidator(_axis), WithJsonSchema({"anyOf": _ONE_AXIS})]
+    Axes = Annotated[Any, BeforeValidator(_axes), WithJsonSchema({"anyOf": [*_ONE_AXIS, _MANY_AXES]}), _DEFAULT_TOO]
 
 
 def resolve_axis(axis: int | str, rank: int, attribute: str = "axis") -> int:

@@ -1,0 +1,326 @@
+"""Python source as data: expressions, statements, and a printer that leaves nothing for `ruff format` to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from archspec.expressions import Expr, render
+
+WIDTH: Final = 88
+INDENT: Final = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An expression of generated code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw(Code):
+    """Source text as it stands: a variable, an attribute, a literal.
+
+    `rank` tells how tightly it binds, as in `archspec.expressions`: 10 for an atom, 6 for a sum, 0 for a conditional.
+    """
+
+    text: str
+    rank: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol(Code):
+    """An expression over names of a block, printed with the names that generated code has for them."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Code):
+    """`target(args, key=value)`."""
+
+    target: Code
+    args: tuple[Code, ...] = ()
+    kwargs: tuple[tuple[str, Code], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Code):
+    """A tuple or a list."""
+
+    items: tuple[Code, ...]
+    brackets: str = "()"
+
+
+@dataclass(frozen=True, slots=True)
+class Infix(Code):
+    """Operands with one operator between them: `a + b + c`."""
+
+    operator: str
+    operands: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Template(Code):
+    """Text with `{0}`, `{1}`, ... for operands: `{0}.mean((2, 3))`. Operands stand where an atom may stand."""
+
+    text: str
+    operands: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Code):
+    """`*(element for variable in range(...))`: equal elements of a container."""
+
+    element: Code
+    variable: str
+    iterable: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Own(Code):
+    """A layer that the model holds: `self.conv1`; `name` may end in an index: `blocks[0]`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(Code):
+    """A step's value. Printed as the value alone, or with `probe(...)` around it."""
+
+    owner: str
+    """What `probe` gets first: `self`, or nothing."""
+    key: Code
+    value: Code
+
+
+def literal(value: Any) -> Code:
+    """A plain Python value."""
+    if isinstance(value, (list, tuple)):
+        return Items(tuple(literal(v) for v in value), "()" if isinstance(value, tuple) else "[]")
+    if isinstance(value, str):
+        return Raw(quote(value))
+    if isinstance(value, float):
+        return Raw(number(value), 10 if value >= 0 else 8)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Raw(str(int(value)), 10 if value >= 0 else 8)
+    return Raw(repr(value))
+
+
+def quote(text: str) -> str:
+    """A text as a literal in double quotes."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain) + '"'
+
+
+def number(value: float) -> str:
+    """A float as people write it: `1e-5`, not `1e-05`."""
+    if value in (float("inf"), float("-inf")) or value != value:
+        return f'float("{value}")'
+    text = repr(value)
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else text
+
+
+def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:
+    """A call, with a dotted name or an expression as its target."""
+    return Call(Raw(target) if isinstance(target, str) else target, args, tuple(kwargs.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a piece of code is printed: with or without probes, and what names stand for symbols."""
+
+    probes: bool = False
+    names: Callable[[Expr], Expr] = lambda expr: expr
+
+
+def flat(code: Code, style: Style, rank: int = 0) -> str:
+    """The expression on one line."""
+    match code:
+        case Raw(text, own):
+            return f"({text})" if own < rank else text
+        case Symbol(expr):
+            return render(style.names(expr), rank)
+        case Own(name):
+            return f"self.{name}"
+        case Call(target, _, _):
+            return f"{flat(target, style, 10)}({', '.join(_arguments(code, style))})"
+        case Items(items, brackets):
+            inner = ", ".join(flat(item, style) for item in items)
+            comma = "," if len(items) == 1 and brackets == "()" else ""
+            return f"{brackets[0]}{inner}{comma}{brackets[1]}"
+        case Infix(operator, operands):
+            own = 7 if operator in ("*", "/", "@") else 6 if operator in ("+", "-") else 5
+            parts = [flat(part, style, own + (index > 0)) for index, part in enumerate(operands)]
+            text = f" {operator} ".join(parts)
+            return f"({text})" if own < rank else text
+        case Template(text, operands):
+            return text.format(*(flat(operand, style, 10) for operand in operands))
+        case Loop(element, variable, iterable):
+            return f"*({flat(element, style)} for {variable} in {flat(iterable, style)})"
+        case Probe(owner, key, value):
+            if not style.probes:
+                return flat(value, style, rank)
+            return f"probe({f'{owner}, ' if owner else ''}{flat(key, style)}, {flat(value, style)})"
+    raise AssertionError(code)
+
+
+def _arguments(code: Call, style: Style) -> list[str]:
+    positional = [flat(arg, style) for arg in code.args]
+    return positional + [f"{key}={flat(value, style)}" for key, value in code.kwargs]
+
+
+def layout(code: Code, style: Style, indent: int, before: int, after: int) -> str:
+    """The expression, broken over lines where it must be.
+
+    `indent` is that of its statement, `before` and `after` how many columns its first and last line give to others.
+    """
+    text = flat(code, style)
+    if indent + before + len(text) + after <= WIDTH:
+        return text
+    if isinstance(code, Probe):
+        if not style.probes:
+            return layout(code.value, style, indent, before, after)
+        code = call("probe", *([Raw(code.owner)] if code.owner else []), code.key, code.value)
+    if isinstance(code, Call) and isinstance(code.target, Call):
+        return _chained(code, style, indent, before, after)
+    if isinstance(code, Call):
+        head = flat(code.target, style, 10)
+        parts = [*(("", arg) for arg in code.args), *((f"{key}=", value) for key, value in code.kwargs)]
+        return _bracketed(f"{head}(", parts, ")", style, indent)
+    if isinstance(code, Items):
+        return _bracketed(code.brackets[0], [("", item) for item in code.items], code.brackets[1], style, indent)
+    if isinstance(code, Loop):
+        return _generator(code, style, indent)
+    return text
+
+
+def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: Style, indent: int) -> str:
+    inner = indent + len(INDENT)
+    one_line = ", ".join(key + flat(value, style) for key, value in parts)
+    pad = " " * inner
+    if not parts:
+        return head + tail
+    if inner + len(one_line) <= WIDTH and not (tail in "])" and head in "[("):
+        return f"{head}\n{pad}{one_line}\n{' ' * indent}{tail}"
+    lines = [pad + key + layout(value, style, inner, len(key), 1) for key, value in parts]
+    if len(lines) == 1 and isinstance(parts[0][1], Loop):
+        return f"{head}\n{lines[0]}\n{' ' * indent}{tail}"
+    return f"{head}\n" + ",\n".join(lines) + f",\n{' ' * indent}{tail}"
+
+
+def _chained(code: Call, style: Style, indent: int, before: int, after: int) -> str:
+    """`layers.Conv2D(...)(x)`: the last brackets are opened if all before them fits, else the first ones."""
+    head = flat(code.target, style, 10)
+    parts = [*(("", arg) for arg in code.args), *((f"{key}=", value) for key, value in code.kwargs)]
+    if indent + before + len(head) + 1 <= WIDTH:
+        return _bracketed(f"{head}(", parts, ")", style, indent)
+    inner = ", ".join(_arguments(code, style))
+    first = layout(code.target, style, indent, WIDTH, len(inner) + 2 + after)
+    return f"{first}({inner})"
+
+
+def _generator(code: Loop, style: Style, indent: int) -> str:
+    pad = " " * (indent + len(INDENT))
+    element = layout(code.element, style, indent + len(INDENT), 0, 0)
+    return f"*(\n{pad}{element}\n{pad}for {code.variable} in {flat(code.iterable, style)}\n{' ' * indent})"
+
+
+# Statements ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Assign:
+    """`targets = value  # comment`."""
+
+    targets: tuple[str, ...]
+    value: Code
+    comment: str = ""
+
+
+@dataclass(slots=True)
+class Return:
+    value: Code
+
+
+@dataclass(slots=True)
+class If:
+    condition: Code
+    body: list[Statement]
+
+
+@dataclass(slots=True)
+class For:
+    variable: str
+    iterable: Code
+    body: list[Statement]
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of text as it stands."""
+
+    text: str
+
+
+Statement = Assign | Return | If | For | Line
+
+
+def print_statements(statements: Sequence[Statement], style: Style, indent: int) -> list[str]:
+    """The lines of statements at an indentation."""
+    pad = " " * indent
+    lines: list[str] = []
+    for statement in statements:
+        match statement:
+            case Line(text):
+                lines.append(pad + text if text else "")
+            case Assign(targets, value, comment):
+                lines += _assign(targets, value, comment, style, indent)
+            case Return(value):
+                lines.append(f"{pad}return {_value(value, style, indent, 7, 0)}")
+            case If(condition, body):
+                lines.append(f"{pad}if {_condition(condition, style, indent)}:")
+                lines += print_statements(body, style, indent + len(INDENT))
+            case For(variable, iterable, body):
+                lines.append(f"{pad}for {variable} in {layout(iterable, style, indent, len(variable) + 8, 1)}:")
+                lines += print_statements(body, style, indent + len(INDENT))
+    return lines
+
+
+def _assign(targets: tuple[str, ...], value: Code, comment: str, style: Style, indent: int) -> list[str]:
+    pad, left = " " * indent, ", ".join(targets)
+    if not style.probes and flat(value, style) == left:
+        return []
+    note = f"  # {comment}" if comment else ""
+    text = _value(value, style, indent, len(left) + 3, len(note))
+    if note and "\n" in text:
+        plain = _value(value, style, indent, len(left) + 3, 0)
+        if "\n" not in plain:
+            return [f"{pad}# {comment}", f"{pad}{left} = {plain}"]
+    return [f"{pad}{left} = {text}{note}"]
+
+
+def _value(code: Code, style: Style, indent: int, before: int, after: int) -> str:
+    """A right-hand side; what has no brackets of its own to open gets some."""
+    text = layout(code, style, indent, before, after)
+    if "\n" in text or indent + before + len(text) + after <= WIDTH:
+        return text
+    inner = " " * (indent + len(INDENT))
+    plain = replace(code) if False else code
+    while isinstance(plain, Probe) and not style.probes:
+        plain = plain.value
+    if isinstance(plain, Infix) and len(inner) + len(text) > WIDTH:
+        parts = [flat(part, style, 7) for part in plain.operands]
+        text = f"\n{inner}{plain.operator} ".join(parts)
+    if isinstance(plain, (Infix, Symbol)):
+        return f"(\n{inner}{text}\n{' ' * indent})"
+    return text
+
+
+def _condition(code: Code, style: Style, indent: int) -> str:
+    text = flat(code, style)
+    if indent + len(text) + 4 <= WIDTH:
+        return text
+    inner = " " * (indent + len(INDENT))
+    return f"(\n{inner}{text}\n{' ' * indent})"

@@ -1,0 +1,297 @@
+"""All instances of a block side by side: what one class or function must say for every one of them.
+
+Instances come from the same steps of the spec, so their trees align; what differs are sizes, arguments, conditions and
+counts. A `Wire` is a value in all instances at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.expressions import Expr
+from archspec.graph import tree
+from archspec.graph.tree import Module, Value
+from archspec.ops.base import Operation, Shape
+
+Key = Hashable
+"""Tells instances apart."""
+
+
+@dataclass(eq=False, slots=True)
+class Wire:
+    """A value between steps, in every instance that has it."""
+
+    values: dict[Key, Value]
+    label: str = ""
+    """The name that the spec refers to it by, if a later step does."""
+    uses: int = 0
+    """How many steps and outputs still read it."""
+    consumers: list[Merged] = field(default_factory=list)
+    layout: Any = None
+    """How the backend lays the tensor out; None: as the spec."""
+
+    @property
+    def shape(self) -> Shape:
+        return next(iter(self.values.values())).shape
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+
+@dataclass(eq=False, slots=True)
+class MStep:
+    path: str
+    steps: dict[Key, tree.Step]
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    @property
+    def op(self) -> Operation:
+        return next(iter(self.steps.values())).op
+
+
+@dataclass(eq=False, slots=True)
+class MCall:
+    path: str
+    calls: dict[Key, tree.Call]
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    @property
+    def block(self) -> str:
+        return next(iter(self.calls.values())).module.block
+
+
+@dataclass(eq=False, slots=True)
+class MSequence:
+    path: str
+    name: str
+    items: list[Merged]
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+
+@dataclass(eq=False, slots=True)
+class MRepeat:
+    path: str
+    name: str
+    iterations: list[Merged]
+    repeats: dict[Key, tree.Repeat]
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+    @property
+    def varies(self) -> bool:
+        return len({len(repeat.iterations) for repeat in self.repeats.values()}) > 1
+
+
+@dataclass(eq=False, slots=True)
+class MWhen:
+    """A step that some instances have and others do not. (What all or none have, needs no condition.)"""
+
+    condition: Expr
+    taken: dict[Key, bool]
+    item: Merged
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+
+@dataclass(eq=False, slots=True)
+class MBranches:
+    names: tuple[str, ...]
+    bodies: list[list[Merged]]
+    results: tuple[Wire, ...]
+    join: MStep
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+
+Merged = MStep | MCall | MSequence | MRepeat | MWhen | MBranches
+
+
+class Mergeable(Exception):
+    """These instances cannot share a class; the message says why."""
+
+
+@dataclass(slots=True)
+class Merger:
+    """Aligns trees. `labels` are the names of values that later steps refer to."""
+
+    labels: Mapping[tuple[Key, int], str] = field(default_factory=dict)
+    wires: dict[tuple[Key, int], Wire] = field(default_factory=dict)
+
+    def wire(self, values: dict[Key, Value]) -> Wire:
+        """A new wire for these values."""
+        label = next((self.labels[key, id(v)] for key, v in values.items() if (key, id(v)) in self.labels), "")
+        wire = Wire(values, label)
+        for key, value in values.items():
+            self.wires[key, id(value)] = wire
+        return wire
+
+    def _inputs(self, items: Mapping[Key, tree.Item]) -> tuple[Wire, ...]:
+        return self.found({key: item.inputs for key, item in items.items()})
+
+    def found(self, values: Mapping[Key, tuple[Value, ...]]) -> tuple[Wire, ...]:
+        """The wires of values that are there already."""
+        found = {key: tuple(self.wires[key, id(value)] for value in row) for key, row in values.items()}
+        first = next(iter(found.values()))
+        if any(row != first for row in found.values()):
+            raise Mergeable("its instances are wired differently")
+        return first
+
+    def _outputs(self, items: Mapping[Key, tree.Item]) -> tuple[Wire, ...]:
+        rows = {key: item.outputs for key, item in items.items()}
+        count = {len(row) for row in rows.values()}
+        if len(count) > 1:
+            raise Mergeable("its instances have different numbers of outputs")
+        return tuple(self.wire({key: row[i] for key, row in rows.items()}) for i in range(count.pop()))
+
+    def items(self, lists: Mapping[Key, list[tree.Item]], prefix: str) -> list[Merged]:
+        """The steps of one scope, aligned."""
+        lengths = {len(items) for items in lists.values()}
+        if len(lengths) > 1:
+            raise Mergeable("its instances have different steps")
+        merged = (self.item({key: items[i] for key, items in lists.items()}, prefix) for i in range(lengths.pop()))
+        return [item for item in merged if item is not None]
+
+    def item(self, items: Mapping[Key, Any], prefix: str) -> Merged | None:
+        """One step of all instances; None for one that no instance has."""
+        kinds = {type(item) for item in items.values()}
+        if len(kinds) > 1:
+            raise Mergeable("its instances have different steps")
+        match kinds.pop():
+            case tree.Step:
+                return self._step(items, prefix)
+            case tree.Call:
+                if len({call.module.block for call in items.values()}) > 1:
+                    raise Mergeable("its instances contain different blocks")
+                inputs = self._inputs(items)
+                return MCall(prefix + _name(items), dict(items), inputs, self._outputs(items))
+            case tree.Sequence:
+                inputs, name = self._inputs(items), _name(items)
+                inner = f"{prefix}{name}." if name else prefix
+                body = self.items({key: item.items for key, item in items.items()}, inner)
+                outputs = self.found({key: item.outputs for key, item in items.items()})
+                return MSequence(prefix + name, name, body, inputs, outputs)
+            case tree.Repeat:
+                return self._repeat(items, prefix)
+            case tree.When:
+                return self._when(items, prefix)
+        return self._branches(items, prefix)
+
+    def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
+        if len({step.op.key for step in items.values()}) > 1:
+            raise Mergeable("its instances apply different operations")
+        inputs = self._inputs(items)
+        return MStep(prefix + _name(items), dict(items), inputs, self._outputs(items))
+
+    def _repeat(self, items: Mapping[Key, tree.Repeat], prefix: str) -> MRepeat:
+        inputs, name = self._inputs(items), _name(items)
+        inner = f"{prefix}{name}." if name else prefix
+        iterations: list[Merged] = []
+        for index in range(max(len(item.iterations) for item in items.values())):
+            there = {key: item.iterations[index] for key, item in items.items() if index < len(item.iterations)}
+            merged = self.item(there, inner)
+            if merged is not None:
+                iterations.append(merged)
+        result = MRepeat(prefix + name, name, iterations, dict(items), inputs, ())
+        if result.varies or not iterations:
+            result.outputs = self._outputs(items)
+        else:
+            result.outputs = self.found({key: item.outputs for key, item in items.items()})
+        return result
+
+    def _when(self, items: Mapping[Key, tree.When], prefix: str) -> Merged | None:
+        taken = {key: item.item for key, item in items.items() if item.item is not None}
+        for key, item in items.items():
+            if item.item is None and not taken:
+                for before, after in zip(item.inputs, item.outputs, strict=True):
+                    self.wires[key, id(after)] = self.wires[key, id(before)]
+        if not taken:
+            return None
+        inputs = self._inputs(items)
+        body = self.item(taken, prefix)
+        if body is None:
+            raise Mergeable("a condition inside a condition differs")
+        if len(taken) == len(items):
+            return body
+        condition = next(iter(items.values())).condition
+        return MWhen(condition, {key: key in taken for key in items}, body, inputs, self._outputs(items))
+
+    def _branches(self, items: Mapping[Key, tree.Branches], prefix: str) -> MBranches:
+        inputs = self._inputs(items)
+        first = next(iter(items.values()))
+        bodies = [self.items({key: item.bodies[i] for key, item in items.items()}, prefix)
+                  for i in range(len(first.names))]  # fmt: skip
+        results = self.found({key: tuple(item.results) for key, item in items.items()})
+        join = self._step({key: item.join for key, item in items.items()}, prefix)
+        return MBranches(first.names, bodies, results, join, inputs, join.outputs)
+
+
+def _name(items: Mapping[Key, Any]) -> str:
+    return str(next(iter(items.values())).name)
+
+
+@dataclass(slots=True)
+class Body:
+    """A block in all its instances: inputs, steps and outputs."""
+
+    inputs: dict[str, Wire]
+    items: list[Merged]
+    outputs: dict[str, Wire]
+    merger: Merger
+
+
+def merge(modules: Mapping[Key, Module]) -> Body:
+    """The instances of a block, aligned. Raises Mergeable if they cannot share a class."""
+    labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
+    merger = Merger(labels)
+    first = next(iter(modules.values()))
+    inputs = {name: merger.wire({key: m.inputs[name] for key, m in modules.items()}) for name in first.inputs}
+    items = merger.items({key: module.items for key, module in modules.items()}, "")
+    wires = merger.found({key: tuple(module.outputs.values()) for key, module in modules.items()})
+    body = Body(inputs, items, dict(zip(first.outputs, wires, strict=True)), merger)
+    count_uses(body.items)
+    for wire in wires:
+        wire.uses += 1
+    return body
+
+
+def count_uses(items: list[Merged]) -> None:
+    """Notes for every wire which steps read it."""
+    for item in leaves(items):
+        for wire in item.results if isinstance(item, MBranches) else item.inputs:
+            wire.uses += 1
+            wire.consumers.append(item.join if isinstance(item, MBranches) else item)
+
+
+def leaves(items: list[Merged]) -> Iterator[Merged]:
+    """The steps that read wires: operations, calls, joins, conditions."""
+    for item in items:
+        match item:
+            case MStep() | MCall():
+                yield item
+            case MSequence():
+                yield from leaves(item.items)
+            case MRepeat():
+                yield from leaves(item.iterations)
+                if item.varies:
+                    yield item
+            case MWhen():
+                yield from leaves([item.item])
+                yield item
+            case MBranches():
+                for body in item.bodies:
+                    yield from leaves(body)
+                yield item

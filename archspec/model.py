@@ -1,0 +1,216 @@
+"""A network: a spec with values for its params. What the public API and the commands work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.errors import Diagnostic, SpecError, UsageError
+from archspec.expressions import nearest
+from archspec.graph.elaborate import Elaborator, param_problem
+from archspec.graph.graph import Graph, flatten
+from archspec.graph.tree import Module
+from archspec.ops.base import product, show
+from archspec.spec.document import Document, read
+from archspec.spec.lint import Lint
+from archspec.spec.source import Source
+
+if TYPE_CHECKING:
+    from archspec.backend import Program
+    from archspec.summary import Summary
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec file that has the right form: the source of one network per variant."""
+
+    document: Document
+    source: Source
+
+    @classmethod
+    def read(cls, path: Path, shown: str | None = None) -> Spec:
+        """The spec in a file. Raises SpecError with everything that is wrong with its form."""
+        source = Source.read(path, shown)
+        return cls(read(source), source)
+
+    @classmethod
+    def parse(cls, text: str, file: str = "<spec>") -> Spec:
+        """The spec in a text. Raises SpecError with everything that is wrong with its form."""
+        source = Source(text, file)
+        return cls(read(source), source)
+
+    @cached_property
+    def findings(self) -> list[Diagnostic]:
+        """What can be said without values for params: errors and warnings."""
+        return Lint(self.document, self.source).run()
+
+    def network(self, variant: str | None = None, params: Mapping[str, Any] | None = None) -> Model:
+        """The network of a variant, with params replaced.
+
+        Raises SpecError if the spec is not valid, UsageError for a variant or param that it does not have.
+        """
+        document = self.document
+        if variant is not None and variant not in document.variants:
+            raise UsageError(f"{document.name} has no variant '{variant}'; {nearest(variant, document.variants)}")
+        values = {name: param.default for name, param in document.params.items()}
+        chosen = document.variants[variant].values if variant is not None else {}
+        problems: list[Diagnostic] = []
+        for name, value in chosen.items():
+            if name in values:
+                values[name] = value
+                problem = param_problem(document.params[name], value)
+                if problem:
+                    problems.append(self.source.diagnostic(("variants", str(variant), name), f"{name} {problem}"))
+        for name, value in (params or {}).items():
+            if name not in values:
+                raise UsageError(f"{document.name} has no param '{name}'; "
+                                 f"{nearest(name, values) or 'it has ' + (', '.join(values) or 'none')}")  # fmt: skip
+            problem = param_problem(document.params[name], value)
+            if problem:
+                raise UsageError(f"{document.name}: {name} {problem}")
+            values[name] = value
+        for name, param in document.params.items():
+            if values[name] is None:
+                problems.append(self.source.diagnostic(("params", name), f"param '{name}' needs a value", key=True,
+                                                       hint=f"give --set {name}=... or a default"))  # fmt: skip
+            elif param.type == "float":
+                values[name] = float(values[name])
+            if name not in chosen and name not in (params or {}) and param.default is not None:
+                problem = param_problem(param, param.default)
+                if problem:
+                    problems.append(self.source.diagnostic(("params", name), f"default of {name} {problem}"))
+        if problems:
+            raise SpecError(problems)
+        return Model(self, variant, values, bool(params))
+
+
+class Model:
+    """A network with every param decided."""
+
+    def __init__(self, spec: Spec, variant: str | None, params: Mapping[str, Any], changed: bool) -> None:
+        self.spec = spec
+        self.variant = variant
+        self.params = dict(params)
+        self.changed = changed
+        """Whether params differ from the variant's, so that its expectations do not apply."""
+
+    @property
+    def name(self) -> str:
+        """The variant's name, else the document's in small letters."""
+        return self.variant or self.spec.document.name.lower()
+
+    def root(self, *, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
+             params: Mapping[str, Any] | None = None) -> Module:  # fmt: skip
+        """The elaborated tree. Raises SpecError."""
+        return self._elaborated(free, sizes, params)[0]
+
+    def _elaborated(
+        self, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> tuple[Module, Elaborator]:  # fmt: skip
+        found = self.spec.findings
+        elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free, sizes)
+        try:
+            module = elaborator.network()
+        except SpecError as error:
+            places = {(d.line, d.column) for d in found if d.severity == "error"}
+            more = [d for d in error.diagnostics if (d.line, d.column) not in places]
+            raise SpecError(sorted({*found, *more}, key=lambda d: (d.line, d.column, d.message))) from None
+        if any(d.severity == "error" for d in found):
+            raise SpecError(found)
+        return module, elaborator
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network as a list of steps. Raises SpecError."""
+        return self.graph_for()
+
+    def graph_for(self, sizes: Mapping[str, int] | None = None) -> Graph:
+        """The network as a list of steps, with numbers for `batch` and open dimensions. Raises SpecError."""
+        module, elaborator = self._elaborated(sizes=sizes)
+        return flatten(module, self.name, elaborator.limits)
+
+    def check(self) -> list[Diagnostic]:
+        """Elaborates the network and confirms what the spec expects; gives the warnings. Raises SpecError."""
+        module, elaborator = self._elaborated()
+        graph = flatten(module, self.name, elaborator.limits)
+        self.__dict__["graph"] = graph
+        problems = list(self._unmet(graph))
+        if problems:
+            raise SpecError(problems)
+        return [d for d in [*self.spec.findings, *elaborator.diagnostics] if d.severity == "warning"]
+
+    def _unmet(self, graph: Graph) -> list[Diagnostic]:
+        document = self.spec.document
+        if self.changed:
+            return []
+        if self.variant is not None:
+            expect, path = document.variants[self.variant].expect, ("variants", self.variant, "expect")
+        else:
+            expect, path = document.expect, ("expect",)  # type: ignore[assignment]
+        problems = []
+        if expect.parameters is not None:
+            wanted = expect.parameters if isinstance(expect.parameters, int) else expect.parameters.training
+            found = parameter_count(graph)
+            where = path if isinstance(expect.parameters, int) else path
+            if found != wanted:
+                problems.append(self.spec.source.diagnostic(
+                    (*where, "parameters"), f"expected {wanted:,} parameters, but there are {found:,}"))  # fmt: skip
+            if not isinstance(expect.parameters, int):
+                found = parameter_count(graph, training=False)
+                if found != expect.parameters.evaluation:
+                    problems.append(self.spec.source.diagnostic(
+                        (*where, "parameters", "evaluation"), f"expected {expect.parameters.evaluation:,} parameters "
+                        f"in evaluation, but there are {found:,}"))  # fmt: skip
+        if expect.multiply_adds is not None and multiply_adds(graph) != expect.multiply_adds:
+            problems.append(self.spec.source.diagnostic(
+                (*path, "multiply_adds"), f"expected {expect.multiply_adds:,} multiply-adds, but there are "
+                f"{multiply_adds(graph):,}"))  # fmt: skip
+        for name, shape in (expect.outputs or {}).items():
+            if name not in graph.outputs:
+                problems.append(self.spec.source.diagnostic((*path, "outputs", name), f"there is no output '{name}'",
+                                hint=nearest(name, graph.outputs), key=True))  # fmt: skip
+            elif [str(size) for size in shape] != show(graph.outputs[name].shape)[1:-1].split(", ")[1:]:
+                problems.append(self.spec.source.diagnostic(
+                    (*path, "outputs", name), f"expected shape [batch, {', '.join(map(str, shape))}], but it is "
+                    f"{show(graph.outputs[name].shape)}"))  # fmt: skip
+        return problems
+
+    def compile(self, backend: str) -> str:
+        """The network as source code for one framework: `compile("keras")`.
+
+        Raises SpecError if the spec is not valid, BackendError if the framework cannot express the network exactly,
+        UsageError if there is no such backend.
+        """
+        return self.program(backend).source
+
+    def program(self, backend: str) -> Program:
+        """The generated code and what a runner needs to run it; raises as `compile`."""
+        from archspec.backend import backends
+
+        return backends([backend])[0].generate(self)
+
+    def summary(self) -> Summary:
+        """The table of steps with shapes, parameters, multiply-adds and memory. Raises SpecError."""
+        from archspec.summary import summarize
+
+        return summarize(self)
+
+
+def parameter_count(graph: Graph, *, training: bool = True) -> int:
+    """Trainable parameters; `training=False` leaves out auxiliary heads."""
+    weights = graph.parameters(training=training).values()
+    return sum(int(product(weight.shape)) for weight in weights if weight.trainable)
+
+
+def multiply_adds(graph: Graph) -> int:
+    """Multiply-adds of one evaluation for one element of a batch, auxiliary heads left out."""
+    total = 0
+    for node in graph.nodes:
+        if not node.training_only:
+            shapes = [[(1, *tensor.shape[1:]) for tensor in tensors] for tensors in (node.inputs, node.outputs)]
+            total += int(node.op.cost(*shapes))
+    return total

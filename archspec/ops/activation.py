@@ -1,0 +1,232 @@
+"""Activations: one nonlinear function, applied to each element or along one axis."""
+# mypy: disable-error-code="override, no-any-return"
+# An operation names its inputs and weights, where `Operation` takes any; NumPy's arithmetic has the type Any.
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from archspec._lazy import lazy
+from archspec.errors import ShapeError
+from archspec.ops._shapes import inner_axis
+from archspec.ops._special import erf
+from archspec.ops.base import Axis, Flag, Operation, Parameter, Real, Shape, show
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from archspec.ops.base import Array
+else:
+    np = lazy("numpy")
+
+
+class _Activation(Operation):
+    follows: ClassVar[bool] = True
+
+
+class _Elementwise(_Activation):
+    elementwise: ClassVar[bool] = True
+
+
+class Relu(_Elementwise):
+    """y = max(x, 0).
+
+    Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, 2010.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return np.maximum(x, 0)
+
+
+class Relu6(_Elementwise):
+    """y = min(max(x, 0), 6).
+
+    Howard et al., MobileNets, 2017, https://arxiv.org/abs/1704.04861.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return np.clip(x, 0, 6)
+
+
+class LeakyRelu(_Elementwise):
+    """y = x if x > 0 else negative_slope * x.
+
+    Maas et al., Rectifier nonlinearities improve neural network acoustic models, 2013.
+    """
+
+    negative_slope: Real = Field(0.01, description="factor of the elements that are not positive")
+
+    def reference(self, x: Array) -> Array:
+        return np.where(x > 0, x, x * self.negative_slope)
+
+
+class Prelu(_Activation):
+    """y = x if x > 0 else weight * x, the slope being learned.
+
+    Input and output: batch, channels, .... Weight: one number per channel, or a single one.
+    He et al., Delving deep into rectifiers, 2015, https://arxiv.org/abs/1502.01852.
+    """
+
+    per_channel: Flag = Field(True, description="a slope for each channel, not one for all")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        if len(x) < 2:
+            raise ShapeError(f"needs an input with batch and channels, not {show(x)}")
+        return (x,)
+
+    def parameters(self, x: Shape) -> dict[str, Parameter]:
+        return {"weight": Parameter((x[1] if self.per_channel else 1,), "scale")}
+
+    def reference(self, x: Array, weight: Array) -> Array:
+        return np.where(x > 0, x, x * weight.reshape(-1, *(1,) * (x.ndim - 2)))
+
+
+class Elu(_Elementwise):
+    """y = x if x > 0 else alpha * (e^x - 1).
+
+    Clevert et al., 2016, https://arxiv.org/abs/1511.07289.
+    """
+
+    alpha: Real = Field(1.0, description="minus the value that very negative elements tend to")
+
+    def reference(self, x: Array) -> Array:
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+
+
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+class Selu(_Elementwise):
+    """y = 1.0507009873554805 * (x if x > 0 else 1.6732632423543773 * (e^x - 1)).
+
+    The constants keep mean and variance of normal inputs. Klambauer et al., 2017, https://arxiv.org/abs/1706.02515.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+
+
+class Gelu(_Elementwise):
+    """y = x / 2 * (1 + erf(x / sqrt(2))).
+
+    With `approximate: tanh`, y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))).
+    Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415.
+    """
+
+    approximate: Literal["none", "tanh"] = Field("none", description="none: with erf; tanh: the paper's approximation")
+
+    def reference(self, x: Array) -> Array:
+        if self.approximate == "tanh":
+            odd = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
+        else:
+            odd = erf(x * math.sqrt(0.5))
+        return x / 2 * (1 + odd)
+
+
+class Silu(_Elementwise):
+    """y = x / (1 + e^-x), also called swish.
+
+    Ramachandran et al., Searching for activation functions, 2017, https://arxiv.org/abs/1710.05941.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return x * _sigmoid(x)
+
+
+class Mish(_Elementwise):
+    """y = x * tanh(log(1 + e^x)).
+
+    Misra, 2019, https://arxiv.org/abs/1908.08681.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return x * np.tanh(np.logaddexp(0, x))
+
+
+class Sigmoid(_Elementwise):
+    """y = 1 / (1 + e^-x)."""
+
+    def reference(self, x: Array) -> Array:
+        return _sigmoid(x)
+
+
+def _sigmoid(x: Array) -> Array:
+    decay = np.exp(-np.abs(x))  # at most 1, so that nothing overflows
+    return np.where(x > 0, 1, decay) / (1 + decay)
+
+
+class Tanh(_Elementwise):
+    """y = (e^x - e^-x) / (e^x + e^-x)."""
+
+    def reference(self, x: Array) -> Array:
+        return np.tanh(x)
+
+
+class HardSigmoid(_Elementwise):
+    """y = min(max(x + 3, 0), 6) / 6.
+
+    Howard et al., Searching for MobileNetV3, 2019, https://arxiv.org/abs/1905.02244.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return np.clip(x + 3, 0, 6) / 6
+
+
+class HardSwish(_Elementwise):
+    """y = x * min(max(x + 3, 0), 6) / 6.
+
+    Howard et al., Searching for MobileNetV3, 2019, https://arxiv.org/abs/1905.02244.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return x * np.clip(x + 3, 0, 6) / 6
+
+
+class Softplus(_Elementwise):
+    """y = log(1 + e^(beta x)) / beta, or x where beta x > threshold.
+
+    With the threshold of 20 that PyTorch and Paddle have, the jump is 2e-9.
+    """
+
+    beta: Real = Field(1.0, gt=0, description="sharpness of the bend")
+    threshold: Real = Field(20.0, description="where the line takes over from the curve")
+
+    def reference(self, x: Array) -> Array:
+        scaled = self.beta * x
+        return np.where(scaled > self.threshold, x, np.logaddexp(0, scaled) / self.beta)
+
+
+class _Softmax(_Activation):
+    axis: Axis = Field(-1, description="axis along which the elements compete")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        inner_axis(self.axis, len(x))
+        return (x,)
+
+
+class Softmax(_Softmax):
+    """y[i] = e^x[i] / sum over j of e^x[j], along `axis`.
+
+    Input and output: batch and any other axes.
+    """
+
+    def reference(self, x: Array) -> Array:
+        axis = inner_axis(self.axis, x.ndim)
+        weights = np.exp(x - x.max(axis, keepdims=True))
+        return weights / weights.sum(axis, keepdims=True)
+
+
+class LogSoftmax(_Softmax):
+    """y[i] = x[i] - log(sum over j of e^x[j]), along `axis`.
+
+    Input and output: batch and any other axes.
+    """
+
+    def reference(self, x: Array) -> Array:
+        axis = inner_axis(self.axis, x.ndim)
+        lowered = x - x.max(axis, keepdims=True)
+        return lowered - np.log(np.exp(lowered).sum(axis, keepdims=True))

@@ -1,0 +1,321 @@
+"""The script that runs in a framework's process: `python worker.py RUNNER.py FOLDER...`.
+
+It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the framework and defines
+
+- `versions`: a dict;
+- `to_numpy(value)`, `from_numpy(array)`;
+- `Session(dtype, see)`, one model of one run, with the methods `probe` (what generated code calls), `build(make, hooks,
+  training)`, `variables()` (name: variable; a variable may have several names), `assign(variable, array)` and
+  `run(inputs)`.
+
+One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
+answers requests (see `workers.message`) with `{"steps": index, "outputs": index, ...}` or `{"error": kind, ...}`; before
+that, `{"at": ...}` tells where it is, so that the host knows where a worker died. Arrays travel in files. When the host
+is gone, the worker removes the FOLDERs, and itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import importlib.util
+import json
+import linecache
+import mmap
+import os
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+import types
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Layout = Sequence[tuple[str, Sequence[int]]]
+
+# Arrays in files. The host uses these too.
+
+
+class Writer:
+    """Writes arrays into one file, one after another, as they come."""
+
+    def __init__(self, path: str) -> None:
+        self.index: dict[str, tuple[int, tuple[int, ...], str]] = {}
+        """Name: offset, shape, dtype."""
+        self._file = open(path, "wb")
+
+    def add(self, name: str, array: Array) -> None:
+        self._file.write(bytes(-self._file.tell() % 64))
+        self.index[name] = (self._file.tell(), array.shape, array.dtype.str)
+        self._file.write(np.ascontiguousarray(array).data)
+
+    def close(self) -> None:
+        self._file.write(b"\0")  # an empty file cannot be mapped
+        self._file.close()
+
+
+def save(path: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """Writes arrays into one file; the result tells `load` how to find them."""
+    with contextlib.closing(Writer(path)) as writer:
+        for name, array in arrays.items():
+            writer.add(name, array)
+    return {"path": path, "index": writer.index}
+
+
+def load(path: str, index: Mapping[str, tuple[int, Sequence[int], str]]) -> dict[str, Array]:
+    """The arrays of a file. They may be written to; the file does not change."""
+    with open(path, "rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    return {
+        name: np.ndarray(tuple(shape), np.dtype(dtype), memory, offset)
+        for name, (offset, shape, dtype) in index.items()
+    }
+
+
+def arrange(array: Array, layout: Layout) -> Array:
+    """A canonical array as the framework lays it out."""
+    for step, argument in layout:
+        if step == "reshape":
+            array = array.reshape(argument)
+        elif step == "transpose":
+            array = array.transpose(argument)
+        else:
+            raise ValueError(f"a layout has reshape and transpose, not '{step}'")
+    return array
+
+
+# One run.
+
+
+class RunError(Exception):
+    """The program does not keep its promises."""
+
+
+class Trace:
+    """What the probes of one run see; and, if the run is forced, what they give back."""
+
+    def __init__(self, request: Mapping[str, Any], runner: Any, writer: Writer, tell: Callable[[Any], None]) -> None:
+        self.active = True
+        self.seconds = 0.0
+        self._probes = request["probes"]
+        self._dtype = request["dtype"]
+        self._forced = load(**request["forced"]) if request["forced"] else None
+        self._seen: set[str] = set()
+        self._runner, self._writer, self._tell = runner, writer, tell
+
+    def see(self, key: str, value: Any) -> Any:
+        """Records the value of a step, and returns what the program goes on with."""
+        if not self.active:
+            return value
+        started = time.perf_counter()
+        several = isinstance(value, (tuple, list))
+        values = list(value) if several else [value]
+        for index, (tensor, layout) in enumerate(self._observed(key, len(values))):
+            self._writer.add(tensor, self._runner.to_numpy(values[index]))
+            if self._forced is not None:
+                array = cast(arrange(self._forced[tensor], layout), self._dtype)
+                values[index] = self._runner.from_numpy(np.ascontiguousarray(array))
+        self._tell({"at": key})
+        self.seconds += time.perf_counter() - started
+        if self._forced is None:
+            return value
+        return tuple(values) if several else values[0]
+
+    def _observed(self, key: str, count: int) -> list[tuple[str, Layout]]:
+        if key not in self._probes:
+            raise RunError(f"the program has a probe '{key}' that it does not declare")
+        if key in self._seen:
+            raise RunError(f"the probe '{key}' sees two values in one run")
+        self._seen.add(key)
+        observed: list[tuple[str, Layout]] = self._probes[key]
+        if len(observed) != count:
+            raise RunError(f"the probe '{key}' sees {count} tensors and declares {len(observed)}")
+        return observed
+
+
+def cast(array: Array, dtype: str) -> Array:
+    """Floating-point numbers in the dtype of the run; other numbers as they are."""
+    return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+
+
+def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) -> dict[str, Any]:
+    """Builds, fills and runs a generated model."""
+    dtype = request["dtype"]
+    data = load(**request["data"])
+    seconds: dict[str, float] = {}
+    stage = "build"
+
+    @contextlib.contextmanager
+    def timed(name: str) -> Iterator[None]:
+        nonlocal stage
+        stage = name
+        tell({"at": name})
+        started = time.perf_counter()
+        yield
+        seconds[name] = time.perf_counter() - started
+
+    writer = Writer(request["into"])
+    try:
+        trace = Trace(request, runner, writer, tell)
+        session = runner.Session(dtype, trace.see)
+        with timed("build"), module(request["source"], probe=session.probe) as namespace:
+            entry = getattr(namespace, request["entry"])
+            session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"])
+        with timed("weights"):
+            fill(session, request["weights"], data, dtype)
+        inputs = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
+        inputs = [runner.from_numpy(np.ascontiguousarray(array)) for array in inputs]
+        with timed("run"):
+            outputs = named(session.run(inputs), request["outputs"])
+        seconds["run"] -= trace.seconds
+        trace.active = False
+        for _ in range(1, request["repeat"]):
+            started = time.perf_counter()
+            session.run(inputs)
+            seconds["run"] = min(seconds["run"], time.perf_counter() - started)
+        steps = dict(writer.index)
+        for name, value in outputs.items():
+            writer.add(f"output {name}", runner.to_numpy(value))
+        found = {name: writer.index[f"output {name}"] for name in outputs}
+        return {"steps": steps, "outputs": found, "seconds": seconds, "memory": peak_memory()}
+    except Exception as error:
+        return failure(stage, error)
+    finally:
+        writer.close()
+
+
+@contextlib.contextmanager
+def module(source: str, **names: Any) -> Iterator[types.ModuleType]:
+    """The program as a module that Python, `inspect` and tracebacks can find for as long as it is used."""
+    name = f"archspec_program_{time.monotonic_ns()}"
+    made = types.ModuleType(name)
+    made.__file__ = filename = f"<{name}>"
+    made.__dict__.update(names)
+    sys.modules[name] = made
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(source, filename, "exec"), made.__dict__)
+    yield made
+
+
+def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:
+    """Gives every weight of the model its value, exactly once; RunError names all that is missing or left over."""
+    variables = session.variables()
+    bound: set[int] = set()
+    problems: list[str] = []
+    for parameter, target, layout, optional in bindings:
+        array = cast(arrange(data[parameter], layout), dtype)
+        variable = variables.get(target)
+        if variable is None:
+            if not optional:
+                problems.append(f"the model has no weight '{target}' (for {parameter})")
+        elif id(variable) in bound:
+            problems.append(f"'{target}' is filled twice (again by {parameter})")
+        elif tuple(variable.shape) != array.shape:
+            problems.append(f"'{target}' has shape {tuple(variable.shape)}, and {parameter} gives {array.shape}")
+        elif not str(variable.dtype).endswith(array.dtype.name):
+            problems.append(f"'{target}' is {variable.dtype}, not {array.dtype.name}")
+        else:
+            session.assign(variable, np.ascontiguousarray(array))
+        bound.add(id(variable))
+    names: dict[int, str] = {}
+    for name, variable in variables.items():
+        names.setdefault(id(variable), name)
+    problems += [f"nothing fills '{name}'" for key, name in names.items() if key not in bound]
+    if problems:
+        raise RunError("; ".join(problems))
+
+
+def named(value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """A model's result, by the names of its outputs."""
+    if isinstance(value, Mapping):
+        if sorted(value) != sorted(names):
+            raise RunError(f"the model returns {', '.join(value)}, not {', '.join(names)}")
+        return {name: value[name] for name in names}
+    values = value if isinstance(value, (tuple, list)) else [value]
+    if len(values) != len(names):
+        raise RunError(f"the model returns {len(values)} outputs, not {len(names)} ({', '.join(names)})")
+    return dict(zip(names, values, strict=True))
+
+
+def failure(kind: str, error: BaseException) -> dict[str, Any]:
+    message = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
+    return {"error": kind, "message": message, "detail": "".join(traceback.format_exception(error))[-4000:]}
+
+
+def peak_memory() -> int:
+    """The most memory that this process has used so far, in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+# The process.
+
+
+def load_runner(path: str) -> tuple[Any, dict[str, Any]]:
+    """The runner, which imports the framework, and the greeting: versions, or why there are none."""
+    started = time.perf_counter()
+    spec = importlib.util.spec_from_file_location("archspec_runner", path)
+    assert spec is not None and spec.loader is not None
+    runner = importlib.util.module_from_spec(spec)
+    gc.disable()  # importing makes a million objects that stay
+    try:
+        spec.loader.exec_module(runner)
+    except Exception as error:
+        return None, failure("missing" if _is_missing(error, path) else "import", error)
+    finally:
+        gc.freeze()
+        gc.enable()
+    versions = {"python": sys.version.split()[0], **runner.versions}
+    return runner, {"versions": versions, "seconds": time.perf_counter() - started}
+
+
+def _is_missing(error: BaseException, runner: str) -> bool:
+    """Whether the framework itself is not there, rather than something that it needs."""
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    own = [name for name in frames if not name.startswith("<frozen importlib")]
+    return isinstance(error, ModuleNotFoundError) and own[-1] == runner
+
+
+def main(runner_path: str, *folders: str) -> None:
+    if Path(sys.path[0]) == Path(__file__).parent:
+        del sys.path[0]  # frameworks must not find our modules under the names of theirs
+    # The streams are ours alone: what frameworks print, or read, cannot disturb the protocol.
+    requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+
+    def tell(message: Any) -> None:
+        print(json.dumps(message), file=replies, flush=True)
+
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in requests:
+            waiting.put(json.loads(line))
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    runner, greeting = load_runner(runner_path)
+    tell(greeting)
+    while True:
+        tell(run(waiting.get(), runner, tell))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,73 @@
+"""How `archspec.verify.worker` fills, runs and watches a Keras model on TensorFlow. Needs nothing of archspec.
+
+The target of a weight is its path, `conv1/kernel`, `lstm/lstm_cell/kernel`; or the name of its layer and its own name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import tensorflow  # isort: skip  # named here, so that the worker can say that it is missing
+import keras
+
+versions = {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
+
+
+def to_numpy(value: Any) -> Any:
+    return value.numpy()
+
+
+def from_numpy(array: Any) -> Any:
+    return tensorflow.convert_to_tensor(array)
+
+
+class Probe(keras.Operation):  # type: ignore[misc]
+    """The identity, a node of the functional model that lets us see and replace what passes when the model runs."""
+
+    def __init__(self, key: str, see: Callable[[str, Any], Any]) -> None:
+        super().__init__(name=f"probe_{key}")
+        self.key, self.see = key, see
+
+    def call(self, value: Any) -> Any:
+        return self.see(self.key, value)
+
+    def compute_output_spec(self, value: Any) -> Any:
+        return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), value)
+
+
+class Session:
+    """One model of one run."""
+
+    def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
+        keras.utils.clear_session()
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)
+        self.see = see
+        self.model: Any = None
+
+    def probe(self, name: str, value: Any) -> Any:
+        return Probe(name, self.see)(value)
+
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool) -> None:
+        if hooks:
+            raise ValueError("functional models have probes, no hooks")
+        # Random numbers take long, and every weight is assigned afterwards.
+        keras.initializers.VarianceScaling.__call__ = keras.initializers.Zeros.__call__
+        self.model = make()
+
+    def variables(self) -> dict[str, Any]:
+        found = {f"{layer.name}/{weight.name}": weight for layer in self.model.layers for weight in layer.weights}
+        return found | {weight.path: weight for weight in self.model.weights}
+
+    def assign(self, variable: Any, array: Any) -> None:
+        variable.assign(array)
+
+    def run(self, inputs: Sequence[Any]) -> Any:
+        # Eager: tracing a function costs more than one run of it.
+        return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)

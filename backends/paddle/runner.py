@@ -1,0 +1,60 @@
+"""How `archspec.verify.worker` fills, runs and watches a Paddle model. Needs nothing of archspec.
+
+The target of a weight is its key in the `state_dict`: `layer1.0.bn1._mean`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import paddle
+from paddle import nn
+
+versions = {"paddle": paddle.__version__}
+
+
+def to_numpy(value: Any) -> Any:
+    return value.numpy()
+
+
+def from_numpy(array: Any) -> Any:
+    return paddle.to_tensor(array)
+
+
+class Session:
+    """One model of one run."""
+
+    def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
+        paddle.set_default_dtype(dtype)
+        self.see = see
+        self.model: Any = None
+        self.paths: dict[Any, str] = {}
+
+    def probe(self, owner: nn.Layer, name: str, value: Any) -> Any:
+        path = self.paths[owner]
+        return self.see(f"{path}.{name}" if path else name, value)
+
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool) -> None:
+        # Random numbers take long, and every weight is assigned afterwards.
+        nn.initializer.set_global_initializer(nn.initializer.Constant(0.0))
+        self.model = make()
+        self.model.eval()
+        self.model.training = training  # the model's own choice of outputs; its layers stay in evaluation mode
+        layers = dict(self.model.named_sublayers(include_self=True))
+        self.paths = {layer: path for path, layer in layers.items()}
+        for path, key in hooks.items():
+            layers[path].register_forward_post_hook(lambda _, __, value, key=key: self.see(key, value))
+
+    def variables(self) -> dict[str, Any]:
+        return dict(self.model.state_dict())
+
+    def assign(self, variable: Any, array: Any) -> None:
+        variable.set_value(array)
+
+    @paddle.no_grad()
+    def run(self, inputs: Sequence[Any]) -> Any:
+        return self.model(*inputs)

@@ -1,0 +1,70 @@
+"""How `archspec.verify.worker` fills, runs and watches a PyTorch model. Needs nothing of archspec.
+
+The target of a weight is its key in the `state_dict`: `layer1.0.conv1.weight`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+versions = {"torch": torch.__version__}
+
+
+def to_numpy(value: Any) -> Any:
+    return value.detach().numpy()
+
+
+def from_numpy(array: Any) -> Any:
+    return torch.from_numpy(array)
+
+
+class Session:
+    """One model of one run."""
+
+    def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
+        torch.set_default_dtype(getattr(torch, dtype))
+        self.see = see
+        self.model: Any = None
+        self.paths: dict[Any, str] = {}
+
+    def probe(self, owner: nn.Module, name: str, value: Any) -> Any:
+        path = self.paths[owner]
+        return self.see(f"{path}.{name}" if path else name, value)
+
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool) -> None:
+        with _NoInitialization():
+            self.model = make()
+        self.model.eval()
+        self.model.training = training  # the model's own choice of outputs; its layers stay in evaluation mode
+        modules = dict(self.model.named_modules())
+        self.paths = {module: path for path, module in modules.items()}
+        for path, key in hooks.items():
+            modules[path].register_forward_hook(lambda _, __, value, key=key: self.see(key, value))
+
+    def variables(self) -> dict[str, Any]:
+        state = self.model.state_dict(keep_vars=True)
+        return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+
+    def assign(self, variable: Any, array: Any) -> None:
+        variable.data = torch.from_numpy(array)
+
+    @torch.no_grad()
+    def run(self, inputs: Sequence[Any]) -> Any:
+        return self.model(*inputs)
+
+
+class _NoInitialization(TorchFunctionMode):
+    """Leaves weights as they are allocated: random numbers take long, and every weight is assigned afterwards."""
+
+    skipped = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in self.skipped else func(*args, **(kwargs or {}))
