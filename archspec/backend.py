@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.errors import UsageError
 
@@ -60,6 +60,10 @@ class Program:
     """Key of a probe: what it sees, in order."""
     hooks: dict[str, str] = field(default_factory=dict)
     """Path of a submodule whose output is a step's: key of the probe. (Elements of a sequential container.)"""
+    inexact: dict[str, float] = field(default_factory=dict)
+    """Tensor whose native operation is known to be less exact than float64: the largest error that it may have."""
+    training_arguments: dict[str, Any] = field(default_factory=dict)
+    """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import Diagnostic, SpecError, UsageError
-from archspec.expressions import nearest
+from archspec.expressions import ExpressionError, free_names, nearest, parse
 from archspec.graph.elaborate import Elaborator, param_problem
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.tree import Module
 from archspec.ops.base import product, show
-from archspec.spec.document import Document, read
+from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep, read
 from archspec.spec.lint import Lint
 from archspec.spec.source import Source
 
@@ -96,11 +96,31 @@ class Model:
         self.params = dict(params)
         self.changed = changed
         """Whether params differ from the variant's, so that its expectations do not apply."""
+        self._roots: dict[frozenset[str], dict[str, Module]] = {}
+        self._modules: dict[str, tuple[Module, int] | None] = {}
 
     @property
     def name(self) -> str:
         """The variant's name, else the document's in small letters."""
         return self.variant or self.spec.document.name.lower()
+
+    @cached_property
+    def free_params(self) -> frozenset[str]:
+        """The params that stay arguments of the generated model, because they do not change its structure."""
+        return free_params(self.spec.document)
+
+    def roots(self, free: frozenset[str]) -> dict[str, Module]:
+        """The elaborated tree, and the same with other values for free params and open dimensions, so that generated
+        code can be held against more than one instance."""
+        if free not in self._roots:
+            main, elaborator = self._elaborated(free)
+            found = {"main": main}
+            sizes = {n: s + 6 for n, s in elaborator.open_sizes.items()}
+            params = {name: _other(self.params[name]) for name in free}
+            if sizes or params:
+                found["other"] = self._elaborated(free, sizes, params)[0]
+            self._roots[free] = found
+        return self._roots[free]
 
     def root(self, *, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
              params: Mapping[str, Any] | None = None) -> Module:  # fmt: skip
@@ -112,7 +132,8 @@ class Model:
         params: Mapping[str, Any] | None = None,
     ) -> tuple[Module, Elaborator]:  # fmt: skip
         found = self.spec.findings
-        elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free, sizes)
+        elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free, sizes,
+                                self._modules)  # fmt: skip
         try:
             module = elaborator.network()
         except SpecError as error:
@@ -198,6 +219,66 @@ class Model:
         from archspec.summary import summarize
 
         return summarize(self)
+
+
+FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "p"})
+
+
+def free_params(document: Document) -> frozenset[str]:
+    """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`."""
+    found: dict[str, bool] = {}
+    _note_uses(document, document.layers, found, frozenset(document.params))
+    for declared in document.inputs.values():
+        for size in [*declared.shape, declared.below]:
+            for name in free_names(parse(size)) if isinstance(size, str) else ():
+                found[name] = False
+    return frozenset(
+        name for name, free in found.items()
+        if free and name in document.params and document.params[name].type in ("int", "float")
+    )  # fmt: skip
+
+
+def _note_uses(document: Document, layers: list[Any], found: dict[str, bool], names: frozenset[str]) -> None:
+    for step in layers:
+        raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
+        match step:
+            case OperationStep():
+                raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in (step.__pydantic_extra__ or {}).items()]
+                raws.append((step.op, False))
+            case BlockStep():
+                block = document.blocks.get(step.block)
+                inner: dict[str, bool] = {}
+                if block is not None:
+                    _note_uses(document, block.layers, inner, frozenset(block.params))
+                extra = step.__pydantic_extra__ or {}
+                raws += [(raw, block is not None and inner.get(key, True)) for key, raw in extra.items()]
+                raws.append((step.block, False))
+            case SequenceStep():
+                _note_uses(document, step.layers, found, names)
+            case BranchesStep():
+                for inner_layers in step.branches.values():
+                    _note_uses(document, inner_layers, found, names)
+                raws += [(raw, False) for raw in (step.join.values() if isinstance(step.join, dict) else ())]
+        for raw, free in raws:
+            for name in _used(raw) & names:
+                found[name] = found.get(name, True) and free and raw == name
+
+
+def _used(raw: Any) -> set[str]:
+    if isinstance(raw, dict):
+        raw = list(raw.values())
+    if isinstance(raw, list):
+        return set().union(*map(_used, raw)) if raw else set()
+    if not isinstance(raw, str):
+        return set()
+    try:
+        return free_names(parse(raw))
+    except ExpressionError:
+        return set()
+
+
+def _other(value: Any) -> Any:
+    return value + 1 if isinstance(value, int) else value / 2 + 0.125
 
 
 def parameter_count(graph: Graph, *, training: bool = True) -> int:

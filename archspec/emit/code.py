@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from archspec.expressions import Expr, render
@@ -26,6 +27,13 @@ class Raw(Code):
 
     text: str
     rank: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Code):
+    """A float that the spec gives. A build for verification rounds it to the nearest float32."""
+
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ def literal(value: Any) -> Code:
     if isinstance(value, str):
         return Raw(quote(value))
     if isinstance(value, float):
-        return Raw(number(value), 10 if value >= 0 else 8)
+        return Number(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return Raw(str(int(value)), 10 if value >= 0 else 8)
     return Raw(repr(value))
@@ -122,6 +130,11 @@ def number(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else text
 
 
+def float32(value: float) -> float:
+    """The nearest float32."""
+    return float(struct.unpack("f", struct.pack("f", value))[0]) if abs(value) < 3e38 else value
+
+
 def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:
     """A call, with a dotted name or an expression as its target."""
     return Call(Raw(target) if isinstance(target, str) else target, args, tuple(kwargs.items()))
@@ -129,9 +142,11 @@ def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a piece of code is printed: with or without probes, and what names stand for symbols."""
+    """How a piece of code is printed: with or without probes, with floats as they are or rounded to float32, and
+    what names stand for symbols."""
 
     probes: bool = False
+    rounded: bool = False
     names: Callable[[Expr], Expr] = lambda expr: expr
 
 
@@ -140,6 +155,9 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
     match code:
         case Raw(text, own):
             return f"({text})" if own < rank else text
+        case Number(value):
+            text = number(float32(value) if style.rounded else value)
+            return f"({text})" if value < 0 and rank > 8 else text
         case Symbol(expr):
             return render(style.names(expr), rank)
         case Own(name):
@@ -307,7 +325,7 @@ def _value(code: Code, style: Style, indent: int, before: int, after: int) -> st
     if "\n" in text or indent + before + len(text) + after <= WIDTH:
         return text
     inner = " " * (indent + len(INDENT))
-    plain = replace(code) if False else code
+    plain = code
     while isinstance(plain, Probe) and not style.probes:
         plain = plain.value
     if isinstance(plain, Infix) and len(inner) + len(text) > WIDTH:

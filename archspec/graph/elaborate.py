@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from archspec import ops
 from archspec.errors import Diagnostic, ShapeError, SpecError
-from archspec.expressions import Apply, Const, Dim, Expr, ExpressionError, Name, dim, evaluate, nearest, parse, substitute
+from archspec.expressions import Apply, Const, Dim, Expr, ExpressionError, Name, dim, evaluate, free_names, nearest, parse, substitute
 from archspec.graph import tree
 from archspec.graph.naming import Names, Scope, Wire
 from archspec.graph.tree import Item, Module, Path, Value
@@ -53,9 +53,14 @@ class _Frame:
     iteration: dict[str, Expr] = field(default_factory=dict)
     """`index` as the number it is here."""
     context: str = ""
+    network: bool = False
+    """Whether this is the network itself, of which there is one, and not a block."""
+    bound: frozenset[str] = frozenset()
+    """The names that `repeat` and `each` bind."""
 
     def bind(self, values: Mapping[str, Any], exprs: Mapping[str, Expr], iteration: Mapping[str, Expr]) -> _Frame:
-        return _Frame({**self.values, **values}, {**self.exprs, **exprs}, {**self.iteration, **iteration}, self.context)
+        return _Frame({**self.values, **values}, {**self.exprs, **exprs}, {**self.iteration, **iteration}, self.context,
+                      self.network, self.bound | values.keys())  # fmt: skip
 
 
 class Elaborator:
@@ -67,7 +72,7 @@ class Elaborator:
 
     def __init__(
         self, document: Document, source: Source, params: Mapping[str, Any], free: frozenset[str] = frozenset(),
-        sizes: Mapping[str, int] | None = None,
+        sizes: Mapping[str, int] | None = None, modules: dict[str, tuple[Module, int] | None] | None = None,
     ) -> None:  # fmt: skip
         self.document = document
         self.source = source
@@ -76,7 +81,8 @@ class Elaborator:
         self.sizes = {"batch": 2, **(sizes or {})}
         self.diagnostics: dict[Diagnostic, None] = {}
         self.limits: dict[str, int] = {}
-        self._modules: dict[str, tuple[Module, int] | None] = {}
+        self.open_sizes: dict[str, int] = {}
+        self._modules = {} if modules is None else modules
         self._stack: list[str] = []
         self._constants: dict[int, Operation] = {}
         self._count = 0
@@ -86,7 +92,7 @@ class Elaborator:
     def network(self) -> Module:
         """The network. Raises SpecError with everything that is wrong."""
         exprs: dict[str, Expr] = {k: Name(k) if k in self.free else Const(v) for k, v in self.params.items()}
-        frame = _Frame(dict(self.params), exprs)
+        frame = _Frame(dict(self.params), exprs, network=True)
         inputs = {name: self._input(name, frame) for name in self.document.inputs}
         module = Module("", self.params, {k: v for k, v in inputs.items() if v is not None})
         if len(module.inputs) == len(inputs):
@@ -102,7 +108,8 @@ class Elaborator:
         try:
             for index, size in enumerate(declared.shape):
                 if isinstance(size, str) and size.isidentifier() and size not in frame.values:
-                    sizes.append(Dim(self.sizes.get(size, _hint(size)), Name(size)))
+                    number = self.open_sizes.setdefault(size, self.sizes.get(size, _hint(size)))
+                    sizes.append(Dim(number, Name(size)))
                     continue
                 value = self._number(size, frame, (*path, index))
                 if not 1 <= value <= 2**31:
@@ -344,7 +351,8 @@ class Elaborator:
         if not isinstance(taken, bool):
             raise self._error((*path, "when"), f"a condition must be true or false, not {describe(taken)}")
         if not taken:
-            names.reserve(step)
+            if not self._settled(step.when, frame):
+                names.reserve(step)
             passed = _fresh(inputs)
             if step.name:
                 scope.wires.setdefault(step.name, Wire(passed))
@@ -353,6 +361,12 @@ class Elaborator:
             return tree.When(condition, False, None, inputs, passed, path)
         item = self._plain(step, name, inputs, frame, scope, names, path, numbered)
         return tree.When(condition, True, item, inputs, item.outputs, path)
+
+    def _settled(self, condition: Any, frame: _Frame) -> bool:
+        """Whether the network's params alone decide a condition, so that the step is the same wherever it stands."""
+        if not isinstance(condition, str):
+            return True
+        return frame.network and free_names(parse(condition)) <= set(self.params) - frame.bound
 
     def _plain(
         self, step: Step, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope, names: Names,
@@ -395,7 +409,9 @@ class Elaborator:
         for label, layers in step.branches.items():
             where = (*path, "branches", label)
             items, current = self._steps(layers, inputs, frame, scope, inner, where)
-            self._register(scope, label, Wire(current), where, declared=True, key=True)
+            last = scope.wires.get(label)
+            if last is None or last.values != current:  # a branch may be called after its last step
+                self._register(scope, label, Wire(current), where, key=True)
             bodies.append(items)
             failed |= current is None
             if current is not None and len(current) != 1:
@@ -517,7 +533,7 @@ class Elaborator:
             raise self._error(path, f"block {block} takes {due}, but {len(inputs)} flow in", frame=frame)
         params, arguments = self._arguments(step, declared, block, frame, path)
         module = self._module(block, params, inputs, path)
-        outputs = self._outer(module, inputs, arguments, frame)
+        outputs = self._outer(module, inputs, arguments)
         result = tree.Call("", module, inputs, outputs, arguments, path)
         base = _snake(block)
         names.add(result, base, name)
@@ -560,10 +576,10 @@ class Elaborator:
         return {name: _plain_value(value) for name, value in params.items()}, exprs
 
     def _outer(
-        self, module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr], frame: _Frame
+        self, module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]
     ) -> tuple[Value, ...]:
         """Fresh values for a module's outputs, their sizes in the names of the surrounding block."""
-        names = {param: substitute(expr, frame.iteration) for param, expr in arguments.items()}
+        names = dict(arguments)
         for inner, outer in zip(module.inputs.items(), inputs, strict=True):
             for axis, size in enumerate(outer.shape):
                 names[f"{inner[0]}.{axis}"] = size.expr if isinstance(size, Dim) else Const(int(size))
@@ -590,8 +606,8 @@ class Elaborator:
             value = evaluate(parsed, frame.values)
         except ExpressionError as error:
             raise self._error(path, str(error), hint=error.hint, offset=error.offset, frame=frame) from None
-        expr = substitute(parsed, frame.exprs)
-        return _dims(value, substitute(expr, frame.iteration)), Const(value) if isinstance(expr, Const) else expr
+        expr = substitute(substitute(parsed, frame.exprs), frame.iteration)
+        return _dims(value, expr), Const(value) if isinstance(expr, Const) else expr
 
     def _register(
         self, scope: Scope, name: str, wire: Wire, path: Path, *, declared: bool = True, key: bool = False

@@ -15,7 +15,7 @@ else:
     np = lazy("numpy")
 
 # W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23 (1969).
-# Numerators and denominators, the highest power first: erf(x) / x in x^2 up to 0.46875, and erfc(x) exp(x^2) in x beyond.
+# Numerators and denominators, highest power first: of erf(x) / x in x^2 up to 0.46875, of erfc(x) exp(x^2) in x beyond.
 _INNER: Final = (
     (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
@@ -32,7 +32,10 @@ _CHUNK: Final = 2**14  # elements at a time, which stay in the cache
 
 
 def erf(x: Array) -> Array:
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, to the last bit or two of float64."""
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+    In float64 it is at most 4 units in the last place off.
+    """
     flat = np.ravel(x)
     result = np.empty_like(flat)
     for start in range(0, flat.size, _CHUNK):

@@ -144,11 +144,10 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """y[o, i, j] = bias[o] + sum over c, s, t of weight[o, c, s, t] x[c, stride i + s - padding, stride j + t - padding].
+    """y[o, p] = bias[o] + sum over c, t of weight[o, c, t] x[c, stride p + dilation t - padding], p and t in the plane.
 
     Input: batch, channels, height, width. Output: batch, out_channels, height, width.
-    With dilation the kernel's taps are that far apart. LeCun et al., Gradient-based learning applied to document
-    recognition, 1998.
+    LeCun et al., Gradient-based learning applied to document recognition, 1998.
     """
 
     out_channels: Positive = OUT_CHANNELS
@@ -161,7 +160,7 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """y[o, p] = bias[o] + sum over c, t of weight[o, c, t] x[c, stride p + dilation t - padding], for p, t in 3-d space.
+    """y[o, p] = bias[o] + sum over c, t of weight[o, c, t] x[c, stride p + dilation t - padding], p and t in space.
 
     Input: batch, channels, depth, height, width. Output: batch, out_channels, depth, height, width.
     """

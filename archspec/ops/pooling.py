@@ -60,12 +60,10 @@ class _Pool(Operation):
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         check_rank(x, self.rank + 2)
         if self.padding != "same":
-            for pair, k, d in zip(self.padding, self.kernel_size, self.spacing(), strict=True):
-                extent = (k - 1) * d + 1
-                if 2 * max(pair) > extent:  # else a window could see nothing but padding
+            for pair, k in zip(self.padding, self.kernel_size, strict=True):
+                if 2 * max(pair) > k:  # else a window could see nothing but padding
                     raise ShapeError(
-                        f"padding (={max(pair)}) must be at most half of the window, which spans {extent}",
-                        attribute="padding",
+                        f"padding (={max(pair)}) must be at most half of kernel_size (={k})", attribute="padding"
                     )
         stride = self.stride or self.kernel_size
         sizes = output_sizes(x[2:], self.kernel_size, stride, self.padding, self.spacing(), ceil_mode=self.ceil_mode)

@@ -308,7 +308,7 @@ class Slice(Operation):
 
 
 class Upsample(Operation):
-    """y = x resized: y[j] = x[floor(j n / m)] along an axis of n elements that becomes m, or the blend of two neighbours.
+    """y[j] = x[floor(j n / m)] along an axis of n elements that becomes m, or a blend of two neighbours.
 
     Input: batch, channels, height, width. Output: batch, channels, *size. With `bilinear` the place in the input is
     (j + 1/2) n / m - 1/2, but at least 0; with `align_corners` it is j (n - 1) / (m - 1).

@@ -55,7 +55,7 @@ class Writer:
     def add(self, name: str, array: Array) -> None:
         self._file.write(bytes(-self._file.tell() % 64))
         self.index[name] = (self._file.tell(), array.shape, array.dtype.str)
-        self._file.write(np.ascontiguousarray(array).data)
+        self._file.write(np.asarray(array, order="C").data)
 
     def close(self) -> None:
         self._file.write(b"\0")  # an empty file cannot be mapped
@@ -122,7 +122,7 @@ class Trace:
             self._writer.add(tensor, self._runner.to_numpy(values[index]))
             if self._forced is not None:
                 array = cast(arrange(self._forced[tensor], layout), self._dtype)
-                values[index] = self._runner.from_numpy(np.ascontiguousarray(array))
+                values[index] = self._runner.from_numpy(np.asarray(array, order="C"))
         self._tell({"at": key})
         self.seconds += time.perf_counter() - started
         if self._forced is None:
@@ -147,62 +147,75 @@ def cast(array: Array, dtype: str) -> Array:
 
 
 def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) -> dict[str, Any]:
-    """Builds, fills and runs a generated model."""
+    """Builds, fills, runs and watches a generated model; the answer to a request."""
+    clock = Clock(tell)
+    try:
+        with contextlib.closing(Writer(request["into"])) as writer:
+            trace = Trace(request, runner, writer, tell)
+            session = runner.Session(request["dtype"], trace.see)
+            with module(request["source"], probe=session.probe) as program:
+                outputs = _run(request, runner, session, program, trace, clock)
+            steps = dict(writer.index)
+            for name, value in outputs.items():
+                writer.add(f"output {name}", runner.to_numpy(value))
+            found = {name: writer.index[f"output {name}"] for name in outputs}
+    except Exception as error:
+        return failure(clock.stage, error)
+    return {"steps": steps, "outputs": found, "seconds": clock.seconds, "memory": peak_memory()}
+
+
+def _run(request: Any, runner: Any, session: Any, program: Any, trace: Trace, clock: Clock) -> dict[str, Any]:
     dtype = request["dtype"]
     data = load(**request["data"])
-    seconds: dict[str, float] = {}
-    stage = "build"
+    with clock.enter("build"):
+        entry = getattr(program, request["entry"])
+        session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"])
+    with clock.enter("weights"):
+        fill(session, request["weights"], data, dtype)
+    arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
+    inputs = [runner.from_numpy(np.asarray(array, order="C")) for array in arrays]
+    with clock.enter("run"):
+        outputs = named(session.run(inputs), request["outputs"])
+    clock.seconds["run"] -= trace.seconds
+    trace.active = False
+    for _ in range(1, request["repeat"]):
+        started = time.perf_counter()
+        session.run(inputs)
+        clock.seconds["run"] = min(clock.seconds["run"], time.perf_counter() - started)
+    return outputs
+
+
+class Clock:
+    """Which stage a run is in, and how long each took."""
+
+    def __init__(self, tell: Callable[[Any], None]) -> None:
+        self.stage = "build"
+        self.seconds: dict[str, float] = {}
+        self._tell = tell
 
     @contextlib.contextmanager
-    def timed(name: str) -> Iterator[None]:
-        nonlocal stage
-        stage = name
-        tell({"at": name})
+    def enter(self, stage: str) -> Iterator[None]:
+        self.stage = stage
+        self._tell({"at": stage})
         started = time.perf_counter()
         yield
-        seconds[name] = time.perf_counter() - started
-
-    writer = Writer(request["into"])
-    try:
-        trace = Trace(request, runner, writer, tell)
-        session = runner.Session(dtype, trace.see)
-        with timed("build"), module(request["source"], probe=session.probe) as namespace:
-            entry = getattr(namespace, request["entry"])
-            session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"])
-        with timed("weights"):
-            fill(session, request["weights"], data, dtype)
-        inputs = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
-        inputs = [runner.from_numpy(np.ascontiguousarray(array)) for array in inputs]
-        with timed("run"):
-            outputs = named(session.run(inputs), request["outputs"])
-        seconds["run"] -= trace.seconds
-        trace.active = False
-        for _ in range(1, request["repeat"]):
-            started = time.perf_counter()
-            session.run(inputs)
-            seconds["run"] = min(seconds["run"], time.perf_counter() - started)
-        steps = dict(writer.index)
-        for name, value in outputs.items():
-            writer.add(f"output {name}", runner.to_numpy(value))
-        found = {name: writer.index[f"output {name}"] for name in outputs}
-        return {"steps": steps, "outputs": found, "seconds": seconds, "memory": peak_memory()}
-    except Exception as error:
-        return failure(stage, error)
-    finally:
-        writer.close()
+        self.seconds[stage] = time.perf_counter() - started
 
 
 @contextlib.contextmanager
 def module(source: str, **names: Any) -> Iterator[types.ModuleType]:
     """The program as a module that Python, `inspect` and tracebacks can find for as long as it is used."""
     name = f"archspec_program_{time.monotonic_ns()}"
+    filename = f"<{name}>"
     made = types.ModuleType(name)
-    made.__file__ = filename = f"<{name}>"
-    made.__dict__.update(names)
+    made.__dict__.update(names, __file__=filename)
     sys.modules[name] = made
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec"), made.__dict__)
-    yield made
+    try:
+        exec(compile(source, filename, "exec"), made.__dict__)
+        yield made
+    finally:
+        del sys.modules[name], linecache.cache[filename]
 
 
 def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:
@@ -223,7 +236,7 @@ def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype
         elif not str(variable.dtype).endswith(array.dtype.name):
             problems.append(f"'{target}' is {variable.dtype}, not {array.dtype.name}")
         else:
-            session.assign(variable, np.ascontiguousarray(array))
+            session.assign(variable, np.asarray(array, order="C"))
         bound.add(id(variable))
     names: dict[int, str] = {}
     for name, variable in variables.items():

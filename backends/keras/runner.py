@@ -58,7 +58,8 @@ class Session:
         if hooks:
             raise ValueError("functional models have probes, no hooks")
         # Random numbers take long, and every weight is assigned afterwards.
-        keras.initializers.VarianceScaling.__call__ = keras.initializers.Zeros.__call__
+        for random in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal):
+            random.__call__ = keras.initializers.Zeros.__call__
         self.model = make()
 
     def variables(self) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+# Every target works on a fresh machine with Python 3.11 or newer: what it needs is installed into .venv first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: demo test quick lint golden clean
+
+demo: $(INSTALLED)
+	$(BIN)/archspec verify resnet18
+
+test: lint
+	$(BIN)/pytest
+
+quick: $(INSTALLED)
+	$(BIN)/pytest -m "not frameworks"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+golden: $(INSTALLED)
+	$(BIN)/pytest -m golden --update-golden
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'archspec needs Python 3.11 or newer: make PYTHON=python3.12 ...' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[all,dev]' --constraint constraints.txt
+	@touch $@

@@ -1,0 +1,44 @@
+"""One neural-architecture spec, compiled to PyTorch, Keras and PaddlePaddle and proven to be the same function.
+
+    import archspec
+
+    model = archspec.load("resnet50", num_classes=10)
+    print(model.compile("keras"))
+    print(model.summary())
+    assert archspec.verify("resnet18").ok
+
+What is imported here is loaded at its first use: `import archspec` costs next to nothing, and no framework is ever
+imported into this process.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archspec.errors import BackendError, Diagnostic, SpecError, UsageError
+    from archspec.loading import load
+    from archspec.model import Model, Spec
+
+__version__ = "0.1.0"
+__all__ = ["BackendError", "Diagnostic", "Model", "Spec", "SpecError", "UsageError", "__version__", "load"]
+
+_HOMES = {
+    "BackendError": "errors",
+    "Diagnostic": "errors",
+    "Model": "model",
+    "Spec": "model",
+    "SpecError": "errors",
+    "UsageError": "errors",
+    "load": "loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archspec' has no attribute '{name}'")
+    value = globals()[name] = getattr(import_module(f"archspec.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

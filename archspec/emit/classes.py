@@ -1,0 +1,495 @@
+"""Blocks as classes that hold their layers and have a `forward`: the way of PyTorch and Paddle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from archspec.emit.code import (
+    Assign,
+    Call,
+    Code,
+    For,
+    If,
+    Items,
+    Line,
+    Loop,
+    Own,
+    Probe,
+    Raw,
+    Return,
+    Statement,
+    Style,
+    Symbol,
+    call,
+    flat,
+    literal,
+    print_statements,
+)
+from archspec.emit.context import Context, Lowering, Site, size_name, symbols
+from archspec.emit.flow import Flow, Place, safe
+from archspec.emit.loops import fold, generalize
+from archspec.emit.merge import Body, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire, leaves
+from archspec.expressions import Expr, Name, free_names, substitute
+from archspec.ops.base import show
+
+if TYPE_CHECKING:
+    from archspec.emit.program import Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between the frameworks whose models are classes."""
+
+    base: str  # nn.Module
+    tensor: str  # Tensor
+    sequential: str  # nn.Sequential
+    layer_list: str  # nn.ModuleList
+    identity: str  # nn.Identity()
+    lowerings: Mapping[str, Lowering]
+    reserved: frozenset[str]
+    """Attributes of the base class that a layer must not replace."""
+    ordered: bool
+    """Whether a sequential container takes named elements as an OrderedDict (else as pairs)."""
+
+
+@dataclass(slots=True)
+class Record:
+    """How a step (by its path inside the block) is found in the generated class."""
+
+    attribute: str
+    """`conv1`, `features.0`: the path of its layer, or of the block."""
+    hooked: bool = False
+    """Whether it runs inside a container, so that only a hook sees its value."""
+    suffixes: dict[str, str] = field(default_factory=dict)
+    """Suffix of a layer: the path of that layer, where a step holds several."""
+    weights: dict[str, tuple[str, str, object]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Element:
+    """One element of a sequential container."""
+
+    name: str
+    code: Code
+    records: dict[str, Record]
+
+
+class ClassWriter(Flow):
+    """Writes one block (or the network) as a class."""
+
+    def __init__(self, generator: Generator, context: Context, body: Body, dialect: Dialect, *, root: bool) -> None:
+        super().__init__(Style(names=self._forward_names), "x")
+        self.generator = generator
+        self.context = context
+        self.body = body
+        self.dialect = dialect
+        self.root = root
+        self.init: list[Statement] = []
+        self.records: dict[str, Record] = {}
+        self.taken: set[str] = set(dialect.reserved)
+        self.alone = len(body.inputs) == 1
+        self.bind_inputs(body.inputs)
+
+    # Names ----------------------------------------------------------------------------------------------------------
+
+    def _forward_names(self, expr: Expr) -> Expr:
+        return substitute(expr, {name: self._symbol(name, forward=True) for name in free_names(expr)})
+
+    def _init_names(self, expr: Expr) -> Expr:
+        return substitute(expr, {name: self._symbol(name, forward=False) for name in free_names(expr)})
+
+    def _symbol(self, name: str, forward: bool) -> Expr:
+        base, _, axis = name.partition(".")
+        if axis:
+            rank = self.body.inputs[base].rank
+            return Name(size_name(base, int(axis), rank, self.alone))
+        if forward and (name in self._params() or name in self.context.extras):
+            return Name(f"self.{name}")
+        return Name(name)
+
+    def _params(self) -> set[str]:
+        return set(next(iter(self.context.modules.values())).params)
+
+    def attribute(self, path: str) -> str:
+        """The attribute that holds the step at `path`, unlike all others."""
+        name = path.replace(".", "_")
+        name = name if name.isidentifier() else f"layer{name}"
+        name = safe(name)
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def comment(self, wire: Wire) -> str:
+        return show(wire.shape) if self.root else ""
+
+    # Steps ----------------------------------------------------------------------------------------------------------
+
+    def step(self, item: MStep, place: Place) -> None:
+        site = Site(self.context, item, item.path)
+        lowered = self.generator.lower(site)
+        own: dict[str, Code] = {}
+        attributes: dict[str, str] = {}
+        single = list(lowered.layers) == [""]
+        for suffix, made in lowered.layers.items():
+            name = self.attribute(item.path if single else f"{item.path}_{suffix}")
+            self.init.append(Assign((f"self.{name}",), made))
+            own[suffix], attributes[suffix] = Own(name), name
+        base = attributes.get("", "") if single else ""
+        self.records[item.path] = Record(base, suffixes=attributes, weights=lowered.weights)
+        codes, mentioned = self.variables.read(item.inputs)
+        value = Probe("self", literal(item.path), lowered.apply(own, codes))
+        self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def call(self, item: MCall, place: Place) -> None:
+        made = self.generator.construct(self, item)
+        name = self.attribute(item.path)
+        self.init.append(Assign((f"self.{name}",), made))
+        self.records[item.path] = Record(name)
+        codes, mentioned = self.variables.read(item.inputs)
+        self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
+
+    def sequence(self, item: MSequence, place: Place) -> None:
+        made = self._container(item) if item.name else None
+        if made is None:
+            self.run(item.items, place)
+            return
+        name = self._hold(item.path, made)
+        codes, mentioned = self.variables.read(item.inputs)
+        self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
+
+    def repeat(self, item: MRepeat, place: Place) -> None:
+        if not item.iterations:
+            return
+        made = self._container(item) if item.name or item.varies else None
+        if made is not None:
+            name = self._hold(item.path or "layers", made)
+            codes, mentioned = self.variables.read(item.inputs)
+            self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
+        elif not self._loop(item, place):
+            if item.varies:
+                raise NotImplementedError(item.path)
+            self.run(item.iterations, place)
+
+    def when(self, item: MWhen, place: Place) -> None:
+        condition = self.context.condition(item.condition)
+        inner = item.item
+        made = self._container(inner) if isinstance(inner, MSequence) and inner.name else None
+        if made is None and isinstance(inner, MCall):
+            made = Element(inner.name, self.generator.construct(self, inner), {inner.path: Record("")})
+        if made is not None and len(item.inputs) == 1 and len(item.outputs) == 1:
+            name = self.attribute(_path(inner))
+            self.init.append(Assign((f"self.{name}",), Raw(self.dialect.identity)))
+            self.init.append(If(condition, [Assign((f"self.{name}",), made.code)]))
+            self._adopt(made.records, name)
+            codes, mentioned = self.variables.read(item.inputs)
+            self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, _path(inner))
+            return
+        self._optional(item, condition, place)
+
+    def _optional(self, item: MWhen, condition: Code, place: Place) -> None:
+        """A step in an `if`: in `__init__` for its layers, in `forward` for its value."""
+        flag = self.attribute(f"has_{_path(item.item) or 'step'}")
+        self.init.append(Assign((f"self.{flag}",), condition))
+        codes, mentioned = self.variables.read(item.inputs)
+        outer_init, outer_statements = self.init, self.statements
+        outputs = item.outputs[0]
+        name = self.main if not place.label else place.label
+        if place.label or not isinstance(codes[0], Raw) or item.inputs[0].uses > 1:
+            self.variables.release(mentioned)
+            target = self.variables.take(outputs, safe(place.label or _path(item.item) or name))
+            self.statements.append(Assign((target,), codes[0]))
+        else:
+            self.variables.release(mentioned)
+            target = codes[0].text
+        self.init, self.statements = [], []
+        inner = item.item.outputs[0]
+        item.inputs[0].uses += 1
+        self.run([item.item], Place(None, target))
+        result = self.variables.held[inner].code
+        self.variables.held[outputs] = self.variables.held[inner]
+        body = self.statements
+        if flat(result, self.style) != target:
+            body.append(Assign((target,), result))
+        init = self.init
+        self.init, self.statements = outer_init, outer_statements
+        if init:
+            self.init.append(If(Raw(f"self.{flag}"), init))
+        self.statements.append(If(Raw(f"self.{flag}"), body))
+        self.variables.owners[target] = outputs
+        self.variables.held[outputs] = type(self.variables.held[inner])(Raw(target))
+
+    # Containers -----------------------------------------------------------------------------------------------------
+
+    def _hold(self, path: str, made: Element) -> str:
+        name = self.attribute(path)
+        self.init.append(Assign((f"self.{name}",), made.code))
+        self._adopt(made.records, name)
+        return name
+
+    def _adopt(self, records: dict[str, Record], prefix: str) -> None:
+        for path, record in records.items():
+            record.attribute = f"{prefix}.{record.attribute}".rstrip(".")
+            record.suffixes = {suffix: f"{prefix}.{inner}".rstrip(".") for suffix, inner in record.suffixes.items()}
+            self.records[path] = record
+
+    def _container(self, item: Merged) -> Element | None:
+        """A sequence or repeat as one sequential container, if it is a plain chain of layers."""
+        before = dict(self.context.extras)
+        elements = self._elements(item)
+        if not elements or len({element.name for element in elements}) < len(elements):
+            self.context.extras = before
+            return None
+        numbered = [element.name for element in elements] == [str(i) for i in range(len(elements))]
+        if isinstance(item, MRepeat) and item.varies:
+            loop = generalize([element.code for element in elements])
+            if loop is None:
+                return None
+            count = self.context.condition(next(iter(item.repeats.values())).count)
+            code: Code = call(self.dialect.sequential, Loop(loop[0], loop[1], call("range", count)))
+        elif numbered:
+            code = call(self.dialect.sequential, *fold([element.code for element in elements]))
+        else:
+            pairs = tuple(Items((literal(element.name), element.code)) for element in elements)
+            code = (
+                call(self.dialect.sequential, call("OrderedDict", Items(pairs, "[]")))
+                if self.dialect.ordered
+                else call(self.dialect.sequential, *pairs)
+            )
+        records: dict[str, Record] = {}
+        for element in elements:
+            for path, record in element.records.items():
+                record.attribute = f"{element.name}.{record.attribute}".rstrip(".")
+                record.suffixes = {s: f"{element.name}.{inner}".rstrip(".") for s, inner in record.suffixes.items()}
+                records[path] = record
+        return Element(getattr(item, "name", ""), code, records)
+
+    def _elements(self, item: Merged) -> list[Element] | None:
+        items = item.items if isinstance(item, MSequence) else item.iterations if isinstance(item, MRepeat) else [item]
+        elements: list[Element] = []
+        current = item.inputs
+        for inner in items:
+            if inner.inputs != current or len(inner.inputs) != 1 or len(inner.outputs) != 1:
+                return None
+            last = inner is items[-1]
+            if not last and (inner.outputs[0].uses != 1 or inner.outputs[0].label):
+                return None
+            made = self._element(inner)
+            if made is None:
+                return None
+            elements += made
+            current = inner.outputs
+        return elements if item.outputs == current or (isinstance(item, MRepeat) and item.varies) else None
+
+    def _element(self, item: Merged) -> list[Element] | None:
+        match item:
+            case MStep():
+                site = Site(self.context, item, item.path)
+                lowered = self.generator.lower(site)
+                if lowered.module is None:
+                    return None
+                suffixes = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
+                record = Record("", hooked=True, suffixes=suffixes, weights=lowered.weights)
+                return [Element(item.name, lowered.module, {item.path: record})]
+            case MCall():
+                return [Element(item.name, self.generator.construct(self, item), {item.path: Record("")})]
+            case MSequence() | MRepeat():
+                if not item.name:
+                    return None if isinstance(item, MRepeat) and item.varies else self._elements(item)
+                made = self._container(item)
+                return [made] if made is not None else None
+        return None
+
+    def _loop(self, item: MRepeat, place: Place) -> bool:
+        """Blocks with several inputs and outputs, one after another: a list of layers and a loop."""
+        calls = [inner for inner in item.iterations if isinstance(inner, MCall)]
+        current = item.inputs
+        for inner in calls:
+            if inner.inputs != current:
+                return False
+            current = inner.outputs
+        if not item.name or len(calls) != len(item.iterations) or len(item.inputs) < 2 or item.varies:
+            return False
+        made = [self.generator.construct(self, inner) for inner in calls]
+        name = self.attribute(item.path)
+        self.init.append(Assign((f"self.{name}",), call(self.dialect.layer_list, Items(tuple(fold(made)), "[]"))))
+        for index, inner in enumerate(calls):
+            self.records[inner.path] = Record(f"{name}.{index}")
+        codes, mentioned = self.variables.read(item.inputs)
+        self.variables.release(mentioned)
+        variables = []
+        for wire, outer, code in zip(item.outputs, item.inputs, codes, strict=True):
+            held = flat(code, self.style)
+            name_ = held if isinstance(code, Raw) and outer.uses <= 0 else safe(f"{place.label or self.main}")
+            target = self.variables.take(wire, name_)
+            if target != held:
+                self.statements.append(Assign((target,), code))
+            variables.append(target)
+        arguments = tuple(Raw(variable) for variable in variables)
+        body: list[Statement] = [Assign(tuple(variables), Call(Raw("block"), arguments))]
+        self.statements.append(For("block", Own(name), body))
+        return True
+
+    # The class ------------------------------------------------------------------------------------------------------
+
+    def write(self, training: Mapping[str, Wire]) -> None:
+        """Writes the whole `forward`; `training` are the outputs that exist only in training."""
+        outputs = {name: wire for name, wire in self.body.outputs.items() if name not in training}
+        needed = _training_only(self.body.items, outputs) if training else set()
+        main = [item for item in self.body.items if id(item) not in needed]
+        late = [item for item in self.body.items if id(item) in needed]
+        single = len(outputs) == 1 and not training
+        self.run(main, Place(last=single))
+        if not training:
+            codes, _ = self.variables.read(list(outputs.values()))
+            self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes))))
+            return
+        outer, self.statements = self.statements, []
+        names = {id(wire): name for name, wire in training.items()}
+        for item in late:
+            label = next((names[id(wire)] for wire in item.outputs if id(wire) in names), "")
+            self.run([item], Place(label=label))
+        codes, _ = self.variables.read(list(self.body.outputs.values()))
+        inner, self.statements = [*self.statements, Return(Items(tuple(codes)))], outer
+        self.statements.append(If(Raw("self.training"), inner))
+        codes, _ = self.variables.read(list(outputs.values()))
+        self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes))))
+
+    def arguments(self, defaults: Mapping[str, object]) -> list[str]:
+        """What the class must be told: sizes of inputs, params, and what follows from neither."""
+        used: dict[str, None] = {}
+        for statement in self.init:
+            used |= _read(statement)
+        stored = self._stored()
+        used |= dict.fromkeys(stored)
+        order = [f"{name}.{axis}" for name, wire in self.body.inputs.items() for axis in range(1, wire.rank)]
+        order += [*next(iter(self.context.modules.values())).params, *self.context.extras]
+        return sorted((name for name in order if name in used), key=lambda name: name in defaults)
+
+    def _stored(self) -> list[str]:
+        used: dict[str, None] = {}
+        for statement in self.statements:
+            used |= _read(statement)
+        return [name for name in used if name in self._params() or name in self.context.extras]
+
+    def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
+        """The class as text."""
+        init_style, forward = replace(style, names=self._init_names), replace(style, names=self._forward_names)
+        parameters = [self._parameter(argument, defaults, style) for argument in self.arguments(defaults)]
+        stored = [Line(f"self.{safe(item)} = {safe(item)}") for item in self._stored()]
+        sizes = self._sizes()
+        inputs = [f"{safe(item)}: {self.dialect.tensor}" for item in self.body.inputs]
+        lines = [f"class {name}({self.dialect.base}):", f"    {doc}", ""]
+        lines += signature_lines("__init__", ["self", *parameters], "None")
+        lines += ["        super().__init__()"]
+        lines += print_statements([*stored, *self.init], init_style, 8)
+        lines += ["", *signature_lines("forward", ["self", *inputs], self._returns())]
+        lines += print_statements([*sizes, *self.statements], forward, 8)
+        return lines
+
+    def _sizes(self) -> list[Statement]:
+        """The sizes that only the tensors themselves know, read at the top of `forward`."""
+        used: dict[str, None] = {}
+        for statement in self.statements:
+            used |= _read(statement)
+        lines: list[Statement] = []
+        seen: set[str] = set()
+        for base, wire in self.body.inputs.items():
+            for axis, size in enumerate(wire.shape):
+                symbol = getattr(size, "expr", None)
+                for name in (symbol.id if isinstance(symbol, Name) else "", f"{base}.{axis}"):
+                    if name in used and name not in seen:
+                        seen.add(name)
+                        target = flat(Symbol(Name(name)), Style(names=self._forward_names))
+                        lines.append(Line(f"{target} = {safe(base)}.shape[{axis}]"))
+        return lines
+
+    def _parameter(self, name: str, defaults: Mapping[str, object], style: Style) -> str:
+        shown = flat(Symbol(Name(name)), Style(names=self._init_names))
+        values = [env.get(name, self.context.extras.get(name, {}).get(key)) for key, env in self.context.envs.items()]
+        kind = _annotation(values)
+        if name in defaults:
+            return f"{shown}: {kind} = {flat(literal(defaults[name]), style)}"
+        return f"{shown}: {kind}"
+
+    def _returns(self) -> str:
+        count = len(self.body.outputs)
+        tensor = self.dialect.tensor
+        many = f"tuple[{', '.join([tensor] * count)}]"
+        if count == 1:
+            return tensor
+        training = self.generator.training_outputs if self.root else ()
+        return f"{tensor} | {many}" if training else many
+
+
+def signature_lines(name: str, parameters: Sequence[str], returns: str, indent: int = 4) -> list[str]:
+    """`def name(parameters) -> returns:`, broken over lines where it must be."""
+    pad = " " * indent
+    tail = f" -> {returns}:" if returns else ":"
+    line = f"{pad}def {name}({', '.join(parameters)}){tail}"
+    if len(line) <= 88:
+        return [line]
+    inner = f"{pad}    {', '.join(parameters)}"
+    if len(inner) <= 88:
+        return [f"{pad}def {name}(", inner, f"{pad}){tail}"]
+    return [f"{pad}def {name}(", *(f"{pad}    {parameter}," for parameter in parameters), f"{pad}){tail}"]
+
+
+def _annotation(values: Sequence[object]) -> str:
+    kinds = {type(value) for value in values}
+    if kinds <= {int}:
+        return "int"
+    if kinds <= {bool}:
+        return "bool"
+    if kinds <= {int, float}:
+        return "float"
+    if kinds <= {str}:
+        return "str"
+    items = {type(item) for value in values if isinstance(value, (list, tuple)) for item in value}
+    if kinds <= {list, tuple} and items <= {int}:
+        return "Sequence[int]" if kinds == {list, tuple} else "list[int]" if kinds == {list} else "tuple[int, ...]"
+    return "list" if kinds == {list} else "tuple"
+
+
+def _read(statement: Statement) -> dict[str, None]:
+    match statement:
+        case Assign(_, value, _) | Return(value):
+            return symbols(value)
+        case If(condition, body):
+            found = symbols(condition)
+        case For(_, iterable, body):
+            found = symbols(iterable)
+        case _:
+            return {}
+    for inner in body:
+        found |= _read(inner)
+    return found
+
+
+def _path(item: Merged) -> str:
+    return item.join.path if not hasattr(item, "path") else str(item.path)  # type: ignore[union-attr]
+
+
+def _training_only(items: Sequence[Merged], outputs: Mapping[str, Wire]) -> set[int]:
+    """The top-level steps that only training outputs need."""
+    needed = {id(wire) for wire in outputs.values()}
+    late: set[int] = set()
+    for item in reversed(items):
+        if any(id(wire) in needed for wire in item.outputs) or _gives(item, needed):
+            needed.update(id(wire) for wire in item.inputs)
+            needed.update(_reads(item))
+        else:
+            late.add(id(item))
+    return late
+
+
+def _gives(item: Merged, needed: set[int]) -> bool:
+    """Whether a step inside gives a value that is needed outside."""
+    return any(id(wire) in needed for leaf in leaves([item]) for wire in leaf.outputs)
+
+
+def _reads(item: Merged) -> set[int]:
+    return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
+

@@ -1,0 +1,247 @@
+"""What a lowering sees: a step in all instances of its block, and the names that generated code has there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.backend import Layout
+from archspec.emit.code import Call, Code, Infix, Items, Loop, Own, Probe, Raw, Symbol, Template, float32, literal
+from archspec.emit.merge import Key, MStep, Wire
+from archspec.expressions import Apply, Const, Dim, Expr, ExpressionError, Name, evaluate, expr_of, free_names, substitute
+from archspec.graph.tree import Module, Step
+from archspec.ops.base import AXES, Operation
+
+
+class NeedsResolving(Exception):
+    """A root param that was to stay an argument takes part in what code cannot say with names."""
+
+
+@dataclass(slots=True)
+class Context:
+    """The names of one class or function: its params, the sizes of its inputs, and what else it must be told."""
+
+    modules: Mapping[Key, Module]
+    folded: dict[str, Expr]
+    """Params that need no argument, because every instance leaves them at their default."""
+    envs: dict[Key, dict[str, Any]] = field(init=False)
+    extras: dict[str, dict[Key, Any]] = field(default_factory=dict)
+    """Arguments for what no expression over params and input sizes gives, with their values."""
+
+    def __post_init__(self) -> None:
+        self.envs = {}
+        for key, module in self.modules.items():
+            env = dict(module.params)
+            for name, value in module.inputs.items():
+                for axis, size in enumerate(value.shape):
+                    if axis:
+                        env[f"{name}.{axis}"] = int(size)
+                    expr = size.expr if isinstance(size, Dim) else None
+                    if isinstance(expr, Name):
+                        env[expr.id] = int(size)
+            self.envs[key] = env
+
+    def unify(self, values: Mapping[Key, Any], exprs: Iterable[Expr] = (), name: str = "") -> Code:
+        """One piece of code that has these values in these instances.
+
+        An expression over names of the block that holds in all instances comes first, then a literal; else the block
+        gets an argument called `name`.
+        """
+        first = next(iter(values.values()))
+        if isinstance(first, (list, tuple)):
+            return self._sequence(values, exprs, name)
+        candidates = [substitute(expr, self.folded) for expr in exprs if expr is not None]
+        candidates += [substitute(expr_of(v), self.folded) for v in values.values() if isinstance(v, Dim)]
+        for expr in dict.fromkeys(candidates):
+            if not isinstance(expr, Const) and self._holds(expr, values):
+                return Symbol(expr)
+        plain = {key: _plain(value) for key, value in values.items()}
+        if len(set(map(repr, plain.values()))) == 1:
+            return literal(next(iter(plain.values())))
+        return Symbol(Name(self.extra(name, plain)))
+
+    def _sequence(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
+        whole = [substitute(expr, self.folded) for expr in exprs if expr is not None]
+        for expr in whole:
+            if isinstance(expr, Name) and self._holds(expr, values):
+                return Symbol(expr)
+        lengths = {len(value) for value in values.values()}
+        if len(lengths) > 1:
+            return Symbol(Name(self.extra(name, {key: _plain(value) for key, value in values.items()})))
+        parts = [self.unify({key: value[i] for key, value in values.items()}, (), f"{name}{i}")
+                 for i in range(lengths.pop())]  # fmt: skip
+        base = _common_base(parts)
+        if base is not None:
+            return Symbol(base)
+        brackets = "()" if isinstance(next(iter(values.values())), tuple) else "[]"
+        return Items(tuple(parts), brackets)
+
+    def _holds(self, expr: Expr, values: Mapping[Key, Any]) -> bool:
+        try:
+            found = {key: evaluate(expr, self.env(key)) for key in values}
+        except ExpressionError:
+            return False
+        return all(_equal(found[key], value) for key, value in values.items())
+
+    def env(self, key: Key) -> Mapping[str, Any]:
+        extra = {name: values[key] for name, values in self.extras.items() if key in values}
+        return {**self.envs[key], **extra}
+
+    def extra(self, name: str, values: dict[Key, Any]) -> str:
+        """An argument of the block for values that differ between its instances and follow from nothing else."""
+        if "" in {module.block for module in self.modules.values()}:
+            raise NeedsResolving(name)
+        for known, other in self.extras.items():
+            if all(other.get(key, value) == value for key, value in values.items()):
+                other.update(values)
+                return known
+        taken = set(self.extras) | {n for env in self.envs.values() for n in env}
+        while name in taken:
+            name += "_"
+        self.extras[name] = values
+        return name
+
+    def condition(self, expr: Expr) -> Code:
+        return Symbol(substitute(expr, self.folded))
+
+
+def _common_base(parts: Sequence[Code]) -> Expr | None:
+    """`kernel` where the parts are `kernel[0], kernel[1]`."""
+    bases = set()
+    for index, part in enumerate(parts):
+        if not (isinstance(part, Symbol) and isinstance(part.expr, Apply) and part.expr.head == "[]"):
+            return None
+        if part.expr.args[1] != Const(index):
+            return None
+        bases.add(part.expr.args[0])
+    return bases.pop() if len(bases) == 1 else None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two values are the same, floats to the precision of a float32 (builds for verification round them)."""
+    if isinstance(a, float) or isinstance(b, float):
+        return type(a) is not bool and float32(float(a)) == float32(float(b))
+    return bool(_plain(a) == _plain(b))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Dim):
+        return int(value)
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def size_name(name: str, axis: int, rank: int, alone: bool) -> str:
+    """What generated code calls the size of an axis of an input: `in_channels`."""
+    names = {number: word for word, number in reversed(AXES.get(rank, {}).items())}
+    word = {2: {1: "features"}, 3: {1: "channels", 2: "features"}}.get(rank, names).get(axis, f"size{axis}")
+    return f"in_{word}" if alone else f"{name}_{word}"
+
+
+@dataclass(slots=True)
+class Site:
+    """One step, over all instances of its block."""
+
+    context: Context
+    step: MStep
+    path: str
+
+    @property
+    def op(self) -> Any:
+        """The operation in one instance. Ask `every` before relying on an attribute that may differ in others."""
+        return self.step.op
+
+    @property
+    def inputs(self) -> tuple[Wire, ...]:
+        return self.step.inputs
+
+    @property
+    def outputs(self) -> tuple[Wire, ...]:
+        return self.step.outputs
+
+    def every(self, predicate: Callable[[Step], Any]) -> bool:
+        """Whether something holds in all instances."""
+        return all(predicate(step) for step in self.step.steps.values())
+
+    def value(self, compute: Callable[[Step], Any], name: str) -> Code:
+        """Code for a value computed per instance."""
+        values = {key: compute(step) for key, step in self.step.steps.items()}
+        return self.context.unify(values, (), f"{_identifier(self.step.name)}_{name}")
+
+    def attr(self, name: str) -> Code:
+        """Code for an attribute; one number for equal numbers on every axis."""
+        values = {key: getattr(step.op, name) for key, step in self.step.steps.items()}
+        exprs = [step.exprs[name] for step in self.step.steps.values() if name in step.exprs]
+        return once(self.context.unify(values, exprs, f"{_identifier(self.step.name)}_{name}"))
+
+    def size(self, axis: int, which: int = 0) -> Code:
+        """Code for the size of an axis of an input, as the spec numbers axes."""
+        return self.value(lambda step: step.inputs[which].shape[axis], "size")
+
+
+def _identifier(name: str) -> str:
+    return name if name.isidentifier() else f"step{name}"
+
+
+def once(code: Code) -> Code:
+    """One item for equal items: `3` for `(3, 3)`."""
+    if isinstance(code, Items) and code.items and len(set(code.items)) == 1:
+        return code.items[0]
+    return code
+
+
+WeightLayout = Callable[[tuple[int, ...]], Layout]
+"""From a parameter's canonical shape to the steps that bring it into the framework's."""
+
+
+@dataclass(slots=True)
+class Lowered:
+    """How a backend spells one step."""
+
+    apply: Callable[[Mapping[str, Code], Sequence[Code]], Code]
+    """The value, given the step's own layers and its inputs."""
+    layers: dict[str, Code] = field(default_factory=dict)
+    """What makes the layers that the step holds, by suffix of their names; mostly one, with no suffix."""
+    module: Code | None = None
+    """The step as an element of a sequential container, if it can be one."""
+    places: dict[str, str] = field(default_factory=dict)
+    """Suffix of a layer: where it stands inside `module`, if that is not the layer itself."""
+    weights: dict[str, tuple[str, str, Callable[[Step], Layout] | None]] = field(default_factory=dict)
+    """Canonical parameter: suffix of its layer, the framework's name of it, how it is laid out."""
+    layouts: tuple[Any, ...] = ()
+    """How the backend lays out the outputs; empty: as the spec."""
+    inexact: float = 0.0
+    """The error that the framework's own operation is known to have in float64; 0: none."""
+
+
+Lowering = Callable[[Site], Lowered]
+
+
+def symbols(code: Code) -> dict[str, None]:
+    """The names that a piece of code reads, in order."""
+    match code:
+        case Symbol(expr):
+            return dict.fromkeys(sorted(free_names(expr)))
+        case Call(target, args, kwargs):
+            parts: list[Code] = [target, *args, *(value for _, value in kwargs)]
+        case Items(items, _):
+            parts = list(items)
+        case Infix(_, operands) | Template(_, operands):
+            parts = list(operands)
+        case Loop(element, variable, iterable):
+            found = symbols(element) | symbols(iterable)
+            found.pop(variable, None)
+            return found
+        case Probe(_, key, value):
+            parts = [key, value]
+        case Own() | Raw() | _:
+            parts = []
+    result: dict[str, None] = {}
+    for part in parts:
+        result |= symbols(part)
+    return result
+
+
+def operation(site: Site) -> Operation:
+    """The operation of a site in one instance, typed."""
+    return site.step.op

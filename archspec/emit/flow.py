@@ -1,0 +1,192 @@
+"""From aligned steps to statements: which values get a variable, what it is called, and which stay inside others."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from archspec.emit.code import WIDTH, Assign, Call, Code, Own, Probe, Raw, Statement, Style, flat
+from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
+from archspec.expressions import Expr
+
+LIMIT = WIDTH - 22
+"""How long an expression may get before its value gets a line of its own."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What stands for a wire: a variable, or an expression that waits for its only reader."""
+
+    code: Code
+    reads: tuple[Wire, ...] = ()
+    """The wires whose variables a waiting expression mentions."""
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a step stands: what follows it, and the branch that it is in."""
+
+    following: Merged | None = None
+    label: str = ""
+    last: bool = False
+    """Whether its value is what the function returns."""
+    simple_ok: bool = False
+    """Whether a short value may stay inside the join that follows its branch."""
+
+
+@dataclass(slots=True)
+class Variables:
+    """The local variables of one function."""
+
+    held: dict[Wire, Held] = field(default_factory=dict)
+    owners: dict[str, Wire] = field(default_factory=dict)
+    reserved: set[str] = field(default_factory=set)
+
+    def read(self, wires: Sequence[Wire]) -> tuple[list[Code], tuple[Wire, ...]]:
+        """The code of wires that a step reads, and the wires whose variables that code mentions."""
+        codes, mentioned = [], []
+        for wire in wires:
+            held = self.held[wire]
+            codes.append(held.code)
+            mentioned.extend(held.reads or (wire,))
+        return codes, tuple(mentioned)
+
+    def release(self, wires: Sequence[Wire]) -> None:
+        """These wires have been read once by code that is now in a statement."""
+        for wire in wires:
+            wire.uses -= 1
+
+    def free(self, name: str) -> bool:
+        owner = self.owners.get(name)
+        return name not in self.reserved and (owner is None or owner.uses <= 0)
+
+    def take(self, wire: Wire, name: str) -> str:
+        """Gives a wire the variable `name`, or one like it if that is still needed."""
+        wanted = [name, *(f"{name}{n}" for n in range(2, 1000))]
+        chosen = next(candidate for candidate in wanted if self.free(candidate))
+        self.owners[chosen] = wire
+        self.held[wire] = Held(Raw(chosen))
+        return chosen
+
+
+class Flow:
+    """Writes the statements of one function. Subclasses say how steps, blocks and repeats are written."""
+
+    nest = True
+    """Whether activations and the like are written around the call before them."""
+
+    def __init__(self, style: Style, main: str) -> None:
+        self.style = style
+        self.main = main
+        self.variables = Variables()
+        self.statements: list[Statement] = []
+
+    # What subclasses define -----------------------------------------------------------------------------------------
+
+    def step(self, item: MStep, place: Place) -> None:
+        raise NotImplementedError
+
+    def call(self, item: MCall, place: Place) -> None:
+        raise NotImplementedError
+
+    def sequence(self, item: MSequence, place: Place) -> None:
+        self.run(item.items, place)
+
+    def repeat(self, item: MRepeat, place: Place) -> None:
+        raise NotImplementedError
+
+    def when(self, item: MWhen, place: Place) -> None:
+        raise NotImplementedError
+
+    def comment(self, wire: Wire) -> str:
+        return ""
+
+    # The walk -------------------------------------------------------------------------------------------------------
+
+    def run(self, items: Sequence[Merged], place: Place) -> None:
+        """Writes steps in order; `place` is that of the last one."""
+        for index, item in enumerate(items):
+            final = index == len(items) - 1
+            following = place.following if final else items[index + 1]
+            here = Place(following, place.label, place.last and final, place.simple_ok and final)
+            match item:
+                case MStep():
+                    self.step(item, here)
+                case MCall():
+                    self.call(item, here)
+                case MSequence():
+                    self.sequence(item, here)
+                case MRepeat():
+                    self.repeat(item, here)
+                case MWhen():
+                    self.when(item, here)
+                case MBranches():
+                    self.branches(item, here)
+
+    def branches(self, item: MBranches, place: Place) -> None:
+        for index, (label, body) in enumerate(zip(item.names, item.bodies, strict=True)):
+            final = index == len(item.bodies) - 1
+            self.run(body, Place(item.join if final else None, label, simple_ok=final and len(item.names) == 2))
+        self.step(item.join, Place(place.following, place.label, place.last))
+
+    def define(
+        self, outputs: Sequence[Wire], value: Code, mentioned: tuple[Wire, ...], place: Place,
+        inputs: Sequence[Wire] = (), step: str = "",
+    ) -> None:  # fmt: skip
+        """The value of a step: kept for its only reader, or assigned to variables."""
+        if len(outputs) == 1 and self._waits(outputs[0], value, place):
+            self.variables.held[outputs[0]] = Held(value, mentioned)
+            return
+        self.variables.release(mentioned)
+        names = tuple(self._name(wire, inputs, place, step, index if len(outputs) > 1 else None)
+                      for index, wire in enumerate(outputs))  # fmt: skip
+        self.statements.append(Assign(names, value, self.comment(outputs[0]) if len(outputs) == 1 else ""))
+
+    def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
+        if place.last and wire.uses == 1:
+            return True
+        if not self.nest or wire.uses != 1 or wire.label or place.following is None:
+            return False
+        reader = wire.consumers[0] if wire.consumers else None
+        if reader is not place.following or not isinstance(reader, MStep):
+            return False
+        length = len(flat(value, Style(names=self.style.names)))
+        if place.simple_ok and not reader.op.follows:
+            return _simple(value) and length <= 30
+        return reader.op.follows and length <= LIMIT
+
+    def _name(self, wire: Wire, inputs: Sequence[Wire], place: Place, step: str, index: int | None) -> str:
+        taken = self.variables
+        name = wire.label or place.label
+        if not name and index is None:
+            name = self.main
+            if not taken.free(name):
+                name = _variable(step) or name
+        elif not name:
+            name = f"{_variable(step) or self.main}{index}"
+        return taken.take(wire, safe(name))
+
+    def bind_inputs(self, inputs: dict[str, Wire]) -> None:
+        for name, wire in inputs.items():
+            self.variables.take(wire, safe(name))
+
+
+def _variable(step: str) -> str:
+    name = step.rpartition(".")[2]
+    return name if name.isidentifier() else ""
+
+
+def _simple(value: Code) -> bool:
+    """A single call on a variable: `self.downsample(x)`."""
+    if isinstance(value, Probe):
+        value = value.value
+    return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Raw) for a in value.args)
+
+
+def safe(name: str) -> str:
+    """A name that generated code may use for a variable."""
+    return f"{name}_" if keyword.iskeyword(name) or name in {"self", "torch", "paddle", "keras", "F", "nn"} else name
+
+
+Names = dict[str, Expr]

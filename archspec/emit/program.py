@@ -1,0 +1,284 @@
+"""From a model to a program: which classes there are, what each is told, and where every weight and value is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from archspec.backend import Layout, Observed, Weight
+from archspec.emit.code import Call, Code, Raw, Style, literal
+from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
+from archspec.emit.merge import Body, Key, MCall, Mergeable, Wire, merge
+from archspec.errors import BackendError
+from archspec.expressions import Const, Expr
+from archspec.graph import tree
+from archspec.graph.tree import Item, Module
+from archspec.model import Model
+
+Record = Any
+
+
+class Writer(Protocol):
+    """What writes one block: as a class or as a function."""
+
+    records: dict[str, Record]
+    context: Context
+    body: Body
+
+    def write(self, training: Mapping[str, Wire]) -> None: ...
+
+    def arguments(self, defaults: Mapping[str, object]) -> list[str]: ...
+
+    def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]: ...
+
+
+@dataclass(slots=True)
+class Written:
+    """A block that has been written."""
+
+    name: str
+    writer: Any
+    defaults: dict[str, object]
+    doc: str
+
+
+@dataclass(slots=True)
+class Bindings:
+    """Where the parts of the network are in the generated model."""
+
+    weights: list[Weight] = field(default_factory=list)
+    probes: dict[str, tuple[Observed, ...]] = field(default_factory=dict)
+    hooks: dict[str, str] = field(default_factory=dict)
+    inexact: dict[str, float] = field(default_factory=dict)
+
+
+class Generator:
+    """Writes all blocks of one model for one backend.
+
+    `table` maps operations to lowerings, `refused` those that the framework cannot express to the reason; `writer`
+    makes what writes a block, `naming` the name of its class or function.
+    """
+
+    def __init__(
+        self, model: Model, backend: str, table: Mapping[str, Callable[[Site], Lowered]],
+        refused: Mapping[str, str], writer: Callable[..., Any], naming: Callable[[str], str],
+    ) -> None:  # fmt: skip
+        self.model = model
+        self.backend = backend
+        self.table = table
+        self.refused = refused
+        self.new_writer = writer
+        self.naming = naming
+        self.blocks: list[Written] = []
+        self.support: dict[str, None] = {}
+        self._written: dict[Key, Written] = {}
+        self.root: Written | None = None
+        self.training_outputs: frozenset[str] = frozenset()
+
+    def run(self) -> None:
+        """Writes the network and every block that it uses. Raises BackendError for what cannot be expressed."""
+        for free in (self.model.free_params, frozenset[str]()):
+            self.blocks, self._written, self.support = [], {}, {}
+            try:
+                self._network(free)
+            except NeedsResolving as error:
+                if not free:
+                    raise BackendError(f"{self.backend}: {self.model.name}: '{error}' differs where one value is due") from None  # noqa: E501
+                continue
+            return
+
+    def _network(self, free: frozenset[str]) -> None:
+        roots = self.model.roots(free)
+        self.instances: dict[str, dict[Key, Module]] = {}
+        for module in {id(m): m for root in roots.values() for m in _modules(root.items)}.values():
+            self.instances.setdefault(module.block, {})[id(module)] = module
+        first = next(iter(roots.values()))
+        self.training_outputs = first.training_outputs
+        declared = self.model.spec.document.params
+        defaults = {name: self.model.params[name] for name in declared if name in free}
+        body = merge(roots)
+        context = Context(roots, {})
+        writer = self.new_writer(self, context, body, root=True)
+        writer.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
+        self.root = Written(class_name(self.model), writer, defaults, "")
+
+    def lower(self, site: Site) -> Lowered:
+        """How the backend spells a step."""
+        key = site.op.key
+        if key in self.refused or key not in self.table:
+            reason = self.refused.get(key, "the backend has no row for it")
+            raise BackendError(self.located(site, f"{self.backend} cannot express {key}: {reason}"))
+        try:
+            return self.table[key](site)
+        except BackendError as error:
+            raise BackendError(self.located(site, f"{self.backend} cannot express this {key}: {error}")) from None
+
+    def located(self, site: Site, message: str) -> str:
+        """A message about a step, with the step's position in the spec."""
+        step = next(iter(site.step.steps.values()))
+        return str(self.model.spec.source.diagnostic(step.origin, f"{message} (step '{site.path}')"))
+
+    def construct(self, writer: Any, item: MCall) -> Call:
+        """The code that makes a block's layers (or calls its function), with its arguments."""
+        written = self.written(item)
+        context: Context = writer.context
+        child = written.writer
+        args: list[Code] = []
+        kwargs: list[tuple[str, Code]] = []
+        for name in child.arguments(written.defaults):
+            code = self._argument(name, item, child.context, context)
+            if name not in written.defaults:
+                args.append(code)
+            elif code != literal(written.defaults[name]):
+                kwargs.append((name, code))
+        return Call(Raw(written.name), tuple(args), tuple(kwargs))
+
+    def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:
+        base, _, axis = name.partition(".")
+        if axis:
+            position = list(next(iter(item.calls.values())).module.inputs).index(base)
+            sizes = {key: call.inputs[position].shape[int(axis)] for key, call in item.calls.items()}
+            rank = item.inputs[position].rank
+            return outer.unify(sizes, (), size_name(item.name, int(axis), rank, False))
+        if name in inner.extras:
+            values = {key: inner.extras[name][id(call.module)] for key, call in item.calls.items()}
+            return outer.unify(values, (), name)
+        values = {key: call.module.params[name] for key, call in item.calls.items()}
+        exprs: list[Expr] = [call.arguments[name] for call in item.calls.values()]
+        return outer.unify(values, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
+
+    def written(self, item: MCall) -> Written:
+        """The class or function of a block, written when it is first needed."""
+        layouts = tuple(wire.layout for wire in item.inputs)
+        key = (item.block, layouts)
+        if key not in self._written:
+            self._written[key] = self._block(item.block, layouts)
+        for call in item.calls.values():
+            self._written[id(call.module), layouts] = self._written[key]
+            self._written.setdefault(id(call.module), self._written[key])
+        return self._written[key]
+
+    def _block(self, block: str, layouts: tuple[Any, ...]) -> Written:
+        declared = self.model.spec.document.blocks[block]
+        modules = self.instances[block]
+        defaults = {name: p.default for name, p in declared.params.items() if not p.required}
+        folded: dict[str, Expr] = {
+            name: Const(default) for name, default in defaults.items()
+            if all(module.params[name] == default for module in modules.values())
+        }  # fmt: skip
+        try:
+            body = merge(modules)
+        except Mergeable as error:
+            raise BackendError(f"{self.backend}: block {block} cannot be written once for all its uses: {error}") from None
+        for wire, layout in zip(body.inputs.values(), layouts, strict=True):
+            wire.layout = layout
+        writer = self.new_writer(self, Context(modules, folded), body, root=False)
+        writer.write({})
+        name = self.naming(block)
+        taken = {other.name for other in self.blocks}
+        while name in taken:
+            name += "2"
+        summary = declared.summary or f"The block {block}."
+        result = Written(name, writer, {k: v for k, v in defaults.items() if k not in folded}, summary)
+        self.blocks.append(result)
+        return result
+
+    def layouts(self, item: MCall) -> tuple[Any, ...]:
+        """How a block's function lays out what it returns."""
+        return tuple(wire.layout for wire in self.written(item).writer.body.outputs.values())
+
+    # Bindings -------------------------------------------------------------------------------------------------------
+
+    def bindings(self, join: str) -> Bindings:
+        """Where every weight and every step's value is; `join` stands between the parts of a path."""
+        assert self.root is not None
+        found = Bindings()
+        root = next(iter(self.root.writer.context.modules.values()))
+        self._bind(root, self.root.writer, "", "", join, found)
+        return found
+
+    def _bind(self, module: Module, writer: Any, canonical: str, own: str, join: str, found: Bindings) -> None:
+        for path, item in _leaves(module.items, ""):
+            record = writer.records.get(path)
+            if record is None:
+                raise AssertionError(f"{path} was not written")
+            if isinstance(item, tree.Call):
+                child = self._written[id(item.module)]
+                inner = _joined(own, record.attribute, join)
+                self._bind(item.module, child.writer, f"{canonical}{path}.", inner, join, found)
+            else:
+                self._bind_step(item, record, canonical + path, own, path, join, found)
+
+    def _bind_step(
+        self, step: tree.Step, record: Any, canonical: str, own: str, path: str, join: str, found: Bindings
+    ) -> None:
+        for parameter, (suffix, name, lay) in record.weights.items():
+            target = _joined(own, record.suffixes[suffix], join) + self.separator + name
+            layout: Layout = lay(step) if lay is not None else ()
+            found.weights.append(Weight(f"{canonical}.{parameter}", target, layout))
+        names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
+        layouts = getattr(record, "layouts", ()) or ((),) * len(names)
+        observed = tuple(
+            Observed(name, lay(value.shape) if callable(lay) else lay)
+            for name, lay, value in zip(names, layouts, step.outputs, strict=True)
+        )
+        if record.hooked:
+            key = _joined(own, record.attribute, join)
+            found.hooks[key] = key
+        else:
+            key = _joined(own, path if join == "." else path.replace(".", join), join)
+        found.probes[key] = observed
+        if getattr(record, "inexact", 0.0):
+            found.inexact.update(dict.fromkeys(names, record.inexact))
+
+    separator = "."
+
+
+def _joined(prefix: str, name: str, join: str) -> str:
+    return f"{prefix}{join}{name}" if prefix and name else prefix or name
+
+
+def _modules(items: Iterable[Item]) -> Iterator[Module]:
+    for _, item in _leaves(items, ""):
+        if isinstance(item, tree.Call):
+            yield item.module
+            yield from _modules(item.module.items)
+
+
+def _leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, tree.Step | tree.Call]]:
+    """The steps and calls of one module, with their paths inside it."""
+    for item in items:
+        match item:
+            case tree.Step() | tree.Call():
+                yield prefix + item.name, item
+            case tree.Sequence():
+                yield from _leaves(item.items, f"{prefix}{item.name}." if item.name else prefix)
+            case tree.Repeat():
+                yield from _leaves(item.iterations, f"{prefix}{item.name}." if item.name else prefix)
+            case tree.When():
+                yield from _leaves([item.item] if item.item is not None else [], prefix)
+            case tree.Branches():
+                for body in item.bodies:
+                    yield from _leaves(body, prefix)
+                yield prefix + item.join.name, item.join
+
+
+def class_name(model: Model) -> str:
+    """The name of the model's class: `ResNet18` for variant resnet18 of ResNet."""
+    own = model.spec.document.name
+    text = model.variant or own
+    at = text.lower().find(own.lower())
+    if at < 0 and model.variant is not None:
+        common = 0
+        while common < min(len(text), len(own)) and text[common].lower() == own[common].lower():
+            common += 1
+        text = own[:common] + text[common:] if common >= 3 else text
+    elif at >= 0:
+        text = text[:at] + own + text[at + len(own) :]
+    parts = text.split("_")
+    joined = parts[0][:1].upper() + parts[0][1:]
+    for part in parts[1:]:
+        separator = "_" if joined[-1:].isdigit() and part[:1].isdigit() else ""
+        joined += separator + part[:1].upper() + part[1:]
+    return joined

@@ -1,0 +1,61 @@
+"""Run a graph in NumPy: the definition of the right answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archspec.graph.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Array
+
+
+def run(
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True
+) -> dict[str, Array]:
+    """All tensors of a graph, by name, its inputs included, in float64.
+
+    `training=False` leaves out what only outputs of training need.
+    """
+    values = {name: _cast(array, np.float64) for name, array in inputs.items()}
+    for node, outputs in steps(graph, parameters, inputs, training=training):
+        values.update((tensor.name, value) for tensor, value in zip(node.outputs, outputs, strict=True))
+    return values
+
+
+def steps(
+    graph: Graph,
+    parameters: Mapping[str, Array],
+    inputs: Mapping[str, Array],
+    *,
+    training: bool = True,
+    dtype: type[np.floating[Any]] = np.float64,
+) -> Iterator[tuple[Node, tuple[Array, ...]]]:
+    """Each step with its outputs, as soon as they are computed; values that no later step reads are not kept."""
+    nodes = [node for node in graph.nodes if training or not node.training_only]
+    readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
+    values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
+    for node in nodes:
+        weights = node.op.parameters(*(tensor.shape for tensor in node.inputs))
+        arrays = {name: _cast(parameters[f"{node.path}.{name}"], dtype) for name in weights}
+        with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
+            found = node.op.reference(*(values[id(tensor)] for tensor in node.inputs), **arrays)
+        outputs = tuple(_cast(np.asarray(y), dtype) for y in (found if isinstance(found, tuple) else (found,)))
+        for tensor, value in zip(node.outputs, outputs, strict=True):
+            if value.shape != tensor.shape:
+                raise AssertionError(f"{node.op.key} '{node.path}': reference gives {value.shape}, not {tensor.shape}")
+            if readers[id(tensor)]:
+                values[id(tensor)] = value
+        for tensor in node.inputs:
+            readers[id(tensor)] -= 1
+            if not readers[id(tensor)]:
+                values.pop(id(tensor), None)
+        yield node, outputs
+
+
+def _cast(array: Array, dtype: type[np.floating[Any]]) -> Array:
+    return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array

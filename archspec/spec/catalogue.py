@@ -1,0 +1,86 @@
+"""The specs that come along, and what a SPEC on the command line or in `archspec.load` means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from archspec.errors import UsageError
+from archspec.expressions import nearest
+
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+class Location(NamedTuple):
+    """A file, and the variant in it that was asked for, if one was."""
+
+    path: Path
+    variant: str | None
+    shown: str
+    """The path as messages give it."""
+
+
+def locate(spec: str | Path) -> Location:
+    """The file that `spec` names: a path, or the name of a spec or variant that comes along (`resnet`, `resnet50`).
+
+    Raises UsageError if there is no such file, spec or variant.
+    """
+    text = str(spec)
+    path = Path(spec)
+    if isinstance(spec, Path) or "/" in text or "\\" in text or path.suffix.lower() in SUFFIXES:
+        if not path.exists():
+            raise UsageError(f"there is no file {text}")
+        return Location(path, None, text)
+    found = _by_stem(text) or _by_variant(text)
+    if found is not None:
+        return found
+    if path.is_file():
+        return Location(path, None, text)
+    known = [name for file in files() for name in (file.stem, *variants_in(file))]
+    hint = nearest(text, known) or "archspec list shows those that come along"
+    raise UsageError(f"there is no spec '{text}', neither a file nor one that comes along; {hint}")
+
+
+def files() -> list[Path]:
+    """The spec files that come along, in alphabetical order."""
+    return sorted(_folder().glob("*.yaml"))
+
+
+@cache
+def variants_in(path: Path) -> tuple[str, ...]:
+    """The names of the variants of a file that comes along, found without parsing it."""
+    section = re.search(r"^variants:\n((?:[ #].*\n|\n)*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return tuple(re.findall(r"^  (\w+):", section[1], re.MULTILINE)) if section else ()
+
+
+def shown(path: Path) -> str:
+    """A path as messages give it: relative if it is below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _by_stem(name: str) -> Location | None:
+    path = _folder() / f"{name}.yaml"
+    if not name.isidentifier() or not path.is_file():
+        return None
+    return Location(path, name if name in variants_in(path) else None, shown(path))
+
+
+def _by_variant(name: str) -> Location | None:
+    return next(_with_variant(name), None)
+
+
+def _with_variant(name: str) -> Iterator[Location]:
+    for path in files():
+        if name in variants_in(path):
+            yield Location(path, name, shown(path))
+
+
+@cache
+def _folder() -> Path:
+    package = Path(__file__).resolve().parents[1]
+    installed, checkout = package / "specs", package.parent / "specs"
+    return installed if installed.is_dir() else checkout

@@ -1,0 +1,170 @@
+"""What a network consists of and what it costs, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from archspec.expressions import Name, expr_of
+from archspec.graph.graph import Graph, Node
+from archspec.model import Model, multiply_adds, parameter_count
+from archspec.ops.base import Shape, product, show
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_BYTES: Final = {"float": 4, "int64": 8, "bool": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step, or several steps below one name. Costs are those of one element of a batch."""
+
+    path: str
+    """`layer1.0.conv1`"""
+    operation: str
+    """`conv2d`; empty where the row stands for several steps."""
+    shape: str
+    """Of the output: `[batch, 64, 112, 112]`."""
+    parameters: int
+    """Trainable ones."""
+    multiply_adds: int
+    activation_bytes: int
+    """Of the outputs of the steps, in float32."""
+    training_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The table of a network's steps, and totals. `print(summary)` shows it as text."""
+
+    name: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    rows: tuple[Row, ...]
+    parameters: int
+    """Trainable ones, auxiliary heads included."""
+    evaluation_parameters: int
+    """Without the auxiliary heads."""
+    multiply_adds: int
+    """Of one evaluation of one element of a batch, without the auxiliary heads."""
+    activation_bytes: int
+    """What all those steps' outputs take together."""
+    sizes: dict[str, int]
+    """The sizes that open dimensions were given for the counts."""
+
+    def folded(self, depth: int) -> Summary:
+        """The same with one row for all neighbouring steps whose paths begin with the same `depth` names."""
+        groups = groupby(self.rows, key=lambda row: row.path.split(".")[:depth])
+        return replace(self, rows=tuple(_joined(".".join(path), list(rows)) for path, rows in groups))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data that JSON can hold."""
+        return asdict(self)
+
+    def table(self) -> Table:
+        """As a table of rich."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=self.name, caption=self.totals, caption_justify="left", title_justify="left")
+        for heading in ("Step", "Operation", "Output"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("Parameters", "Multiply-adds", "Activations"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in self.rows:
+            counts = [_count(row.parameters), _count(row.multiply_adds), _memory(row.activation_bytes)]
+            texts = [Text(text) for text in (row.path, row.operation, row.shape, *counts)]
+            table.add_row(*texts, style="dim" if row.training_only else None)
+        return table
+
+    @property
+    def totals(self) -> str:
+        """The totals, in lines of text."""
+        parameters = f"{self.parameters:,} parameters"
+        if self.evaluation_parameters != self.parameters:
+            parameters += f" in training, {self.evaluation_parameters:,} in evaluation"
+        costs = f"{self.multiply_adds:,} multiply-adds, {_memory(self.activation_bytes)} of activations (float32)"
+        given = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
+        return f"{parameters}\n{costs} for one element of a batch" + (f" with {given}" if given else "")
+
+    def __str__(self) -> str:
+        heads = ("Step", "Operation", "Output", "Parameters", "Multiply-adds", "Activations")
+        cells = [heads] + [
+            (row.path, row.operation, row.shape, _count(row.parameters), _count(row.multiply_adds),
+             _memory(row.activation_bytes)) for row in self.rows
+        ]  # fmt: skip
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        aligns = "<<<>>>"
+        lines = [
+            "  ".join(f"{text:{align}{width}}" for text, align, width in zip(line, aligns, widths, strict=True)).rstrip()
+            for line in cells
+        ]
+        return "\n".join([self.name, "", lines[0], "-" * (sum(widths) + 10), *lines[1:], "", self.totals])
+
+
+def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
+    """The table of a network's steps. `sizes` are numbers for open dimensions, which costs depend on.
+
+    Raises SpecError if the spec is not valid.
+    """
+    graph = model.graph if sizes is None else model.graph_for(sizes)
+    rows = tuple(map(_row, graph.nodes))
+    return Summary(
+        name=model.name,
+        inputs={name: show(tensor.shape) for name, tensor in graph.inputs.items()},
+        outputs={name: show(tensor.shape) for name, tensor in graph.outputs.items()},
+        rows=rows,
+        parameters=parameter_count(graph),
+        evaluation_parameters=parameter_count(graph, training=False),
+        multiply_adds=multiply_adds(graph),
+        activation_bytes=sum(row.activation_bytes for row in rows if not row.training_only),
+        sizes=_open_dimensions(graph),
+    )
+
+
+def _row(node: Node) -> Row:
+    inputs, outputs = ([_one(tensor.shape) for tensor in tensors] for tensors in (node.inputs, node.outputs))
+    return Row(
+        path=node.path,
+        operation=node.op.key,
+        shape=", ".join(show(tensor.shape) for tensor in node.outputs),
+        parameters=sum(int(product(each.shape)) for each in node.parameters().values() if each.trainable),
+        multiply_adds=int(node.op.cost(inputs, outputs)),
+        activation_bytes=sum(_BYTES[t.dtype] * int(product(s)) for t, s in zip(node.outputs, outputs, strict=True)),
+        training_only=node.training_only,
+    )
+
+
+def _one(shape: Shape) -> Shape:
+    """The shape for one element of a batch."""
+    return (1, *(int(size) for size in shape[1:]))
+
+
+def _joined(path: str, rows: list[Row]) -> Row:
+    if len(rows) == 1:
+        return rows[0]
+    return Row(
+        path=path,
+        operation="",
+        shape=rows[-1].shape,
+        parameters=sum(row.parameters for row in rows),
+        multiply_adds=sum(row.multiply_adds for row in rows),
+        activation_bytes=sum(row.activation_bytes for row in rows),
+        training_only=all(row.training_only for row in rows),
+    )
+
+
+def _open_dimensions(graph: Graph) -> dict[str, int]:
+    sizes = [size for tensor in graph.inputs.values() for size in tensor.shape[1:]]
+    return {expr.id: int(size) for size in sizes if isinstance(expr := expr_of(size), Name)}
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _memory(size: int) -> str:
+    return f"{size / 2**20:,.2f} MiB" if size >= 2**20 else f"{size / 2**10:,.2f} KiB"

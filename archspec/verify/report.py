@@ -1,0 +1,138 @@
+"""What a verification found: plain data, for people and for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Any, Literal
+
+from archspec.verify.workers import Failure
+
+Status = Literal["passed", "failed", "error", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one tensor compares."""
+
+    tensor: str
+    """Its canonical name, `layer1.0.conv1`; for what the model returns, `output logits`."""
+    op: str
+    """Key of the operation that makes it: `conv2d`. Empty for an input that is also an output."""
+    error: float
+    bound: float
+    problem: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        return bool(self.problem) or not self.error <= self.bound
+
+    def __str__(self) -> str:
+        return self.problem or f"error {self.error:.1e}, bound {self.bound:.1e}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One comparison of a whole network."""
+
+    name: str
+    """`float64`, `float32`; or `alone`: each step by itself, on the reference's inputs, in float64."""
+    compared: int
+    """How many tensors, the outputs included."""
+    unseen: tuple[str, ...]
+    """Tensors that the program has no probes for: inside of operations that the framework does in one go."""
+    worst: Finding | None
+    """The one that comes closest to its bound, or exceeds it most."""
+    wrong: tuple[Finding, ...]
+    """All that exceed their bounds, in the order of the graph."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of `build`, `weights` and `run`."""
+
+    @property
+    def agreement(self) -> str:
+        """The error of the worst tensor: `1.2e-15`."""
+        if self.worst is None:
+            return "-"
+        return f"{self.worst.error:.1e}" if isfinite(self.worst.error) else "differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """The first step that is wrong."""
+
+    step: str
+    op: str
+    finding: Finding
+    confirmed: bool | None = None
+    """Whether it is also wrong alone, on the reference's inputs; None if that could not be run."""
+    position: str = ""
+    """Where it stands in the spec, filled in by who knows."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was found about one backend."""
+
+    backend: str
+    versions: dict[str, str] = field(default_factory=dict)
+    import_seconds: float = 0.0
+    rungs: dict[str, Rung] = field(default_factory=dict)
+    culprit: Culprit | None = None
+    failure: Failure | None = None
+    memory: int = 0
+    """The most that the framework's process used, in bytes."""
+
+    @property
+    def status(self) -> Status:
+        if any(rung.wrong for rung in self.rungs.values()):
+            return "failed"
+        if self.failure is not None:
+            return "missing" if self.failure.kind == "missing" else "error"
+        return "passed" if self.rungs and all(rung.compared for rung in self.rungs.values()) else "error"
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        if self.culprit is not None:
+            return f"{self.culprit.op} '{self.culprit.step}': {self.culprit.finding}"
+        for rung in self.rungs.values():
+            if rung.wrong:
+                return f"{rung.name}: {rung.wrong[0].tensor}: {rung.wrong[0]}"
+        if self.failure is not None:
+            return self.failure.message + (f" (at {self.failure.at})" if self.failure.at else "")
+        return "" if self.status == "passed" else "nothing was compared"
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found about one network."""
+
+    model: str
+    seed: int
+    outcomes: dict[str, Outcome]
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of `data`, `reference` and `total`."""
+
+    @property
+    def exit_code(self) -> int:
+        """0: all passed; 1: something differs, or could not be compared; 3: nothing but that a framework is missing."""
+        statuses = {outcome.status for outcome in self.outcomes.values()}
+        if statuses == {"passed"}:
+            return 0
+        return 3 if statuses <= {"passed", "missing"} and statuses else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data that JSON can hold; numbers that are not finite become null."""
+        found: dict[str, Any] = _finite(asdict(self))
+        found["exit_code"] = self.exit_code
+        for name, outcome in self.outcomes.items():
+            found["outcomes"][name] |= {"status": outcome.status, "message": outcome.message}
+        return found
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

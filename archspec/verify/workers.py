@@ -1,0 +1,302 @@
+"""Frameworks in processes of their own: started in parallel, kept warm, limited in time, and allowed to die."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+from archspec.backend import Program
+from archspec.verify import worker
+from archspec.verify.worker import Array
+
+FailureKind = Literal["missing", "start", "import", "crashed", "timeout", "build", "weights", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no result."""
+
+    kind: FailureKind
+    """`missing`: the framework is not installed; `start`: the interpreter could not be; `import`: the framework is
+    installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage of the run that raised."""
+    message: str
+    detail: str = ""
+    """The end of the traceback, or of what the process wrote to its standard error."""
+    at: str = ""
+    """For `crashed` and `timeout`: the last probe or stage that was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """A worker is ready."""
+
+    versions: dict[str, str]
+    seconds: float
+    """What importing the framework took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a model computed, laid out as the framework does."""
+
+    steps: dict[str, Array]
+    """By the canonical name of the tensor."""
+    outputs: dict[str, Array]
+    seconds: dict[str, float]
+    """Of `build`, `weights` and `run`."""
+    memory: int
+    """The most that the process has used so far, in bytes."""
+
+
+def message(
+    program: Program,
+    dtype: str,
+    data: dict[str, Any],
+    into: Path,
+    outputs: Collection[str],
+    *,
+    optional: Collection[str] = (),
+    training: bool = False,
+    forced: dict[str, Any] | None = None,
+    repeat: int = 1,
+) -> dict[str, Any]:
+    """A request to run a program.
+
+    `data` is what `worker.save` returned for parameters and inputs, and `forced` the same for the values that shall
+    replace those of the steps. `outputs` are the ones expected; `optional` parameters may have no place in the model.
+    `training` asks for the outputs that exist only in training; layers stay in evaluation mode.
+    """
+    return {
+        "source": program.probed,
+        "entry": program.entry,
+        "arguments": program.training_arguments if training else {},
+        "dtype": dtype,
+        "data": data,
+        "weights": [(w.parameter, w.target, w.layout, w.parameter in optional) for w in program.weights],
+        "inputs": program.inputs,
+        "outputs": [name for name in program.outputs if name in outputs],
+        "probes": {key: [(o.tensor, o.layout) for o in seen] for key, seen in program.probes.items()},
+        "hooks": program.hooks,
+        "training": training,
+        "forced": forced,
+        "repeat": repeat,
+        "into": str(into),
+    }
+
+
+class Worker:
+    """One framework in a process, which is started again when it is needed after it died."""
+
+    def __init__(self, name: str, runner: Path, scratch: Scratch, python: str, patience: float) -> None:
+        self.name = name
+        self._runner, self._scratch, self._python, self._patience = runner, scratch, python, patience
+        self._process: subprocess.Popen[str] | None = None
+        self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._greeting: Greeting | Failure | None = None
+        self._at = ""
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Starts the process unless it runs, and does not wait for it."""
+        with self._lock:
+            idle_death = isinstance(self._greeting, Greeting) and self._process and self._process.poll() is not None
+            if (self._process and not idle_death) or self._closed or isinstance(self._greeting, Failure):
+                return
+            folders = map(str, self._scratch.folders)
+            command = [self._python, worker.__file__, str(self._runner.resolve()), *folders]
+            try:
+                with open(self._log, "w") as log:
+                    self._process = subprocess.Popen(
+                        command,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=log,
+                        text=True,
+                        # Threads that spin while they wait would take the cores from the other frameworks.
+                        env={"OMP_WAIT_POLICY": "passive", **os.environ},
+                        start_new_session=True,  # Ctrl-C is for us: we end the workers
+                    )
+            except OSError as error:
+                self._greeting = Failure("start", f"cannot start {self._python}: {error.strerror}")
+                return
+            self._greeting, self._at, self._replies = None, "import", queue.SimpleQueue()
+            threading.Thread(target=_listen, args=(self._process.stdout, self._replies), daemon=True).start()
+
+    def greet(self) -> Greeting | Failure:
+        """Waits until the framework is imported."""
+        self.start()
+        if self._process is None and self._greeting is None:
+            return _CLOSED
+        if self._greeting is None:
+            reply = self._receive(self._patience)
+            match reply:
+                case {"versions": versions, "seconds": seconds}:
+                    self._greeting = Greeting(versions, seconds)
+                case _:
+                    self._greeting = _failure(reply)
+        return self._greeting
+
+    def run(self, request: Mapping[str, Any], timeout: float) -> Result | Failure:
+        """Sends a request made by `message`, and waits for the result at most `timeout` seconds after the import."""
+        greeting = self.greet()
+        if isinstance(greeting, Failure):
+            return greeting
+        process = self._process
+        if process is None:
+            return _CLOSED
+        with contextlib.suppress(OSError, ValueError):  # a worker that died meanwhile is noticed by `_receive`
+            print(json.dumps(request), file=process.stdin, flush=True)
+        reply = self._receive(timeout)
+        path = Path(request["into"])
+        try:
+            match reply:
+                case {"steps": steps, "outputs": outputs, "seconds": seconds, "memory": memory}:
+                    arrays = worker.load(str(path), {**steps, **{f"output {k}": v for k, v in outputs.items()}})
+                    results = {name: arrays.pop(f"output {name}") for name in outputs}
+                    return Result(arrays, results, seconds, memory)
+            return _failure(reply)
+        finally:
+            self._scratch.remove(path)  # what is mapped stays until nobody uses it
+
+    def stop(self, *, close: bool = False) -> None:
+        """Ends the process; `close` keeps it from being started again."""
+        with self._lock:
+            self._closed |= close
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    stream.close()  # type: ignore[union-attr]
+
+    @property
+    def _log(self) -> Path:
+        return self._scratch.folders[-1] / f"{self.name}.stderr"
+
+    def _receive(self, timeout: float) -> dict[str, Any] | Failure:
+        deadline = monotonic() + timeout
+        while True:
+            try:
+                reply = self._replies.get(timeout=max(0.0, deadline - monotonic()))
+            except queue.Empty:
+                return self._lost("timeout", f"no answer within {timeout:g} seconds")
+            if reply is None:
+                return self._lost("crashed", self._cause_of_death())
+            if "at" not in reply:
+                return reply
+            self._at = reply["at"]
+
+    def _lost(self, kind: FailureKind, cause: str) -> Failure:
+        self.stop()
+        self._greeting = None
+        log = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return Failure(kind, cause, log[-4000:], self._at)
+
+    def _cause_of_death(self) -> str:
+        if self._process is None:
+            return _CLOSED.message
+        code = self._process.wait()
+        if code >= 0:
+            return f"the process ended with exit code {code}"
+        name = signal.Signals(-code).name
+        return f"the process was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+_CLOSED = Failure("crashed", "the worker was closed")
+
+
+def _listen(stream: Any, replies: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+    with contextlib.suppress(OSError, ValueError):  # closed meanwhile, or cut off in the middle of a line
+        for line in stream:
+            replies.put(json.loads(line))
+    replies.put(None)
+
+
+def _failure(reply: dict[str, Any] | Failure) -> Failure:
+    return reply if isinstance(reply, Failure) else Failure(reply["error"], reply["message"], reply["detail"])
+
+
+class Scratch:
+    """Private folders for arrays: in memory where there is room, else on disk."""
+
+    def __init__(self) -> None:
+        roots = [root for root in ("/dev/shm", tempfile.gettempdir()) if os.access(root, os.W_OK)]
+        self.folders = [Path(tempfile.mkdtemp(prefix="archspec-", dir=root)) for root in roots]
+        self._numbers = itertools.count()
+
+    def file(self, size: int) -> Path:
+        """A new name for a file of so many bytes."""
+        roomy = (folder for folder in self.folders if shutil.disk_usage(folder).free > size + _SPARE)
+        return next(roomy, self.folders[-1]) / f"{next(self._numbers)}.arrays"
+
+    def remove(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+    def close(self) -> None:
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+_SPARE = 1 << 28
+
+
+class Pool:
+    """Workers for several backends, for use in a `with` statement, which starts and ends them.
+
+    `python` gives interpreters of backends that do not live in this one's environment. `patience` limits the seconds
+    that importing a framework may take.
+    """
+
+    def __init__(
+        self, runners: Mapping[str, Path], *, python: Mapping[str, str] | None = None, patience: float = 300
+    ) -> None:
+        self.scratch = Scratch()
+        self._workers = {
+            name: Worker(name, runner, self.scratch, (python or {}).get(name, sys.executable), patience)
+            for name, runner in runners.items()
+        }
+        self._queues = {name: ThreadPoolExecutor(1, f"archspec-{name}") for name in runners}
+
+    def __enter__(self) -> Pool:
+        for item in self._workers.values():
+            item.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for waiting in self._queues.values():
+            waiting.shutdown(wait=False, cancel_futures=True)
+        for item in self._workers.values():
+            item.stop(close=True)
+        for waiting in self._queues.values():
+            waiting.shutdown()
+        self.scratch.close()
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._workers)
+
+    def greet(self, name: str) -> Future[Greeting | Failure]:
+        """Waits, elsewhere, until a backend's framework is imported."""
+        return self._queues[name].submit(self._workers[name].greet)
+
+    def submit(self, name: str, request: Mapping[str, Any], *, timeout: float = 300) -> Future[Result | Failure]:
+        """Hands a request (see `message`) to a backend's worker, which takes them in order."""
+        return self._queues[name].submit(self._workers[name].run, request, timeout)

@@ -1,0 +1,1 @@
+"""The frameworks that archspec generates code for. Installed as `archspec.backends`."""
