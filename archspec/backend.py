@@ -49,6 +49,8 @@ class Program:
     """The file as the user gets it."""
     probed: str
     """The same code with `probe(...)` around the value of each step; equal to `source` once those are removed."""
+    rounded: str
+    """`probed` with the spec's floats rounded to float32, as frameworks keep them even in float64 models."""
     entry: str
     """The class or function that makes the model."""
     weights: tuple[Weight, ...]

@@ -84,18 +84,19 @@ class Spec:
                     problems.append(self.source.diagnostic(("params", name), f"default of {name} {problem}"))
         if problems:
             raise SpecError(problems)
-        return Model(self, variant, values, bool(params))
+        return Model(self, variant, values, dict(params or {}))
 
 
 class Model:
     """A network with every param decided."""
 
-    def __init__(self, spec: Spec, variant: str | None, params: Mapping[str, Any], changed: bool) -> None:
+    def __init__(self, spec: Spec, variant: str | None, params: Mapping[str, Any],
+                 overrides: Mapping[str, Any]) -> None:  # fmt: skip
         self.spec = spec
         self.variant = variant
         self.params = dict(params)
-        self.changed = changed
-        """Whether params differ from the variant's, so that its expectations do not apply."""
+        self.overrides = dict(overrides)
+        """Params that differ from the variant's, so that its expectations do not apply."""
         self._roots: dict[frozenset[str], dict[str, Module]] = {}
         self._modules: dict[str, tuple[Module, int] | None] = {}
 
@@ -166,7 +167,7 @@ class Model:
 
     def _unmet(self, graph: Graph) -> list[Diagnostic]:
         document = self.spec.document
-        if self.changed:
+        if self.overrides:
             return []
         if self.variant is not None:
             expect, path = document.variants[self.variant].expect, ("variants", self.variant, "expect")

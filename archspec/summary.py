@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
-from archspec.model import Model, multiply_adds, parameter_count
+from archspec.model import Model
 from archspec.ops.base import Shape, product, show
 
 if TYPE_CHECKING:
@@ -111,31 +111,45 @@ def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
     Raises SpecError if the spec is not valid.
     """
     graph = model.graph if sizes is None else model.graph_for(sizes)
-    rows = tuple(map(_row, graph.nodes))
+    costs: dict[Any, _Costs] = {}
+    rows = tuple(_row(node, costs) for node in graph.nodes)
+    lasting = [row for row in rows if not row.training_only]
     return Summary(
         name=model.name,
         inputs={name: show(tensor.shape) for name, tensor in graph.inputs.items()},
-        outputs={name: show(tensor.shape) for name, tensor in graph.outputs.items()},
+        outputs={name: _shown(tensor.shape) for name, tensor in graph.outputs.items()},
         rows=rows,
-        parameters=parameter_count(graph),
-        evaluation_parameters=parameter_count(graph, training=False),
-        multiply_adds=multiply_adds(graph),
-        activation_bytes=sum(row.activation_bytes for row in rows if not row.training_only),
+        parameters=sum(row.parameters for row in rows),
+        evaluation_parameters=sum(row.parameters for row in lasting),
+        multiply_adds=sum(row.multiply_adds for row in lasting),
+        activation_bytes=sum(row.activation_bytes for row in lasting),
         sizes=_open_dimensions(graph),
     )
 
 
-def _row(node: Node) -> Row:
+class _Costs(NamedTuple):
+    parameters: int
+    multiply_adds: int
+    activation_bytes: int
+
+
+def _row(node: Node, known: dict[Any, _Costs]) -> Row:
     inputs, outputs = ([_one(tensor.shape) for tensor in tensors] for tensors in (node.inputs, node.outputs))
-    return Row(
-        path=node.path,
-        operation=node.op.key,
-        shape=", ".join(show(tensor.shape) for tensor in node.outputs),
-        parameters=sum(int(product(each.shape)) for each in node.parameters().values() if each.trainable),
-        multiply_adds=int(node.op.cost(inputs, outputs)),
-        activation_bytes=sum(_BYTES[t.dtype] * int(product(s)) for t, s in zip(node.outputs, outputs, strict=True)),
-        training_only=node.training_only,
-    )
+    key = (id(node.op), *inputs)  # steps of equal instances of a block share their operation
+    if key not in known:
+        weights = node.op.parameters(*inputs).values()
+        known[key] = _Costs(
+            parameters=sum(int(product(weight.shape)) for weight in weights if weight.trainable),
+            multiply_adds=int(node.op.cost(inputs, outputs)),
+            activation_bytes=sum(_BYTES[t.dtype] * product(s) for t, s in zip(node.outputs, outputs, strict=True)),
+        )
+    shape = ", ".join(_shown(tensor.shape) for tensor in node.outputs)
+    return Row(node.path, node.op.key, shape, *known[key], node.training_only)
+
+
+def _shown(shape: Shape) -> str:
+    """A shape in numbers; inside a block, sizes have the block's names for expressions, which mean nothing outside."""
+    return f"[{', '.join('batch' if expr_of(size) == Name('batch') else str(int(size)) for size in shape)}]"
 
 
 def _one(shape: Shape) -> Shape:

@@ -1,1 +1,1 @@
-"""The frameworks that archspec generates code for. Installed as `archspec.backends`."""
+"""The built-in backends; each is found by its entry point, as a stranger's would be."""

@@ -47,7 +47,6 @@ class Dialect:
     sequential: str  # nn.Sequential
     layer_list: str  # nn.ModuleList
     identity: str  # nn.Identity()
-    lowerings: Mapping[str, Lowering]
     reserved: frozenset[str]
     """Attributes of the base class that a layer must not replace."""
     ordered: bool

@@ -121,8 +121,7 @@ class Trace:
         for index, (tensor, layout) in enumerate(self._observed(key, len(values))):
             self._writer.add(tensor, self._runner.to_numpy(values[index]))
             if self._forced is not None:
-                array = cast(arrange(self._forced[tensor], layout), self._dtype)
-                values[index] = self._runner.from_numpy(np.asarray(array, order="C"))
+                values[index] = self._runner.from_numpy(cast(arrange(self._forced[tensor], layout), self._dtype))
         self._tell({"at": key})
         self.seconds += time.perf_counter() - started
         if self._forced is None:
@@ -142,8 +141,8 @@ class Trace:
 
 
 def cast(array: Array, dtype: str) -> Array:
-    """Floating-point numbers in the dtype of the run; other numbers as they are."""
-    return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+    """As frameworks take it: without gaps, floating-point numbers in the dtype of the run, others as they are."""
+    return np.asarray(array, dtype if array.dtype.kind == "f" else None, order="C")
 
 
 def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) -> dict[str, Any]:
@@ -173,7 +172,7 @@ def _run(request: Any, runner: Any, session: Any, program: Any, trace: Trace, cl
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
     arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
-    inputs = [runner.from_numpy(np.asarray(array, order="C")) for array in arrays]
+    inputs = [runner.from_numpy(array) for array in arrays]
     with clock.enter("run"):
         outputs = named(session.run(inputs), request["outputs"])
     clock.seconds["run"] -= trace.seconds
@@ -236,7 +235,7 @@ def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype
         elif not str(variable.dtype).endswith(array.dtype.name):
             problems.append(f"'{target}' is {variable.dtype}, not {array.dtype.name}")
         else:
-            session.assign(variable, np.asarray(array, order="C"))
+            session.assign(variable, array)
         bound.add(id(variable))
     names: dict[int, str] = {}
     for name, variable in variables.items():

@@ -6,6 +6,7 @@ The target of a weight is its path, `conv1/kernel`, `lstm/lstm_cell/kernel`; or 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import tensorflow  # isort: skip  # named here, so that the worker can say that it is missing
 import keras
+
+sys.setrecursionlimit(20_000)  # Keras walks through functional models step by step, and probes double the steps
 
 versions = {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
 

@@ -1,0 +1,52 @@
+"""Writing generated code: all files or none, each complete or not at all, and nothing outside the folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from archspec.errors import UsageError
+
+
+def write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Writes a text per file name into a folder, which is made if there is none. Raises UsageError if that cannot be."""
+    targets = {folder / name: text for name, text in texts.items()}
+    written: dict[Path, Path] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for target in targets:
+            _refuse(target)
+        for target, text in targets.items():
+            written[target] = _write_beside(target, text)
+        for target, temporary in written.items():
+            os.replace(temporary, target)
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}") from None
+    finally:
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
+    return list(targets)
+
+
+def _refuse(target: Path) -> None:
+    if not re.fullmatch(r"\w[\w.-]*", target.name):
+        raise UsageError(f"'{target.name}' cannot be the name of a file")
+    if target.is_symlink():
+        raise UsageError(f"{target} is a symbolic link; what it points to is not replaced")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is not a file")
+
+
+def _write_beside(target: Path, text: str) -> Path:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # O_EXCL does not follow a link that somebody left under this name.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary

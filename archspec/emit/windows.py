@@ -1,0 +1,57 @@
+"""Padding of sliding windows, as backends need to know it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.emit.code import Code, Items, Raw
+from archspec.emit.context import Site, once
+from archspec.graph.tree import Step
+from archspec.ops.base import window_pads
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def resolved(step: Step) -> Pairs:
+    """The padding of a convolution or pooling per axis, before and after, with `same` as numbers."""
+    op: Any = step.op
+    sizes = step.inputs[0].shape[2:]
+    stride = op.kernel_size if op.stride is None else op.stride
+    dilation = getattr(op, "dilation", (1,) * len(sizes))
+    return window_pads(op.padding, sizes, op.kernel_size, stride, dilation)
+
+
+def unpadded(step: Step) -> bool:
+    return all(before == after == 0 for before, after in resolved(step))
+
+
+def symmetric(step: Step) -> bool:
+    return all(before == after for before, after in resolved(step))
+
+
+def before(site: Site) -> Code:
+    """The padding per axis where it is the same on both sides: one number, or one per axis."""
+    return once(site.value(lambda step: tuple(pair[0] for pair in resolved(step)), "padding"))
+
+
+def flat_pads(site: Site, *, last_first: bool) -> Code:
+    """The padding as one flat tuple `(before, after, before, after)`, the last axis first or the first."""
+
+    def numbers(step: Step) -> tuple[int, ...]:
+        pairs = resolved(step)[::-1] if last_first else resolved(step)
+        return tuple(size for pair in pairs for size in pair)
+
+    return site.value(numbers, "padding")
+
+
+def nested_pads(site: Site) -> Code:
+    """The padding as `((before, after), (before, after))`; a single number if all are equal."""
+    code = site.value(resolved, "padding")
+    if isinstance(code, Items):
+        inner = tuple(once(pair) for pair in code.items)
+        if inner == tuple(once(pair) for pair in code.items if not isinstance(once(pair), Items)):
+            return once(Items(inner)) if len(set(inner)) == 1 else Items(inner)
+    return code
+
+
+MINUS_INFINITY = Raw('float("-inf")')

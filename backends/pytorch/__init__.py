@@ -1,0 +1,44 @@
+"""PyTorch: models are `nn.Module` classes with a `forward`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from archspec.backend import Backend, Program
+from archspec.emit.classes import Dialect
+from archspec.emit.source import class_program
+from archspec.model import Model
+
+RESERVED: Final = frozenset(
+    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval "
+    "extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules "
+    "mtia named_buffers named_children named_modules named_parameters parameters register_buffer register_module "
+    "register_parameter requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty train training "
+    "type xpu zero_grad".split()
+)
+
+DIALECT: Final = Dialect(
+    base="nn.Module",
+    tensor="Tensor",
+    sequential="nn.Sequential",
+    layer_list="nn.ModuleList",
+    identity="nn.Identity()",
+    reserved=RESERVED,
+    ordered=True,
+)
+
+def generate(model: Model) -> Program:
+    """The PyTorch program of a model. Raises BackendError for what PyTorch cannot express exactly."""
+    from .lowering import LOWERINGS, UNSUPPORTED
+
+    return class_program(model, "PyTorch", DIALECT, LOWERINGS, UNSUPPORTED, Path(__file__).parent / "module.py.jinja")
+
+
+BACKEND: Final = Backend(
+    name="pytorch",
+    title="PyTorch",
+    framework="torch",
+    generate=generate,
+    runner=Path(__file__).parent / "runner.py",
+)
