@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, Literal
 
 MAX_LENGTH: Final = 1000  # characters of one expression
-MAX_DEPTH: Final = 50  # brackets, calls and operators of different rank inside one another
+MAX_DEPTH: Final = 50  # brackets and calls inside one another
+MAX_HEIGHT: Final = 100  # operators on top of one another, as in a sum of a hundred terms
+MAX_ITEMS: Final = 10_000  # items of a list, those of lists in it included
 MAX_NUMBER: Final = 2**53  # the largest magnitude of a result: above it float64 is not exact
 
 
@@ -36,17 +39,30 @@ class Expr:
         return render(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Const(Expr):
     value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and _written(self.value) == _written(other.value)
+
+    def __hash__(self) -> int:
+        return hash(_written(self.value))
 
     def __str__(self) -> str:
         return render(self)
 
 
+def _written(value: Any) -> Any:
+    """What tells constants apart: 1, 1.0 and true are three, while lists are equal to tuples."""
+    return tuple(map(_written, value)) if isinstance(value, (list, tuple)) else (type(value), value)
+
+
 @dataclass(frozen=True, slots=True)
 class Name(Expr):
     id: str
+    kind: Literal["whole", "list", "other"] = field(default="whole", compare=False, kw_only=True)
+    """What it stands for: a whole number, so that sums may be rearranged, a list of whole numbers, or anything else."""
 
     def __str__(self) -> str:
         return self.id
@@ -79,7 +95,7 @@ class Apply(Expr):
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<symbol>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.]))",
+    r"|(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<symbol>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.=]))",
     re.ASCII,
 )
 _COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=", "in")
@@ -109,8 +125,10 @@ class _Parser:
             raise self.error(f"expected '{text}'")
 
     def error(self, message: str) -> ExpressionError:
-        _, text, offset = self.tokens[self.at]
-        return ExpressionError(f"{message}, found '{text}'" if text else f"{message}, found the end", offset)
+        kind, text, offset = self.tokens[self.at]
+        found = "the end" if kind == "end" else f"'{text}'"
+        hint = "write == to compare" if text == "=" else ""
+        return ExpressionError(f"{message}, found {found}", offset, hint)
 
     def expression(self) -> Expr:
         self.depth += 1
@@ -277,11 +295,23 @@ def parse(text: str) -> Expr:
         tokens.append((match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
     tokens.append(("end", "", end))
+    if not tokens[0][1]:
+        raise ExpressionError("the expression is empty")
     parser = _Parser(text, tokens)
     value = parser.expression()
     if parser.tokens[parser.at][0] != "end":
         raise parser.error("expected the end of the expression")
+    if _height(value) > MAX_HEIGHT:
+        raise ExpressionError(f"the expression has more than {MAX_HEIGHT} operators on top of one another")
     return value
+
+
+def _height(expr: Expr) -> int:
+    """How many operators there are above the deepest name or number, found without recursion."""
+    height, level = 0, [expr]
+    while level := [arg for node in level if isinstance(node, Apply) for arg in node.args]:
+        height += 1
+    return height
 
 
 # Evaluation ---------------------------------------------------------------------------------------------------------
@@ -294,7 +324,15 @@ def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -
 
 
 def _round(value: float, digits: int = 0) -> float:
+    if not isinstance(digits, int) or not 0 <= digits <= 15:
+        raise ValueError("round takes a number of digits from 0 to 15")
     return round(value, digits) if digits else round(value)
+
+
+def _sqrt(value: float) -> float:
+    if value < 0:
+        raise ValueError("sqrt takes a number from 0")
+    return math.sqrt(value)
 
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
@@ -307,24 +345,54 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sum": sum,
     "int": int,
     "abs": abs,
-    "sqrt": math.sqrt,
+    "sqrt": _sqrt,
     "make_divisible": make_divisible,
 }
+_MOST_ARGUMENTS: Final = {"round": 2, "make_divisible": 3, "min": MAX_ITEMS, "max": MAX_ITEMS}
+
+
+def _call(name: str, args: list[Any]) -> Any:
+    """A function's value. Functions take numbers; `len`, `sum`, `min` and `max` take a list of them."""
+    single = len(args) == 1 and isinstance(args[0], (list, tuple))
+    most = _MOST_ARGUMENTS.get(name, 1)
+    if not 1 <= len(args) <= most:
+        due = "one argument" if most == 1 else f"one to {most} arguments" if most < MAX_ITEMS else "arguments"
+        raise TypeError(f"{name} takes {due}, not {len(args)}")
+    if name in ("len", "sum") and not single:
+        raise TypeError(f"{name} takes a list, not {_kind(args[0])}")
+    if name in ("sum", "min", "max") and single:
+        if not args[0] and name != "sum":
+            raise ValueError(f"{name} of an empty list")
+        args_to_check = args[0]
+    else:
+        args_to_check = [] if name == "len" else args
+    for value in args_to_check:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise TypeError(f"{name} takes numbers, not {_kind(value)}")
+    return FUNCTIONS[name](*args)
 
 
 def _bounded(value: Any, offset: int) -> Any:
-    if type(value) in (int, float) and not abs(value) <= MAX_NUMBER:
+    if isinstance(value, (int, float)) and not abs(value) <= MAX_NUMBER:
         raise ExpressionError(f"a number is larger than {MAX_NUMBER} (2**53), the limit of expressions", offset)
+    if isinstance(value, complex):
+        raise ExpressionError("a negative number has no such power", offset)
+    if isinstance(value, list) and _items(value) > MAX_ITEMS:
+        raise ExpressionError(f"a list has more than {MAX_ITEMS:,} items, the limit of expressions", offset)
     return value
 
 
+def _items(value: Any) -> int:
+    return 1 + sum(map(_items, value)) if isinstance(value, (list, tuple)) else 1
+
+
 def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > 64 or abs(base) > MAX_NUMBER:
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 53:
         raise OverflowError
     return base**exponent
 
 
-def _concatenated(a: Any, b: Any) -> Any:
+def _plus(a: Any, b: Any) -> Any:
     return [*a, *b] if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) else _numbers(a, b, "+") and a + b
 
 
@@ -335,8 +403,14 @@ def _numbers(a: Any, b: Any, operator: str) -> bool:
     return True
 
 
+def _contains(a: Any, b: Any) -> bool:
+    if not isinstance(b, (list, tuple)):
+        raise TypeError(f"'in' needs a list on its right, not {_kind(b)}")
+    return a in b
+
+
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": _concatenated,
+    "+": _plus,
     "-": lambda a, b: _numbers(a, b, "-") and a - b,
     "*": lambda a, b: _numbers(a, b, "*") and a * b,
     "/": lambda a, b: _numbers(a, b, "/") and a / b,
@@ -349,12 +423,12 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "<=": lambda a, b: _numbers(a, b, "<=") and a <= b,
     ">": lambda a, b: _numbers(a, b, ">") and a > b,
     ">=": lambda a, b: _numbers(a, b, ">=") and a >= b,
-    "in": lambda a, b: a in b,
+    "in": _contains,
 }
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "a truth value", str: "a text", list: "a list", tuple: "a list", type(None): "null"}
+    names = {bool: "a truth value", str: "a text", list: "a list", tuple: "a list", type(None): "null", dict: "a mapping"}
     return names.get(type(value), "a number")
 
 
@@ -389,11 +463,12 @@ def evaluate(expr: Expr, names: Mapping[str, Any]) -> Any:
                 return _bounded(math.inf, expr.offset)
             except ZeroDivisionError:
                 raise ExpressionError("division by zero", expr.offset) from None
-            except (TypeError, ValueError, AttributeError, KeyError) as error:
+            except (TypeError, ValueError) as error:
                 raise ExpressionError(str(error), expr.offset) from None
             except IndexError:
-                raise ExpressionError(f"the index is out of range: the list has {len(values[0])} items",
-                                      expr.offset) from None
+                size, index = len(values[0]), values[1]
+                message = f"index {index} is out of range: the list has {size} item{'s' * (size != 1)}"
+                raise ExpressionError(message, expr.offset) from None
     raise AssertionError(expr)
 
 
@@ -409,7 +484,7 @@ def _apply(head: str, values: list[Any]) -> Any:
             raise TypeError("an index must be a whole number")
         return values[0][values[1]]
     if head in FUNCTIONS:
-        return FUNCTIONS[head](*values)
+        return _call(head, values)
     return _OPERATORS[head](*values)
 
 
@@ -424,39 +499,58 @@ def nearest(word: str, words: Any) -> str:
     """A hint that names the closest of `words`, or the empty string."""
     from difflib import get_close_matches
 
-    found = get_close_matches(word, list(words), 1, 0.6)
+    if len(word) > 64:
+        return ""
+    found = get_close_matches(word, [w for w in islice(words, 1000) if len(w) <= 64], 1, 0.6)
     return f"did you mean '{found[0]}'?" if found else ""
+
+
+def references(expr: Expr) -> Iterator[Name | Attribute]:
+    """The names in an expression, and each `x.channels`, in order."""
+    match expr:
+        case Name() | Attribute():
+            yield expr
+        case Apply(_, args):
+            for arg in args:
+                yield from references(arg)
 
 
 def free_names(expr: Expr) -> set[str]:
     """The names that an expression reads; `x.channels` counts as `x`."""
-    match expr:
-        case Name(id):
-            return {id}
-        case Attribute(base, _):
-            return {base}
-        case Apply(_, args):
-            return set().union(*map(free_names, args)) if args else set()
-    return set()
+    return {node.id if isinstance(node, Name) else node.base for node in references(expr)}
 
 
 # Simplification -----------------------------------------------------------------------------------------------------
 
 
-def substitute(expr: Expr, names: Mapping[str, Expr]) -> Expr:
-    """`expr` with names (and `x.channels`, under that whole text) replaced, simplified on the way."""
+_SUMS: Final = ("+", "-", "*", "neg", "//", "%")
+
+
+def substitute(expr: Expr, names: Mapping[str, Expr], *, whole: bool = False) -> Expr:
+    """`expr` with names (and `x.channels`, under that whole text) replaced, simplified on the way.
+
+    `whole` says that its value is known to be a whole number, so that all terms of its sums are.
+    """
     match expr:
         case Name(id):
             return names.get(id, expr)
         case Attribute(base, name):
             return names.get(f"{base}.{name}", expr)
+        case Apply("if", (test, then, otherwise)):
+            branches = (substitute(then, names, whole=whole), substitute(otherwise, names, whole=whole))
+            return build("if", (substitute(test, names), *branches), whole=whole)
         case Apply(head, args):
-            return build(head, tuple(substitute(arg, names) for arg in args))
+            inner = whole and head in _SUMS
+            return build(head, tuple(substitute(arg, names, whole=inner) for arg in args), whole=whole)
     return expr
 
 
-def build(head: str, args: tuple[Expr, ...]) -> Expr:
-    """`Apply(head, args)`, simplified: constants are folded, like terms of integer sums are joined."""
+def build(head: str, args: tuple[Expr, ...], *, whole: bool = False) -> Expr:
+    """`Apply(head, args)`, simplified: constants are folded, like terms of sums of whole numbers are joined.
+
+    Where the expression has a value, the simplified one has the same. Sums are left alone unless all terms are known to
+    be whole, because floats do not add up the same in another order; `whole` says that the value is a whole number.
+    """
     if head == "if":
         test, then, otherwise = args
         if isinstance(test, Const):
@@ -480,84 +574,117 @@ def build(head: str, args: tuple[Expr, ...]) -> Expr:
     if head == "[]" and isinstance(args[0], Apply) and args[0].head == "list" and isinstance(args[1], Const):
         items = args[0].args
         return items[args[1].value] if -len(items) <= args[1].value < len(items) else Apply(head, args)
-    if head in ("+", "-", "*", "neg", "//", "%"):
+    if head in _SUMS and (whole or all(map(_whole, args))):
         return _polynomial(head, args)
     return Apply(head, args)
 
 
-_Terms = dict[tuple[Expr, ...], int]
+def _whole(expr: Expr) -> bool:
+    """Whether the value of an expression is a whole number for certain."""
+    match expr:
+        case Const(value):
+            return type(value) is int
+        case Name():
+            return expr.kind == "whole"
+        case Attribute() | Apply("int" | "len" | "ceil" | "floor" | "make_divisible"):
+            return True
+        case Apply("if", (_, then, otherwise)):
+            return _whole(then) and _whole(otherwise)
+        case Apply("[]", (base, _)):
+            return _whole_list(base)
+        case Apply("round", args):
+            return len(args) == 1
+        case Apply("sum" | "min" | "max", (items,)):
+            return _whole_list(items)
+        case Apply("+" | "-" | "*" | "//" | "%" | "neg" | "min" | "max" | "abs", args):
+            return all(map(_whole, args))
+    return False
+
+
+def _whole_list(expr: Expr) -> bool:
+    match expr:
+        case Const(list() | tuple() as values):
+            return all(type(value) is int for value in values)
+        case Name():
+            return expr.kind == "list"
+        case Apply("list", args):
+            return all(map(_whole, args))
+    return False
+
+
+_Factors = tuple[Expr, ...]
+_Terms = dict[_Factors, tuple[_Factors, int]]
+"""A sum: the factors of each term in a fixed order, with the factors in order of appearance and their coefficient."""
 
 
 def _polynomial(head: str, args: tuple[Expr, ...]) -> Expr:
-    if any(isinstance(arg, Const) and type(arg.value) is not int for arg in args):
-        return Apply(head, args)
     terms = [_terms(arg) for arg in args]
-    if head == "neg":
-        return _sum({factors: -c for factors, c in terms[0].items()})
-    if head in ("+", "-"):
-        total = dict(terms[0])
-        for factors, c in terms[1].items():
-            total[factors] = total.get(factors, 0) + (c if head == "+" else -c)
-        return _sum(total)
+    if head in ("+", "-", "neg"):
+        return _sum(_total(head, terms))
     if head == "*":
-        for one, other in (terms, terms[::-1]):
-            if set(other) <= {()}:
-                return _sum({factors: c * other.get((), 0) for factors, c in one.items()})
-        if len(terms[0]) == len(terms[1]) == 1:
-            (((f, c),), ((g, d),)) = (terms[0].items(), terms[1].items())
-            return _sum({(*f, *g): c * d})
-        return Apply(head, args)
-    if set(terms[1]) == {()} and (divisor := terms[1][()]) > 0:
-        if all(c % divisor == 0 for c in terms[0].values()):
-            return _sum({f: c // divisor for f, c in terms[0].items()}) if head == "//" else Const(0)
+        product = _product_of(*terms)
+        return Apply(head, args) if product is None else _sum(product)
+    if set(terms[1]) == {()} and (divisor := terms[1][()][1]) > 0:
+        if all(c % divisor == 0 for _, c in terms[0].values()):
+            return _sum({key: (f, c // divisor) for key, (f, c) in terms[0].items()}) if head == "//" else Const(0)
     return Const(1 if head == "//" else 0) if args[0] == args[1] else Apply(head, args)
 
 
 def _terms(expr: Expr) -> _Terms:
-    """An integer expression as a sum: factors to coefficient, in order of appearance; () is the constant."""
     match expr:
         case Const(int(value)):
-            return {(): int(value)} if value else {}
-        case Apply("+" | "-" as head, (left, right)):
-            total = _terms(left)
-            for factors, c in _terms(right).items():
-                key = next((k for k in total if sorted(k, key=str) == sorted(factors, key=str)), factors)
-                total[key] = total.get(key, 0) + (c if head == "+" else -c)
-            return total
-        case Apply("neg", (operand,)):
-            return {factors: -c for factors, c in _terms(operand).items()}
+            return {(): ((), int(value))} if value else {}
+        case Apply("+" | "-" | "neg" as head, args):
+            return _total(head, [_terms(arg) for arg in args])
         case Apply("*", (left, right)):
-            a, b = _terms(left), _terms(right)
-            if len(a) == len(b) == 1:
-                (((f, c),), ((g, d),)) = (a.items(), b.items())
-                return {(*f, *g): c * d}
-    return {(expr,): 1}
+            product = _product_of(_terms(left), _terms(right))
+            if product is not None:
+                return product
+    return {(expr,): ((expr,), 1)}
+
+
+def _total(head: str, terms: list[_Terms]) -> _Terms:
+    """The sum or difference of two sums, or the negation of one."""
+    first, *others = terms
+    total = {key: (f, -c) for key, (f, c) in first.items()} if head == "neg" else dict(first)
+    for other in others:
+        for key, (factors, c) in other.items():
+            before = total.get(key, (factors, 0))
+            total[key] = (before[0], before[1] + (-c if head == "-" else c))
+    return total
+
+
+def _product_of(one: _Terms, other: _Terms) -> _Terms | None:
+    """The product of two sums, unless both have several terms."""
+    if len(one) > 1 and len(other) > 1:
+        return None
+    result: _Terms = {}
+    for f, c in one.values():
+        for g, d in other.values():
+            if len(one) == len(other) == 1 or not f or not g:
+                factors = (*f, *g)
+                result[tuple(sorted(factors, key=str)) if len(factors) > 1 else factors] = (factors, c * d)
+            else:
+                return None
+    return result
 
 
 def _sum(terms: _Terms) -> Expr:
+    """The sum as an expression, what is subtracted and the constant last."""
     total: Expr | None = None
-    ordered = sorted(((f, c) for f, c in terms.items() if c), key=lambda item: (item[1] < 0 or item[0] == ()))
-    for factors, c in ordered:
-        term = _product(factors, abs(c) if total is not None else c)
-        total = term if total is None else Apply("-" if c < 0 else "+", (total, term))
+    for factors, c in sorted(terms.values(), key=lambda term: term[1] < 0 or not term[0]):
+        if c:
+            term = _product(factors, abs(c) if total is not None else c)
+            total = term if total is None else Apply("-" if c < 0 else "+", (total, term))
     return Const(0) if total is None else total
 
 
-def _product(factors: tuple[Expr, ...], c: int) -> Expr:
-    if not factors:
-        return Const(c)
-    value = factors[0]
-    for factor in factors[1:]:
-        value = Apply("*", (value, factor))
-    if c == -1:
-        return Apply("neg", (value,))
-    if c == 1:
-        return value
-    value = factors[0]
-    head: Expr = Apply("*", (Const(c), value))
-    for factor in factors[1:]:
-        head = Apply("*", (head, factor))
-    return head
+def _product(factors: _Factors, c: int) -> Expr:
+    parts = [*factors] if c in (1, -1) and factors else [Const(c), *factors]
+    value = parts[0]
+    for part in parts[1:]:
+        value = Apply("*", (value, part))
+    return Apply("neg", (value,)) if c == -1 and factors else value
 
 
 # Printing -----------------------------------------------------------------------------------------------------------
@@ -635,12 +762,12 @@ def _traced(head: str, function: Callable[[int, int], int]) -> tuple[Any, Any]:
     def forward(self: Dim, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
-        return dim(function(int(self), int(other)), build(head, (self.expr, expr_of(other))))
+        return dim(function(int(self), int(other)), build(head, (self.expr, expr_of(other)), whole=True))
 
     def backward(self: Dim, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
-        return dim(function(int(other), int(self)), build(head, (expr_of(other), self.expr)))
+        return dim(function(int(other), int(self)), build(head, (expr_of(other), self.expr), whole=True))
 
     return forward, backward
 
@@ -655,4 +782,4 @@ for _head, _name, _function in (
     _forward, _backward = _traced(_head, _function)
     setattr(Dim, f"__{_name}__", _forward)
     setattr(Dim, f"__r{_name}__", _backward)
-Dim.__neg__ = lambda self: dim(-int(self), build("neg", (self.expr,)))  # type: ignore[method-assign]
+Dim.__neg__ = lambda self: dim(-int(self), build("neg", (self.expr,), whole=True))  # type: ignore[method-assign]

@@ -26,15 +26,10 @@ def open_spec(spec: str | Path) -> tuple[Spec, str | None]:
     return Spec.read(path, shown), variant
 
 
-def networks(spec: Spec, variant: str | None = None, params: Mapping[str, Any] | None = None) -> list[Model]:
-    """The networks of a spec: that of the variant; else those of all variants, and of the defaults if there are any.
-
-    Raises SpecError, UsageError.
-    """
+def variants(spec: Spec, variant: str | None = None, params: Mapping[str, Any] | None = None) -> list[str | None]:
+    """The variant that was asked for; else all that a spec has, and None for the defaults if every param has one."""
     document = spec.document
     if variant is not None or not document.variants:
-        return [spec.network(variant, params)]
-    found = [spec.network(name, params) for name in document.variants]
-    if all(not param.required or name in (params or {}) for name, param in document.params.items()):
-        found.append(spec.network(None, params))
-    return found
+        return [variant]
+    complete = all(not param.required or name in (params or {}) for name, param in document.params.items())
+    return [*document.variants, None] if complete else list(document.variants)

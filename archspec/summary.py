@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from archspec.ops.base import Shape, product, show
 if TYPE_CHECKING:
     from rich.table import Table
 
+_HEADINGS: Final = ("Step", "Operation", "Output", "Parameters", "Multiply-adds", "Activations")
 _BYTES: Final = {"float": 4, "int64": 8, "bool": 1}
 
 
@@ -34,6 +35,12 @@ class Row:
     activation_bytes: int
     """Of the outputs of the steps, in float32."""
     training_only: bool = False
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """As people read them."""
+        counts = (f"{count:,}" if count else "" for count in (self.parameters, self.multiply_adds))
+        return *counts, _memory(self.activation_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +73,15 @@ class Summary:
 
     def table(self) -> Table:
         """As a table of rich."""
+        from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=self.name, caption=self.totals, caption_justify="left", title_justify="left")
-        for heading in ("Step", "Operation", "Output"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("Parameters", "Multiply-adds", "Activations"):
-            table.add_column(heading, justify="right", no_wrap=True)
+        table = Table(title=self.name, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, heading in enumerate(_HEADINGS):
+            table.add_column(heading, justify="left" if index < 3 else "right", no_wrap=True)
         for row in self.rows:
-            counts = [_count(row.parameters), _count(row.multiply_adds), _memory(row.activation_bytes)]
-            texts = [Text(text) for text in (row.path, row.operation, row.shape, *counts)]
+            texts = map(Text, (row.path, row.operation, row.shape, *row.costs))
             table.add_row(*texts, style="dim" if row.training_only else None)
         return table
 
@@ -91,18 +96,18 @@ class Summary:
         return f"{parameters}\n{costs} for one element of a batch" + (f" with {given}" if given else "")
 
     def __str__(self) -> str:
-        heads = ("Step", "Operation", "Output", "Parameters", "Multiply-adds", "Activations")
-        cells = [heads] + [
-            (row.path, row.operation, row.shape, _count(row.parameters), _count(row.multiply_adds),
-             _memory(row.activation_bytes)) for row in self.rows
-        ]  # fmt: skip
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        aligns = "<<<>>>"
-        lines = [
-            "  ".join(f"{text:{align}{width}}" for text, align, width in zip(line, aligns, widths, strict=True)).rstrip()
-            for line in cells
-        ]
-        return "\n".join([self.name, "", lines[0], "-" * (sum(widths) + 10), *lines[1:], "", self.totals])
+        cells = [(r.path, r.operation, r.shape, *r.costs) for r in self.rows]
+        text = columns([_HEADINGS, *cells], "<<<>>>")
+        return f"{self.name}\n\n{text}\n\n{self.totals}"
+
+
+def columns(rows: Sequence[Sequence[str]], aligns: str) -> str:
+    """Rows of text in columns, aligned by `<` and `>`; the first row is the heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{text:{a}{w}}" for text, a, w in zip(row, aligns, widths, strict=True)).rstrip() for row in rows
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
@@ -174,10 +179,6 @@ def _joined(path: str, rows: list[Row]) -> Row:
 def _open_dimensions(graph: Graph) -> dict[str, int]:
     sizes = [size for tensor in graph.inputs.values() for size in tensor.shape[1:]]
     return {expr.id: int(size) for size in sizes if isinstance(expr := expr_of(size), Name)}
-
-
-def _count(number: int) -> str:
-    return f"{number:,}" if number else ""
 
 
 def _memory(size: int) -> str:

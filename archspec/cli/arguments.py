@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.errors import SpecError, UsageError
-from archspec.loading import load, networks, open_spec
+from archspec.loading import open_spec, variants
 from archspec.model import Model
 from archspec.spec.source import Source
 
 
-def settings(pairs: Iterable[str]) -> dict[str, Any]:
+def values(pairs: Iterable[str] | None) -> dict[str, Any]:
     """The values of `--set name=value`, read as YAML: numbers, truth values, texts, lists. Raises UsageError."""
     found: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in pairs or ():
         name, sign, text = pair.partition("=")
         if not sign or not name.strip():
             raise UsageError(f"--set {pair}: give a param and its value, as in --set num_classes=10")
@@ -25,21 +25,23 @@ def settings(pairs: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def dimensions(pairs: Iterable[str]) -> dict[str, int]:
+def dimensions(pairs: Iterable[str] | None) -> dict[str, int]:
     """The values of `--size name=number`. Raises UsageError."""
-    sizes = settings(pairs)
+    sizes = values(pairs)
     for name, size in sizes.items():
         if type(size) is not int or size < 1:
             raise UsageError(f"--size {name}={size}: a size is a whole number from 1")
     return sizes
 
 
-def one_network(spec: str, variant: str | None, pairs: Iterable[str]) -> Model:
-    """The network that a command for a single one works with. Raises SpecError, UsageError."""
-    return load(spec, variant, **settings(pairs))
-
-
-def all_networks(spec: str, variant: str | None, pairs: Iterable[str]) -> list[Model]:
-    """The networks that a command for all those of a spec works with. Raises SpecError, UsageError."""
+def one_network(spec: str, variant: str | None, pairs: Iterable[str] | None) -> Model:
+    """The network for a command that takes a single one. Raises SpecError, UsageError."""
     document, chosen = open_spec(spec)
-    return networks(document, variant or chosen, settings(pairs))
+    return document.network(variant or chosen, values(pairs))
+
+
+def all_networks(spec: str, variant: str | None, pairs: Iterable[str] | None) -> list[Model]:
+    """The networks for a command that takes all those of a spec. Raises SpecError, UsageError."""
+    document, chosen = open_spec(spec)
+    params = values(pairs)
+    return [document.network(name, params) for name in variants(document, variant or chosen, params)]

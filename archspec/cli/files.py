@@ -11,7 +11,10 @@ from archspec.errors import UsageError
 
 
 def write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Writes a text per file name into a folder, which is made if there is none. Raises UsageError if that cannot be."""
+    """Writes texts, given by file name, into a folder, which is made if there is none. Raises UsageError."""
+    for name in texts:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise UsageError(f"'{name}' cannot be the name of a file")
     targets = {folder / name: text for name, text in texts.items()}
     written: dict[Path, Path] = {}
     try:
@@ -31,8 +34,6 @@ def write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
 
 
 def _refuse(target: Path) -> None:
-    if not re.fullmatch(r"\w[\w.-]*", target.name):
-        raise UsageError(f"'{target.name}' cannot be the name of a file")
     if target.is_symlink():
         raise UsageError(f"{target} is a symbolic link; what it points to is not replaced")
     if target.exists() and not target.is_file():

@@ -102,7 +102,7 @@ def _operation(operation: type[Operation], common: dict[str, Schema]) -> Schema:
 
 def _or_expression(attribute: Schema) -> Schema:
     """What an attribute takes, with expressions in place of each value and of each item of a list."""
-    notes = {key: attribute[key] for key in ("description", "default") if key in attribute}
+    notes: Schema = {key: attribute[key] for key in ("description", "default") if key in attribute}
     plain = {key: value for key, value in attribute.items() if key not in notes}
     choices = plain["anyOf"] if set(plain) == {"anyOf"} else [plain]
     return {**notes, "anyOf": [*map(_items, choices), {"$ref": "#/$defs/expression"}]}

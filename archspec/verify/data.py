@@ -23,14 +23,14 @@ _GAIN = 2.0  # keeps the scale of signals through rectifiers (He et al., 2015, h
 
 def parameters(graph: Graph, seed: int = 0, *, training: bool = True) -> dict[str, Array]:
     """A value for every weight of a graph, in float32."""
-    return {name: _parameter(each, _generator(seed, name)) for name, each in graph.parameters(training=training).items()}
+    found = graph.parameters(training=training)
+    return {name: _parameter(parameter, _generator(seed, name)) for name, parameter in found.items()}
 
 
 def inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """A value for every input of a graph: float32, int64 or bool."""
-    return {
-        name: _input(tensor, graph.limits.get(name, 2), _generator(seed, name)) for name, tensor in graph.inputs.items()
-    }
+    found = graph.inputs
+    return {name: _input(tensor, graph.limits.get(name, 2), _generator(seed, name)) for name, tensor in found.items()}
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:

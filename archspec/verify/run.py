@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from archspec import reference
-from archspec.backend import Program
+from archspec.backend import Layout, Program
 from archspec.errors import BackendError
 from archspec.graph.graph import Graph
 from archspec.verify import compare, data, worker
@@ -23,17 +25,20 @@ from archspec.verify.report import Culprit, Finding, Outcome, Report, Rung
 from archspec.verify.worker import Array
 from archspec.verify.workers import Failure, Pool, Result, message
 
-Programs = Mapping[str, Mapping[str, Program]]
-"""Backend: dtype: program. Those for float64, and the graph, have their float attributes rounded to float32; those for
-float32 have them as shipped."""
-
 
 def verify(
-    graph: Graph, programs: Programs, pool: Pool, *, seed: int = 0, training: bool = False, timeout: float = 300
+    graph: Graph,
+    programs: Mapping[str, Program],
+    pool: Pool,
+    *,
+    seed: int = 0,
+    training: bool = False,
+    timeout: float = 300,
 ) -> Report:
-    """Runs the programs with equal weights and inputs, and compares every step that they show.
+    """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
-    `training` takes in the outputs that exist only in training. `timeout` limits the seconds of each run.
+    The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `training` takes in the
+    outputs that exist only in training. `timeout` limits the seconds of each run.
     """
     seconds: dict[str, float] = {}
     outcomes = {name: Outcome(name) for name in programs}
@@ -41,18 +46,19 @@ def verify(
         with _timed(seconds, "data"):
             task = _Task(graph, pool, seed, training, timeout)
         try:
-            # The frameworks are still being imported: that is the time to compute the truth.
-            runs = [task.submit(name, dtype, each[dtype]) for dtype in _DTYPES for name, each in programs.items()]
-            with _timed(seconds, "reference"):
+            doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
+            singles = [task.submit(name, "float32", program) for name, program in programs.items()]
+            # The frameworks are still being imported: that is the time to compute the truth. NumPy must not take more
+            # than its share of the cores: its threads wait spinning, and got in each other's way (7 seconds, not 1).
+            cores = max(1, (os.cpu_count() or 1) // (1 + len(programs)))
+            with _timed(seconds, "reference"), threadpool_limits(cores, "blas"):
                 task.truth = reference.run(graph, task.parameters, task.inputs, training=training)
-            alone = [task.submit_alone(run) for run in runs if run.dtype == "float64" and run.program.inexact]
-            _judge(task, runs, outcomes)
-            asked = {run.backend for run in alone}
-            alone += [
-                task.submit_alone(run)
-                for run in runs
-                if run.dtype == "float64" and _is_wrong(outcomes[run.backend]) and run.backend not in asked
-            ]
+            alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
+            for run in doubles:
+                _judge_float64(task, run, outcomes[run.backend])
+            suspects = [run for run in doubles if _is_wrong(outcomes[run.backend]) and not run.program.inexact]
+            alone += [task.submit_alone(run) for run in suspects]
+            _judge_float32(task, singles, outcomes)
             for run in alone:
                 _judge_alone(task, run, outcomes[run.backend])
         finally:
@@ -62,13 +68,6 @@ def verify(
         if not isinstance(greeting, Failure):
             outcome.versions, outcome.import_seconds = greeting.versions, greeting.seconds
     return Report(graph.name, seed, outcomes, seconds)
-
-
-_DTYPES = ("float64", "float32")
-
-
-def _is_wrong(outcome: Outcome) -> bool:
-    return "float64" in outcome.rungs and bool(outcome.rungs["float64"].wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +87,13 @@ class _Task:
 
     def __init__(self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float) -> None:
         self.graph, self.pool, self.training, self.timeout = graph, pool, training, timeout
-        self.tensors = {
-            tensor.name: tensor
-            for node in graph.nodes if training or not node.training_only for tensor in node.outputs
-        }  # fmt: skip
+        nodes = [node for node in graph.nodes if training or not node.training_only]
+        self.steps = {tensor.name: tensor for node in nodes for tensor in node.outputs}
         self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
         self.parameters, self.inputs = data.parameters(graph, seed), data.inputs(graph, seed)
         self.truth: dict[str, Array] = {}
         self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
-        self._size = 8 * sum(prod(t.shape) for t in (*self.tensors.values(), *graph.outputs.values()))
+        self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
         self._ops = {tensor.name: node.op.key for node in graph.nodes for tensor in node.outputs}
         self._data = self._save({**self.parameters, **self.inputs})
         self._forced: dict[str, Any] | None = None
@@ -105,19 +102,25 @@ class _Task:
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
         if unknown:
             raise BackendError(f"{backend}: probes of what the network does not have: {', '.join(sorted(unknown))}")
-        into = self.pool.scratch.file(self._size)
         request = message(
-            program, dtype, self._data, into, self.outputs, optional=self._optional, training=self.training, forced=forced
+            program,
+            dtype,
+            self._data,
+            self.pool.scratch.file(self._size),
+            self.outputs,
+            optional=self._optional,
+            training=self.training,
+            forced=forced,
         )
         return _Run(backend, dtype, program, self.pool.submit(backend, request, timeout=self.timeout))
 
     def submit_alone(self, run: _Run) -> _Run:
         """The same again with the truth in place of each step's result, so that each is judged by itself."""
         if self._forced is None:
-            self._forced = self._save({name: self.truth[name] for name in self.tensors})
+            self._forced = self._save({name: self.truth[name] for name in self.steps})
         return self.submit(run.backend, run.dtype, run.program, self._forced)
 
-    def measure(self, run: _Run, outcome: Outcome, *, outputs: bool = True) -> _Measured | None:
+    def measure(self, run: _Run, outcome: Outcome) -> _Measured | None:
         """The differences of all that a run shows; None, and the reason in `outcome`, if it failed."""
         result = run.result.result()
         if isinstance(result, Failure):
@@ -125,37 +128,35 @@ class _Task:
             return None
         outcome.memory = max(outcome.memory, result.memory)
         found: dict[str, Difference] = {}
-        layouts = {seen.tensor: seen.layout for probe in run.program.probes.values() for seen in probe}
-        shown = [(name, name, result.steps.get(name), layout) for name, layout in layouts.items() if name in self.tensors]
-        if outputs:
-            shown += [
-                (f"output {name}", tensor.name, result.outputs[name], run.program.outputs[name])
-                for name, tensor in self.outputs.items()
-            ]
-        for key, name, array, layout in shown:
-            if array is None:
-                found[key] = Difference(float("inf"), "the step did not run")
-                continue
-            expected = self.truth[name]
+        for key, (name, layout) in self._shown(run.program).items():
+            array, expected = result.arrays.pop(key, None), self.truth[name]
             dtype = run.dtype if expected.dtype.kind == "f" else expected.dtype.name
-            found[key] = compare.difference(array, worker.arrange(expected, layout), dtype)
-        result.steps.clear()  # hundreds of megabytes that nobody needs any more
+            if array is None:
+                found[key] = Difference(inf, "the step did not run")
+            else:
+                found[key] = compare.difference(array, worker.arrange(expected, layout), dtype)
         return found, result.seconds
 
-    def rung(
-        self, name: str, found: Mapping[str, Difference], bounds: Mapping[str, float], seconds: dict[str, float]
-    ) -> Rung:
+    def _shown(self, program: Program) -> dict[str, tuple[str, Layout]]:
+        """What a program shows, in the order of the graph. Key of the array: name of the tensor, and its layout."""
+        probed = {seen.tensor: (seen.tensor, seen.layout) for probe in program.probes.values() for seen in probe}
+        shown = {name: probed[name] for name in self.steps if name in probed}
+        for name, tensor in self.outputs.items():
+            shown[f"output {name}"] = tensor.name, program.outputs[name]
+        return shown
+
+    def rung(self, name: str, run: _Run, measured: _Measured, bounds: Mapping[str, float]) -> Rung:
         """The findings about one run, in the order of the graph."""
-        findings = []
-        for key in (*self.tensors, *(f"output {name}" for name in self.outputs)):
-            tensor = self.outputs[key[7:]].name if key not in self.tensors else key
-            if key in found:
-                error, problem = found[key].error, found[key].problem
-                findings.append(Finding(key, self._ops.get(tensor, ""), error, bounds[tensor], problem))
+        found, seconds = measured
+        findings = [
+            Finding(key, self._ops.get(tensor, ""), found[key].error, bounds[tensor], found[key].problem)
+            for key, (tensor, _) in self._shown(run.program).items()
+            if name != "alone" or key == tensor  # outputs of a forced run are the truth itself
+        ]
         return Rung(
             name,
             len(findings),
-            tuple(tensor for tensor in self.tensors if tensor not in found),
+            tuple(tensor for tensor in self.steps if tensor not in found),
             max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None),
             tuple(f for f in findings if f.wrong),
             seconds,
@@ -163,7 +164,7 @@ class _Task:
 
     def culprit(self, rung: Rung) -> Culprit | None:
         wrong = {f.tensor: f for f in rung.wrong}
-        node = compare.culprit(self.graph, wrong.keys(), self.tensors.keys() - set(rung.unseen))
+        node = compare.culprit(self.graph, wrong.keys(), self.steps.keys() - set(rung.unseen))
         if node is None:
             return None
         finding = next(wrong[tensor.name] for tensor in node.outputs if tensor.name in wrong)
@@ -178,25 +179,28 @@ class _Task:
         return worker.save(str(self.pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
 
 
-def _judge(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
-    """Compares as results arrive: float64 at once, float32 when all are there."""
-    singles: dict[str, _Measured] = {}
-    for run in runs:
-        outcome = outcomes[run.backend]
-        measured = task.measure(run, outcome)
-        if measured is not None and run.dtype == "float32":
-            singles[run.backend] = measured
-        elif measured is not None:
-            bounds = compare.float64_bounds(task.graph, run.program.inexact)
-            outcome.rungs["float64"] = task.rung("float64", measured[0], bounds, measured[1])
-            outcome.culprit = task.culprit(outcome.rungs["float64"])
-    errors = [found for found, _ in singles.values()]
+def _is_wrong(outcome: Outcome) -> bool:
+    return "float64" in outcome.rungs and bool(outcome.rungs["float64"].wrong)
+
+
+def _judge_float64(task: _Task, run: _Run, outcome: Outcome) -> None:
+    measured = task.measure(run, outcome)
+    if measured is not None:
+        bounds = compare.float64_bounds(task.graph, run.program.inexact)
+        rung = outcome.rungs["float64"] = task.rung("float64", run, measured, bounds)
+        outcome.culprit = task.culprit(rung)
+
+
+def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
+    measured = [(run, found) for run in runs if (found := task.measure(run, outcomes[run.backend])) is not None]
+    errors = [differences for _, (differences, _) in measured]
     if len(errors) == 1:
         errors.append(_numpy_float32(task))
     bounds = compare.float32_bounds(task.graph, errors)
-    for name, (found, seconds) in singles.items():
-        rung = outcomes[name].rungs["float32"] = task.rung("float32", found, bounds, seconds)
-        outcomes[name].culprit = outcomes[name].culprit or task.culprit(rung)
+    for run, found in measured:
+        outcome = outcomes[run.backend]
+        rung = outcome.rungs["float32"] = task.rung("float32", run, found, bounds)
+        outcome.culprit = outcome.culprit or task.culprit(rung)
 
 
 def _numpy_float32(task: _Task) -> dict[str, Difference]:
@@ -210,11 +214,11 @@ def _numpy_float32(task: _Task) -> dict[str, Difference]:
 
 
 def _judge_alone(task: _Task, run: _Run, outcome: Outcome) -> None:
-    measured = task.measure(run, outcome, outputs=False)
+    measured = task.measure(run, outcome)
     if measured is None:
         return
     bounds = compare.alone_bounds(task.graph, run.program.inexact)
-    rung = outcome.rungs["alone"] = task.rung("alone", measured[0], bounds, measured[1])
+    rung = outcome.rungs["alone"] = task.rung("alone", run, measured, bounds)
     if _is_wrong(outcome) and outcome.culprit is not None:
         confirmed = outcome.culprit.finding.tensor in {finding.tensor for finding in rung.wrong}
         outcome.culprit = replace(outcome.culprit, confirmed=confirmed)

@@ -9,9 +9,9 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
   `run(inputs)`.
 
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
-answers requests (see `workers.message`) with `{"steps": index, "outputs": index, ...}` or `{"error": kind, ...}`; before
-that, `{"at": ...}` tells where it is, so that the host knows where a worker died. Arrays travel in files. When the host
-is gone, the worker removes the FOLDERs, and itself.
+answers requests (see `workers.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
+between, `{"at": ...}` tells where it is, so that the host knows where a worker died. Arrays travel in files. When the
+host is gone, the worker removes the FOLDERs, and itself.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Writer:
     def __init__(self, path: str) -> None:
         self.index: dict[str, tuple[int, tuple[int, ...], str]] = {}
         """Name: offset, shape, dtype."""
-        self._file = open(path, "wb")
+        self._file = open(path, "wb")  # noqa: SIM115
 
     def add(self, name: str, array: Array) -> None:
         self._file.write(bytes(-self._file.tell() % 64))
@@ -154,13 +154,11 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
             session = runner.Session(request["dtype"], trace.see)
             with module(request["source"], probe=session.probe) as program:
                 outputs = _run(request, runner, session, program, trace, clock)
-            steps = dict(writer.index)
             for name, value in outputs.items():
                 writer.add(f"output {name}", runner.to_numpy(value))
-            found = {name: writer.index[f"output {name}"] for name in outputs}
     except Exception as error:
         return failure(clock.stage, error)
-    return {"steps": steps, "outputs": found, "seconds": clock.seconds, "memory": peak_memory()}
+    return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory()}
 
 
 def _run(request: Any, runner: Any, session: Any, program: Any, trace: Trace, clock: Clock) -> dict[str, Any]:
@@ -279,7 +277,8 @@ def load_runner(path: str) -> tuple[Any, dict[str, Any]]:
     """The runner, which imports the framework, and the greeting: versions, or why there are none."""
     started = time.perf_counter()
     spec = importlib.util.spec_from_file_location("archspec_runner", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     runner = importlib.util.module_from_spec(spec)
     gc.disable()  # importing makes a million objects that stay
     try:

@@ -32,8 +32,8 @@ class Failure:
     """Why there is no result."""
 
     kind: FailureKind
-    """`missing`: the framework is not installed; `start`: the interpreter could not be; `import`: the framework is
-    installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage of the run that raised."""
+    """`missing`: the framework is not installed; `start`: the interpreter cannot be run; `import`: the framework is
+    installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
     message: str
     detail: str = ""
     """The end of the traceback, or of what the process wrote to its standard error."""
@@ -54,9 +54,8 @@ class Greeting:
 class Result:
     """What a model computed, laid out as the framework does."""
 
-    steps: dict[str, Array]
-    """By the canonical name of the tensor."""
-    outputs: dict[str, Array]
+    arrays: dict[str, Array]
+    """By the canonical name of the tensor; what the model returned is at `output logits`."""
     seconds: dict[str, float]
     """Of `build`, `weights` and `run`."""
     memory: int
@@ -82,7 +81,7 @@ def message(
     `training` asks for the outputs that exist only in training; layers stay in evaluation mode.
     """
     return {
-        "source": program.probed,
+        "source": program.rounded if dtype == "float64" else program.probed,
         "entry": program.entry,
         "arguments": program.training_arguments if training else {},
         "dtype": dtype,
@@ -166,10 +165,8 @@ class Worker:
         path = Path(request["into"])
         try:
             match reply:
-                case {"steps": steps, "outputs": outputs, "seconds": seconds, "memory": memory}:
-                    arrays = worker.load(str(path), {**steps, **{f"output {k}": v for k, v in outputs.items()}})
-                    results = {name: arrays.pop(f"output {name}") for name in outputs}
-                    return Result(arrays, results, seconds, memory)
+                case {"arrays": index, "seconds": seconds, "memory": memory}:
+                    return Result(worker.load(str(path), index), seconds, memory)
             return _failure(reply)
         finally:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it

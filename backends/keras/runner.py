@@ -14,7 +14,9 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-import tensorflow  # isort: skip  # named here, so that the worker can say that it is missing
+import tensorflow  # before Keras, so that the worker can say that it is missing
+
+# isort: split
 import keras
 
 sys.setrecursionlimit(20_000)  # Keras walks through functional models step by step, and probes double the steps

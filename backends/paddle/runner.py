@@ -55,6 +55,6 @@ class Session:
     def assign(self, variable: Any, array: Any) -> None:
         variable.set_value(array)
 
-    @paddle.no_grad()
     def run(self, inputs: Sequence[Any]) -> Any:
-        return self.model(*inputs)
+        with paddle.no_grad():
+            return self.model(*inputs)

@@ -56,12 +56,12 @@ class Session:
     def assign(self, variable: Any, array: Any) -> None:
         variable.data = torch.from_numpy(array)
 
-    @torch.no_grad()
     def run(self, inputs: Sequence[Any]) -> Any:
-        return self.model(*inputs)
+        with torch.no_grad():
+            return self.model(*inputs)
 
 
-class _NoInitialization(TorchFunctionMode):
+class _NoInitialization(TorchFunctionMode):  # type: ignore[misc]
     """Leaves weights as they are allocated: random numbers take long, and every weight is assigned afterwards."""
 
     skipped = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_})

@@ -1,0 +1,195 @@
+"""The commands. Each one loads what it needs when it runs, because people wait for `archspec -h` and `check`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from archspec.cli import output
+from archspec.errors import BackendError, SpecError, UsageError
+
+INVALID, WRONG_USAGE, FRAMEWORK_MISSING = 1, 2, 3
+"""Exit codes. INVALID is also that of a comparison that shows a difference."""
+
+
+class _Commands(TyperGroup):
+    """Turns what archspec raises on purpose into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SpecError as error:
+            output.print_findings(error.diagnostics, sys.stderr)
+            raise typer.Exit(INVALID) from None
+        except BackendError as error:
+            output.print_error(str(error))
+            raise typer.Exit(INVALID) from None
+        except UsageError as error:
+            output.print_error(str(error))
+            raise typer.Exit(WRONG_USAGE) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help needs no rich, which takes as long to load as everything else here
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_SPEC = typer.Argument(metavar="SPEC", help="A path, or the name of a spec or variant that comes along (resnet50).")
+
+OneSpec = Annotated[str, _SPEC]
+Specs = Annotated[list[str], _SPEC]
+Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="One of the spec's variants.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PARAM=VALUE", help="A value for a param; may be repeated.")
+]
+Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="NAME=NUMBER", help="A size for an open dimension.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """One neural-architecture spec, compiled to PyTorch, Keras and PaddlePaddle and proven to be the same function.
+
+    \b
+    archspec list                            specs that come along
+    archspec check net.yaml                  is it valid?
+    archspec compile net.yaml --to keras     the code
+    archspec verify net.yaml                 do all frameworks compute the same?
+    """
+    if version:
+        from archspec import __version__
+
+        print(f"archspec {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_json: Json = False) -> None:
+    """Validate specs, and report all errors at once.
+
+    \b
+    archspec check net.yaml                  every variant, and what the file expects of it
+    archspec check specs/*.yaml              several
+    archspec check resnet50                  one that comes along
+    archspec check net.yaml --set depth=50   with another value for a param
+    archspec check net.yaml --json           findings for editors and CI
+
+    Exit code 1 if there is an error; warnings do not count.
+    """
+    from archspec.cli.arguments import values
+    from archspec.cli.checking import check
+
+    params = values(settings)
+    checked = [check(spec, variant, params) for spec in specs]
+    if as_json:
+        output.print_json({"ok": all(each.ok for each in checked), "specs": [each.to_json() for each in checked]})
+    else:
+        for each in checked:
+            output.print_findings(each.findings, sys.stdout)
+            print(each)
+    if not all(each.ok for each in checked):
+        raise typer.Exit(INVALID)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show the specs that come along.
+
+    \b
+    archspec list
+    archspec list --json
+    """
+    from archspec.cli.listing import entries
+    from archspec.summary import columns
+
+    found = entries()
+    if as_json:
+        output.print_json([entry._asdict() for entry in found])
+    else:
+        rows = [(entry.name, f"{entry.parameters:,}", entry.summary) for entry in found]
+        print(columns([("Name", "Parameters", "Summary"), *rows], "<><"))
+
+
+@app.command()
+def summary(
+    spec: OneSpec, variant: Variant = None, settings: Settings = None, sizes: Sizes = None,
+    depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Fold steps that share N names.")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show a network's steps, with shapes and costs.
+
+    \b
+    archspec summary resnet50
+    archspec summary resnet50 --depth 1                   a row per stage
+    archspec summary net.yaml --variant small --set num_classes=10
+    archspec summary net.yaml --size time=128             costs where a dimension is open
+    """
+    from archspec.cli.arguments import dimensions, one_network
+    from archspec.summary import summarize
+
+    table = summarize(one_network(spec, variant, settings), dimensions(sizes))
+    if depth is not None:
+        table = table.folded(depth)
+    if as_json:
+        output.print_json(table.to_json())
+    else:
+        output.print_summary(table)
+
+
+@app.command("compile")
+def compile_(
+    spec: OneSpec,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
+    folder: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")] = None,
+    variant: Variant = None, settings: Settings = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write a network as source code, for one or more frameworks.
+
+    \b
+    archspec compile resnet18 --to keras                   to standard output
+    archspec compile resnet18 -o models                    models/resnet18_pytorch.py, ..._keras.py, ..._paddle.py
+    archspec compile net.yaml --to pytorch --to paddle -o models --set num_classes=10
+
+    If a framework cannot express the network exactly, nothing is written.
+    """
+    from archspec.backend import backends
+    from archspec.cli.arguments import one_network
+    from archspec.cli.files import write_all
+
+    targets = backends(to or ())
+    if folder is None and len(targets) != 1 and not as_json:
+        raise UsageError("several frameworks make several files: give -o DIR, or one --to")
+    model = one_network(spec, variant, settings)
+    sources = {backend.name: backend.generate(model).source for backend in targets}
+    names = {backend: f"{model.name}_{backend}.py" for backend in sources}
+    paths = write_all(folder, {names[backend]: text for backend, text in sources.items()}) if folder else []
+    if as_json:
+        files = [{"backend": key, "file": names[key], "source": source} for key, source in sources.items()]
+        output.print_json({"network": model.name, "written": list(map(str, paths)), "files": files})
+    elif folder is None:
+        print(*sources.values(), end="")
+    else:
+        print(*paths, sep="\n")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the language, for editors.
+
+    \b
+    archspec schema > archspec.schema.json
+    # yaml-language-server: $schema=archspec.schema.json      as the first line of a spec
+    """
+    from archspec.spec.schema import schema
+
+    output.print_json(schema())

@@ -1,0 +1,66 @@
+"""What `archspec check` does for one SPEC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archspec.errors import Diagnostic, SpecError
+from archspec.loading import variants
+from archspec.model import Spec
+from archspec.spec.catalogue import locate
+
+
+@dataclass(slots=True)
+class Checked:
+    """The networks of a spec, and all that was found about them."""
+
+    file: str
+    networks: list[str] = field(default_factory=list)
+    """Names of those that are valid."""
+    findings: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        findings = [finding.as_json() for finding in self.findings]
+        return {"file": self.file, "ok": self.ok, "networks": self.networks, "findings": findings}
+
+    def __str__(self) -> str:
+        """The last line of the report: `net.yaml: 2 errors, 1 warning`."""
+        if self.ok:
+            count = len(self.networks)
+            return f"{self.file}: valid, {count} networks" if count > 1 else f"{self.file}: valid"
+        errors = sum(finding.severity == "error" for finding in self.findings)
+        warnings = len(self.findings) - errors
+        return f"{self.file}: {_counted(errors, 'error')}" + (f", {_counted(warnings, 'warning')}" if warnings else "")
+
+
+def check(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
+    """Everything that is wrong with a spec, in any of its networks, each thing once. Raises UsageError."""
+    path, chosen, shown = locate(name)
+    checked = Checked(shown)
+    found: list[Diagnostic] = []
+    try:
+        spec = Spec.read(path, shown)
+        found += spec.findings
+        for each in variants(spec, variant or chosen, params):
+            try:
+                model = spec.network(each, params)
+                found += model.check()
+                checked.networks.append(model.name)
+            except SpecError as error:
+                found += error.diagnostics
+    except SpecError as error:
+        found += error.diagnostics
+    # Variants differ in hints only ("in block Stage with width=64"): the first speaks for all.
+    unique = {(each.line, each.column, each.severity, each.message): each for each in reversed(found)}
+    checked.findings = sorted(unique.values(), key=lambda each: (each.line, each.column))
+    return checked
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

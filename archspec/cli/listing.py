@@ -1,0 +1,49 @@
+"""What `archspec list` shows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archspec.model import Model, Spec, parameter_count
+from archspec.spec.catalogue import files, shown
+
+
+class Entry(NamedTuple):
+    """A network that comes along."""
+
+    name: str
+    spec: str
+    """The spec that it is a variant of: `resnet`."""
+    parameters: int
+    """Trainable ones, auxiliary heads included."""
+    summary: str
+    source: str
+
+
+def entries() -> list[Entry]:
+    """The networks that come along: the variants of each spec, or its only network."""
+    found = []
+    for path in files():
+        spec = Spec.read(path, shown(path))
+        for variant in spec.document.variants or [None]:
+            model = spec.network(variant)
+            about = spec.document.variants[variant].summary if variant else ""
+            found.append(
+                Entry(
+                    name=variant or path.stem,
+                    spec=path.stem,
+                    parameters=_parameters(model),
+                    summary=about or spec.document.summary,
+                    source=spec.document.source,
+                )
+            )
+    return found
+
+
+def _parameters(model: Model) -> int:
+    """What the spec expects, which `check` confirms; else counted."""
+    document = model.spec.document
+    expect = (document.variants[model.variant] if model.variant else document).expect.parameters
+    if expect is None:
+        return parameter_count(model.graph)
+    return expect if isinstance(expect, int) else expect.training
