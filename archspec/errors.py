@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+from unicodedata import combining, east_asian_width
 
 Severity = Literal["error", "warning"]
 
@@ -20,17 +21,20 @@ class Diagnostic:
     source: str = ""  # the text of that line
     hint: str = ""
     severity: Severity = "error"
+    context: str = ""  # which instance of a block it is about
 
     @property
     def where(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
-        """`file:line:column: error: message`, the source line, a caret under the column, and the hint."""
+        """`file:line:column: error: message`, the source line, a caret under the column, the context and the hint."""
         lines = [f"{self.where}: {self.severity}: {self.message}"]
         if self.source:
-            shown, column = _excerpt(self.source, self.column)
-            lines += [f"    {shown}", "    " + " " * (column - 1) + "^"]
+            shown, caret = _excerpt(self.source, self.column)
+            lines += [f"    {shown}", f"    {caret}"]
+        if self.context:
+            lines.append(f"    {self.context}")
         if self.hint:
             lines.append(f"    hint: {self.hint}")
         return "\n".join(lines)
@@ -42,16 +46,21 @@ class Diagnostic:
             "line": self.line,
             "column": self.column,
             "message": self.message,
+            "context": self.context,
             "hint": self.hint,
         }
 
 
-def _excerpt(source: str, column: int, width: int = 110) -> tuple[str, int]:
-    """The part of a long line that surrounds the column, and the column within it."""
-    text = "".join(c if c.isprintable() else " " for c in source)
+def _excerpt(source: str, column: int, width: int = 110) -> tuple[str, str]:
+    """The part of a long line that surrounds the column, and a caret below that column."""
     start = 0 if column <= width - 20 else column - width // 2
-    shown = text[start : start + width]
-    return shown.rstrip(), max(1, column - start)
+    part = source[start : start + width]
+    shown = "".join(c if c.isprintable() else " " for c in part)
+    before = shown[: max(0, column - 1 - start)]
+    if before.isascii():
+        return shown.rstrip(), " " * len(before) + "^"
+    cells = sum((east_asian_width(c) in "WF") + (combining(c) == 0) for c in before)
+    return shown.rstrip(), " " * cells + "^"
 
 
 class ArchspecError(Exception):

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from archspec.expressions import Name, expr_of
+from archspec.errors import UsageError
+from archspec.expressions import Name, expr_of, nearest
 from archspec.graph.graph import Graph, Node
 from archspec.model import Model
 from archspec.ops.base import Shape, product, show
@@ -113,9 +114,13 @@ def columns(rows: Sequence[Sequence[str]], aligns: str) -> str:
 def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
     """The table of a network's steps. `sizes` are numbers for open dimensions, which costs depend on.
 
-    Raises SpecError if the spec is not valid.
+    Raises SpecError if the spec is not valid, UsageError for a size of what is no open dimension.
     """
-    graph = model.graph if sizes is None else model.graph_for(sizes)
+    graph = model.graph_for(sizes) if sizes else model.graph
+    dimensions = _open_dimensions(graph)
+    for name in sizes or ():
+        if name not in dimensions:
+            raise UsageError(f"{model.name} has no open dimension '{name}'; {nearest(name, dimensions)}".rstrip("; "))
     costs: dict[Any, _Costs] = {}
     rows = tuple(_row(node, costs) for node in graph.nodes)
     lasting = [row for row in rows if not row.training_only]
@@ -128,7 +133,7 @@ def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
         evaluation_parameters=sum(row.parameters for row in lasting),
         multiply_adds=sum(row.multiply_adds for row in lasting),
         activation_bytes=sum(row.activation_bytes for row in lasting),
-        sizes=_open_dimensions(graph),
+        sizes=dimensions,
     )
 
 
@@ -182,4 +187,6 @@ def _open_dimensions(graph: Graph) -> dict[str, int]:
 
 
 def _memory(size: int) -> str:
+    if size < 2**10:
+        return f"{size} B"
     return f"{size / 2**20:,.2f} MiB" if size >= 2**20 else f"{size / 2**10:,.2f} KiB"

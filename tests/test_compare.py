@@ -42,7 +42,7 @@ PROBLEMS = {
     "shape": (RAMP, RAMP[:1], "shape (2, 3, 4) instead of (1, 3, 4)"),
     "shape that broadcasts": (np.zeros((2, 1)), np.zeros((2, 2)), "shape (2, 1) instead of (2, 2)"),
     "permuted axes": (RAMP.swapaxes(1, 2), RAMP, "shape (2, 4, 3) instead of (2, 3, 4)"),
-    "dtype": (np.float32([1]), np.float64([1]), "dtype float32 instead of float64"),
+    "dtype": (np.ones(1, np.float32), np.ones(1), "dtype float32 instead of float64"),
     "NaN": (np.array([nan, 1]), np.array([0.0, 1]), "1 values are NaN instead of 0, 1 places differ"),
     "no NaN": (np.array([0.0, 1]), np.array([nan, 1]), "0 values are NaN instead of 1, 1 places differ"),
     "NaN elsewhere": (np.array([nan, 1]), np.array([1, nan]), "1 values are NaN instead of 1, 2 places differ"),
@@ -144,7 +144,9 @@ def test_reference_gives_every_tensor(diamond: Graph) -> None:
 
 
 def test_data_depends_on_seed_and_name_alone(diamond: Graph) -> None:
-    longer = Spec.parse(DIAMOND.replace("  - {op: relu", "  - {op: linear, name: z, out_features: 4}\n  - {op: relu")).network()
+    longer = Spec.parse(
+        DIAMOND.replace("  - {op: relu", "  - {op: linear, name: z, out_features: 4}\n  - {op: relu")
+    ).network()
     assert np.array_equal(data.parameters(longer.graph)["a.weight"], data.parameters(diamond)["a.weight"])
     assert not np.array_equal(data.parameters(diamond, 1)["a.weight"], data.parameters(diamond)["a.weight"])
     assert not np.array_equal(data.inputs(diamond, 1)["x"], data.inputs(diamond)["x"])

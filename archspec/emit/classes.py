@@ -27,10 +27,11 @@ from archspec.emit.code import (
     literal,
     print_statements,
 )
-from archspec.emit.context import Context, Lowering, Site, size_name, symbols
+from archspec.emit.context import Context, Lowering, Site, size_name
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.loops import fold, generalize
-from archspec.emit.merge import Body, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire, leaves
+from archspec.emit.merge import Body, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
+from archspec.emit.statements import names_read
 from archspec.expressions import Expr, Name, free_names, substitute
 from archspec.ops.base import show
 
@@ -336,14 +337,14 @@ class ClassWriter(Flow):
     def write(self, training: Mapping[str, Wire]) -> None:
         """Writes the whole `forward`; `training` are the outputs that exist only in training."""
         outputs = {name: wire for name, wire in self.body.outputs.items() if name not in training}
-        needed = _training_only(self.body.items, outputs) if training else set()
+        needed = training_only(self.body.items, outputs) if training else set()
         main = [item for item in self.body.items if id(item) not in needed]
         late = [item for item in self.body.items if id(item) in needed]
         single = len(outputs) == 1 and not training
         self.run(main, Place(last=single))
         if not training:
             codes, _ = self.variables.read(list(outputs.values()))
-            self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes))))
+            self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
             return
         outer, self.statements = self.statements, []
         names = {id(wire): name for name, wire in training.items()}
@@ -351,16 +352,16 @@ class ClassWriter(Flow):
             label = next((names[id(wire)] for wire in item.outputs if id(wire) in names), "")
             self.run([item], Place(label=label))
         codes, _ = self.variables.read(list(self.body.outputs.values()))
-        inner, self.statements = [*self.statements, Return(Items(tuple(codes)))], outer
+        inner, self.statements = [*self.statements, Return(Items(tuple(codes), ""))], outer
         self.statements.append(If(Raw("self.training"), inner))
         codes, _ = self.variables.read(list(outputs.values()))
-        self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes))))
+        self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         """What the class must be told: sizes of inputs, params, and what follows from neither."""
         used: dict[str, None] = {}
         for statement in self.init:
-            used |= _read(statement)
+            used |= names_read(statement)
         stored = self._stored()
         used |= dict.fromkeys(stored)
         order = [f"{name}.{axis}" for name, wire in self.body.inputs.items() for axis in range(1, wire.rank)]
@@ -370,7 +371,7 @@ class ClassWriter(Flow):
     def _stored(self) -> list[str]:
         used: dict[str, None] = {}
         for statement in self.statements:
-            used |= _read(statement)
+            used |= names_read(statement)
         return [name for name in used if name in self._params() or name in self.context.extras]
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
@@ -392,7 +393,7 @@ class ClassWriter(Flow):
         """The sizes that only the tensors themselves know, read at the top of `forward`."""
         used: dict[str, None] = {}
         for statement in self.statements:
-            used |= _read(statement)
+            used |= names_read(statement)
         lines: list[Statement] = []
         seen: set[str] = set()
         for base, wire in self.body.inputs.items():
@@ -452,43 +453,5 @@ def _annotation(values: Sequence[object]) -> str:
     return "list" if kinds == {list} else "tuple"
 
 
-def _read(statement: Statement) -> dict[str, None]:
-    match statement:
-        case Assign(_, value, _) | Return(value):
-            return symbols(value)
-        case If(condition, body):
-            found = symbols(condition)
-        case For(_, iterable, body):
-            found = symbols(iterable)
-        case _:
-            return {}
-    for inner in body:
-        found |= _read(inner)
-    return found
-
-
 def _path(item: Merged) -> str:
     return item.join.path if not hasattr(item, "path") else str(item.path)  # type: ignore[union-attr]
-
-
-def _training_only(items: Sequence[Merged], outputs: Mapping[str, Wire]) -> set[int]:
-    """The top-level steps that only training outputs need."""
-    needed = {id(wire) for wire in outputs.values()}
-    late: set[int] = set()
-    for item in reversed(items):
-        if any(id(wire) in needed for wire in item.outputs) or _gives(item, needed):
-            needed.update(id(wire) for wire in item.inputs)
-            needed.update(_reads(item))
-        else:
-            late.add(id(item))
-    return late
-
-
-def _gives(item: Merged, needed: set[int]) -> bool:
-    """Whether a step inside gives a value that is needed outside."""
-    return any(id(wire) in needed for leaf in leaves([item]) for wire in leaf.outputs)
-
-
-def _reads(item: Merged) -> set[int]:
-    return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
-

@@ -54,7 +54,7 @@ class Call(Code):
 
 @dataclass(frozen=True, slots=True)
 class Items(Code):
-    """A tuple or a list."""
+    """A tuple or a list; with no brackets, a tuple as it stands after `return`."""
 
     items: tuple[Code, ...]
     brackets: str = "()"
@@ -166,6 +166,8 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             return f"{flat(target, style, 10)}({', '.join(_arguments(code, style))})"
         case Items(items, brackets):
             inner = ", ".join(flat(item, style) for item in items)
+            if not brackets:
+                return inner
             comma = "," if len(items) == 1 and brackets == "()" else ""
             return f"{brackets[0]}{inner}{comma}{brackets[1]}"
         case Infix(operator, operands):
@@ -208,6 +210,8 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         parts = [*(("", arg) for arg in code.args), *((f"{key}=", value) for key, value in code.kwargs)]
         return _bracketed(f"{head}(", parts, ")", style, indent)
     if isinstance(code, Items):
+        if not code.brackets:
+            return layout(Items(code.items), style, indent, before, after)
         return _bracketed(code.brackets[0], [("", item) for item in code.items], code.brackets[1], style, indent)
     if isinstance(code, Loop):
         return _generator(code, style, indent)

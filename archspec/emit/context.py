@@ -53,8 +53,11 @@ class Context:
             return self._sequence(values, exprs, name)
         candidates = [substitute(expr, self.folded) for expr in exprs if expr is not None]
         candidates += [substitute(expr_of(v), self.folded) for v in values.values() if isinstance(v, Dim)]
+        alike = len({repr(_plain(value)) for value in values.values()}) == 1
         for expr in dict.fromkeys(candidates):
-            if not isinstance(expr, Const) and self._holds(expr, values):
+            if isinstance(expr, Const) or (alike and _only_places(expr)):
+                continue
+            if self._holds(expr, values):
                 return Symbol(expr)
         plain = {key: _plain(value) for key, value in values.items()}
         if len(set(map(repr, plain.values()))) == 1:
@@ -104,6 +107,12 @@ class Context:
 
     def condition(self, expr: Expr) -> Code:
         return Symbol(substitute(expr, self.folded))
+
+
+def _only_places(expr: Expr) -> bool:
+    """Whether an expression follows from heights and widths alone, which a number says better if all agree."""
+    names = [name.rpartition(".")[2] for name in free_names(expr)]
+    return any(name.isdigit() and int(name) > 1 for name in names) and isinstance(expr, Apply)
 
 
 def _common_base(parts: Sequence[Code]) -> Expr | None:

@@ -10,7 +10,7 @@ from archspec.emit.code import WIDTH, Assign, Call, Code, Own, Probe, Raw, State
 from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.expressions import Expr
 
-LIMIT = WIDTH - 22
+LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
 
 

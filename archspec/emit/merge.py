@@ -295,3 +295,21 @@ def leaves(items: list[Merged]) -> Iterator[Merged]:
                 for body in item.bodies:
                     yield from leaves(body)
                 yield item
+
+
+def reads(item: Merged) -> set[int]:
+    """The ids of the wires that steps inside read."""
+    return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
+
+
+def training_only(items: list[Merged], outputs: Mapping[str, Wire]) -> set[int]:
+    """The ids of the top-level steps that only training outputs need."""
+    needed = {id(wire) for wire in outputs.values()}
+    late: set[int] = set()
+    for item in reversed(items):
+        gives = {id(wire) for leaf in leaves([item]) for wire in leaf.outputs} | {id(wire) for wire in item.outputs}
+        if gives & needed:
+            needed |= reads(item) | {id(wire) for wire in item.inputs}
+        else:
+            late.add(id(item))
+    return late

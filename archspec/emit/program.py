@@ -74,6 +74,7 @@ class Generator:
         self.support: dict[str, None] = {}
         self._written: dict[Key, Written] = {}
         self.root: Written | None = None
+        self.entry = class_name(model)
         self.training_outputs: frozenset[str] = frozenset()
 
     def run(self) -> None:
@@ -98,10 +99,16 @@ class Generator:
         declared = self.model.spec.document.params
         defaults = {name: self.model.params[name] for name in declared if name in free}
         body = merge(roots)
+        self.prepare(body)
+        for name, wire in body.outputs.items():
+            wire.label = name if name != "output" else wire.label
         context = Context(roots, {})
         writer = self.new_writer(self, context, body, root=True)
         writer.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
         self.root = Written(class_name(self.model), writer, defaults, "")
+
+    def prepare(self, body: Body) -> None:
+        """What a backend settles before the network is written: how inputs are laid out."""
 
     def lower(self, site: Site) -> Lowered:
         """How the backend spells a step."""
@@ -150,7 +157,7 @@ class Generator:
 
     def written(self, item: MCall) -> Written:
         """The class or function of a block, written when it is first needed."""
-        layouts = tuple(wire.layout for wire in item.inputs)
+        layouts = tuple(wire.layout and wire.layout.plain() for wire in item.inputs)
         key = (item.block, layouts)
         if key not in self._written:
             self._written[key] = self._block(item.block, layouts)
@@ -218,10 +225,9 @@ class Generator:
             layout: Layout = lay(step) if lay is not None else ()
             found.weights.append(Weight(f"{canonical}.{parameter}", target, layout))
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
-        layouts = getattr(record, "layouts", ()) or ((),) * len(names)
+        layouts = getattr(record, "layouts", ()) or (None,) * len(names)
         observed = tuple(
-            Observed(name, lay(value.shape) if callable(lay) else lay)
-            for name, lay, value in zip(names, layouts, step.outputs, strict=True)
+            Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True)
         )
         if record.hooked:
             key = _joined(own, record.attribute, join)
@@ -280,5 +286,5 @@ def class_name(model: Model) -> str:
     joined = parts[0][:1].upper() + parts[0][1:]
     for part in parts[1:]:
         separator = "_" if joined[-1:].isdigit() and part[:1].isdigit() else ""
-        joined += separator + part[:1].upper() + part[1:]
+        joined += separator + (part.upper() if len(part) < 3 else part[:1].upper() + part[1:])
     return joined

@@ -37,6 +37,8 @@ def schema() -> Schema:
     definitions: dict[str, Schema] = document.pop("$defs")
     common = definitions.pop("OperationStep")["properties"]
     common.pop("op")
+    common["name"]["anyOf"] = [{"$ref": "#/$defs/identifier"}, {"type": "null"}]
+    document["properties"]["name"] = {"$ref": "#/$defs/identifier", "description": "What the network is called."}
     several = [key for key in ops.names() if ops.get(key).arity != (1, 1)]
 
     for name, short in {"Param": _PARAM_VALUE, "Input": _SIZES, "Output": {"type": "string"}}.items():

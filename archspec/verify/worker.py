@@ -148,23 +148,25 @@ def cast(array: Array, dtype: str) -> Array:
 def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) -> dict[str, Any]:
     """Builds, fills, runs and watches a generated model; the answer to a request."""
     clock = Clock(tell)
-    try:
-        with contextlib.closing(Writer(request["into"])) as writer:
+    with module(request["source"]) as program, contextlib.closing(Writer(request["into"])) as writer:
+        try:
             trace = Trace(request, runner, writer, tell)
             session = runner.Session(request["dtype"], trace.see)
-            with module(request["source"], probe=session.probe) as program:
-                outputs = _run(request, runner, session, program, trace, clock)
-            for name, value in outputs.items():
+            for name, value in _run(request, runner, session, program, trace, clock).items():
                 writer.add(f"output {name}", runner.to_numpy(value))
-    except Exception as error:
-        return failure(clock.stage, error)
+        except Exception as error:
+            return failure(clock.stage, error)
     return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory()}
 
 
-def _run(request: Any, runner: Any, session: Any, program: Any, trace: Trace, clock: Clock) -> dict[str, Any]:
+def _run(
+    request: Any, runner: Any, session: Any, program: types.ModuleType, trace: Trace, clock: Clock
+) -> dict[str, Any]:
     dtype = request["dtype"]
     data = load(**request["data"])
     with clock.enter("build"):
+        program.__dict__["probe"] = session.probe
+        exec(compile(request["source"], str(program.__file__), "exec"), program.__dict__)
         entry = getattr(program, request["entry"])
         session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"])
     with clock.enter("weights"):
@@ -200,19 +202,16 @@ class Clock:
 
 
 @contextlib.contextmanager
-def module(source: str, **names: Any) -> Iterator[types.ModuleType]:
-    """The program as a module that Python, `inspect` and tracebacks can find for as long as it is used."""
-    name = f"archspec_program_{time.monotonic_ns()}"
-    filename = f"<{name}>"
-    made = types.ModuleType(name)
-    made.__dict__.update(names, __file__=filename)
-    sys.modules[name] = made
+def module(source: str) -> Iterator[types.ModuleType]:
+    """An empty module that Python, `inspect` and tracebacks take for the one with this source."""
+    made = types.ModuleType(f"archspec_program_{time.monotonic_ns()}")
+    made.__file__ = filename = f"<{made.__name__}>"
+    sys.modules[made.__name__] = made
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     try:
-        exec(compile(source, filename, "exec"), made.__dict__)
         yield made
     finally:
-        del sys.modules[name], linecache.cache[filename]
+        del sys.modules[made.__name__], linecache.cache[filename]
 
 
 def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:
@@ -323,6 +322,8 @@ def main(runner_path: str, *folders: str) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     runner, greeting = load_runner(runner_path)
+    faulthandler.disable()  # some frameworks take its place when they are imported
+    faulthandler.enable()
     tell(greeting)
     while True:
         tell(run(waiting.get(), runner, tell))

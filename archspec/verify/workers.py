@@ -209,7 +209,10 @@ class Worker:
     def _cause_of_death(self) -> str:
         if self._process is None:
             return _CLOSED.message
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "the process hung up"
         if code >= 0:
             return f"the process ended with exit code {code}"
         name = signal.Signals(-code).name

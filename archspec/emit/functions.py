@@ -1,0 +1,336 @@
+"""Blocks as functions of symbolic tensors that make and call named layers: the way of Keras' functional API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from archspec.emit.classes import signature_lines
+from archspec.emit.code import (
+    Assign,
+    Call,
+    Code,
+    For,
+    If,
+    Items,
+    Line,
+    Probe,
+    Raw,
+    Return,
+    Statement,
+    Style,
+    Symbol,
+    call,
+    flat,
+    literal,
+    print_statements,
+    quote,
+)
+from archspec.emit.context import Context, Site, size_name
+from archspec.emit.flow import Flow, Held, Place, safe
+from archspec.emit.layouts import Layout, physical_shape
+from archspec.emit.loops import generalize
+from archspec.emit.merge import Body, MCall, MRepeat, MStep, MWhen, Wire, leaves, reads, training_only
+from archspec.emit.statements import names_read
+from archspec.expressions import Expr, Name, free_names, substitute
+
+if TYPE_CHECKING:
+    from archspec.emit.program import Generator
+
+WIDTH = 88
+
+
+@dataclass(slots=True)
+class Record:
+    """How a step (by its path inside the block) is found in the generated model."""
+
+    attribute: str
+    """The end of its layer's name: `conv1` of `layer1_0_conv1`."""
+    hooked: bool = False
+    suffixes: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, Any] = field(default_factory=dict)
+    layouts: tuple[Layout | None, ...] = ()
+    inexact: float = 0.0
+
+
+class FunctionWriter(Flow):
+    """Writes one block (or the network) as a function."""
+
+    nest = False
+
+    def __init__(self, generator: Generator, context: Context, body: Body, *, root: bool) -> None:
+        super().__init__(Style(names=self.names), "x")
+        self.generator = generator
+        self.context = context
+        self.body = body
+        self.root = root
+        self.records: dict[str, Record] = {}
+        self.alone = len(body.inputs) == 1
+        self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
+        self.variables.reserved |= set(next(iter(context.modules.values())).params) - set(context.folded)
+        self.bind_inputs(body.inputs)
+
+    # Names ----------------------------------------------------------------------------------------------------------
+
+    def names(self, expr: Expr) -> Expr:
+        return substitute(expr, {name: self._symbol(name) for name in free_names(expr)})
+
+    def _symbol(self, name: str) -> Expr:
+        base, _, axis = name.partition(".")
+        if axis:
+            return Name(size_name(base, int(axis), self.body.inputs[base].rank, self.alone))
+        return Name(name)
+
+    def layer_name(self, path: str) -> Code:
+        """The name of a layer, below that of the block that it is in."""
+        own = path.replace(".", "_")
+        return Raw(quote(own)) if self.root else Raw(f'f"{{name}}_{own}"')
+
+    def comment(self, wire: Wire) -> str:
+        return physical_shape(wire.layout, wire.shape) if self.root else ""
+
+    # Steps ----------------------------------------------------------------------------------------------------------
+
+    def step(self, item: MStep, place: Place) -> None:
+        site = Site(self.context, item, item.path)
+        lowered = self.generator.lower(site)
+        own: dict[str, Code] = {}
+        suffixes: dict[str, str] = {}
+        for suffix, made in lowered.layers.items():
+            path = f"{item.path}_{suffix}" if suffix else item.path
+            assert isinstance(made, Call)
+            own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", self.layer_name(path))))
+            suffixes[suffix] = path.replace(".", "_")
+        layouts = lowered.layouts or (item.inputs[0].layout,) * len(item.outputs)
+        for wire, layout in zip(item.outputs, layouts, strict=True):
+            wire.layout = layout
+        self.records[item.path] = Record(item.path.replace(".", "_"), suffixes=suffixes, weights=lowered.weights,
+                                         layouts=tuple(layouts), inexact=lowered.inexact)  # fmt: skip
+        codes, mentioned = self.variables.read(item.inputs)
+        value = Probe("", self.layer_name(item.path), lowered.apply(own, codes))
+        self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def call(self, item: MCall, place: Place) -> None:
+        made = self.generator.construct(self, item)
+        self._set_layouts(item)
+        codes, mentioned = self.variables.read(item.inputs)
+        value = self._applied(made, codes, self.layer_name(item.path))
+        self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def _set_layouts(self, item: MCall) -> None:
+        self.records[item.path] = Record(item.path.replace(".", "_"))
+        for wire, layout in zip(item.outputs, self.generator.layouts(item), strict=True):
+            wire.layout = layout
+
+    @staticmethod
+    def _applied(made: Call, inputs: Sequence[Code], name: Code) -> Call:
+        return Call(made.target, (*inputs, *made.args), (*made.kwargs, ("name", name)))
+
+    def repeat(self, item: MRepeat, place: Place) -> None:
+        calls = [inner for inner in item.iterations if isinstance(inner, MCall)]
+        chained = len(calls) == len(item.iterations) and len(calls) > 1
+        current = item.inputs
+        for inner in calls:
+            chained &= inner.inputs == current
+            current = inner.outputs
+        numbers = [re.fullmatch(r"(.*?)(\d+)", inner.path) for inner in calls]
+        prefixes = {match[1] if match else "" for match in numbers}
+        firsts = [int(match[2]) if match else -1 for match in numbers]
+        consecutive = firsts == list(range(firsts[0], firsts[0] + len(firsts))) if firsts else False
+        if not chained or len(prefixes) > 1 or not consecutive:
+            if item.varies:
+                raise NotImplementedError(item.path)
+            self.run(item.iterations, place)
+            return
+        self._loops(item, calls, prefixes.pop(), firsts[0], place)
+
+    def _loops(self, item: MRepeat, calls: list[MCall], prefix: str, first: int, place: Place) -> None:
+        """Blocks one after another: equal neighbours in a loop, with the number in the name."""
+        made: list[Call] = []
+        for inner in calls:
+            made.append(self.generator.construct(self, inner))
+            self._set_layouts(inner)
+        for wire, last in zip(item.outputs, calls[-1].outputs, strict=True):
+            wire.layout = last.layout
+        if item.varies:
+            general = generalize(made)
+            assert general is not None and isinstance(general[0], Call)
+            count = self.context.condition(next(iter(item.repeats.values())).count)
+            targets = self._targets(item.inputs, item.outputs, place)
+            inputs = [Raw(name) for name in targets]
+            name = self.layer_name(f"{prefix}{{index}}")
+            body = Assign(targets, self._applied(general[0], inputs, _formatted(name)))
+            self.statements.append(For("index", call("range", count), [body]))
+            return
+        at = 0
+        while at < len(made):
+            run = 1
+            while at + run < len(made) and made[at + run] == made[at]:
+                run += 1
+            here = calls[at : at + run]
+            last = at + run == len(made)
+            if run == 1:
+                codes, mentioned = self.variables.read(here[0].inputs)
+                value = self._applied(made[at], codes, self.layer_name(here[0].path))
+                inner_place = place if last else Place(calls[at + 1], place.label)
+                self.define(here[0].outputs, value, mentioned, inner_place, here[0].inputs, here[0].path)
+            else:
+                targets = self._targets(here[0].inputs, here[-1].outputs, place)
+                for inner in here[:-1]:
+                    for wire in inner.outputs:
+                        wire.uses -= 1
+                name = _formatted(self.layer_name(f"{prefix}{{index}}"))
+                body = Assign(targets, self._applied(made[at], [Raw(t) for t in targets], name))
+                start, stop = first + at, first + at + run
+                bounds = (literal(stop),) if start == 0 else (literal(start), literal(stop))
+                self.statements.append(For("index", call("range", *bounds), [body]))
+            at += run
+
+    def _targets(self, inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place) -> tuple[str, ...]:
+        """The variables that a loop reads and writes, holding its inputs."""
+        codes, mentioned = self.variables.read(inputs)
+        self.variables.release(mentioned)
+        targets = []
+        for code, wire, outer in zip(codes, outputs, inputs, strict=True):
+            held = flat(code, self.style)
+            keep = isinstance(code, Raw) and outer.uses <= 0 and (not place.label or held == place.label)
+            name = self.variables.take(wire, held if keep and self.variables.free(held) else place.label or self.main)
+            if name != held:
+                self.statements.append(Assign((name,), code))
+            targets.append(name)
+        return tuple(targets)
+
+    def when(self, item: MWhen, place: Place) -> None:
+        condition = self.context.condition(item.condition)
+        codes, mentioned = self.variables.read(item.inputs)
+        before, outer = item.inputs[0], self.statements
+        output = item.outputs[0]
+        self.variables.release(mentioned)
+        held = flat(codes[0], self.style)
+        wanted = place.label or (held if before.uses <= 1 and isinstance(codes[0], Raw) else self.main)
+        before.uses -= 1
+        if wanted == held and before.uses > 0:
+            wanted = place.label or "y"
+        target = held if wanted == held else self.variables.take(output, safe(wanted))
+        if target != held:
+            self.statements.append(Assign((target,), codes[0]))
+        before.uses += 1
+        self.statements = []
+        self.run([item.item], Place(None, target))
+        inner = item.item.outputs[0]
+        body = self.statements
+        result = self.variables.held[inner].code
+        if flat(result, self.style) != target:
+            body.append(Assign((target,), result))
+        if inner.layout != before.layout:
+            raise NotImplementedError("a condition that changes the layout")
+        self.statements = outer
+        self.statements.append(If(condition, body))
+        output.layout = before.layout
+        self.variables.owners[target] = output
+        self.variables.held[output] = Held(Raw(target))
+
+    # The function ---------------------------------------------------------------------------------------------------
+
+    def write(self, training: Mapping[str, Wire]) -> None:
+        outputs = {name: wire for name, wire in self.body.outputs.items() if name not in training}
+        if not self.root:
+            self.run(self.body.items, Place(last=len(outputs) == 1))
+            codes, _ = self.variables.read(list(outputs.values()))
+            self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
+            return
+        late = training_only(self.body.items, outputs) if training else set()
+        self.run([item for item in self.body.items if id(item) not in late], Place())
+        self._finish(outputs, [item for item in self.body.items if id(item) in late], training)
+
+    def _finish(self, outputs: Mapping[str, Wire], late: Sequence[Any], training: Mapping[str, Wire]) -> None:
+        """The end of the network's function: auxiliary heads if they are wanted, and the model."""
+        inputs = tuple(Raw(safe(name)) for name in self.body.inputs)
+        given = inputs[0] if len(inputs) == 1 else Items(inputs, "[]")
+        codes, _ = self.variables.read(list(outputs.values()))
+        result = codes[0] if len(codes) == 1 else Items(tuple(codes), "[]")
+        name = ("name", literal(self.generator.entry))
+        if not training:
+            self.statements.append(Return(Call(Raw("keras.Model"), (given, result), (name,))))
+            return
+        self.statements.append(Assign(("outputs",), result))
+        outer, self.statements = self.statements, []
+        self.variables.reserved.add("outputs")
+        labels = {id(wire): label for label, wire in training.items()}
+        for item in late:
+            label = next((labels[id(wire)] for wire in item.outputs if id(wire) in labels), "")
+            self.run([item], Place(label=label))
+        heads, _ = self.variables.read(list(self.body.outputs.values()))
+        inner = [*self.statements, Assign(("outputs",), Items(tuple(heads), "[]"))]
+        self.statements = [*outer, If(Raw("training_outputs"), inner)]
+        self.statements.append(Return(Call(Raw("keras.Model"), (given, Raw("outputs")), (name,))))
+
+    def arguments(self, defaults: Mapping[str, object]) -> list[str]:
+        used: dict[str, None] = {}
+        for statement in self.statements:
+            used |= names_read(statement)
+        order = [*next(iter(self.context.modules.values())).params, *self.context.extras]
+        return sorted((name for name in order if name in used), key=lambda name: name in defaults)
+
+    def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
+        here = replace(style, names=self.names)
+        parameters = [
+            f"{argument}={flat(literal(defaults[argument]), style)}" if argument in defaults else argument
+            for argument in self.arguments(defaults)
+        ]
+        if self.root:
+            shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in self.body.inputs.items()]
+            flags = ["training_outputs=False"] if self.generator.training_outputs else []
+            lines = signature_lines(name, [*parameters, *shapes, *flags], "", 0)
+        else:
+            inputs = [safe(key) for key in self.body.inputs]
+            lines = signature_lines(name, [*inputs, *parameters, "*", "name"], "", 0)
+        lines.append(f"    {doc}")
+        lines += print_statements([*self._opening(), *self._sizes(), *self.statements], here, 4)
+        return lines
+
+    def _shape_name(self, key: str) -> str:
+        return "input_shape" if self.alone else f"{key}_shape"
+
+    def _input_shape(self, wire: Wire) -> str:
+        text = physical_shape(wire.layout, wire.shape)[1:-1].split(", ")[1:]
+        sizes = [size if size.isdigit() else "None" for size in text]
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+    def _opening(self) -> list[Statement]:
+        if not self.root:
+            return []
+        lines: list[Statement] = []
+        for key, wire in self.body.inputs.items():
+            value = next(iter(wire.values.values()))
+            kind = {"int64": {"dtype": literal("int64")}, "bool": {"dtype": literal("bool")}}.get(value.dtype, {})
+            made = call("keras.Input", Raw(self._shape_name(key)), **kind, name=literal(key))
+            lines.append(Assign((safe(key),), made))
+        return lines
+
+    def _sizes(self) -> list[Statement]:
+        used: dict[str, None] = {}
+        for statement in self.statements:
+            used |= names_read(statement)
+        lines: list[Statement] = []
+        for base, wire in self.body.inputs.items():
+            for axis, size in enumerate(wire.shape):
+                symbol = getattr(size, "expr", None)
+                position = wire.layout.position(axis) if wire.layout is not None else axis
+                shown = -1 if position == wire.rank - 1 else position
+                for name in dict.fromkeys((symbol.id if isinstance(symbol, Name) else "", f"{base}.{axis}")):
+                    if name in used and axis:
+                        target = flat(Symbol(Name(name)), self.style)
+                        lines.append(Line(f"{target} = {safe(base)}.shape[{shown}]"))
+        return lines
+
+
+def _formatted(name: Code) -> Code:
+    """A layer's name that mentions the loop's variable, as an f-string."""
+    assert isinstance(name, Raw)
+    return name if name.text.startswith("f") else Raw(f"f{name.text}")
+
+
+__all__ = ["FunctionWriter", "leaves", "reads"]

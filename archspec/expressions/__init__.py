@@ -1,0 +1,54 @@
+"""The expressions of a spec: a small tree of our own, parsed, evaluated within bounds, simplified, printed as Python.
+
+The same tree describes sizes: a `Dim` is an integer that remembers the expression it came from, so that shape rules
+written in plain arithmetic also tell how an inner size follows from a block's arguments.
+"""
+
+from archspec.expressions.evaluation import FUNCTIONS, evaluate, make_divisible
+from archspec.expressions.nodes import (
+    MAX_DEPTH,
+    MAX_HEIGHT,
+    MAX_ITEMS,
+    MAX_LENGTH,
+    MAX_NUMBER,
+    Apply,
+    Attribute,
+    Const,
+    Expr,
+    ExpressionError,
+    Name,
+    free_names,
+    nearest,
+    references,
+    render,
+)
+from archspec.expressions.parsing import parse
+from archspec.expressions.simplification import build, substitute
+from archspec.expressions.sizes import Dim, dim, expr_of
+
+__all__ = [
+    "FUNCTIONS",
+    "MAX_DEPTH",
+    "MAX_HEIGHT",
+    "MAX_ITEMS",
+    "MAX_LENGTH",
+    "MAX_NUMBER",
+    "Apply",
+    "Attribute",
+    "Const",
+    "Dim",
+    "Expr",
+    "ExpressionError",
+    "Name",
+    "build",
+    "dim",
+    "evaluate",
+    "expr_of",
+    "free_names",
+    "make_divisible",
+    "nearest",
+    "parse",
+    "references",
+    "render",
+    "substitute",
+]
