@@ -11,8 +11,7 @@ What is imported here is loaded at its first use: `import archspec` costs next t
 imported into this process.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as type checkers know it; importing typing would cost more than all that is done here
 
 if TYPE_CHECKING:
     from archspec.errors import BackendError, Diagnostic, SpecError, UsageError
@@ -33,9 +32,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'archspec' has no attribute '{name}'")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(f"archspec.{_HOMES[name]}"), name)
     return value
 

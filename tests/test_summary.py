@@ -99,7 +99,7 @@ def test_text_and_json() -> None:
     summary = summarize(Spec.parse(SMALL).network())
     lines = str(summary).splitlines()
     assert lines[0] == "small"
-    assert lines[4] == "conv1      conv2d      [batch, 4, 8, 6]         108          5,184     768 B"
+    assert lines[4] == "conv1    conv2d      [batch, 4, 8, 6]         108          5,184        768 B"
     assert lines[-2] == "1,091 parameters in training, 1,081 in evaluation"
     assert lines[-1] == "6,144 multiply-adds, 3.02 KiB of activations (float32) for one element of a batch"
     data = json.loads(json.dumps(summary.to_json()))

@@ -16,10 +16,13 @@ def values(pairs: Iterable[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in pairs or ():
         name, sign, text = pair.partition("=")
-        if not sign or not name.strip():
+        name = name.strip()
+        if not sign or not name:
             raise UsageError(f"--set {pair}: give a param and its value, as in --set num_classes=10")
+        if name in found:
+            raise UsageError(f"--set {pair}: {name} is given twice")
         try:
-            found[name.strip()] = Source(text, "--set").data if text.strip() else ""
+            found[name] = Source(text, "--set").data if text.strip() else ""
         except SpecError as error:
             raise UsageError(f"--set {pair}: {error.diagnostics[0].message}") from None
     return found

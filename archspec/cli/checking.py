@@ -56,7 +56,7 @@ def check(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
                 found += error.diagnostics
     except SpecError as error:
         found += error.diagnostics
-    # Variants differ in hints only ("in block Stage with width=64"): the first speaks for all.
+    # The same mistake may show in many variants, each time in another context: the first speaks for all.
     unique = {(each.line, each.column, each.severity, each.message): each for each in reversed(found)}
     checked.findings = sorted(unique.values(), key=lambda each: (each.line, each.column))
     return checked

@@ -122,7 +122,7 @@ class ClassWriter(Flow):
         self.taken.add(name)
         return name
 
-    def comment(self, wire: Wire) -> str:
+    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         return show(wire.shape) if self.root else ""
 
     # Steps ----------------------------------------------------------------------------------------------------------

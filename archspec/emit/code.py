@@ -317,9 +317,7 @@ def _assign(targets: tuple[str, ...], value: Code, comment: str, style: Style, i
     note = f"  # {comment}" if comment else ""
     text = _value(value, style, indent, len(left) + 3, len(note))
     if note and "\n" in text:
-        plain = _value(value, style, indent, len(left) + 3, 0)
-        if "\n" not in plain:
-            return [f"{pad}# {comment}", f"{pad}{left} = {plain}"]
+        return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
     return [f"{pad}{left} = {text}{note}"]
 
 

@@ -208,7 +208,7 @@ class Lowered:
     """How a backend spells one step."""
 
     apply: Callable[[Mapping[str, Code], Sequence[Code]], Code]
-    """The value, given the step's own layers and its inputs."""
+    """The value, given the step's own layers and its inputs (or what `first` made of them)."""
     layers: dict[str, Code] = field(default_factory=dict)
     """What makes the layers that the step holds, by suffix of their names; mostly one, with no suffix."""
     module: Code | None = None
@@ -219,6 +219,8 @@ class Lowered:
     """Canonical parameter: suffix of its layer, the framework's name of it, how it is laid out."""
     layouts: tuple[Any, ...] = ()
     """How the backend lays out the outputs; empty: as the spec."""
+    first: Callable[[Mapping[str, Code], Sequence[Code]], Code] | None = None
+    """What is computed from the inputs in a statement of its own before."""
     inexact: float = 0.0
     """The error that the framework's own operation is known to have in float64; 0: none."""
 

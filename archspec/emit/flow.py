@@ -99,7 +99,7 @@ class Flow:
     def when(self, item: MWhen, place: Place) -> None:
         raise NotImplementedError
 
-    def comment(self, wire: Wire) -> str:
+    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         return ""
 
     # The walk -------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Flow:
         self.variables.release(mentioned)
         names = tuple(self._name(wire, inputs, place, step, index if len(outputs) > 1 else None)
                       for index, wire in enumerate(outputs))  # fmt: skip
-        self.statements.append(Assign(names, value, self.comment(outputs[0]) if len(outputs) == 1 else ""))
+        self.statements.append(Assign(names, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ""))
 
     def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
         if place.last and wire.uses == 1:

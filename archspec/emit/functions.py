@@ -88,8 +88,10 @@ class FunctionWriter(Flow):
         own = path.replace(".", "_")
         return Raw(quote(own)) if self.root else Raw(f'f"{{name}}_{own}"')
 
-    def comment(self, wire: Wire) -> str:
-        return physical_shape(wire.layout, wire.shape) if self.root else ""
+    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
+        if not self.root or (inputs and inputs[0].shape == wire.shape):
+            return ""
+        return physical_shape(wire.layout, wire.shape)
 
     # Steps ----------------------------------------------------------------------------------------------------------
 
@@ -109,8 +111,20 @@ class FunctionWriter(Flow):
         self.records[item.path] = Record(item.path.replace(".", "_"), suffixes=suffixes, weights=lowered.weights,
                                          layouts=tuple(layouts), inexact=lowered.inexact)  # fmt: skip
         codes, mentioned = self.variables.read(item.inputs)
+        if lowered.first is not None:
+            codes, mentioned = self._first(lowered.first(own, codes), item, mentioned, place)
         value = Probe("", self.layer_name(item.path), lowered.apply(own, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def _first(
+        self, value: Code, item: MStep, mentioned: tuple[Wire, ...], place: Place
+    ) -> tuple[list[Code], tuple[Wire, ...]]:
+        """A layer of its own that comes before a step's: padding."""
+        padded = Wire(item.inputs[0].values, uses=1)
+        self.variables.release(mentioned)
+        name = self._name(padded, item.inputs, place, item.path, None)
+        self.statements.append(Assign((name,), value))
+        return [Raw(name)], (padded,)
 
     def call(self, item: MCall, place: Place) -> None:
         made = self.generator.construct(self, item)
@@ -218,6 +232,7 @@ class FunctionWriter(Flow):
             self.statements.append(Assign((target,), codes[0]))
         before.uses += 1
         self.statements = []
+        self.variables.owners.pop(target, None) if target != held else None
         self.run([item.item], Place(None, target))
         inner = item.item.outputs[0]
         body = self.statements

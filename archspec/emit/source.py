@@ -7,12 +7,15 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archspec.backend import Program
 from archspec.emit.classes import ClassWriter, Dialect
 from archspec.emit.code import Style
 from archspec.emit.context import Lowering
+from archspec.emit.functions import FunctionWriter
+from archspec.emit.layouts import canonical, channels_last, physical_shape
+from archspec.emit.merge import Body, MCall, Merged, MStep, Wire, merge
 from archspec.emit.program import Generator, class_name
 from archspec.model import Model
 from archspec.ops.base import show
@@ -55,6 +58,85 @@ def class_program(
         hooks=found.hooks,
         inexact=found.inexact,
     )
+
+
+class FunctionGenerator(Generator):
+    """Blocks as functions: layers are found by names joined with underscores, and channels come last."""
+
+    separator = "/"
+
+    def prepare(self, body: Body) -> None:
+        for wire in body.inputs.values():
+            wire.layout = channels_last(wire.rank) if images(wire) else canonical(wire.rank)
+
+
+SPATIAL = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle")
+
+
+def images(wire: Wire) -> bool:
+    """Whether an input is an image (or has channels first in the spec, as convolutions want): channels go last."""
+    if wire.rank != 3:
+        return wire.rank > 3
+    return any(_spatial(item, wire) for item in wire.consumers)
+
+
+def _spatial(item: Merged, wire: Wire) -> bool:
+    if isinstance(item, MCall):
+        module = next(iter(item.calls.values())).module
+        body = merge({0: module})
+        inner = list(body.inputs.values())[item.inputs.index(wire)]
+        return any(_spatial(reader, inner) for reader in inner.consumers)
+    if isinstance(item, MStep):
+        if SPATIAL.search(item.op.key):
+            return True
+        return item.op.elementwise and any(_spatial(reader, item.outputs[0]) for reader in item.outputs[0].consumers)
+    return False
+
+
+def function_program(
+    model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
+    support: Mapping[str, str],
+) -> Program:  # fmt: skip
+    """The program of a model for a framework whose models are made by functions of symbolic tensors."""
+    generator = FunctionGenerator(model, title, table, refused, FunctionWriter, snake_case)
+    generator.run()
+    written = generator.root
+    assert written is not None
+    entry = generator.entry
+
+    def text(style: Style) -> str:
+        parts = ["\n".join(block.writer.lines(block.name, docstring(block.doc, 4), block.defaults, style))
+                 for block in generator.blocks]  # fmt: skip
+        doc = docstring(_model_doc(written.writer.body), 4)
+        parts.append("\n".join(written.writer.lines(entry, doc, written.defaults, style)))
+        return assemble(model, parts, template, support)
+
+    found = generator.bindings("_")
+    body = written.writer.body
+    return Program(
+        source=text(Style()),
+        probed=text(Style(probes=True)),
+        rounded=text(Style(probes=True, rounded=True)),
+        entry=entry,
+        weights=tuple(found.weights),
+        inputs={name: wire.layout.moves() for name, wire in body.inputs.items()},
+        outputs={name: wire.layout.moves() for name, wire in body.outputs.items()},
+        probes=found.probes,
+        hooks=found.hooks,
+        inexact=found.inexact,
+        training_arguments={"training_outputs": True} if generator.training_outputs else {},
+    )
+
+
+def _model_doc(body: Body) -> str:
+    before = ", ".join(f"{name} {physical_shape(wire.layout, wire.shape)}" for name, wire in body.inputs.items())
+    after = ", ".join(f"{name} {physical_shape(wire.layout, wire.shape)}" for name, wire in body.outputs.items())
+    return f"Returns a Keras model that maps {before} to {after}."
+
+
+def snake_case(name: str) -> str:
+    """`BasicBlock` as `basic_block`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def assemble(model: Model, parts: Sequence[str], template: Path, support: Mapping[str, str]) -> str:
@@ -119,5 +201,3 @@ def docstring(text: str, indent: int) -> str:
         return f'"""{one_line}"""'
     return f'"""{wrapped(text, 3, indent)}\n{" " * indent}"""'
 
-
-Extras = dict[str, Any]

@@ -30,9 +30,9 @@ def locate(spec: str | Path) -> Location:
     """
     text = str(spec)
     path = Path(spec)
-    if isinstance(spec, Path) or "/" in text or "\\" in text or path.suffix.lower() in SUFFIXES:
-        if not path.exists():
-            raise UsageError(f"there is no file {text}")
+    if isinstance(spec, Path) or "/" in text or "\\" in text or path.suffix.lower() in SUFFIXES or text in (".", ".."):
+        if not path.exists() or path.is_dir():
+            raise UsageError(f"{text} is a folder" if path.is_dir() else f"there is no file {text}")
         return Location(path, None, text)
     found = _by_stem(text) or _by_variant(text)
     if found is not None:

@@ -1,0 +1,113 @@
+"""`import archspec`: its names, what loading a spec by name or path means, and that it costs next to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archspec
+from archspec.spec import catalogue
+from archspec.spec.document import Document
+from archspec.spec.source import Source
+
+
+def test_names() -> None:
+    assert len(archspec.__all__) <= 10
+    assert sorted(archspec.__all__) == archspec.__all__ == dir(archspec)
+    for name in archspec.__all__:
+        assert getattr(archspec, name) is not None
+    assert callable(archspec.verify)
+    with pytest.raises(AttributeError, match="no attribute 'compile'"):
+        archspec.compile  # noqa: B018
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = "import sys; old = set(sys.modules); import archspec; print(*set(sys.modules) - old)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == ["archspec"]
+
+
+@pytest.mark.parametrize("arguments", [["check", "resnet18"], ["summary", "resnet18"], ["list"]], ids=" ".join)
+def test_commands_load_no_more_than_they_need(arguments: list[str]) -> None:
+    code = (
+        "import sys; from archspec.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules if getattr(sys.modules[name], '__file__', None)}\n"
+        "heavy = {'torch', 'tensorflow', 'keras', 'paddle', 'rich', 'jinja2', 'jsonschema', 'hypothesis', 'importlib_resources'}\n"
+        "print(*sorted(loaded & heavy), 'numpy._core' if 'numpy._core' in sys.modules else '', file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert result.stderr.split() == []
+
+
+def test_load_by_name() -> None:
+    model = archspec.load("resnet50", num_classes=10)
+    assert (model.name, model.variant) == ("resnet50", "resnet50")
+    assert model.params["num_classes"] == 10
+    assert model.graph.outputs["logits"].shape[1] == 10
+    assert archspec.load("resnet", variant="resnet34").params["depths"] == [3, 4, 6, 3]
+    assert archspec.load("resnet").variant is None
+
+
+def test_load_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "archspec: 1\nname: Net\nvariants: {small: {}}\ninputs: {image: [3]}\nlayers: [relu]\n"
+    path = tmp_path / "resnet18.yaml"  # a path is a path, also where its stem is the name of a spec
+    path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for spec in (path, str(path), "resnet18.yaml", "./resnet18.yaml"):
+        assert archspec.load(spec).name == "net"
+    assert archspec.load(path, variant="small").name == "small"
+    path.rename("plain")
+    assert archspec.load("plain").name == "net"
+    Path("resnet18").mkdir()
+    assert archspec.load("resnet18").spec.document.name == "ResNet"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("resnet49", {}), "there is no spec 'resnet49'.*did you mean 'resnet"),
+        (("no/such.yaml", {}), "there is no file no/such.yaml"),
+        (("net.yml", {}), "there is no file net.yml"),
+        (("../resnet", {}), "there is no file"),
+        (("resnet18", {"classes": 3}), "no param 'classes'"),
+        (("resnet18", {"num_classes": "ten"}), "must be a whole number"),
+    ],
+)
+def test_load_of_what_is_not_there(arguments: tuple[str, dict[str, object]], message: str) -> None:
+    with pytest.raises(archspec.UsageError, match=message):
+        archspec.load(arguments[0], **arguments[1])  # type: ignore[arg-type]
+
+
+def test_invalid_specs_carry_every_finding(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("archspec: 1\nname: Net\ninputs: {image: [3]}\nlayers: [rellu, {op: relu, size: 3}]\n")
+    with pytest.raises(archspec.SpecError) as caught:
+        archspec.load(path).check()
+    assert len(caught.value.diagnostics) == 2
+    assert all(isinstance(each, archspec.Diagnostic) for each in caught.value.diagnostics)
+
+
+def test_summary_and_check() -> None:
+    model = archspec.load("resnet18")
+    assert model.check() == []
+    assert model.summary().parameters == 11_689_512
+
+
+def test_names_of_variants_are_found_without_parsing() -> None:
+    paths = catalogue.files()
+    assert paths
+    for path in paths:
+        document = Document.model_validate(Source.read(path).data)
+        assert catalogue.variants_in(path) == tuple(document.variants), path
+
+
+def test_names_are_unique() -> None:
+    owners: dict[str, Path] = {}
+    for path in catalogue.files():
+        for name in {path.stem, *catalogue.variants_in(path)}:
+            assert owners.setdefault(name, path) == path, f"'{name}' is in {owners[name].name} and {path.name}"

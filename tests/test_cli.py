@@ -1,0 +1,349 @@
+"""The commands: what they print, what they write, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import archspec
+from archspec.cli import app
+from archspec.errors import BackendError
+
+VALID = """\
+archspec: 1
+name: Tiny
+params: {width: 4}
+inputs: {image: [3, 8, 8]}
+layers:
+  - {op: conv2d, name: conv1, out_channels: width, kernel_size: 3}
+  - relu
+"""
+VARIANTS = """\
+archspec: 1
+name: Family
+params: {width: int, groups: 1}
+variants:
+  small: {width: 4}
+  odd: {width: 5, groups: 2}
+  large: {width: 8}
+inputs: {image: [3, 8, 8]}
+layers:
+  - {op: conv2d, out_channels: width, kernel_size: 3}
+  - {op: conv2d, out_channels: width, kernel_size: 3, groups: groups}
+"""
+WARNED = VALID.replace("{width: 4}", "{width: 4, depth: 3}")
+WRONG = VALID.replace("out_channels", "out_chanels").replace("relu", "rellu")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"tiny": VALID, "family": VARIANTS, "warned": WARNED, "wrong": WRONG}.items():
+        Path(f"{name}.yaml").write_text(text)
+
+
+def run(*arguments: str) -> Any:
+    result = CliRunner().invoke(app, list(arguments))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+# check --------------------------------------------------------------------------------------------------------------
+
+
+def test_check_valid() -> None:
+    result = run("check", "tiny.yaml")
+    assert (result.exit_code, result.output) == (0, "tiny.yaml: valid\n")
+
+
+def test_check_every_variant_and_each_error_once() -> None:
+    text = Path("family.yaml").read_text().replace("kernel_size: 3, groups", "kernel_size: 30, groups")
+    Path("family.yaml").write_text(text)
+    result = run("check", "family.yaml")
+    assert result.exit_code == 1
+    assert result.stdout.count("family.yaml:11:") == 1
+    assert result.stdout.endswith("family.yaml: 1 error\n")
+
+
+def test_check_names_the_variant_that_is_wrong() -> None:
+    result = run("check", "family.yaml", "--json")
+    assert result.exit_code == 1
+    (found,) = json.loads(result.stdout)["specs"]
+    assert found["networks"] == ["small", "large"]  # the defaults lack a width, so they are no network
+    assert [(each["line"], each["severity"]) for each in found["findings"]] == [(11, "error")]
+    assert run("check", "family.yaml", "--variant", "small").exit_code == 0
+    assert run("check", "family.yaml", "--variant", "odd").exit_code == 1
+
+
+def test_check_defaults_too_if_every_param_has_one() -> None:
+    Path("family.yaml").write_text(VARIANTS.replace("width: int", "width: 3").replace("odd: {width: 5", "odd: {width: 6"))
+    found = json.loads(run("check", "family.yaml", "--json").stdout)["specs"][0]
+    assert found == {"file": "family.yaml", "ok": True, "networks": ["small", "odd", "large", "family"], "findings": []}
+
+
+def test_check_shows_all_errors_at_once() -> None:
+    result = run("check", "wrong.yaml", "tiny.yaml")
+    assert result.exit_code == 1
+    assert "wrong.yaml:6:31: error: conv2d: unknown attribute 'out_chanels'" in result.stdout
+    assert "did you mean 'out_channels'?" in result.stdout
+    assert "wrong.yaml:7:5: error: there is no operation 'rellu'" in result.stdout
+    assert result.stdout.endswith("wrong.yaml: 2 errors, 1 warning\ntiny.yaml: valid\n")
+
+
+def test_check_warnings_are_no_errors() -> None:
+    result = run("check", "warned.yaml")
+    assert result.exit_code == 0
+    assert "warned.yaml:3:20: warning: param 'depth' is not used" in result.stdout
+
+
+def test_check_json() -> None:
+    data = json.loads(run("check", "wrong.yaml", "tiny.yaml", "--json").stdout)
+    assert data["ok"] is False
+    assert [spec["ok"] for spec in data["specs"]] == [False, True]
+    assert data["specs"][0]["findings"][1]["message"].startswith("conv2d: unknown attribute")
+    assert data["specs"][1] == {"file": "tiny.yaml", "ok": True, "networks": ["tiny"], "findings": []}
+
+
+def test_check_with_a_setting() -> None:
+    assert run("check", "tiny.yaml", "--set", "width=7").exit_code == 0
+    assert run("check", "family.yaml", "--set", "groups=1").exit_code == 0
+    assert run("check", "family.yaml", "--variant", "small", "--set", "groups=3").exit_code == 1
+
+
+def test_check_what_comes_along() -> None:
+    result = run("check", "resnet50", "--json")
+    found = json.loads(result.stdout)["specs"][0]
+    assert found["networks"] == ["resnet50"]
+    assert found["file"].endswith("resnet.yaml")
+
+
+# Wrong usage --------------------------------------------------------------------------------------------------------
+
+USAGE = [
+    (["check"], "Missing argument"),
+    (["chek"], "No such command"),
+    (["check", "missing.yaml"], "there is no file missing.yaml"),
+    (["check", "."], "is a folder"),
+    (["check", "resnet5"], "did you mean 'resnet50'"),
+    (["check", "xyzzy"], "archspec list"),
+    (["check", "tiny.yaml", "--variant", "small"], "Tiny has no variant 'small'"),
+    (["check", "family.yaml", "--variant", "smal"], "did you mean 'small'"),
+    (["check", "tiny.yaml", "--set", "with=3"], "did you mean 'width'"),
+    (["check", "tiny.yaml", "--set", "width"], "--set num_classes=10"),
+    (["check", "tiny.yaml", "--set", "=3"], "--set num_classes=10"),
+    (["check", "tiny.yaml", "--set", "width=[3"], "not valid YAML"),
+    (["check", "tiny.yaml", "--set", "width=wide"], "must be a whole number"),
+    (["check", "tiny.yaml", "--set", "width="], "must be a whole number"),
+    (["check", "tiny.yaml", "--set", "width=4", "--set", "width=5"], "width is given twice"),
+    (["summary", "tiny.yaml", "--size", "time=0"], "a size is a whole number from 1"),
+    (["summary", "tiny.yaml", "--size", "time=3"], "no open dimension 'time'"),
+    (["summary", "tiny.yaml", "--depth", "0"], "--depth"),
+    (["compile", "tiny.yaml", "--to", "torch"], "there is no backend 'torch'"),
+    (["compile", "tiny.yaml"], "give -o DIR"),
+    (["compile", "tiny.yaml", "--to", "pytorch", "-o", "tiny.yaml"], "cannot write"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=str)
+def test_wrong_usage(arguments: list[str], message: str, backends: dict[str, Any]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_invalid_specs_are_reported_by_every_command(backends: dict[str, Any]) -> None:
+    for command in (["summary"], ["compile", "--to", "pytorch"]):
+        result = run(*command, "wrong.yaml")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "wrong.yaml:6:31: error:" in result.stderr
+
+
+# list, summary, schema ----------------------------------------------------------------------------------------------
+
+
+def test_list() -> None:
+    lines = run("list").stdout.splitlines()
+    assert any(line.split()[:2] == ["resnet50", "25,557,032"] for line in lines)
+    entries = {entry["name"]: entry for entry in json.loads(run("list", "--json").stdout)}
+    assert entries["resnet18"]["parameters"] == 11_689_512
+    assert entries["resnet18"]["spec"] == "resnet"
+    for name in entries:
+        assert archspec.load(name).name == name
+
+
+def test_summary() -> None:
+    result = run("summary", "tiny.yaml", "--set", "width=5")
+    assert "conv1  conv2d     [batch, 5, 6, 6]" in result.stdout
+    assert result.stdout.splitlines()[-2] == "140 parameters"
+    data = json.loads(run("summary", "resnet18", "--json").stdout)
+    assert data["parameters"] == 11_689_512
+    assert len(data["rows"]) == 68
+    assert len(json.loads(run("summary", "resnet18", "--json", "--depth", "1").stdout)["rows"]) == 10
+
+
+def test_schema() -> None:
+    assert json.loads(run("schema").stdout)["$schema"].startswith("https://json-schema.org/draft/2020-12")
+
+
+# compile ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Two backends that make one line of code; a test may replace what they do."""
+    made: dict[str, Any] = {
+        name: lambda model, name=name: f"# {model.name} for {name}, {model.params}\n" for name in ("pytorch", "keras")
+    }
+
+    def find(names: Any = ()) -> list[Any]:
+        if unknown := set(names) - set(made):
+            raise archspec.UsageError(f"there is no backend '{unknown.pop()}'")
+        return [
+            SimpleNamespace(name=n, generate=lambda model, n=n: SimpleNamespace(source=made[n](model)))
+            for n in dict.fromkeys(names or made)
+        ]
+
+    monkeypatch.setattr("archspec.backend.backends", find)
+    yield made
+
+
+def test_compile_one_to_standard_output(backends: dict[str, Any]) -> None:
+    result = run("compile", "tiny.yaml", "--to", "keras", "--set", "width=6")
+    assert (result.exit_code, result.stdout) == (0, "# tiny for keras, {'width': 6}\n")
+
+
+def test_compile_all_into_a_folder(backends: dict[str, Any]) -> None:
+    result = run("compile", "family.yaml", "--variant", "large", "-o", "made/models")
+    assert result.stdout.split() == ["made/models/large_pytorch.py", "made/models/large_keras.py"]
+    assert sorted(os.listdir("made/models")) == ["large_keras.py", "large_pytorch.py"]
+    assert Path("made/models/large_keras.py").read_text() == "# large for keras, {'width': 8, 'groups': 1}\n"
+
+
+def test_compile_json(backends: dict[str, Any]) -> None:
+    data = json.loads(run("compile", "tiny.yaml", "--json").stdout)
+    assert data["network"] == "tiny"
+    assert data["written"] == []
+    assert [each["file"] for each in data["files"]] == ["tiny_pytorch.py", "tiny_keras.py"]
+    assert data["files"][1]["source"].startswith("# tiny for keras")
+
+
+def _refuse(model: Any) -> str:
+    raise BackendError("tiny.yaml:7:5: relu: keras has no such thing")
+
+
+def test_compile_writes_nothing_if_a_backend_refuses(backends: dict[str, Any]) -> None:
+    backends["keras"] = _refuse
+    result = run("compile", "tiny.yaml", "-o", "made")
+    assert result.exit_code == 1
+    assert result.stderr == "archspec: error: tiny.yaml:7:5: relu: keras has no such thing\n"
+    assert not Path("made").exists()
+
+
+def test_compile_replaces_a_file_and_keeps_it_if_that_fails(
+    backends: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("made").mkdir()
+    Path("made/tiny_pytorch.py").write_text("old")
+    monkeypatch.setattr("os.fdopen", _full_disk)
+    result = run("compile", "tiny.yaml", "-o", "made")
+    assert (result.exit_code, Path("made/tiny_pytorch.py").read_text()) == (2, "old")
+    assert "No space left" in result.stderr
+    assert os.listdir("made") == ["tiny_pytorch.py"]
+    monkeypatch.undo()
+
+
+def _full_disk(descriptor: int, *_: Any, **__: Any) -> Any:
+    os.close(descriptor)
+    raise OSError(28, "No space left on device", "made")
+
+
+def test_compile_replaces_a_file(backends: dict[str, Any]) -> None:
+    Path("made").mkdir()
+    Path("made/tiny_pytorch.py").write_text("old")
+    assert run("compile", "tiny.yaml", "-o", "made").exit_code == 0
+    assert Path("made/tiny_pytorch.py").read_text().startswith("# tiny for pytorch")
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "temporary"])
+def test_compile_does_not_write_through_what_is_there(kind: str, backends: dict[str, Any]) -> None:
+    Path("made").mkdir()
+    Path("precious").write_text("precious")
+    target = Path("made/tiny_keras.py")
+    match kind:
+        case "link":
+            target.symlink_to("../precious")
+        case "dangling":
+            target.symlink_to("../elsewhere")
+        case "folder":
+            target.mkdir()
+        case "temporary":
+            Path(f"made/.tiny_keras.py.{os.getpid()}.tmp").symlink_to("../precious")
+    result = run("compile", "tiny.yaml", "-o", "made")
+    assert result.exit_code == 2
+    assert Path("precious").read_text() == "precious"
+    assert not Path("elsewhere").exists()
+    assert not Path("made/tiny_pytorch.py").exists()  # all or nothing
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "-o", ""])
+def test_file_names(name: str, tmp_path: Path) -> None:
+    from archspec.cli.files import write_all
+
+    with pytest.raises(archspec.UsageError, match="cannot be the name of a file"):
+        write_all(tmp_path / "made", {name: "text"})
+    assert not (tmp_path / "made").exists()
+
+
+# The process --------------------------------------------------------------------------------------------------------
+
+
+def _process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "archspec", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_version() -> None:
+    for arguments in (["--version"], ["--version", "list"]):
+        result = _process(*arguments)
+        assert (result.returncode, result.stdout) == (0, f"archspec {archspec.__version__}\n")
+
+
+def test_help_explains_by_example() -> None:
+    for command in ("check", "list", "summary", "compile", "verify", "schema"):
+        assert f"archspec {command}" in run(command, "-h").stdout
+
+
+def test_exit_codes_of_the_process() -> None:
+    codes = {arguments: _process(*arguments).returncode
+             for arguments in [("check", "tiny.yaml"), ("check", "wrong.yaml"), ("check", "missing.yaml")]}  # fmt: skip
+    assert list(codes.values()) == [0, 1, 2]
+
+
+def test_output_is_plain_in_pipes_and_coloured_on_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    from archspec.cli import output
+    from archspec.errors import Diagnostic
+
+    class Terminal(SimpleNamespace):
+        def isatty(self) -> bool:
+            return True
+
+    written: list[str] = []
+    terminal: Any = Terminal(write=written.append, flush=lambda: None)
+    finding = Diagnostic("no: good", "net.yaml", 1, 2, "text", severity="warning")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    output.print_findings([finding], terminal)
+    assert "\033[33;1mwarning:\033[0m no: good" in "".join(written)
+    monkeypatch.setenv("NO_COLOR", "1")
+    written.clear()
+    output.print_findings([finding], terminal)
+    assert "".join(written) == f"{finding}\n"
