@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -202,9 +203,12 @@ def test_schema() -> None:
 @pytest.fixture
 def backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Two backends that make one line of code; a test may replace what they do."""
-    made: dict[str, Any] = {
-        name: lambda model, name=name: f"# {model.name} for {name}, {model.params}\n" for name in ("pytorch", "keras")
-    }
+
+    def line(model: Any, name: str) -> str:
+        assert model.graph.nodes
+        return f"# {model.name} for {name}, {model.params}\n"
+
+    made: dict[str, Any] = {name: partial(line, name=name) for name in ("pytorch", "keras")}
 
     def find(names: Any = ()) -> list[Any]:
         if unknown := set(names) - set(made):

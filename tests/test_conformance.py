@@ -1,6 +1,7 @@
 """Every row of `cases.py` on every backend: its numbers against the reference, in float64 and in float32.
 
-Each case is run as a step of the network, as an element of a named sequence, and inside a block, whose sizes are symbols.
+Each case is run as a step of the network, as an element of a named sequence, and inside a block, where sizes are
+symbols.
 """
 
 from __future__ import annotations
@@ -8,24 +9,247 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
-from cases import CASES, TABLE, Case
 
 from archspec import ops, reference
-from archspec.backend import BackendError, Program, backends
+from archspec.backend import Program, backends
+from archspec.errors import BackendError
 from archspec.graph.graph import Graph
 from archspec.model import Model, Spec
 from archspec.ops.base import Array
 from archspec.verify import compare, data, worker
+from archspec.verify.compare import Difference
 from archspec.verify.workers import Failure, Pool, Result, message
 
-BATCH = 3
-BACKENDS = {backend.name: backend for backend in backends()}
-pytestmark = pytest.mark.frameworks
+from .cases import CASES, TABLE, Case
+
+BATCH: Final = 3
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+DTYPES: Final = ("float64", "float32")
+KINKS: Final = (0.0, -0.0, 3.0, -3.0, 6.0, -6.0, 19.5, 20.5, 30.0, -30.0, 80.0, -80.0)
+
+Cases = Mapping[str, Case]
+"""By the number that the names of its steps end in."""
+
+
+def network(cases: Cases) -> Model:
+    """One network in which these cases stand side by side, each in every form that a step may have."""
+    inputs: dict[str, Any] = {}
+    blocks: dict[str, Any] = {}
+    layers: list[Any] = []
+    outputs: dict[str, str] = {}
+    for number, case in cases.items():
+        names = [f"x{number}_{i}" for i in range(len(case.shapes))]
+        for name, shape in zip(names, case.shapes, strict=True):
+            inputs[name] = {"shape": list(shape), "dtype": case.dtype}
+            if case.dtype == "int64":
+                inputs[name]["below"] = case.below
+        step = {"op": case.op, **case.attributes}
+        shapes = ops.get(case.op)(**case.attributes).infer(*((BATCH, *shape) for shape in case.shapes))
+        parts = [f".{i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
+        layers.append({**step, "name": f"step{number}", "from": names})
+        outputs |= {f"step{number}_{i}": f"step{number}{part}" for i, part in enumerate(parts)}
+        blocks[f"Block{number}"] = {
+            "inputs": [f"in{i}" for i in range(len(names))],
+            "layers": [{**step, "name": "inner", "from": [f"in{i}" for i in range(len(names))]}],
+            "outputs": {f"out{i}": f"inner{part}" for i, part in enumerate(parts)},
+        }
+        layers.append({"block": f"Block{number}", "name": f"block{number}", "from": names})
+        whole = [f"block{number}"] if len(shapes) == 1 else [f"block{number}.out{i}" for i in range(len(shapes))]
+        outputs |= {f"block{number}_{i}": reference for i, reference in enumerate(whole)}
+        if len(names) == len(shapes) == 1:
+            element = {**step, "name": "element"} if int(number) % 2 else step
+            layers.append({"name": f"sequence{number}", "from": names, "layers": [element]})
+            outputs[f"sequence{number}_0"] = f"sequence{number}"
+    document = {"archspec": 1, "name": "Table", "inputs": inputs, "blocks": blocks, "layers": layers}
+    return Spec.parse(json.dumps(document | {"outputs": outputs})).network()
+
+
+def number_of(tensor: str) -> str:
+    """The number in the name of a tensor: `12` for `sequence12.element` and `output block12_0`."""
+    return tensor.removeprefix("output ").partition(".")[0].partition("_")[0].lstrip("abcdefghijklmnopqrstuvwxyz")
+
+
+def values(cases: Cases, graph: Graph) -> dict[str, Array]:
+    found = data.inputs(graph)
+    for name, array in found.items():
+        case = cases[name[1:].partition("_")[0]]
+        if case.values == "negative":
+            found[name] = -abs(array) - np.float32(1)
+        elif case.values == "wide":
+            array *= 4
+            array.reshape(-1)[: len(KINKS)] = KINKS[: array.size]
+    return found
+
+
+def rounded(graph: Graph) -> Graph:
+    """The graph with float attributes as float32 numbers, as the frameworks keep some of them."""
+    for node in graph.nodes:
+        floats = {name: value for name, value in node.op if isinstance(value, float)}
+        node.op = node.op.model_copy(update={name: float(np.float32(value)) for name, value in floats.items()})
+    return graph
+
+
+class Run:
+    """One network on all backends that can express it."""
+
+    def __init__(self, cases: Cases, pool: Pool, names: list[str]) -> None:
+        self.cases, self.pool = cases, pool
+        self.model = network(cases)
+        self.graph = rounded(self.model.graph_for({"batch": BATCH}))
+        self.problems: dict[tuple[str, str], list[str]] = {}
+        """Backend and number of a case: what is wrong."""
+        self.refused: dict[str, str] = {}
+        """Backend: why it cannot express these cases, or broke down on them."""
+        self.programs: dict[str, Program] = {}
+        for name in names:
+            try:
+                self.programs[name] = BACKENDS[name].generate(self.model)
+            except (BackendError, NotImplementedError, AssertionError, LookupError) as error:
+                self.refused[name] = f"{type(error).__name__}: {error}"
+        self.errors = {dtype: dict[str, dict[str, Difference]]() for dtype in DTYPES}
+        self._run()
+
+    def _run(self) -> None:
+        parameters, inputs = data.parameters(self.graph), values(self.cases, self.graph)
+        truth = reference.run(self.graph, parameters, inputs)
+        arrays = parameters | inputs
+        stored = worker.save(str(self.pool.scratch.file(sum(a.nbytes for a in arrays.values()))), arrays)
+        size = 32 * sum(array.nbytes for array in truth.values())
+        waiting = {
+            (name, dtype): self.pool.submit(
+                name, message(program, dtype, stored, self.pool.scratch.file(size), self.graph.outputs), timeout=120
+            )
+            for dtype in DTYPES
+            for name, program in self.programs.items()
+        }
+        for (name, dtype), future in waiting.items():
+            result = future.result()
+            if isinstance(result, Failure):
+                self.refused[name] = f"{result.kind}: {result.message}\n{result.detail}"
+            else:
+                self.errors[dtype][name] = dict(self._differences(self.programs[name], dtype, result, truth))
+        self.pool.scratch.remove(Path(stored["path"]))
+
+    def _differences(
+        self, program: Program, dtype: str, result: Result, truth: Mapping[str, Array]
+    ) -> Iterator[tuple[str, Difference]]:
+        shown = [(seen.tensor, seen.tensor, seen.layout) for probe in program.probes.values() for seen in probe]
+        assert Counter(tensor for tensor, _, _ in shown) == Counter(
+            tensor.name for node in self.graph.nodes for tensor in node.outputs
+        ), "probes must see every step once"
+        shown += [
+            (f"output {name}", self.graph.outputs[name].name, layout) for name, layout in program.outputs.items()
+        ]
+        for key, name, layout in shown:
+            expected = truth[name]
+            due = dtype if expected.dtype.kind == "f" else expected.dtype.name
+            if key in result.arrays:
+                yield key, compare.difference(result.arrays[key], worker.arrange(expected, layout), due)
+            else:
+                yield key, Difference(float("inf"), "it did not run")
+
+    def judge(self) -> None:
+        """Fills in `problems`, by the rules of verification."""
+        singles = list(self.errors["float32"].values())
+        for dtype, by_backend in self.errors.items():
+            for name, found in by_backend.items():
+                if dtype == "float64":
+                    bounds = compare.alone_bounds(self.graph, self.programs[name].inexact)
+                else:
+                    bounds = compare.float32_bounds(self.graph, [*singles, _exact(self.graph)][: max(2, len(singles))])
+                for key, difference in found.items():
+                    tensor = self.graph.outputs[key[7:]].name if key.startswith("output ") else key
+                    if not difference.within(bounds[tensor]):
+                        text = difference.problem or f"error {difference.error:.2g}, bound {bounds[tensor]:.2g}"
+                        self.problems.setdefault((name, number_of(key)), []).append(f"{key} in {dtype}: {text}")
+
+
+def _exact(graph: Graph) -> dict[str, Difference]:
+    return {tensor.name: Difference(0.0) for node in graph.nodes for tensor in node.outputs}
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    with Pool({name: backend.runner for name, backend in BACKENDS.items()}) as pool:
+        yield pool
+
+
+@cache
+def problems_of(op: str, pool: Pool) -> dict[tuple[str, str], list[str]]:
+    """What is wrong with the cases of one operation, by backend and case; and `refused` ones, with their reasons.
+
+    If a backend cannot take all cases at once, it gets them one by one, so that the others still count.
+    """
+    cases = {str(number): case for number, case in enumerate(CASES) if case.op == op}
+    whole = Run(cases, pool, list(BACKENDS))
+    found = whole.problems
+    for name in whole.refused:
+        for number, case in cases.items():
+            single = Run({number: case}, pool, [name])
+            if single.refused:
+                found[name, number] = [f"refused: {single.refused[name]}"]
+            for dtype, errors in single.errors.items():
+                if not single.refused:
+                    whole.programs.setdefault(name, single.programs[name])
+                    whole.programs[name].inexact.update(single.programs[name].inexact)
+                    whole.errors[dtype].setdefault(name, {}).update(errors[name])
+    whole.judge()
+    return found
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case) for case in CASES])
+def test_backend_agrees_with_reference(number: int, backend: str, pool: Pool) -> None:
+    case = CASES[number]
+    problems = problems_of(case.op, pool).get((backend, str(number)), [])
+    reason = case.refused.get(backend)
+    if reason is not None:
+        assert len(problems) == 1
+        assert problems[0].startswith("refused: BackendError")
+        assert reason in problems[0]
+    else:
+        assert not problems, "\n".join([str(case), *problems])
+
+
+def test_every_operation_has_rows_and_none_is_there_twice() -> None:
+    assert set(TABLE) == set(ops.names())
+    twice = [str(case) for case, count in Counter(map(repr, CASES)).items() if count > 1]
+    assert not twice
+    few = [
+        op
+        for op in ops.names()
+        if len({repr(case.attributes) for case in CASES if case.op == op}) < 3 and len(ops.get(op).model_fields) > 1
+    ]
+    assert not few, "operations with attributes need at least three sets of them"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_backend_spells_or_refuses_every_operation(backend: str) -> None:
+    import importlib
+
+    module = importlib.import_module(f"archspec.backends.{backend}.lowering")
+    assert set(module.LOWERINGS) | set(module.UNSUPPORTED) == set(ops.names())
+    assert not set(module.LOWERINGS) & set(module.UNSUPPORTED)
+    assert all(len(reason) > 10 for reason in module.UNSUPPORTED.values())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_generated_code_is_as_ruff_would_have_it(backend: str, tmp_path: Path) -> None:
+    for op in TABLE:
+        for number, case in enumerate(CASES):
+            if case.op == op and backend not in case.refused:
+                program = BACKENDS[backend].generate(network({str(number): case}))
+                (tmp_path / f"{op}_{number}.py").write_text(program.source)
+    for command in (["check"], ["format", "--check", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(tmp_path)]
+        done = subprocess.run(ruff, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

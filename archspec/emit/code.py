@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archspec.expressions import Expr, render
+from archspec.expressions import Expr, float32, render
 
 WIDTH: Final = 88
 INDENT: Final = "    "
@@ -128,11 +127,6 @@ def number(value: float) -> str:
     text = repr(value)
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else text
-
-
-def float32(value: float) -> float:
-    """The nearest float32."""
-    return float(struct.unpack("f", struct.pack("f", value))[0]) if abs(value) < 3e38 else value
 
 
 def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -157,3 +158,8 @@ def _infix(head: str, args: tuple[Expr, ...], own: int) -> str:
         return f"{render(args[0], own + 1)}**{render(args[1], own - 1)}"
     left_rank = own + 1 if head in COMPARISONS else own
     return f"{render(args[0], left_rank)} {head} {render(args[1], own + 1)}"
+
+
+def float32(value: float) -> float:
+    """The nearest float32."""
+    return float(struct.unpack("f", struct.pack("f", value))[0]) if abs(value) < 3e38 else value

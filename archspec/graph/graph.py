@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from archspec.expressions import float32
 from archspec.graph import tree
 from archspec.graph.tree import Item, Module, Path, Value
 from archspec.ops.base import DType, Operation, Parameter, Shape
@@ -145,3 +146,13 @@ def steps(items: Iterable[Item]) -> Iterator[tree.Step]:
                     yield from steps(body)
                 yield item.join
 
+
+
+def rounded(graph: Graph) -> Graph:
+    """The graph with every float attribute rounded to the nearest float32, as frameworks keep many of them."""
+    return replace(graph, nodes=[replace(node, op=_rounded(node.op)) for node in graph.nodes])
+
+
+def _rounded(op: Operation) -> Operation:
+    floats = {name: float32(value) for name, value in op if isinstance(value, float)}
+    return op.model_copy(update=floats) if floats else op

@@ -1,4 +1,4 @@
-"""JSON text as the nodes that a YAML parser makes, so that both tell their positions alike.
+"""JSON text as the events of a YAML parser, those of lists and mappings with their items, so that both tell their positions alike.
 
 A YAML parser alone will not do: it refuses tabs, some of JSON's escapes, and long keys.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-_NODES: Any = yaml  # whose nodes need neither a tag nor all marks, though its types say so
+_EVENTS: Any = yaml  # whose events need neither a tag nor all marks, though its types say so
 _TOKEN = re.compile(
     r"[ \t\r\n]*(?:(?P<mark>[\[\]{},:\"])|(?P<plain>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.])"
     r"|(?:true|false|null)\b)|(?P<end>\Z)|(?P<other>[^\s,:\[\]{}\"]+|.))"
@@ -31,7 +31,7 @@ class JsonError(ValueError):
 
 
 def compose_json(text: str, max_depth: int, max_values: int) -> Any:
-    """The nodes of a JSON text. Raises JsonError if it is not JSON, or beyond the limits."""
+    """The root of a JSON text. Raises JsonError if it is not JSON, or beyond the limits."""
     return _Parser(text, max_depth, max_values).whole()
 
 
@@ -74,12 +74,16 @@ class _Parser:
         if self.kind == "plain":
             value = self.token
             self.next()
-            return _NODES.ScalarNode(None, value, start, None)
+            return _EVENTS.ScalarEvent(None, None, None, value, start)
         if self.token == "[":
-            return _NODES.SequenceNode(None, list(self.items("]", depth)), start, None)
+            return self.several(_EVENTS.SequenceStartEvent(None, None, None, start), "]", depth)
         if self.token == "{":
-            return _NODES.MappingNode(None, list(self.items("}", depth)), start, None)
+            return self.several(_EVENTS.MappingStartEvent(None, None, None, start), "}", depth)
         raise self.error("expected a value")
+
+    def several(self, node: Any, end: str, depth: int) -> Any:
+        node.value = list(self.items(end, depth))
+        return node
 
     def items(self, end: str, depth: int) -> Any:
         """The items of a list, or the pairs of a mapping."""
@@ -116,11 +120,11 @@ class _Parser:
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
             raise JsonError("half of a surrogate pair is not a character", self.at)
         self.advance(end)
-        return _NODES.ScalarNode(None, value, start, None, style='"')
+        return _EVENTS.ScalarEvent(None, None, None, value, start, style='"')
 
     def mark(self) -> Any:
         line = bisect_right(self.lines, self.at) - 1
-        return _NODES.Mark(None, self.at, line, self.at - self.lines[line], None, None)
+        return _EVENTS.Mark(None, self.at, line, self.at - self.lines[line], None, None)
 
     def error(self, message: str) -> JsonError:
         found = "the end" if self.kind == "end" else f"'{self.token[:40]}'"

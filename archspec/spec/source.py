@@ -32,11 +32,8 @@ _WORDS: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A loader that leaves it to us to tell numbers from texts: only tags that the file writes are not None."""
-
-    def resolve(self, kind: Any, value: Any, implicit: Any) -> None:
-        return None
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # for its events alone
+_SEVERAL: Final = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 
 
 class Source:
@@ -90,19 +87,19 @@ class Source:
         """Line and column, from 0, of the part at `path`, or of the nearest part around it that there is."""
         node, mark = self.root, self.root.start_mark
         for depth, part in enumerate(path):
-            if isinstance(node, yaml.MappingNode):
+            if isinstance(node, yaml.MappingStartEvent):
                 pair = self._pairs(node).get(str(part))
                 if pair is None:
                     break
-                empty = isinstance(pair[1], yaml.ScalarNode) and not pair[1].value and not pair[1].style
+                empty = isinstance(pair[1], yaml.ScalarEvent) and not pair[1].value and not pair[1].style
                 mark = pair[0].start_mark if empty or (key and depth == len(path) - 1) else pair[1].start_mark
                 node = pair[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            elif isinstance(node, yaml.SequenceStartEvent) and isinstance(part, int) and part < len(node.value):
                 node = node.value[part]
                 mark = node.start_mark
             else:
                 break
-        if offset and isinstance(node, yaml.ScalarNode) and not key:
+        if offset and isinstance(node, yaml.ScalarEvent) and not key:
             quoted = mark.column + (1 if node.style in ("'", '"') else 0)
             if self._line(mark.line).startswith(node.value, quoted):  # as it is written: no escapes, on one line
                 return mark.line, quoted + offset
@@ -111,7 +108,7 @@ class Source:
     def _pairs(self, node: Any) -> dict[str, tuple[Any, Any]]:
         if id(node) not in self._places:
             self._places[id(node)] = {key.value: (key, value) for key, value in reversed(node.value)
-                                      if isinstance(key, yaml.ScalarNode)}  # fmt: skip
+                                      if isinstance(key, yaml.ScalarEvent)}  # fmt: skip
         return self._places[id(node)]
 
     def _line(self, number: int) -> str:
@@ -140,10 +137,10 @@ class Source:
         return self._compose_yaml(text)
 
     def _compose_yaml(self, text: str) -> Any:
-        loader = None
+        parser = None
         try:
-            loader = _Loader(text)
-            node = loader.get_single_node()
+            parser = _Parser(text)
+            node = self._from_events(parser)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -156,16 +153,61 @@ class Source:
             before = _LINE_BREAK.split(text[:at])
             message = f"a character that YAML does not allow: {text[at] if found else str(error.character)!r}"
             raise SpecError([self._diagnostic(len(before) - 1, len(before[-1]), message)]) from None
-        except RecursionError:
-            self._refuse(f"the file is nested more than {MAX_DEPTH} levels deep")
         except (yaml.YAMLError, ValueError) as error:
             self._refuse(f"not valid YAML: {error}")
         finally:
-            if loader is not None:
-                loader.dispose()
+            if parser is not None:
+                parser.dispose()
         if node is None:
             self._refuse("the file is empty", hint="a spec begins with 'archspec: 1'")
         return node
+
+    def _from_events(self, parser: Any) -> Any:
+        """The only document's root: events, those that begin a list or mapping with its items as their `value`.
+
+        libyaml's own way from events to nodes recurses in C, and crashes where brackets are nested 100,000 deep.
+        """
+        anchors: dict[str, Any] = {}
+        root: Any = None
+        stack: list[Any] = []
+        pending: list[Any] = []  # for each mapping in the stack the key that waits for its value
+        count = 0
+        while (event := parser.get_event()) is not None:
+            if isinstance(event, yaml.AliasEvent):
+                if event.anchor not in anchors:
+                    self._refuse(f"'*{event.anchor}' is not defined before", event)
+                node = anchors[event.anchor]
+            elif isinstance(event, yaml.NodeEvent):
+                node = event
+                count += 1
+                if count > 2 * MAX_VALUES:
+                    self._refuse(_TOO_MANY, event)
+                if event.anchor is not None:
+                    anchors[event.anchor] = event
+            elif isinstance(event, yaml.CollectionEndEvent):
+                stack.pop()
+                pending.pop()
+                continue
+            elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
+                self._refuse("a second document begins here; a file holds one spec", event)
+            else:
+                continue
+            if not stack:
+                root = node
+            elif isinstance(stack[-1], yaml.SequenceStartEvent):
+                stack[-1].value.append(node)
+            elif pending[-1] is None:
+                pending[-1] = node
+            else:
+                stack[-1].value.append((pending[-1], node))
+                pending[-1] = None
+            if node is event and isinstance(event, _SEVERAL):
+                if len(stack) > MAX_DEPTH:
+                    self._refuse(_TOO_DEEP, event)
+                event.value = []
+                stack.append(event)
+                pending.append(None)
+        return root
 
     def _refuse(self, message: str, node: Any = None, hint: str = "") -> NoReturn:
         self._problem(message, node, hint)
@@ -180,16 +222,16 @@ class Source:
     def _construct(self, node: Any, depth: int) -> Any:
         self._count += 1
         if self._count > MAX_VALUES:
-            self._refuse(f"the file holds more than {MAX_VALUES:,} values, the limit; aliases count each time", node)
+            self._refuse(_TOO_MANY, node)
         if depth > MAX_DEPTH:
-            self._refuse(f"the file is nested more than {MAX_DEPTH} levels deep", node)
+            self._refuse(_TOO_DEEP, node)
         if node.tag is not None:
             self._problem(f"tags such as '{node.tag.replace('tag:yaml.org,2002:', '!!')[:60]}' are not allowed", node,
                           "a spec is plain data: texts, numbers, true, false, null, lists and mappings")  # fmt: skip
             return None
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingStartEvent):
             return self._mapping(node, depth)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceStartEvent):
             return [self._construct(item, depth + 1) for item in node.value]
         return self._scalar(node)
 
@@ -197,9 +239,9 @@ class Source:
         result: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag is not None or not isinstance(self._scalar(key), str):
+            if not isinstance(key, yaml.ScalarEvent) or key.tag is not None or not isinstance(self._scalar(key), str):
                 shown = (
-                    f"'{key.value[:60]}' is not" if isinstance(key, yaml.ScalarNode) else "lists and mappings are not"
+                    f"'{key.value[:60]}' is not" if isinstance(key, yaml.ScalarEvent) else "lists and mappings are not"
                 )
                 self._problem(f"a key must be a text; {shown}", key)
             elif key.value == "<<":
@@ -235,6 +277,8 @@ class Source:
         return text
 
 
+_TOO_MANY: Final = f"the file holds more than {MAX_VALUES:,} values, the limit; an alias counts each time"
+_TOO_DEEP: Final = f"the file is nested more than {MAX_DEPTH} levels deep"
 _TOO_LARGE: Final = f"the file is larger than {MAX_BYTES // 2**20} MiB, the limit of specs"
 
 

@@ -1,0 +1,111 @@
+"""What is installed is what is there: packages, data, dependencies; and archspec imports no framework."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+HOMES = {"archspec": ROOT / "archspec", "archspec.backends": ROOT / "backends", "archspec.specs": ROOT / "specs"}
+
+
+def _packages() -> dict[str, Path]:
+    found = {}
+    for name, home in HOMES.items():
+        for folder in [home, *(path for path in home.rglob("*") if path.is_dir() and path.name != "__pycache__")]:
+            if any(path.is_file() for path in folder.iterdir()):
+                found[".".join([name, *folder.relative_to(home).parts])] = folder
+    return found
+
+
+def test_every_package_is_listed() -> None:
+    assert SETUPTOOLS["packages"] == sorted(_packages())
+
+
+def test_package_dir_is_the_top_level_of_the_repository() -> None:
+    assert {name: ROOT / folder for name, folder in SETUPTOOLS["package-dir"].items()} == HOMES
+
+
+def test_every_file_is_installed() -> None:
+    for name, folder in _packages().items():
+        patterns = ["*.py", *SETUPTOOLS["package-data"].get(name, ())]
+        for path in folder.iterdir():
+            if path.is_file() and not path.name.startswith("."):
+                assert any(path.match(pattern) for pattern in patterns), f"{path} would not be installed"
+
+
+def test_backends_are_entry_points() -> None:
+    folders = {path.name for path in (ROOT / "backends").iterdir() if (path / "__init__.py").is_file()}
+    declared = PROJECT["project"]["entry-points"]["archspec.backends"]
+    assert declared == {name: f"archspec.backends.{name}:BACKEND" for name in folders}
+    assert folders <= {point.name for point in entry_points(group="archspec.backends")}
+
+
+def _required() -> dict[str, str]:
+    extras = PROJECT["project"]["optional-dependencies"]
+    lines = [*PROJECT["project"]["dependencies"], *(line for extra in extras.values() for line in extra)]
+    names = (re.match(r"[\w-]+", line) for line in lines if not line.startswith(PROJECT["project"]["name"]))
+    return {_canonical(match[0]): match.string[match.end() :] for match in names if match}
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_constraints_pin_every_dependency_within_its_range() -> None:
+    from packaging.specifiers import SpecifierSet
+
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    for line in lines:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9a-z.]*", line), f"{line}: a name, ==, and a public version"
+    pins = {_canonical(name): version for name, version in (line.split("==") for line in lines)}
+    for name, versions in _required().items():
+        assert name in pins, name
+        assert pins[name] in SpecifierSet(versions), name
+
+
+def test_all_is_every_extra_but_dev() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    (everything,) = extras["all"]
+    assert everything == f"archspec-nn[{','.join(sorted(extras.keys() - {'all', 'dev'}))}]"
+
+
+FRAMEWORKS = {"torch", "torchvision", "tensorflow", "keras", "paddle"}
+SOURCES = sorted((ROOT / "archspec").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_archspec_imports_no_framework_and_nothing_of_backends(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name}:{node.lineno}: absolute imports, please"
+            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            assert name.partition(".")[0] not in FRAMEWORKS, f"{path.name}:{node.lineno}"
+            assert not name.startswith(("archspec.backends", "backends")), f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "backends").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_backends_import_each_other_never(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            assert node.level == 1, f"{path}:{node.lineno}: a backend imports its own modules only"
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            assert "archspec.backends" not in ast.unparse(node), f"{path}:{node.lineno}: relative, please"
+
+
+def test_the_makefile_has_what_the_readme_promises() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("demo", "test", "quick", "lint", "golden"):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    assert "make test" in (ROOT / ".ci/run").read_text()
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111
