@@ -1,6 +1,6 @@
 """How long people wait for small commands: whole processes, interleaved, the least and the median of many runs.
 
-    python benchmarks/startup.py [RUNS]
+python benchmarks/startup.py [RUNS]
 """
 
 from __future__ import annotations

@@ -87,7 +87,9 @@ def test_check_names_the_variant_that_is_wrong() -> None:
 
 
 def test_check_defaults_too_if_every_param_has_one() -> None:
-    Path("family.yaml").write_text(VARIANTS.replace("width: int", "width: 3").replace("odd: {width: 5", "odd: {width: 6"))
+    Path("family.yaml").write_text(
+        VARIANTS.replace("width: int", "width: 3").replace("odd: {width: 5", "odd: {width: 6")
+    )
     found = json.loads(run("check", "family.yaml", "--json").stdout)["specs"][0]
     assert found == {"file": "family.yaml", "ok": True, "networks": ["small", "odd", "large", "family"], "findings": []}
 

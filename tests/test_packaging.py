@@ -94,7 +94,9 @@ def test_archspec_imports_no_framework_and_nothing_of_backends(path: Path) -> No
             assert not name.startswith(("archspec.backends", "backends")), f"{path.name}:{node.lineno}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "backends").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "backends").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_backends_import_each_other_never(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:

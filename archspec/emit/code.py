@@ -85,6 +85,13 @@ class Loop(Code):
 
 
 @dataclass(frozen=True, slots=True)
+class Implied(Code):
+    """A float argument that equals the framework's default: written only where floats are rounded."""
+
+    value: Number
+
+
+@dataclass(frozen=True, slots=True)
 class Own(Code):
     """A layer that the model holds: `self.conv1`; `name` may end in an index: `blocks[0]`."""
 
@@ -152,6 +159,8 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
         case Number(value):
             text = number(float32(value) if style.rounded else value)
             return f"({text})" if value < 0 and rank > 8 else text
+        case Implied(value):
+            return flat(value, style, rank)
         case Symbol(expr):
             return render(style.names(expr), rank)
         case Own(name):
@@ -181,8 +190,13 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
 
 
 def _arguments(code: Call, style: Style) -> list[str]:
-    positional = [flat(arg, style) for arg in code.args]
-    return positional + [f"{key}={flat(value, style)}" for key, value in code.kwargs]
+    return [key + flat(value, style) for key, value in _parts(code, style)]
+
+
+def _parts(code: Call, style: Style) -> list[tuple[str, Code]]:
+    """The arguments of a call, each with what stands before it."""
+    named = [(f"{key}=", value) for key, value in code.kwargs if style.rounded or not isinstance(value, Implied)]
+    return [*(("", arg) for arg in code.args), *named]
 
 
 def layout(code: Code, style: Style, indent: int, before: int, after: int) -> str:
@@ -201,7 +215,7 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         return _chained(code, style, indent, before, after)
     if isinstance(code, Call):
         head = flat(code.target, style, 10)
-        parts = [*(("", arg) for arg in code.args), *((f"{key}=", value) for key, value in code.kwargs)]
+        parts = _parts(code, style)
         return _bracketed(f"{head}(", parts, ")", style, indent)
     if isinstance(code, Items):
         if not code.brackets:
@@ -229,7 +243,7 @@ def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: S
 def _chained(code: Call, style: Style, indent: int, before: int, after: int) -> str:
     """`layers.Conv2D(...)(x)`: the last brackets are opened if all before them fits, else the first ones."""
     head = flat(code.target, style, 10)
-    parts = [*(("", arg) for arg in code.args), *((f"{key}=", value) for key, value in code.kwargs)]
+    parts = _parts(code, style)
     if indent + before + len(head) + 1 <= WIDTH:
         return _bracketed(f"{head}(", parts, ")", style, indent)
     inner = ", ".join(_arguments(code, style))

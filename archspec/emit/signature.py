@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from archspec.emit.code import Call, Code, Infix, Items, Raw, Template, literal
+from archspec.emit.code import Call, Code, Implied, Infix, Items, Number, Raw, Template, literal
 from archspec.emit.context import Lowered, Site, once
 from archspec.graph.tree import Step
 
@@ -54,9 +54,9 @@ def spell(text: str, site: Site, inputs: Sequence[Code] = (), **sources: Any) ->
     found = {name: _argument(name, site, sources, form) for name in (*form.positional, *form.keyword)}
     args = tuple(found[name] for name in form.positional if found[name] is not None)
     kwargs = tuple(
-        (name, code)
+        (name, Implied(code) if isinstance(code, Number) and code == form.defaults.get(name) else code)
         for name in form.keyword
-        if (code := found[name]) is not None and code != form.defaults.get(name, _MISSING)
+        if (code := found[name]) is not None and (code != form.defaults.get(name) or isinstance(code, Number))
     )
     return Call(Raw(form.target), (*inputs, *args), kwargs)  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from archspec.emit.code import Code, Items, Raw
@@ -29,19 +30,38 @@ def symmetric(step: Step) -> bool:
     return all(before == after for before, after in resolved(step))
 
 
+def fitted(step: Step) -> Pairs:
+    """The padding of a pool with which windows that stay inside are those that the spec counts, `ceil_mode` or not."""
+    op: Any = step.op
+    stride = op.kernel_size if op.stride is None else op.stride
+    dilation = getattr(op, "dilation", (1,) * len(op.kernel_size))
+    sizes = zip(step.inputs[0].shape[2:], step.outputs[0].shape[2:], strict=True)
+    return tuple(
+        (lo, max(hi, (count - 1) * s + (k - 1) * d + 1 - size - lo))
+        for (lo, hi), (size, count), k, s, d in zip(
+            resolved(step), sizes, op.kernel_size, stride, dilation, strict=True
+        )
+    )
+
+
+def overhang(step: Step) -> Pairs:
+    """How far the windows reach beyond the padding that the spec asks for."""
+    return tuple((0, there - hi) for (_, there), (_, hi) in zip(fitted(step), resolved(step), strict=True))
+
+
 def before(site: Site) -> Code:
     """The padding per axis where it is the same on both sides: one number, or one per axis."""
     return once(site.value(lambda step: tuple(pair[0] for pair in resolved(step)), "padding"))
 
 
-def flat_pads(site: Site, *, last_first: bool) -> Code:
+def flat_pads(site: Site, *, last_first: bool, pads: Callable[[Step], Pairs] = resolved, name: str = "padding") -> Code:
     """The padding as one flat tuple `(before, after, before, after)`, the last axis first or the first."""
 
     def numbers(step: Step) -> tuple[int, ...]:
-        pairs = resolved(step)[::-1] if last_first else resolved(step)
+        pairs = pads(step)[::-1] if last_first else pads(step)
         return tuple(size for pair in pairs for size in pair)
 
-    return site.value(numbers, "padding")
+    return site.value(numbers, name)
 
 
 def nested_pads(site: Site) -> Code:

@@ -1,4 +1,4 @@
-"""JSON text as the events of a YAML parser, those of lists and mappings with their items, so that both tell their positions alike.
+"""JSON text as nodes.
 
 A YAML parser alone will not do: it refuses tabs, some of JSON's escapes, and long keys.
 """
@@ -11,35 +11,22 @@ from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-import yaml
+from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES, TOO_DEEP, TOO_MANY, Mapping, Mark, Scalar, Sequence, TextError
 
-_EVENTS: Any = yaml  # whose events need neither a tag nor all marks, though its types say so
 _TOKEN = re.compile(
     r"[ \t\r\n]*(?:(?P<mark>[\[\]{},:\"])|(?P<plain>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.])"
     r"|(?:true|false|null)\b)|(?P<end>\Z)|(?P<other>[^\s,:\[\]{}\"]+|.))"
 )
 
 
-class JsonError(ValueError):
-    """A text is not JSON; `at` counts characters from its start."""
-
-    def __init__(self, message: str, at: int, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.at = at
-        self.hint = hint
-
-
-def compose_json(text: str, max_depth: int, max_values: int) -> Any:
-    """The root of a JSON text. Raises JsonError if it is not JSON, or beyond the limits."""
-    return _Parser(text, max_depth, max_values).whole()
+def compose_json(text: str) -> Any:
+    """The root of a JSON text. Raises TextError."""
+    return _Parser(text).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, max_depth: int, max_values: int) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.max_depth = max_depth
-        self.max_values = max_values
         self.count = 0
         self.lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self.advance(0)
@@ -64,21 +51,21 @@ class _Parser:
 
     def value(self, depth: int) -> Any:
         self.count += 1
-        if self.count > self.max_values:
-            raise JsonError(f"the file holds more than {self.max_values:,} values, the limit", self.at)
-        if depth > self.max_depth:
-            raise JsonError(f"the file is nested more than {self.max_depth} levels deep", self.at)
+        if self.count > MAX_VALUES:
+            raise self.error_at(self.at, TOO_MANY)
+        if depth > MAX_DEPTH:
+            raise self.error_at(self.at, TOO_DEEP)
         start = self.mark()
         if self.token == '"':
             return self.string()
         if self.kind == "plain":
             value = self.token
             self.next()
-            return _EVENTS.ScalarEvent(None, None, None, value, start)
+            return Scalar(None, None, None, value, start)
         if self.token == "[":
-            return self.several(_EVENTS.SequenceStartEvent(None, None, None, start), "]", depth)
+            return self.several(Sequence(None, None, None, start), "]", depth)
         if self.token == "{":
-            return self.several(_EVENTS.MappingStartEvent(None, None, None, start), "}", depth)
+            return self.several(Mapping(None, None, None, start), "}", depth)
         raise self.error("expected a value")
 
     def several(self, node: Any, end: str, depth: int) -> Any:
@@ -116,18 +103,25 @@ class _Parser:
         try:
             value, end = scanstring(self.text, self.at + 1, True)
         except JSONDecodeError as error:
-            raise JsonError(f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}", error.pos) from None
+            message = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
+            raise self.error_at(error.pos, f"not valid JSON: {message}") from None
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
-            raise JsonError("half of a surrogate pair is not a character", self.at)
+            raise self.error_at(self.at, "half of a surrogate pair is not a character")
         self.advance(end)
-        return _EVENTS.ScalarEvent(None, None, None, value, start, style='"')
+        return Scalar(None, None, None, value, start, style='"')
+
+    def place(self, at: int) -> tuple[int, int]:
+        line = bisect_right(self.lines, at) - 1
+        return line, at - self.lines[line]
 
     def mark(self) -> Any:
-        line = bisect_right(self.lines, self.at) - 1
-        return _EVENTS.Mark(None, self.at, line, self.at - self.lines[line], None, None)
+        return Mark(None, self.at, *self.place(self.at), None, None)
 
-    def error(self, message: str) -> JsonError:
+    def error_at(self, at: int, message: str, hint: str = "") -> TextError:
+        return TextError(message, *self.place(at), hint)
+
+    def error(self, message: str) -> TextError:
         found = "the end" if self.kind == "end" else f"'{self.token[:40]}'"
         hint = "JSON has no comments" if self.token.startswith(("//", "/*", "#")) else ""
         hint = "JSON takes double quotes" if self.token.startswith("'") else hint
-        return JsonError(f"not valid JSON: {message}, found {found}", self.at, hint)
+        return self.error_at(self.at, f"not valid JSON: {message}, found {found}", hint)

@@ -43,6 +43,8 @@ def schema() -> Schema:
 
     for name, short in {"Param": _PARAM_VALUE, "Input": _SIZES, "Output": {"type": "string"}}.items():
         definitions[name] = {"anyOf": [short, definitions[name]]}
+    long = definitions["Param"]["anyOf"][1]
+    long["anyOf"] = [{"required": [key]} for key in (*long.pop("required"), "default")]  # a default tells the type
     for step in ("BlockStep", "BranchesStep", "SequenceStep"):
         definitions[step]["properties"]["name"] = common["name"]
     definitions["BranchesStep"]["properties"]["join"] = _applied(several, "join.", "An operation of several inputs.")

@@ -6,34 +6,30 @@ tags and anything but text as a key are errors. Size, depth and the number of va
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
 
-import yaml
-
 from archspec.errors import Diagnostic, Severity, SpecError
 from archspec.graph.tree import Path
-from archspec.spec.json_text import JsonError, compose_json
+from archspec.spec.json_text import compose_json
+from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES, TOO_DEEP, TOO_MANY, Mapping, Scalar, Sequence, TextError
+from archspec.spec.yaml_text import LINE_BREAK, compose_yaml
 
 MAX_BYTES: Final = 8 * 2**20
-MAX_VALUES: Final = 500_000
-MAX_DEPTH: Final = 64
 MAX_NUMBER: Final = 2**53  # above it float64 does not hold every whole number
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _WORDS: Final[dict[str, Any]] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-
-
-_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # for its events alone
-_SEVERAL: Final = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 
 
 class Source:
@@ -44,14 +40,13 @@ class Source:
         self.file = file
         if len(text) > MAX_BYTES:
             raise SpecError([Diagnostic(_TOO_LARGE, file)])
-        self.lines = _LINE_BREAK.split(text)
+        self.lines = LINE_BREAK.split(text)
         self._places: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._count = 0
         self._problems: list[Diagnostic] = []
-        if not text.strip():
-            self._refuse("the file is empty", hint="a spec begins with 'archspec: 1'")
-        self.root = self._compose(text)
-        self.data = self._construct(self.root, 0)
+        with _without_collector():
+            self.root = self._compose(text)
+            self.data = self._construct(self.root, 0)
         if self._problems:
             raise SpecError(self._problems)
 
@@ -87,19 +82,19 @@ class Source:
         """Line and column, from 0, of the part at `path`, or of the nearest part around it that there is."""
         node, mark = self.root, self.root.start_mark
         for depth, part in enumerate(path):
-            if isinstance(node, yaml.MappingStartEvent):
+            if isinstance(node, Mapping):
                 pair = self._pairs(node).get(str(part))
                 if pair is None:
                     break
-                empty = isinstance(pair[1], yaml.ScalarEvent) and not pair[1].value and not pair[1].style
+                empty = isinstance(pair[1], Scalar) and not pair[1].value and not pair[1].style
                 mark = pair[0].start_mark if empty or (key and depth == len(path) - 1) else pair[1].start_mark
                 node = pair[1]
-            elif isinstance(node, yaml.SequenceStartEvent) and isinstance(part, int) and part < len(node.value):
+            elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.value):
                 node = node.value[part]
                 mark = node.start_mark
             else:
                 break
-        if offset and isinstance(node, yaml.ScalarEvent) and not key:
+        if offset and isinstance(node, Scalar) and not key:
             quoted = mark.column + (1 if node.style in ("'", '"') else 0)
             if self._line(mark.line).startswith(node.value, quoted):  # as it is written: no escapes, on one line
                 return mark.line, quoted + offset
@@ -108,11 +103,11 @@ class Source:
     def _pairs(self, node: Any) -> dict[str, tuple[Any, Any]]:
         if id(node) not in self._places:
             self._places[id(node)] = {key.value: (key, value) for key, value in reversed(node.value)
-                                      if isinstance(key, yaml.ScalarEvent)}  # fmt: skip
+                                      if isinstance(key, Scalar)}  # fmt: skip
         return self._places[id(node)]
 
     def _line(self, number: int) -> str:
-        return self.lines[number] if number < len(self.lines) else ""
+        return self.lines[number].rstrip("\r") if number < len(self.lines) else ""
 
     def _diagnostic(self, line: int, column: int, message: str, hint: str = "", severity: Severity = "error",
                     context: str = "") -> Diagnostic:  # fmt: skip
@@ -124,90 +119,29 @@ class Source:
     # From text to nodes ---------------------------------------------------------------------------------------------
 
     def _compose(self, text: str) -> Any:
-        is_json = self.file.lower().endswith(".json")
-        if is_json or text.lstrip().startswith("{"):
-            try:
-                return compose_json(text, MAX_DEPTH, MAX_VALUES)
-            except JsonError as error:
-                if is_json:
-                    self.lines = text.split("\n")
-                    line = text.count("\n", 0, error.at)
-                    column = error.at - (text.rfind("\n", 0, error.at) + 1)
-                    raise SpecError([self._diagnostic(line, column, error.message, error.hint)]) from None
-        return self._compose_yaml(text)
-
-    def _compose_yaml(self, text: str) -> Any:
-        parser = None
+        if not text.strip():
+            self._refuse("the file is empty", hint=_BEGIN)
         try:
-            parser = _Parser(text)
-            node = self._from_events(parser)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line, mark.column) if mark else (0, 0)
-            message = " ".join(filter(None, (error.context, error.problem)))
-            hint = _yaml_hint(message, self._line(line))
-            raise SpecError([self._diagnostic(line, column, f"not valid YAML: {message}", hint)]) from None
-        except yaml.reader.ReaderError as error:
-            found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
-            at = found.start() if found else 0
-            before = _LINE_BREAK.split(text[:at])
-            message = f"a character that YAML does not allow: {text[at] if found else str(error.character)!r}"
-            raise SpecError([self._diagnostic(len(before) - 1, len(before[-1]), message)]) from None
-        except (yaml.YAMLError, ValueError) as error:
-            self._refuse(f"not valid YAML: {error}")
-        finally:
-            if parser is not None:
-                parser.dispose()
-        if node is None:
-            self._refuse("the file is empty", hint="a spec begins with 'archspec: 1'")
-        return node
-
-    def _from_events(self, parser: Any) -> Any:
-        """The only document's root: events, those that begin a list or mapping with its items as their `value`.
-
-        libyaml's own way from events to nodes recurses in C, and crashes where brackets are nested 100,000 deep.
-        """
-        anchors: dict[str, Any] = {}
-        root: Any = None
-        stack: list[Any] = []
-        pending: list[Any] = []  # for each mapping in the stack the key that waits for its value
-        count = 0
-        while (event := parser.get_event()) is not None:
-            if isinstance(event, yaml.AliasEvent):
-                if event.anchor not in anchors:
-                    self._refuse(f"'*{event.anchor}' is not defined before", event)
-                node = anchors[event.anchor]
-            elif isinstance(event, yaml.NodeEvent):
-                node = event
-                count += 1
-                if count > 2 * MAX_VALUES:
-                    self._refuse(_TOO_MANY, event)
-                if event.anchor is not None:
-                    anchors[event.anchor] = event
-            elif isinstance(event, yaml.CollectionEndEvent):
-                stack.pop()
-                pending.pop()
-                continue
-            elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
-                self._refuse("a second document begins here; a file holds one spec", event)
-            else:
-                continue
-            if not stack:
-                root = node
-            elif isinstance(stack[-1], yaml.SequenceStartEvent):
-                stack[-1].value.append(node)
-            elif pending[-1] is None:
-                pending[-1] = node
-            else:
-                stack[-1].value.append((pending[-1], node))
-                pending[-1] = None
-            if node is event and isinstance(event, _SEVERAL):
-                if len(stack) > MAX_DEPTH:
-                    self._refuse(_TOO_DEEP, event)
-                event.value = []
-                stack.append(event)
-                pending.append(None)
+            root = self._compose_json(text) or compose_yaml(text)
+        except TextError as error:
+            raise SpecError([self._diagnostic(error.line, error.column, error.message, error.hint)]) from None
+        if root is None:
+            self._refuse("the file is empty", hint=_BEGIN)
         return root
+
+    def _compose_json(self, text: str) -> Any:
+        """The root of a text that is JSON, by its content or by the name of the file."""
+        is_json = self.file.lower().endswith(".json")
+        if not is_json and not text.lstrip().startswith("{"):
+            return None
+        lines, self.lines = self.lines, text.split("\n")
+        try:
+            return compose_json(text)
+        except TextError:
+            if is_json:
+                raise
+            self.lines = lines
+            return None
 
     def _refuse(self, message: str, node: Any = None, hint: str = "") -> NoReturn:
         self._problem(message, node, hint)
@@ -222,16 +156,16 @@ class Source:
     def _construct(self, node: Any, depth: int) -> Any:
         self._count += 1
         if self._count > MAX_VALUES:
-            self._refuse(_TOO_MANY, node)
+            self._refuse(TOO_MANY, node)
         if depth > MAX_DEPTH:
-            self._refuse(_TOO_DEEP, node)
+            self._refuse(TOO_DEEP, node)
         if node.tag is not None:
             self._problem(f"tags such as '{node.tag.replace('tag:yaml.org,2002:', '!!')[:60]}' are not allowed", node,
                           "a spec is plain data: texts, numbers, true, false, null, lists and mappings")  # fmt: skip
             return None
-        if isinstance(node, yaml.MappingStartEvent):
+        if isinstance(node, Mapping):
             return self._mapping(node, depth)
-        if isinstance(node, yaml.SequenceStartEvent):
+        if isinstance(node, Sequence):
             return [self._construct(item, depth + 1) for item in node.value]
         return self._scalar(node)
 
@@ -239,10 +173,8 @@ class Source:
         result: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarEvent) or key.tag is not None or not isinstance(self._scalar(key), str):
-                shown = (
-                    f"'{key.value[:60]}' is not" if isinstance(key, yaml.ScalarEvent) else "lists and mappings are not"
-                )
+            if not isinstance(key, Scalar) or key.tag is not None or not isinstance(self._scalar(key), str):
+                shown = f"'{key.value[:60]}' is not" if isinstance(key, Scalar) else "lists and mappings are not"
                 self._problem(f"a key must be a text; {shown}", key)
             elif key.value == "<<":
                 self._problem("'<<' (merging mappings) is not part of YAML 1.2", key, "write the keys out")
@@ -277,17 +209,20 @@ class Source:
         return text
 
 
-_TOO_MANY: Final = f"the file holds more than {MAX_VALUES:,} values, the limit; an alias counts each time"
-_TOO_DEEP: Final = f"the file is nested more than {MAX_DEPTH} levels deep"
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keeps Python from looking for garbage: there is none while a tree grows, and looking takes half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+_BEGIN: Final = "a spec begins with 'archspec: 1'"
 _TOO_LARGE: Final = f"the file is larger than {MAX_BYTES // 2**20} MiB, the limit of specs"
-
-
-def _yaml_hint(message: str, line: str) -> str:
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "indent with spaces, not tabs"
-    if "expected ',' or" in message and re.search(r"\w[\[(]", line):
-        return 'put an expression with brackets in quotes: "depths[0]"'
-    return ""
 
 
 def _printable(text: str, most: int = 600) -> str:

@@ -415,12 +415,12 @@ def avg_pool(site: Site) -> Lowered:
     """Padding that does not count is Keras' `same`, or else divided out; padding that counts comes before."""
     rank = site.inputs[0].rank - 2
     text = f"layers.AveragePooling{rank}D(pool_size, *, strides=None, padding='valid')"
-    sources: dict[str, Any] = {"pool_size": "kernel_size", "strides": "stride"}
+    sources: dict[str, Any] = {"pool_size": "kernel_size", "strides": "stride", "padding": "valid"}
     if site.every(_ceil_unpadded):
         return image_layer(site, spell(text, site, **sources))
     counted = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
     if not counted and site.every(_pool_same):
-        return image_layer(site, spell(text, site, padding="same", **sources))
+        return image_layer(site, spell(text, site, **{**sources, "padding": "same"}))
     if counted and site.every(lambda step: ceil_pads(step) == windows.resolved(step)):
         return image_layer(site, spell(text, site, **sources), None, _zeros(site))
     pads = _padded_axes(site, site.value(ceil_pads, "padding"))

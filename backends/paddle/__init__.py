@@ -1,0 +1,50 @@
+"""PaddlePaddle: models are `nn.Layer` classes with a `forward`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from archspec.backend import Backend, Program
+from archspec.emit.classes import Dialect
+from archspec.model import Model
+
+RESERVED: Final = frozenset(
+    "add_module add_parameter add_sublayer apply astype backward bfloat16 buffers children clear_gradients cpu "
+    "create_parameter create_tensor create_variable cuda double eval extra_repr float float16 forward full full_name "
+    "get_buffer get_extra_state get_parameter get_sublayer get_submodule half load_dict load_state_dict modules "
+    "named_buffers named_children named_modules named_parameters named_sublayers parameters register_buffer "
+    "register_forward_hook register_forward_post_hook register_forward_pre_hook register_module register_parameter "
+    "register_state_dict_hook requires_grad_ set_dict set_state_dict set_sublayer set_submodule sharded_state_dict "
+    "state_dict sublayers to to_static_state_dict train training type xpu zero_grad".split()
+)
+
+DIALECT: Final = Dialect(
+    base="nn.Layer",
+    tensor="Tensor",
+    sequential="nn.Sequential",
+    layer_list="nn.LayerList",
+    identity="nn.Identity()",
+    reserved=RESERVED,
+    ordered=False,
+)
+
+
+def generate(model: Model) -> Program:
+    """The Paddle program of a model. Raises BackendError for what Paddle cannot express exactly."""
+    from archspec.emit.source import class_program
+
+    from .lowering import LOWERINGS, UNSUPPORTED
+    from .support import SUPPORT
+
+    template = Path(__file__).parent / "module.py.jinja"
+    return class_program(model, "Paddle", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
+
+
+BACKEND: Final = Backend(
+    name="paddle",
+    title="PaddlePaddle",
+    framework="paddle",
+    generate=generate,
+    runner=Path(__file__).parent / "runner.py",
+)

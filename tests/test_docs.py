@@ -1,0 +1,82 @@
+"""Every example of the documentation is checked, and the page of operations is made from the operations."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from archspec import ops
+from archspec.errors import SpecError
+from archspec.expressions import FUNCTIONS
+from archspec.loading import variants
+from archspec.model import Spec
+from archspec.ops.base import Operation
+from archspec.spec.document import Document, OperationStep
+from archspec.spec.schema import schema
+
+DOCS = Path(__file__).parent.parent / "docs"
+LANGUAGE = (DOCS / "language.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", LANGUAGE, re.DOTALL)
+FRAME = "archspec: 1\nname: Example\ninputs: {image: [3, 64, 64]}\nlayers:\n"
+
+
+def _whole(example: str) -> str:
+    """An example as a document: steps stand in the network of an image."""
+    return example if example.startswith("archspec:") else FRAME + re.sub("^", "  ", example, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("name: ")[-1].split()[0])
+def test_examples_are_valid(example: str) -> None:
+    spec = Spec.parse(_whole(example))
+    for variant in variants(spec):
+        assert spec.network(variant).check() == []
+    assert list(Draft202012Validator(schema()).iter_errors(spec.source.data)) == []
+
+
+@pytest.mark.parametrize("example", [text for text in EXAMPLES if "parameters:" in text], ids=len)
+def test_their_expectations_are_confirmed(example: str) -> None:
+    spec = Spec.parse(re.sub(r"(parameters|training): (\d+)", r"\1: 1\2", example))
+    for variant in variants(spec):
+        with pytest.raises(SpecError, match="parameters"):
+            spec.network(variant).check()
+
+
+def test_every_key_is_described() -> None:
+    for key in (*Document.model_fields, *OperationStep.model_fields, *FUNCTIONS):
+        shown = {"source": "from"}.get(key, key)
+        assert f"`{shown}" in LANGUAGE or f"`{key}" in LANGUAGE, key
+
+
+@pytest.mark.golden
+def test_operations_page(golden: Callable[[Path, str], None]) -> None:
+    golden(DOCS / "operations.md", "\n".join(_page()))
+
+
+def _page() -> Iterator[str]:
+    yield "# Operations\n\nMade by `make golden` from `archspec/ops`; a `*` marks an attribute that has no default."
+    for family, keys in ops.FAMILIES.items():
+        yield f"\n## {family.capitalize()}"
+        for key in keys:
+            yield from _entry(ops.get(key))
+    yield ""
+
+
+def _entry(operation: type[Operation]) -> Iterator[str]:
+    yield f"\n### {operation.key}\n"
+    yield f"```text\n{inspect.cleandoc(operation.__doc__ or '')}\n```"
+    if operation.model_fields:
+        yield "\n| attribute | default | meaning |\n| --- | --- | --- |"
+        for name, field in operation.model_fields.items():
+            default = "*" if field.is_required() else f"`{_shown(field.default)}`"
+            yield f"| `{name}` | {default} | {field.description} |"
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
