@@ -21,11 +21,11 @@ import pytest
 from archspec import ops, reference
 from archspec.backend import Program, backends
 from archspec.errors import BackendError
-from archspec.graph.graph import Graph
+from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
-from archspec.ops.base import Array
 from archspec.verify import compare, data, worker
 from archspec.verify.compare import Difference
+from archspec.verify.worker import Array
 from archspec.verify.workers import Failure, Pool, Result, message
 
 from .cases import CASES, TABLE, Case
@@ -87,14 +87,6 @@ def values(cases: Cases, graph: Graph) -> dict[str, Array]:
             array *= 4
             array.reshape(-1)[: len(KINKS)] = KINKS[: array.size]
     return found
-
-
-def rounded(graph: Graph) -> Graph:
-    """The graph with float attributes as float32 numbers, as the frameworks keep some of them."""
-    for node in graph.nodes:
-        floats = {name: value for name, value in node.op if isinstance(value, float)}
-        node.op = node.op.model_copy(update={name: float(np.float32(value)) for name, value in floats.items()})
-    return graph
 
 
 class Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.emit.code import Code, Items, Raw
+from archspec.emit.code import Code, Items, Raw, float32
 from archspec.emit.context import Site, once
 from archspec.graph.tree import Step
 from archspec.ops.base import window_pads
@@ -72,6 +72,16 @@ def nested_pads(site: Site) -> Code:
         if inner == tuple(once(pair) for pair in code.items if not isinstance(once(pair), Items)):
             return once(Items(inner)) if len(set(inner)) == 1 else Items(inner)
     return code
+
+
+def nearest_in_float32(step: Step) -> bool:
+    """Whether scales in float32, which frameworks compute, pick the same nearest neighbours as whole numbers do."""
+    for before, after in zip(step.inputs[0].shape[2:], step.outputs[0].shape[2:], strict=True):
+        size, count = int(before), int(after)
+        scale = float32(float32(size) / float32(count))
+        if count % size and any(int(float32(j * scale)) != j * size // count for j in range(count)):
+            return False
+    return True
 
 
 MINUS_INFINITY = Raw('float("-inf")')

@@ -26,7 +26,7 @@ def image_weights(sizes: tuple[int, ...]) -> Callable[[Step], Any]:
 
 
 SUPPORT: Final[dict[str, str]] = {
-    name: dedent(code).strip() + "\n"
+    name: dedent(code).strip()
     for name, code in {
         "local_response_norm": '''
             def local_response_norm(x, size, alpha, beta, k):
@@ -65,7 +65,9 @@ SUPPORT: Final[dict[str, str]] = {
                 """Averages over windows that share an axis evenly, overlapping if they must."""
                 for axis, count in enumerate(output_size, start=1):
                     size = x.shape[axis]
-                    bounds = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+                    bounds = [
+                        (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
+                    ]
                     windows = [
                         ops.mean(ops.take(x, range(start, stop), axis=axis), axis=axis)
                         for start, stop in bounds
@@ -78,7 +80,9 @@ SUPPORT: Final[dict[str, str]] = {
                 """The largest element of windows that share an axis evenly, overlapping if they must."""
                 for axis, count in enumerate(output_size, start=1):
                     size = x.shape[axis]
-                    bounds = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+                    bounds = [
+                        (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
+                    ]
                     windows = [
                         ops.max(ops.take(x, range(start, stop), axis=axis), axis=axis)
                         for start, stop in bounds

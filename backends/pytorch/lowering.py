@@ -116,13 +116,14 @@ def max_pool(site: Site) -> Lowered:
     if site.every(_within_half):
         sources = {"padding": windows.before}
         return _function(site, f"F.max_pool{rank}d{arguments}", f"nn.MaxPool{rank}d{arguments}", sources)
-    pads = windows.flat_pads(site, last_first=True)
-    made = spell(f"nn.MaxPool{rank}d{arguments}", site, padding=0)
+    pads = windows.flat_pads(site, last_first=True, pads=windows.fitted)
+    sources = {"padding": 0, "ceil_mode": False}
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
         fenced = call("F.pad", inputs[0], pads, value=windows.MINUS_INFINITY)
-        return spell(f"F.max_pool{rank}d{arguments}", site, (fenced,), padding=0)
+        return spell(f"F.max_pool{rank}d{arguments}", site, (fenced,), **sources)
 
+    made = spell(f"nn.MaxPool{rank}d{arguments}", site, **sources)
     border = call(f"nn.ConstantPad{rank}d", pads, windows.MINUS_INFINITY)
     return Lowered(apply=apply, module=call("nn.Sequential", border, made))
 
@@ -142,16 +143,28 @@ def avg_pool(site: Site) -> Lowered:
         if site.every(windows.unpadded):
             sources["count_include_pad"] = True
         return _function(site, f"F.avg_pool{rank}d{arguments}", f"nn.AvgPool{rank}d{arguments}", sources)
-    pads = windows.flat_pads(site, last_first=True)
     pooled = f"F.avg_pool{rank}d{arguments}"
+    sources = {"padding": 0, "ceil_mode": False, "count_include_pad": True}
+    counts = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
+    inside = site.every(lambda step: windows.fitted(step) == windows.resolved(step))
+    whole = windows.flat_pads(site, last_first=True, pads=windows.fitted)
+    if counts and inside:
+        made = call("nn.Sequential", call(f"nn.ConstantPad{rank}d", whole, literal(0)),
+                    spell(f"nn.AvgPool{rank}d{arguments}", site, **sources))  # fmt: skip
+        return Lowered(
+            apply=lambda own, inputs: spell(pooled, site, (call("F.pad", inputs[0], whole),), **sources), module=made
+        )
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
-        total = spell(pooled, site, (call("F.pad", inputs[0], pads),), padding=0, count_include_pad=True)
-        if site.every(lambda step: step.op.count_include_pad):  # type: ignore[attr-defined]
-            return total
         ones = call("torch.ones_like", Template("{0}[:1, :1]", (inputs[0],)))
-        share = spell(pooled, site, (call("F.pad", ones, pads),), padding=0, count_include_pad=True)
-        return Infix("/", (total, share))
+        if counts:
+            ones = call("F.pad", ones, windows.flat_pads(site, last_first=True), value=literal(1.0))
+            beyond = windows.flat_pads(site, last_first=True, pads=windows.overhang, name="overhang")
+            ones = call("F.pad", ones, beyond)
+        else:
+            ones = call("F.pad", ones, whole)
+        parts = (spell(pooled, site, (part,), **sources) for part in (call("F.pad", inputs[0], whole), ones))
+        return Infix("/", tuple(parts))
 
     return Lowered(apply=apply)
 
@@ -225,10 +238,15 @@ def concat(site: Site) -> Lowered:
 def split(site: Site) -> Lowered:
     where = axis()(site)
     if site.every(lambda step: step.op.sections is not None):  # type: ignore[attr-defined]
-        parts = site.attr("sections")
-        return Lowered(apply=lambda own, inputs: call("torch.chunk", inputs[0], parts, dim=where))
-    sizes = site.value(lambda step: list(step.op.sizes), "sizes")  # type: ignore[attr-defined]
-    return Lowered(apply=lambda own, inputs: call("torch.split", inputs[0], sizes, dim=where))
+        target, parts = "torch.chunk", site.attr("sections")
+    else:
+        target, parts = "torch.split", site.value(lambda step: list(step.op.sizes), "sizes")  # type: ignore[attr-defined]
+
+    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
+        pieces = call(target, inputs[0], parts, dim=where)
+        return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
+
+    return Lowered(apply=apply)
 
 
 def reshape(site: Site) -> Lowered:
@@ -269,10 +287,26 @@ def slice_(site: Site) -> Lowered:
 
 def upsample(site: Site) -> Lowered:
     op = site.op
+    if op.mode == "nearest" and not site.every(windows.nearest_in_float32):
+        return resize_nearest(site)
     sources: dict[str, Any] = {"scale_factor": "scale"} if op.scale is not None else {}
     corners: Any = None if op.mode == "nearest" else "align_corners"
     arguments = "(*, size=None, scale_factor=None, mode='nearest', align_corners=None)"
     return function(f"F.interpolate{arguments}", f"nn.Upsample{arguments}", align_corners=corners, **sources)(site)
+
+
+def resize_nearest(site: Site) -> Lowered:
+    """PyTorch's scales are float32, which for some sizes picks other neighbours than whole numbers do."""
+
+    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
+        result = inputs[0]
+        for number in (2, 3):
+            old, new = site.size(number), site.value(lambda step, n=number: step.outputs[0].shape[n], "size")
+            places = Infix("//", (Infix("*", (call("torch.arange", new), old)), new))
+            result = Template("{0}[" + ":, " * number + "{1}]", (result, places))
+        return result
+
+    return Lowered(apply=apply)
 
 
 def matmul(site: Site) -> Lowered:
