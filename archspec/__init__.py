@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from archspec.errors import BackendError, Diagnostic, SpecError, UsageError
     from archspec.loading import load
     from archspec.model import Model, Spec
+    from archspec.proof import verify
 
 __version__ = "0.1.0"
-__all__ = ["BackendError", "Diagnostic", "Model", "Spec", "SpecError", "UsageError", "__version__", "load"]
+__all__ = ["BackendError", "Diagnostic", "Model", "Spec", "SpecError", "UsageError", "__version__", "load", "verify"]
 
 _HOMES = {
     "BackendError": "errors",
@@ -29,6 +30,7 @@ _HOMES = {
     "SpecError": "errors",
     "UsageError": "errors",
     "load": "loading",
+    "verify": "proof",
 }
 
 

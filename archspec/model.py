@@ -14,8 +14,9 @@ from archspec.graph.elaborate import Elaborator, param_problem
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.tree import Module
 from archspec.ops.base import product, show
-from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep, read
+from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
 from archspec.spec.lint import Lint
+from archspec.spec.reading import read
 from archspec.spec.source import Source
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Model:
         self.params = dict(params)
         self.overrides = dict(overrides)
         """Params that differ from the variant's, so that its expectations do not apply."""
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        """Inputs that have another shape than the spec says."""
         self._roots: dict[frozenset[str], dict[str, Module]] = {}
         self._modules: dict[str, tuple[Module, int] | None] = {}
 
@@ -104,6 +107,12 @@ class Model:
     def name(self) -> str:
         """The variant's name, else the document's in small letters."""
         return self.variant or self.spec.document.name.lower()
+
+    def resized(self, shapes: Mapping[str, tuple[int, ...]]) -> Model:
+        """The same network with inputs of other shapes (without the batch axis)."""
+        other = Model(self.spec, self.variant, self.params, self.overrides)
+        other.shapes = dict(shapes)
+        return other
 
     @cached_property
     def free_params(self) -> frozenset[str]:
@@ -134,7 +143,7 @@ class Model:
     ) -> tuple[Module, Elaborator]:  # fmt: skip
         found = self.spec.findings
         elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free, sizes,
-                                self._modules)  # fmt: skip
+                                self._modules, self.shapes)  # fmt: skip
         try:
             module = elaborator.network()
         except SpecError as error:

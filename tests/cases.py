@@ -221,7 +221,7 @@ TABLE: Final[dict[str, list[Row]]] = {
         ({"num_groups": 2}, IMAGE),
         ({"num_groups": 6, "epsilon": 0.01}, LINE),
         ({"num_groups": 1, "affine": False}, VOLUME),
-        ({"num_groups": 3}, (6,)),
+        ({"num_groups": 3}, (15,)),
         ({"num_groups": 3, "affine": False}, (3, 1, 5)),
     ],
     "instance_norm": [

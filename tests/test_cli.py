@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -203,7 +202,7 @@ def test_schema() -> None:
 
 
 @pytest.fixture
-def backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def backends(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Two backends that make one line of code; a test may replace what they do."""
 
     def line(model: Any, name: str) -> str:
@@ -221,7 +220,7 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         ]
 
     monkeypatch.setattr("archspec.backend.backends", find)
-    yield made
+    return made
 
 
 def test_compile_one_to_standard_output(backends: dict[str, Any]) -> None:

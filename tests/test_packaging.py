@@ -89,9 +89,10 @@ def test_archspec_imports_no_framework_and_nothing_of_backends(path: Path) -> No
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path.name}:{node.lineno}: absolute imports, please"
             names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        line = f"{path.name}:{getattr(node, 'lineno', 0)}"
         for name in names:
-            assert name.partition(".")[0] not in FRAMEWORKS, f"{path.name}:{node.lineno}"
-            assert not name.startswith(("archspec.backends", "backends")), f"{path.name}:{node.lineno}"
+            assert name.partition(".")[0] not in FRAMEWORKS, line
+            assert not name.startswith(("archspec.backends", "backends")), line
 
 
 @pytest.mark.parametrize(

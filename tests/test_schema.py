@@ -110,7 +110,7 @@ def test_wrong_documents(validator: Draft202012Validator, change: dict[str, Any]
 def test_valid_document(validator: Draft202012Validator) -> None:
     spec = _network(
         summary="A network.", source="https://example.org",
-        params={"width": 8, "depth": "int", "unit": {"type": "block", "default": "Stage", "doc": "which"}, "rows": [1, 2]},
+        params={"width": 8, "depth": "int", "unit": {"type": "block", "default": "Stage", "doc": "it"}, "rows": [1, 2]},
         variants={"small": {"width": 4, "expect": {"parameters": {"training": 8, "evaluation": 4}}}},
         inputs={"image": [3, "height", 8], "tokens": {"shape": ["time"], "dtype": "int64", "below": "width"}},
         blocks={"Stage": {"params": {"c": "int"}, "inputs": ["x", "y"], "layers": [], "outputs": {"a": "x", "b": "y"}}},

@@ -183,6 +183,49 @@ def compile_(
 
 
 @app.command()
+def verify(
+    specs: Specs,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
+    variant: Variant = None, settings: Settings = None,
+    python: Annotated[
+        list[str] | None, typer.Option(metavar="BACKEND=PATH", help="Run a framework in another environment.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
+    require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of each run.")] = 300,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Prove that the generated models compute the same, step by step.
+
+    \b
+    archspec verify resnet18                                 every framework against the reference
+    archspec verify net.yaml --variant small --set depth=3
+    archspec verify vgg16 --to pytorch --to keras            those two, and neither may be missing
+    archspec verify resnet18 --input photo.png               with a real picture
+    archspec verify resnet18 --python paddle=/opt/paddle/bin/python
+    archspec verify specs/*.yaml --require --json            for CI
+
+    Exit code 1 if anything differs, 3 if a framework asked for is missing.
+    """
+    from archspec.cli.arguments import interpreters, values
+    from archspec.proof import verify
+
+    with output.progress() as watch:
+        proof = verify(
+            *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
+            require=require, seed=seed, timeout=timeout, picture=picture, watch=watch,
+        )  # fmt: skip
+    if as_json:
+        output.print_json(proof.to_json())
+    else:
+        for report in proof.reports:
+            output.print_report(report)
+    if not proof.ok:
+        raise typer.Exit(proof.exit_code)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the language, for editors.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archspec.errors import SpecError, UsageError
-from archspec.loading import open_spec, variants
+from archspec.loading import open_spec
 from archspec.model import Model
 from archspec.spec.source import Source
 
@@ -37,14 +37,18 @@ def dimensions(pairs: Iterable[str] | None) -> dict[str, int]:
     return sizes
 
 
+def interpreters(pairs: Iterable[str] | None) -> dict[str, str]:
+    """The values of `--python backend=path`. Raises UsageError."""
+    found = {}
+    for pair in pairs or ():
+        name, _, path = pair.partition("=")
+        if not path:
+            raise UsageError(f"--python {pair}: give a backend and its interpreter, as in --python paddle=/path/python")
+        found[name] = path
+    return found
+
+
 def one_network(spec: str, variant: str | None, pairs: Iterable[str] | None) -> Model:
     """The network for a command that takes a single one. Raises SpecError, UsageError."""
     document, chosen = open_spec(spec)
     return document.network(variant or chosen, values(pairs))
-
-
-def all_networks(spec: str, variant: str | None, pairs: Iterable[str] | None) -> list[Model]:
-    """The networks for a command that takes all those of a spec. Raises SpecError, UsageError."""
-    document, chosen = open_spec(spec)
-    params = values(pairs)
-    return [document.network(name, params) for name in variants(document, variant or chosen, params)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     from archspec.errors import Diagnostic
     from archspec.summary import Summary
+    from archspec.verify.report import Outcome, Report
 
-_COLOURS: Final = {"error": "31;1", "warning": "33;1"}
+_COLOURS: Final = {"error": "31;1", "warning": "33;1", "failed": "31;1", "missing": "33;1", "passed": "32;1"}
 _MAX_RICH_ROWS: Final = 1000  # rich needs a millisecond for each
 
 
@@ -56,6 +58,73 @@ def print_summary(summary: Summary) -> None:
             print(summary.totals)
             return
     print(summary)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Gives a function that shows on standard error what is happening, if that is a terminal."""
+    if not is_coloured(sys.stderr):
+        yield lambda stage: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
+
+
+def print_report(report: Report) -> None:
+    """Prints the table of a verification, and for each framework that did not pass, why."""
+    from archspec.summary import columns
+
+    rows = [_row(outcome) for outcome in report.outcomes.values()]
+    table = columns(
+        [("", "float64", "worst step", "float32", "worst step", "agreeing", "time", "memory", ""), *rows], "<><><>>><"
+    )
+    if is_coloured(sys.stdout):
+        for status, colour in _COLOURS.items():
+            table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
+    print(f"{report.model}: {_scope(report)}\n\n{table}\n")
+    for outcome in report.outcomes.values():
+        print(*_reasons(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
+    versions = {each.backend: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
+    print("; ".join(f"{name}: {text}" for name, text in versions.items() if text))
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    cells = [outcome.backend]
+    for name in ("float64", "float32"):
+        rung = outcome.rungs.get(name)
+        worst = rung.worst.tensor if rung is not None and rung.worst is not None else ""
+        cells += [rung.agreement if rung is not None else "-", worst]
+    rungs = [outcome.rungs[name] for name in ("float64", "float32") if name in outcome.rungs]
+    compared, wrong = sum(rung.compared for rung in rungs), sum(len(rung.wrong) for rung in rungs)
+    seconds = sum(sum(rung.seconds.values()) for rung in rungs)
+    return (
+        *cells,
+        f"{compared - wrong}/{compared}" if compared else "-",
+        f"{seconds:.2f} s" if rungs else "-",
+        f"{outcome.memory / 2**20:,.0f} MiB" if outcome.memory else "-",
+        outcome.status,
+    )
+
+
+def _reasons(outcome: Outcome) -> Iterator[str]:
+    """Why a framework did not pass: the first step that differs and where it stands, or how it broke down."""
+    culprit = outcome.culprit
+    if outcome.status == "passed":
+        return
+    where = f"{culprit.position}: " if culprit is not None and culprit.position else ""
+    yield f"{outcome.backend}: {where}{outcome.message}"
+    if culprit is not None and culprit.confirmed is not None:
+        alone = "also" if culprit.confirmed else "not"
+        yield f"    this is the first step that differs; given the right inputs it is {alone} wrong by itself"
+    if outcome.failure is not None and outcome.failure.detail and outcome.status == "error":
+        yield from (f"    {line}" for line in outcome.failure.detail.rstrip().splitlines()[-12:])
+
+
+def _scope(report: Report) -> str:
+    tensors = max((rung.compared for each in report.outcomes.values() for rung in each.rungs.values()), default=0)
+    return f"{tensors} tensors compared with the reference, seed {report.seed}, {report.seconds.get('total', 0):.1f} s"
 
 
 def _width(console: Console, table: Table) -> int:

@@ -65,6 +65,7 @@ class Record:
     suffixes: dict[str, str] = field(default_factory=dict)
     """Suffix of a layer: the path of that layer, where a step holds several."""
     weights: dict[str, tuple[str, str, object]] = field(default_factory=dict)
+    inexact: float = 0.0
 
 
 @dataclass(slots=True)
@@ -138,7 +139,7 @@ class ClassWriter(Flow):
             self.init.append(Assign((f"self.{name}",), made))
             own[suffix], attributes[suffix] = Own(name), name
         base = attributes.get("", "") if single else ""
-        self.records[item.path] = Record(base, suffixes=attributes, weights=lowered.weights)
+        self.records[item.path] = Record(base, suffixes=attributes, weights=lowered.weights, inexact=lowered.inexact)
         codes, mentioned = self.variables.read(item.inputs)
         value = Probe("self", literal(item.path), lowered.apply(own, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
@@ -291,7 +292,7 @@ class ClassWriter(Flow):
                 if lowered.module is None:
                     return None
                 suffixes = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
-                record = Record("", hooked=True, suffixes=suffixes, weights=lowered.weights)
+                record = Record("", True, suffixes, lowered.weights, lowered.inexact)
                 return [Element(item.name, lowered.module, {item.path: record})]
             case MCall():
                 return [Element(item.name, self.generator.construct(self, item), {item.path: Record("")})]

@@ -172,6 +172,26 @@ class Site:
         """Whether something holds in all instances."""
         return all(predicate(step) for step in self.step.steps.values())
 
+    def distinguish(self, predicate: Callable[[Step], Any], attribute: str) -> Code | None:
+        """A condition on one param of the block that holds in just the instances where `predicate` does; if there is
+        a choice, a param that gives `attribute`."""
+        groups: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
+        for key, step in self.step.steps.items():
+            groups[bool(predicate(step))].append(self.context.envs[key])
+        if not (groups[True] and groups[False]):
+            return None
+        given = [step.exprs[attribute] for step in self.step.steps.values() if attribute in step.exprs]
+        direct = {name for expr in given for name in free_names(expr)}
+        params = next(iter(self.context.modules.values())).params
+        for name in sorted(params, key=lambda name: name not in direct):
+            kinds = {truth: {repr(env[name]) for env in envs} for truth, envs in groups.items()}
+            if name in self.context.folded or kinds[True] & kinds[False]:
+                continue
+            for truth, operator in ((True, "=="), (False, "!=")):
+                if len(kinds[truth]) == 1 and isinstance(groups[truth][0][name], (int, bool, str)):
+                    return Symbol(Apply(operator, (Name(name), Const(groups[truth][0][name]))))
+        return None
+
     def value(self, compute: Callable[[Step], Any], name: str) -> Code:
         """Code for a value computed per instance."""
         values = {key: compute(step) for key, step in self.step.steps.items()}
@@ -221,6 +241,10 @@ class Lowered:
     """How the backend lays out the outputs; empty: as the spec."""
     first: Callable[[Mapping[str, Code], Sequence[Code]], Code] | None = None
     """What is computed from the inputs in a statement of its own before."""
+    condition: Code | None = None
+    """When that statement is needed; None: always."""
+    sized: bool = False
+    """Whether the code is right only for inputs of the sizes that the spec gives."""
     inexact: float = 0.0
     """The error that the framework's own operation is known to have in float64; 0: none."""
 

@@ -28,7 +28,7 @@ from archspec.emit.code import (
     print_statements,
     quote,
 )
-from archspec.emit.context import Context, Site, size_name
+from archspec.emit.context import Context, Lowered, Site, size_name
 from archspec.emit.flow import Flow, Held, Place, safe
 from archspec.emit.layouts import Layout, physical_shape
 from archspec.emit.loops import generalize
@@ -112,18 +112,25 @@ class FunctionWriter(Flow):
                                          layouts=tuple(layouts), inexact=lowered.inexact)  # fmt: skip
         codes, mentioned = self.variables.read(item.inputs)
         if lowered.first is not None:
-            codes, mentioned = self._first(lowered.first(own, codes), item, mentioned, place)
+            codes, mentioned = self._first(lowered, own, codes, item, mentioned, place)
         value = Probe("", self.layer_name(item.path), lowered.apply(own, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def _first(
-        self, value: Code, item: MStep, mentioned: tuple[Wire, ...], place: Place
-    ) -> tuple[list[Code], tuple[Wire, ...]]:
+        self, lowered: Lowered, own: Mapping[str, Code], codes: list[Code], item: MStep, mentioned: tuple[Wire, ...],
+        place: Place,
+    ) -> tuple[list[Code], tuple[Wire, ...]]:  # fmt: skip
         """A layer of its own that comes before a step's: padding."""
+        assert lowered.first is not None
         padded = Wire(item.inputs[0].values, uses=1)
         self.variables.release(mentioned)
         name = self._name(padded, item.inputs, place, item.path, None)
-        self.statements.append(Assign((name,), value))
+        if lowered.condition is None:
+            self.statements.append(Assign((name,), lowered.first(own, codes)))
+        else:
+            if flat(codes[0], self.style) != name:
+                self.statements.append(Assign((name,), codes[0]))
+            self.statements.append(If(lowered.condition, [Assign((name,), lowered.first(own, [Raw(name)]))]))
         return [Raw(name)], (padded,)
 
     def call(self, item: MCall, place: Place) -> None:
@@ -296,7 +303,8 @@ class FunctionWriter(Flow):
             for argument in self.arguments(defaults)
         ]
         if self.root:
-            shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in self.body.inputs.items()]
+            inputs = self.body.inputs if not self.generator.sized else {}
+            shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in inputs.items()]
             flags = ["training_outputs=False"] if self.generator.training_outputs else []
             lines = signature_lines(name, [*parameters, *shapes, *flags], "", 0)
         else:
@@ -321,7 +329,8 @@ class FunctionWriter(Flow):
         for key, wire in self.body.inputs.items():
             value = next(iter(wire.values.values()))
             kind = {"int64": {"dtype": literal("int64")}, "bool": {"dtype": literal("bool")}}.get(value.dtype, {})
-            made = call("keras.Input", Raw(self._shape_name(key)), **kind, name=literal(key))
+            shape = self._input_shape(wire) if self.generator.sized else self._shape_name(key)
+            made = call("keras.Input", Raw(shape), **kind, name=literal(key))
             lines.append(Assign((safe(key),), made))
         return lines
 

@@ -75,6 +75,8 @@ class Generator:
         self._written: dict[Key, Written] = {}
         self.root: Written | None = None
         self.entry = class_name(model)
+        self.sized = False
+        """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
 
     def run(self) -> None:
@@ -117,7 +119,9 @@ class Generator:
             reason = self.refused.get(key, "the backend has no row for it")
             raise BackendError(self.located(site, f"{self.backend} cannot express {key}: {reason}"))
         try:
-            return self.table[key](site)
+            lowered = self.table[key](site)
+            self.sized |= lowered.sized
+            return lowered
         except BackendError as error:
             raise BackendError(self.located(site, f"{self.backend} cannot express this {key}: {error}")) from None
 

@@ -73,6 +73,7 @@ class Elaborator:
     def __init__(
         self, document: Document, source: Source, params: Mapping[str, Any], free: frozenset[str] = frozenset(),
         sizes: Mapping[str, int] | None = None, modules: dict[str, tuple[Module, int] | None] | None = None,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.document = document
         self.source = source
@@ -82,6 +83,7 @@ class Elaborator:
         self.diagnostics: dict[Diagnostic, None] = {}
         self.limits: dict[str, int] = {}
         self.open_sizes: dict[str, int] = {}
+        self.shapes = shapes or {}
         self._modules = {} if modules is None else modules
         self._stack: list[str] = []
         self._constants: dict[int, Operation] = {}
@@ -106,7 +108,7 @@ class Elaborator:
         sizes: list[int] = [Dim(self.sizes["batch"], Name("batch"))]
         path: Path = ("inputs", name) if isinstance(self.source.data["inputs"][name], list) else ("inputs", name, "shape")
         try:
-            for index, size in enumerate(declared.shape):
+            for index, size in enumerate(self.shapes.get(name, declared.shape)):
                 if isinstance(size, str) and size.isidentifier() and size not in frame.values:
                     number = self.open_sizes.setdefault(size, self.sizes.get(size, _hint(size)))
                     sizes.append(Dim(number, Name(size)))
@@ -467,10 +469,7 @@ class Elaborator:
             if attribute not in cls.model_fields:
                 raise self._error((*path, attribute), f"{cls.key}: unknown attribute '{attribute}'", key=True,
                                   hint=nearest(attribute, cls.model_fields))  # fmt: skip
-            if isinstance(raw, str) and raw in literal_texts(cls, attribute):
-                values[attribute] = raw
-                continue
-            value, expr = self._evaluate(raw, frame, (*path, attribute))
+            value, expr = self._evaluate(raw, frame, (*path, attribute), literal_texts(cls, attribute))
             constant &= expr is None or isinstance(raw, (int, float, bool))
             values[attribute] = value
             if not isinstance(expr, Const):
@@ -591,15 +590,20 @@ class Elaborator:
 
     # Expressions and errors ----------------------------------------------------------------------------------------
 
-    def _evaluate(self, raw: Any, frame: _Frame, path: Path) -> tuple[Any, Expr]:
-        """The value of what the spec gives (sizes as `Dim`s), and the expression it is in names of the block."""
+    def _evaluate(
+        self, raw: Any, frame: _Frame, path: Path, texts: frozenset[str] = frozenset()
+    ) -> tuple[Any, Expr]:
+        """The value of what the spec gives (sizes as `Dim`s), and the expression it is in names of the block.
+
+        `texts` are no expressions.
+        """
         if isinstance(raw, list):
-            pairs = [self._evaluate(item, frame, (*path, index)) for index, item in enumerate(raw)]
+            pairs = [self._evaluate(item, frame, (*path, index), texts) for index, item in enumerate(raw)]
             exprs = tuple(expr for _, expr in pairs)
             if all(isinstance(expr, Const) for expr in exprs):
                 return [value for value, _ in pairs], Const(raw)
             return [value for value, _ in pairs], Apply("list", exprs)
-        if not isinstance(raw, str):
+        if not isinstance(raw, str) or raw in texts:
             return raw, Const(raw)
         try:
             parsed = parse(raw)

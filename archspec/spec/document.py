@@ -3,66 +3,104 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
-from archspec.errors import Diagnostic, SpecError
-from archspec.expressions import nearest
-from archspec.spec.source import Source
+from archspec import ops
+from archspec.expressions import FUNCTIONS
+from archspec.ops.base import describe
 
-RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training", "name", "forward", "batch", "super"}
 MAX_NAME: Final = 64
+RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training", "name", "forward", "batch", "super"}
+"""What no step may be called, because the word has a meaning in expressions, references or generated code."""
+
+_NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
+_STEP_KEYS: Final = {"name", "from", "when", "repeat", "each", "op", "block", "branches", "join", "layers"}
+_NOT_PARAMS: Final = RESERVED | _STEP_KEYS | set(FUNCTIONS) | {"true", "false", "null", "summary", "expect"}
 
 
-def _identifier(value: Any) -> str:
-    if not isinstance(value, str) or not value.isascii() or not value.isidentifier() or value.startswith("_"):
-        raise ValueError("a name consists of letters, digits and underscores, and begins with a letter")
-    if len(value) > MAX_NAME:
-        raise ValueError(f"a name has at most {MAX_NAME} characters")
-    if keyword.iskeyword(value):
-        raise ValueError(f"'{value}' is a word of Python and cannot be a name in generated code")
-    return value
+def problem(message: str, hint: str = "") -> PydanticCustomError:
+    """A finding about the value that is being validated; unlike ValueError it may carry a hint."""
+    return PydanticCustomError("spec", "{message}", {"message": message, "hint": hint})
 
 
-def _own_name(value: Any) -> str:
-    value = _identifier(value)
-    if value in RESERVED:
-        raise ValueError(f"'{value}' has a meaning of its own and cannot be the name of a step")
-    return value
+# Names, and values that may have several forms. Each has one check of its own that says what is due, since Pydantic would
+# list the complaints of every member of a union.
 
 
-def _condition(value: Any) -> Any:
-    if not isinstance(value, (bool, str)):
-        raise ValueError("a condition is true, false, or an expression")
-    return value
+def _named(reserved: frozenset[str] | set[str], what: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not value.isascii() or not value.isidentifier() or value.startswith("_"):
+            shown = describe(value) if not isinstance(value, str) else f"'{value[:MAX_NAME]}'"
+            raise problem(f"a name consists of letters, digits and underscores, and begins with a letter, unlike {shown}")
+        if len(value) > MAX_NAME:
+            raise problem(f"a name has at most {MAX_NAME} characters, this one has {len(value)}")
+        if keyword.iskeyword(value):
+            raise problem(f"'{value}' is a word of Python and cannot be a name in generated code")
+        if value in reserved:
+            raise problem(f"'{value}' has a meaning of its own and cannot be the name of {what}")
+        return value
+
+    return check
 
 
-def _count(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise ValueError("a count is a whole number or an expression")
-    return value
+def _one_of(types: tuple[type, ...], due: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise problem(f"must be {due}, not {describe(value)}")
+        return value
+
+    return check
 
 
-def _scalar_or_list(value: Any) -> Any:
+def _references(value: Any) -> Any:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(v, str) for v in values) or not values:
-        raise ValueError("a reference is the name of a step, an input or a branch, or a list of such names")
+        raise problem(f"must be the name of a step, an input or a branch, or a list of such names, not {describe(value)}")
     return value
 
 
-Identifier = Annotated[str, BeforeValidator(_identifier)]
-StepName = Annotated[str, BeforeValidator(_own_name)]
+def _each(value: Any) -> Any:
+    rows = value if isinstance(value, list) else []
+    if not isinstance(value, (list, str)) or not all(isinstance(row, dict) for row in rows):
+        raise problem("must be a list of mappings, one for each instance", "as in each: [{channels: 64}, {channels: 128}]")
+    check = _named(_NOT_PARAMS, "a value in a row")
+    for row in rows:
+        for key in row:
+            check(key)
+    return value
+
+
+Identifier = Annotated[str, BeforeValidator(_named(frozenset(), ""))]
+StepName = Annotated[str, BeforeValidator(_named(RESERVED, "a step"))]
+Label = Annotated[str, BeforeValidator(_named(RESERVED, "a branch"))]
+InputName = Annotated[str, BeforeValidator(_named(_NOT_INPUTS, "an input"))]
+ParamName = Annotated[str, BeforeValidator(_named(_NOT_PARAMS, "a param"))]
 Text = Annotated[str, Field(max_length=2000)]
-References = Annotated[str | list[str], BeforeValidator(_scalar_or_list)]
-Condition = Annotated[bool | str, BeforeValidator(_condition)]
-Count = Annotated[int | str, BeforeValidator(_count)]
+References = Annotated[str | list[str], BeforeValidator(_references)]
+Condition = Annotated[bool | str, BeforeValidator(_one_of((bool, str), "true, false, or an expression"))]
+Count = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number or an expression"))]
+Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or the name of an open size"))]
+Rows = Annotated[list[dict[str, Any]] | str, BeforeValidator(_each)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+
+
+# Steps --------------------------------------------------------------------------------------------------------------
 
 
 class _Step(_Model):
@@ -72,7 +110,7 @@ class _Step(_Model):
     )
     when: Condition = Field(True, description="If this does not hold, the step passes its input through.")
     repeat: Count | None = Field(None, description="How many times, one after another; binds `index`.")
-    each: list[dict[str, Any]] | str | None = Field(
+    each: Rows | None = Field(
         None, description="One instance per row, one after another; the row's keys are bound, and `index`."
     )
 
@@ -94,8 +132,12 @@ class BlockStep(_Step):
 class BranchesStep(_Step):
     """Lists of steps that all start from the same input, and the operation that joins their results."""
 
-    branches: dict[Identifier, list[AnyStep]] = Field(min_length=1)
-    join: Annotated[str | dict[str, Any], Field(description="An operation that takes several inputs.")]
+    branches: dict[Label, list[AnyStep]] = Field(min_length=1)
+    join: Annotated[
+        str | dict[str, Any],
+        BeforeValidator(_one_of((str, dict), "the name of an operation, or a mapping with op")),
+        Field(description="An operation that takes several inputs."),
+    ]
 
 
 class SequenceStep(_Step):
@@ -104,40 +146,62 @@ class SequenceStep(_Step):
     layers: list[AnyStep]
 
 
-_FORMS: Final = {"op": "operation", "block": "block call", "branches": "branches step", "layers": "sequence"}
+class BrokenStep(_Step):
+    """Stands for a step whose form is wrong, so that the rest of a spec can still be checked. No valid spec has it."""
+
+    names: tuple[str, ...] = ()
+    """All names that the step or one inside it has."""
+
+
+_FORMS: Final = ("op", "block", "branches", "layers")
 
 
 def _form(value: Any) -> str | None:
-    if isinstance(value, _Step):
-        return {OperationStep: "op", BlockStep: "block", BranchesStep: "branches"}.get(type(value), "layers")  # type: ignore[arg-type]
     present = [key for key in _FORMS if key in value] if isinstance(value, dict) else []
-    return present[0] if len(present) == 1 else None
+    return f"<{present[0]}>" if len(present) == 1 else None
 
 
-def _bare(value: Any) -> Any:
+def _step(value: Any) -> Any:
     if isinstance(value, str):
         return {"op": value}
     if not isinstance(value, dict):
-        raise ValueError("a step is an operation's name, or a mapping with one of op, block, branches, layers")
+        raise problem(f"a step is an operation's name or a mapping with op, block, branches or layers, not {describe(value)}")
     present = [key for key in _FORMS if key in value]
     if len(present) != 1:
         found = f"both {present[0]} and {present[1]}" if present else "none of them"
-        raise ValueError(f"a step has exactly one of op, block, branches, layers; this one has {found}")
+        meant = next((key for key in value if key in ops.names()), None)
+        hint = f"write {{op: {meant}, ...}}" if meant and not present else ""
+        raise problem(f"a step has exactly one of op, block, branches, layers; this one has {found}", hint)
     return value
 
 
+def _unless_broken(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, BrokenStep) else handler(value)
+
+
 AnyStep = Annotated[
-    Annotated[OperationStep, Tag("op")]
-    | Annotated[BlockStep, Tag("block")]
-    | Annotated[BranchesStep, Tag("branches")]
-    | Annotated[SequenceStep, Tag("layers")],
+    Annotated[OperationStep, Tag("<op>")]
+    | Annotated[BlockStep, Tag("<block>")]
+    | Annotated[BranchesStep, Tag("<branches>")]
+    | Annotated[SequenceStep, Tag("<layers>")],
     Discriminator(_form),
-    BeforeValidator(_bare),
+    BeforeValidator(_step),
+    WrapValidator(_unless_broken),
 ]
 Step = OperationStep | BlockStep | BranchesStep | SequenceStep
 
+
+# Params -------------------------------------------------------------------------------------------------------------
+
 ParamType = Literal["int", "float", "bool", "str", "list", "block", "operation"]
-_TYPES: Final = ("int", "float", "bool", "str", "list", "block", "operation")
+_DUE: Final[dict[str, str]] = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "list": "a list",
+    "block": "the name of a block", "operation": "the name of an operation",
+}  # fmt: skip
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "int": (int,), "float": (int, float), "bool": (bool,), "str": (str,), "list": (list, tuple), "block": (str,),
+    "operation": (str,),
+}  # fmt: skip
 
 
 class Param(_Model):
@@ -153,16 +217,26 @@ class Param(_Model):
     def required(self) -> bool:
         return self.default is None
 
+    def problem(self, value: Any) -> str:
+        """What is wrong with a value for it; empty if nothing is."""
+        if not isinstance(value, _TYPES[self.type]) or (isinstance(value, bool) and self.type != "bool"):
+            return f"must be {_DUE[self.type]}, not {describe(value)}"
+        if self.choices is not None and value not in self.choices:
+            return f"(={describe(value)}) must be one of {', '.join(map(describe, self.choices))}"
+        if self.minimum is not None and isinstance(value, (int, float)) and value < self.minimum:
+            return f"(={describe(value)}) must be at least {self.minimum:g}"
+        return ""
+
 
 def _param(value: Any) -> Any:
     if isinstance(value, dict):
-        if "type" not in value and "default" in value:
+        if "type" not in value and value.get("default") is not None:
             return {**value, "type": type_of(value["default"])}
         return value
     if isinstance(value, str) and value in _TYPES:
         return {"type": value}
     if value is None:
-        raise ValueError("a param needs a default value or the name of a type: " + ", ".join(_TYPES))
+        raise problem("a param needs a default value, or the name of a type: " + ", ".join(_TYPES))
     return {"type": type_of(value), "default": value}
 
 
@@ -171,7 +245,10 @@ def type_of(value: Any) -> str:
     return {bool: "bool", int: "int", float: "float", str: "str", list: "list"}.get(type(value), "list")
 
 
-Params = dict[Identifier, Annotated[Param, BeforeValidator(_param)]]
+Params = dict[ParamName, Annotated[Param, BeforeValidator(_param)]]
+
+
+# The document -------------------------------------------------------------------------------------------------------
 
 
 class ParameterCounts(_Model):
@@ -179,14 +256,25 @@ class ParameterCounts(_Model):
     evaluation: int
 
 
+def _kind(value: Any) -> str:
+    return "<str>" if isinstance(value, str) else "<int>" if isinstance(value, int) else "<dict>"
+
+
+Counts = Annotated[
+    Annotated[int, Tag("<int>")] | Annotated[ParameterCounts, Tag("<dict>")],
+    Discriminator(_kind),
+    BeforeValidator(_one_of((int, dict), "a whole number, or a mapping with training and evaluation")),
+]
+
+
 class Expect(_Model):
     """Facts that `check` must confirm."""
 
-    parameters: int | ParameterCounts | None = Field(
+    parameters: Counts | None = Field(
         None, description="Trainable parameters; with auxiliary heads, of the training and the evaluation network."
     )
     multiply_adds: int | None = Field(None, description="Multiply-adds of one evaluation, for one element of a batch.")
-    outputs: dict[str, list[int | str]] | None = Field(None, description="Shapes of outputs, without the batch axis.")
+    outputs: dict[str, list[Size]] | None = Field(None, description="Shapes of outputs, without the batch axis.")
 
 
 class Variant(_Model):
@@ -206,7 +294,7 @@ def _input(value: Any) -> Any:
 
 
 class Input(_Model):
-    shape: list[int | str] = Field(description="Sizes without the batch axis; a name is a dimension left open.")
+    shape: list[Size] = Field(description="Sizes without the batch axis; a name is a dimension left open.")
     dtype: Literal["float", "int64", "bool"] = "float"
     below: Count | None = Field(None, description="For whole numbers: they are smaller than this.")
     doc: Text = ""
@@ -226,14 +314,26 @@ def _names(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+_OUTPUTS: Final = (
+    Discriminator(_kind),
+    BeforeValidator(_one_of((str, dict), "the name of a step, or a mapping of names to steps")),
+)
+Outputs = Annotated[
+    Annotated[dict[Identifier, Annotated[Output, BeforeValidator(_output)]], Tag("<dict>")]
+    | Annotated[str, Tag("<str>")],
+    *_OUTPUTS,
+]
+BlockOutputs = Annotated[Annotated[dict[Identifier, str], Tag("<dict>")] | Annotated[str, Tag("<str>")], *_OUTPUTS]
+
+
 class Block(_Model):
     """A reusable sub-graph."""
 
     summary: Text = ""
     params: Params = {}
-    inputs: Annotated[list[Identifier], BeforeValidator(_names), Field(min_length=1)] = ["x"]
+    inputs: Annotated[list[InputName], BeforeValidator(_names), Field(min_length=1)] = ["x"]
     layers: list[AnyStep]
-    outputs: dict[Identifier, str] | str | None = None
+    outputs: BlockOutputs | None = None
 
 
 class Document(_Model):
@@ -245,50 +345,8 @@ class Document(_Model):
     source: Text = ""
     params: Params = {}
     variants: dict[Identifier, Variant] = {}
-    inputs: dict[Identifier, Annotated[Input, BeforeValidator(_input)]] = Field(min_length=1)
+    inputs: dict[InputName, Annotated[Input, BeforeValidator(_input)]] = Field(min_length=1)
     blocks: dict[Identifier, Block] = {}
     layers: list[AnyStep] = Field(min_length=1)
-    outputs: dict[Identifier, Annotated[Output, BeforeValidator(_output)]] | str | None = None
+    outputs: Outputs | None = None
     expect: Expect = Expect()
-
-
-def read(source: Source) -> Document:
-    """The document in a source. Raises SpecError with everything that is wrong with its form."""
-    if not isinstance(source.data, dict):
-        raise SpecError([source.diagnostic((), "a spec is a mapping that begins with 'archspec: 1'")])
-    try:
-        return Document.model_validate(source.data)
-    except ValidationError as error:
-        raise SpecError(list(_diagnostics(source, error.errors()))) from None
-
-
-def _diagnostics(source: Source, errors: list[ErrorDetails]) -> Iterator[Diagnostic]:
-    for error in errors:
-        path = tuple(part for part in error["loc"] if not (isinstance(part, str) and part in ("[key]",)))
-        where = ".".join(str(part) for part in path[-1:])
-        match error["type"]:
-            case "extra_forbidden":
-                parent = _model_at(path)
-                yield source.diagnostic(path, f"unknown key '{where}'", key=True, hint=nearest(str(where), parent))
-            case "missing":
-                shown = f"missing key '{where}'"
-                yield source.diagnostic(path[:-1], shown)
-            case "value_error":
-                key = error["loc"][-1:] == ("[key]",)
-                yield source.diagnostic(path, error["msg"].removeprefix("Value error, "), key=key)
-            case _:
-                key = error["loc"][-1:] == ("[key]",)
-                message = error["msg"]
-                yield source.diagnostic(path, f"{where}: {message[:1].lower()}{message[1:]}", key=key)
-
-
-def _model_at(path: tuple[Any, ...]) -> list[str]:
-    """The keys that are allowed beside the last part of a path."""
-    models = {"op": OperationStep, "block": BlockStep, "branches": BranchesStep, "layers": SequenceStep,
-              "params": Param, "variants": Variant, "inputs": Input, "blocks": Block, "outputs": Output,
-              "expect": Expect}  # fmt: skip
-    for index in range(len(path) - 2, -1, -1):
-        if path[index] in models and len(path) - index <= 3:
-            model = models[path[index]]
-            return [field.alias or name for name, field in model.model_fields.items()]
-    return list(Document.model_fields)

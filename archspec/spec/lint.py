@@ -139,8 +139,8 @@ class Lint:
             if attribute not in cls.model_fields:
                 self._report((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True,
                              hint=nearest(attribute, cls.model_fields))  # fmt: skip
-            elif not (isinstance(raw, str) and raw in literal_texts(cls, attribute)):
-                self._expression(raw, (*path, attribute), names, inputs)
+            else:
+                self._expression(raw, (*path, attribute), names, inputs, literal_texts(cls, attribute))
 
     def _block(self, step: BlockStep, path: Path, names: dict[str, str], inputs: list[str]) -> None:
         extra = step.__pydantic_extra__ or {}
@@ -164,11 +164,13 @@ class Lint:
                     self._report(path, f"block {step.block}: missing param '{name}'")
         self._texts.add(step.block)
 
-    def _expression(self, raw: Any, path: Path, names: dict[str, str], inputs: list[str]) -> None:
+    def _expression(
+        self, raw: Any, path: Path, names: dict[str, str], inputs: list[str], texts: frozenset[str] = frozenset()
+    ) -> None:
         if isinstance(raw, list):
             for index, item in enumerate(raw):
-                self._expression(item, (*path, index), names, inputs)
-        if not isinstance(raw, str):
+                self._expression(item, (*path, index), names, inputs, texts)
+        if not isinstance(raw, str) or raw in texts:
             return
         try:
             used = free_names(parse(raw))

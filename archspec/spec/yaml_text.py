@@ -89,7 +89,7 @@ class _Composer:
     def node(self, event: Any) -> None:
         node = event
         if isinstance(event, yaml.AliasEvent):
-            node = self.anchors.get(event.anchor)
+            node = self.anchors.get(event.anchor or "")
             if node is None:
                 raise error_at(event, f"'*{event.anchor}' is not defined before")
         elif event.anchor is not None:

@@ -34,17 +34,18 @@ def verify(
     seed: int = 0,
     training: bool = False,
     timeout: float = 300,
+    inputs: Mapping[str, Array] | None = None,
 ) -> Report:
     """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
     The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `training` takes in the
-    outputs that exist only in training. `timeout` limits the seconds of each run.
+    outputs that exist only in training. `timeout` limits the seconds of each run. `inputs` replace the drawn ones.
     """
     seconds: dict[str, float] = {}
     outcomes = {name: Outcome(name) for name in programs}
     with _timed(seconds, "total"):
         with _timed(seconds, "data"):
-            task = _Task(graph, pool, seed, training, timeout)
+            task = _Task(graph, pool, seed, training, timeout, inputs or {})
         try:
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
@@ -85,12 +86,14 @@ _Measured = tuple[dict[str, Difference], dict[str, float]]
 class _Task:
     """One network with weights, inputs and, once it is computed, the truth."""
 
-    def __init__(self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float) -> None:
+    def __init__(
+        self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array]
+    ) -> None:
         self.graph, self.pool, self.training, self.timeout = graph, pool, training, timeout
         nodes = [node for node in graph.nodes if training or not node.training_only]
         self.steps = {tensor.name: tensor for node in nodes for tensor in node.outputs}
         self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
-        self.parameters, self.inputs = data.parameters(graph, seed), data.inputs(graph, seed)
+        self.parameters, self.inputs = data.parameters(graph, seed), {**data.inputs(graph, seed), **inputs}
         self.truth: dict[str, Array] = {}
         self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
         self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))

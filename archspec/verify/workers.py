@@ -24,7 +24,7 @@ from archspec.backend import Program
 from archspec.verify import worker
 from archspec.verify.worker import Array
 
-FailureKind = Literal["missing", "start", "import", "crashed", "timeout", "build", "weights", "run"]
+FailureKind = Literal["refused", "missing", "start", "import", "crashed", "timeout", "build", "weights", "run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Failure:
     """Why there is no result."""
 
     kind: FailureKind
-    """`missing`: the framework is not installed; `start`: the interpreter cannot be run; `import`: the framework is
+    """`refused`: the backend cannot express the network; `missing`: the framework is not installed; `start`: the interpreter cannot be run; `import`: the framework is
     installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
     message: str
     detail: str = ""

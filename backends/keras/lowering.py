@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Infix, Items, Raw, Style, Template, call, flat, literal
+from archspec.emit.code import Call, Code, Infix, Items, Raw, Style, Symbol, Template, call, flat, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, channels_last
 from archspec.emit.merge import MCall, MStep, Wire
 from archspec.emit.signature import bindings, spell
 from archspec.errors import BackendError
+from archspec.expressions import Apply as Applied
+from archspec.expressions import Const
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis, same_pads
 
@@ -89,8 +91,9 @@ def spatial(text: str, weights: Mapping[str, Any] | None = None, **sources: Any)
 
 
 def image_layer(
-    site: Site, made: Call, weights: Mapping[str, Any] | None = None, before: Apply = None, after: Apply = None
-) -> Lowered:
+    site: Site, made: Call, weights: Mapping[str, Any] | None = None, before: Apply = None, after: Apply = None,
+    sized: bool = False,
+) -> Lowered:  # fmt: skip
     """A layer on images, with what comes before and after it."""
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
@@ -105,7 +108,8 @@ def image_layer(
     if isinstance(before, Border):
         layers["pad"] = before.layer
     return Lowered(apply, layers, weights=bindings(site, weights or {}), layouts=image_layouts(site),
-                   first=None if before is None else first)  # fmt: skip
+                   first=None if before is None else first, sized=sized,
+                   condition=before.condition if isinstance(before, Border) else None)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class Border:
     """A layer that pads the input of a step."""
 
     layer: Call
+    condition: Code | None = None
 
     def __call__(self, own: Code, code: Code) -> Code:
         return Call(own, (code,))
@@ -156,14 +161,16 @@ def divide(site: Site) -> Lowered:
     return Lowered(lambda own, inputs: Infix("/", tuple(alike(site, inputs))), layouts=(held(site.inputs[0]).plain(),))
 
 
-def supported(name: str, *attributes: str, image: bool = True) -> Lowering:
+def supported(name: str, *attributes: str, named: tuple[str, ...] = (), image: bool = True) -> Lowering:
     """A function that stands at the top of the file."""
 
     def lower(site: Site) -> Lowered:
         arguments = tuple(site.attr(attribute) for attribute in attributes)
+        options = {attribute: site.attr(attribute) for attribute in named}
         arrange = imaged if image else plain
         layouts = image_layouts(site) if image else tuple(canonical(wire.rank) for wire in site.outputs)
-        return Lowered(lambda own, inputs: call(name, *arrange(site, inputs), *arguments), layouts=layouts)
+        return Lowered(lambda own, inputs: call(name, *arrange(site, inputs), *arguments, **options),
+                       layouts=layouts)  # fmt: skip
 
     return lower
 
@@ -181,15 +188,37 @@ def _is_same(step: Step) -> bool:
     return windows.resolved(step) == wanted
 
 
-def padding(site: Site) -> tuple[str, Apply]:
-    """The layer's own padding, and what pads the input before it."""
+@dataclass(frozen=True)
+class Padding:
+    """How a windowed layer is padded: its own argument, what pads its input before, and whether that is right only for
+    inputs of the spec's sizes."""
+
+    own: Code
+    before: Border | None = None
+    sized: bool = False
+
+
+def padding(site: Site) -> Padding:
+    """`valid` or `same` where the layer pads so by itself in all instances, else a layer that pads before it, in the
+    instances that need one."""
     if site.every(windows.unpadded):
-        return "valid", None
+        return Padding(literal("valid"))
+    strided = not site.every(_unstrided)
     if site.every(_is_same):
-        return "same", None
-    rank = site.inputs[0].rank - 2
-    pads = windows.nested_pads(site)
-    return "valid", Border(call(f"layers.ZeroPadding{rank}D", pads))
+        return Padding(literal("same"), None, strided)
+    border = call(f"layers.ZeroPadding{site.inputs[0].rank - 2}D", windows.nested_pads(site))
+    alone = site.distinguish(lambda step: _is_same(step) and _unstrided(step), "stride")
+    if alone is None:
+        return Padding(literal("valid"), Border(border))
+    assert isinstance(alone, Symbol)
+    other = Symbol(Applied("!=" if alone.expr.head == "==" else "==", alone.expr.args))  # type: ignore[attr-defined]
+    own = Symbol(Applied("if", (alone.expr, Const("same"), Const("valid"))))
+    return Padding(own, Border(border, other))
+
+
+def _unstrided(step: Step) -> bool:
+    op: Any = step.op
+    return max(op.kernel_size if op.stride is None else op.stride) == 1
 
 
 def kernel(step: Step) -> Any:
@@ -212,7 +241,7 @@ def conv(site: Site) -> Lowered:
     dilated first and thinned out after."""
     op = site.op
     rank = op.rank
-    own, before = padding(site)
+    padded = padding(site)
     if rank < 3 and site.every(_by_channel):
         return _depthwise(site, _ratio)
     text = (f"layers.Conv{rank}D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, groups=1, "
@@ -220,17 +249,22 @@ def conv(site: Site) -> Lowered:
     sources: dict[str, Any] = {"filters": "out_channels", "use_bias": "bias", "dilation_rate": "dilation"}
     after = None
     if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):  # type: ignore[attr-defined]
-        own, before = ("valid", None) if site.every(windows.unpadded) else ("valid", _zeros(site))
+        padded = _outside(site)
         sources["strides"] = 1
         steps = ", ".join(f"::{s}" if s > 1 else ":" for s in op.stride)
         after = lambda code: Template(f"{{0}}[:, {steps}]", (code,))  # noqa: E731
     else:
         sources["strides"] = "stride"
-    made = spell(text, site, padding=own, **sources)
-    return image_layer(site, made, {"weight": ("kernel", kernel)}, before, after)
+    made = spell(text, site, padding=padded.own, **sources)
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, after, padded.sized)
 
 
-def _zeros(site: Site) -> Apply:
+def _outside(site: Site) -> Padding:
+    """All padding in a layer before."""
+    return Padding(literal("valid"), None if site.every(windows.unpadded) else _zeros(site))
+
+
+def _zeros(site: Site) -> Border:
     return Border(call(f"layers.ZeroPadding{site.inputs[0].rank - 2}D", windows.nested_pads(site)))
 
 
@@ -247,12 +281,13 @@ def _ratio(site: Site) -> Code:
 
 def _depthwise(site: Site, multiplier: Any) -> Lowered:
     rank = site.inputs[0].rank - 2
-    own, before = padding(site)
+    padded = padding(site)
     text = (f"layers.DepthwiseConv{rank}D(kernel_size, *, strides=1, padding='valid', depth_multiplier=1, "
             "dilation_rate=1, use_bias=True)")  # fmt: skip
-    made = spell(text, site, strides="stride", padding=own, depth_multiplier=multiplier, dilation_rate="dilation",
-                 use_bias="bias")  # fmt: skip
-    return image_layer(site, made, {"weight": ("kernel", depthwise_kernel)}, before)
+    made = spell(text, site, strides="stride", padding=padded.own, depth_multiplier=multiplier,
+                 dilation_rate="dilation", use_bias="bias")  # fmt: skip
+    weights = {"weight": ("kernel", depthwise_kernel)}
+    return image_layer(site, made, weights, padded.before, sized=padded.sized)
 
 
 def depthwise(site: Site) -> Lowered:
@@ -260,20 +295,20 @@ def depthwise(site: Site) -> Lowered:
     if site.every(lambda step: len(set(step.op.stride)) == 1  # type: ignore[attr-defined]
                   and not (max(step.op.stride) > 1 and max(step.op.dilation) > 1)):  # type: ignore[attr-defined]
         return _depthwise(site, "multiplier")
-    own, before = padding(site)
+    padded = padding(site)
     after = None
     strides: Any = "stride"
     if max(site.op.stride) > 1 and max(site.op.dilation) > 1:
-        own, before = ("valid", None) if site.every(windows.unpadded) else ("valid", _zeros(site))
+        padded = _outside(site)
         strides = 1
         steps = ", ".join(f"::{s}" if s > 1 else ":" for s in site.op.stride)
         after = lambda code: Template(f"{{0}}[:, {steps}]", (code,))  # noqa: E731
     made = spell("layers.Conv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, groups=1, "
                  "use_bias=True)", site,
                  filters=lambda s: s.value(lambda step: step.op.multiplier * step.inputs[0].shape[1], "filters"),
-                 strides=strides, padding=own, dilation_rate="dilation", groups=lambda s: s.size(1),
+                 strides=strides, padding=padded.own, dilation_rate="dilation", groups=lambda s: s.size(1),
                  use_bias="bias")  # fmt: skip
-    return image_layer(site, made, {"weight": ("kernel", kernel)}, before, after)
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, after, padded.sized)
 
 
 def separable(site: Site) -> Lowered:
@@ -281,13 +316,13 @@ def separable(site: Site) -> Lowered:
         raise BackendError("TensorFlow has no separable convolution with unequal strides")
     if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):  # type: ignore[attr-defined]
         raise BackendError("TensorFlow has no separable convolution with stride and dilation at once")
-    own, before = padding(site)
+    padded = padding(site)
     made = spell("layers.SeparableConv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "
-                 "depth_multiplier=1, use_bias=True)", site, filters="out_channels", strides="stride", padding=own,
-                 dilation_rate="dilation", depth_multiplier="multiplier", use_bias="bias")  # fmt: skip
+                 "depth_multiplier=1, use_bias=True)", site, filters="out_channels", strides="stride",
+                 padding=padded.own, dilation_rate="dilation", depth_multiplier="multiplier", use_bias="bias")  # fmt: skip
     weights = {"depthwise_weight": ("depthwise_kernel", depthwise_kernel),
                "pointwise_weight": ("pointwise_kernel", kernel)}  # fmt: skip
-    return image_layer(site, made, weights, before)
+    return image_layer(site, made, weights, padded.before, sized=padded.sized)
 
 
 def conv_transpose(site: Site) -> Lowered:
@@ -376,7 +411,13 @@ def max_pool(site: Site) -> Lowered:
             before = lambda _, code: call("ops.pad", code, around, constant_values=windows.MINUS_INFINITY)  # noqa: E731
     made = spell(f"layers.MaxPooling{rank}D(pool_size, *, strides=None, padding='valid')", site,
                  pool_size="kernel_size", strides="stride", padding=own)  # fmt: skip
-    return image_layer(site, made, None, before)
+    return image_layer(site, made, None, before, sized=not site.every(_sizeless))
+
+
+def _sizeless(step: Step) -> bool:
+    """Whether the padding is the same for inputs of all sizes, and Keras need not be told it as `same`."""
+    op: Any = step.op
+    return not op.ceil_mode and (windows.unpadded(step) or (op.padding != "same" and not _pool_same(step)))
 
 
 def _compact(pads: Code) -> Code:
@@ -417,10 +458,11 @@ def avg_pool(site: Site) -> Lowered:
     text = f"layers.AveragePooling{rank}D(pool_size, *, strides=None, padding='valid')"
     sources: dict[str, Any] = {"pool_size": "kernel_size", "strides": "stride", "padding": "valid"}
     if site.every(_ceil_unpadded):
-        return image_layer(site, spell(text, site, **sources))
+        return image_layer(site, spell(text, site, **sources), sized=not site.every(_sizeless))
     counted = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
     if not counted and site.every(_pool_same):
-        return image_layer(site, spell(text, site, **{**sources, "padding": "same"}))
+        sized = not site.every(lambda step: _unstrided(step) and not step.op.ceil_mode)  # type: ignore[attr-defined]
+        return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if counted and site.every(lambda step: ceil_pads(step) == windows.resolved(step)):
         return image_layer(site, spell(text, site, **sources), None, _zeros(site))
     pads = _padded_axes(site, site.value(ceil_pads, "padding"))
@@ -437,7 +479,7 @@ def avg_pool(site: Site) -> Lowered:
         total = Call(own[""], (call("ops.pad", code, pads),))
         return Infix("/", (total, Call(made, (call("ops.pad", ones, rest),))))
 
-    return Lowered(apply, {"": made}, layouts=image_layouts(site))
+    return Lowered(apply, {"": made}, layouts=image_layouts(site), sized=not site.every(_sizeless))
 
 
 def _beyond(step: Step) -> tuple[tuple[int, int], ...]:
@@ -452,7 +494,7 @@ def adaptive(kind: str) -> Lowering:
         rank = site.inputs[0].rank - 2
         if site.every(lambda step: all(i % o == 0 for i, o in _adaptive_sizes(step))):
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
-            return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)))
+            return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
         name = "adaptive_average_pool" if kind == "Average" else "adaptive_max_pool"
         size = _repeat(site, site.attr("output_size"))
         return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), size), layouts=image_layouts(site))
@@ -764,7 +806,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "layer_norm": layer_norm,
     "group_norm": group_norm,
     "instance_norm": group_norm,
-    "local_response_norm": supported("local_response_norm", "size", "alpha", "beta", "k"),
+    "local_response_norm": supported("local_response_norm", named=("size", "alpha", "beta", "k")),
     "relu": anywhere("layers.ReLU()"),
     "relu6": relu6,
     "leaky_relu": anywhere("layers.LeakyReLU(*, negative_slope=0.3)"),

@@ -252,6 +252,13 @@ def inexact(row: Lowering, bound: float) -> Lowering:
     return lower
 
 
+def hard_sigmoid(site: Site) -> Lowered:
+    """The slope of Paddle's own is 0.1666667."""
+    return Lowered(
+        apply=lambda own, inputs: Infix("/", (call("F.relu6", Infix("+", (inputs[0], literal(3)))), literal(6)))
+    )
+
+
 def prelu(site: Site) -> Lowered:
     count = in_channels if site.op.per_channel else 1
     return layer("nn.PReLU(*, num_parameters=1)", {"weight": "_weight"}, num_parameters=count)(site)
@@ -341,20 +348,21 @@ def slice_(site: Site) -> Lowered:
 
 
 def upsample(site: Site) -> Lowered:
-    """Paddle's `scale_factor` is a float32, and so are its ratios with aligned corners; a size of one is wrong."""
+    """Paddle's ratios are float32, which moves neighbours and weights; and a size of one is wrong."""
+    op = site.op
+    scaled = op.scale is not None and op.mode == "nearest"
     arguments = "(*, size=None, scale_factor=None, mode='nearest', align_corners=False)"
-    native = function(f"F.interpolate{arguments}", f"nn.Upsample{arguments}",
-                      size=new_size if site.op.scale is None or site.op.mode != "nearest" else None,
-                      scale_factor="scale" if site.op.scale is not None and site.op.mode == "nearest" else None)  # fmt: skip
-    if site.op.mode == "nearest" and site.every(windows.nearest_in_float32):
+    native = function(f"F.interpolate{arguments}", f"nn.Upsample{arguments}", size=None if scaled else new_size,
+                      scale_factor="scale" if scaled else None)  # fmt: skip
+    if op.mode == "nearest":
+        exact = site.every(windows.nearest_in_float32)
+    else:
+        exact = site.every(windows.ratios_in_float32) and site.every(lambda step: min(step.outputs[0].shape[2:]) > 1)
+    if exact:
         return native(site)
-    if site.op.mode == "nearest":
-        return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], new_size(site)))
-    aligned = not site.every(lambda step: not step.op.align_corners)  # type: ignore[attr-defined]
-    if not aligned and site.every(lambda step: min(step.outputs[0].shape[2:]) > 1):
-        return native(site)
-    corners = {"align_corners": site.attr("align_corners")} if aligned else {}
-    return Lowered(apply=lambda own, inputs: call("resize_bilinear", inputs[0], new_size(site), **corners))
+    options = {} if site.every(lambda step: not getattr(step.op, "align_corners")) else {
+        "align_corners": site.attr("align_corners")}  # fmt: skip
+    return Lowered(apply=lambda own, inputs: call(f"resize_{op.mode}", inputs[0], new_size(site), **options))
 
 
 def new_size(site: Site) -> Code:
@@ -426,8 +434,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "mish": activation("F.mish", "Mish"),
     "sigmoid": activation("F.sigmoid", "Sigmoid"),
     "tanh": activation("F.tanh", "Tanh"),
-    # The default slope is 0.1666667.
-    "hard_sigmoid": inexact(activation("F.hardsigmoid", "Hardsigmoid", "*, slope=0.1666667", slope=Raw("1 / 6", 7)), 1e-7),
+    "hard_sigmoid": hard_sigmoid,
     "hard_swish": activation("F.hardswish", "Hardswish"),
     "softplus": activation("F.softplus", "Softplus", "*, beta=1.0, threshold=20.0"),
     # On CPUs both take a distance of more than 64 from the maximum for 64.

@@ -9,6 +9,7 @@ from archspec.emit import windows
 from archspec.emit.code import Call, Code, Infix, Items, Raw, Template, call, flat, literal, Style
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, operator, own_layer, spell
+from archspec.errors import BackendError
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
@@ -81,32 +82,21 @@ def conv_transpose(site: Site) -> Lowered:
     """PyTorch crops both sides alike; another crop comes after the layer."""
     text = ("nn.ConvTranspose2d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, output_padding=0, "
             "groups=1, bias=True, dilation=1)")  # fmt: skip
-    if site.every(windows.symmetric) and site.every(_small_output_padding):
+    if site.every(windows.symmetric):
         return own_layer(spell(text, site, in_channels=in_channels, padding=windows.before), site)
-    made = spell(text, site, in_channels=in_channels, padding=0, output_padding=0)
+    made = spell(text, site, in_channels=in_channels, padding=0)
 
     def crops(step: Step) -> tuple[int, ...]:
-        op: Any = step.op
-        pairs = [(-lo, extra - hi) for (lo, hi), extra in zip(op.padding, op.output_padding, strict=True)]
-        return tuple(size for pair in reversed(pairs) for size in pair)
+        return tuple(-size for pair in reversed(windows.resolved(step)) for size in pair)
 
-    if site.every(lambda step: max(crops(step)) > 0):
-        from archspec.errors import BackendError
-
-        raise BackendError("output_padding beyond the padding that is cropped, with unequal sides")
-    pads = site.value(crops, "crop")
+    crop = site.value(crops, "crop")
     return Lowered(
-        apply=lambda own, inputs: call("F.pad", Call(own[""], tuple(inputs)), pads),
+        apply=lambda own, inputs: call("F.pad", Call(own[""], tuple(inputs)), crop),
         layers={"": made},
-        module=None,
+        module=call("nn.Sequential", made, call("nn.ConstantPad2d", crop, literal(0))),
+        places={"": "0"},
         weights=bindings(site, {}),
     )
-
-
-def _small_output_padding(step: Step) -> bool:
-    op: Any = step.op
-    limits = [max(s, d) for s, d in zip(op.stride, op.dilation, strict=True)]
-    return all(extra < limit for extra, limit in zip(op.output_padding, limits, strict=True))
 
 
 def max_pool(site: Site) -> Lowered:
@@ -268,10 +258,21 @@ def permute(site: Site) -> Lowered:
 
 
 def pad(site: Site) -> Lowered:
-    pads = site.value(lambda step: tuple(n for pair in reversed(step.op.padding) for n in pair), "padding")  # type: ignore[attr-defined]
+    """`F.pad` takes the last axes, the last one first; but with a mode all axes beyond the channels."""
+    rank = site.inputs[0].rank
     mode, value = site.attr("mode"), site.attr("value")
-    options = {} if mode == literal("constant") else {"mode": mode}
-    if value != literal(0.0) and not options:
+    constant = mode == literal("constant")
+    if rank > 5 and not constant:
+        raise BackendError(f"F.pad has mode {site.op.mode} for inputs with up to 5 axes, this has {rank}")
+
+    def numbers(step: Step) -> tuple[int, ...]:
+        pairs = step.op.padding  # type: ignore[attr-defined]
+        whole = [*[(0, 0)] * (0 if constant else rank - 2 - len(pairs)), *pairs]
+        return tuple(n for pair in reversed(whole) for n in pair)
+
+    pads = site.value(numbers, "padding")
+    options = {} if constant else {"mode": mode}
+    if constant and value != literal(0.0):
         options["value"] = value
     return Lowered(apply=lambda own, inputs: call("F.pad", inputs[0], pads, **options))
 
@@ -349,8 +350,8 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, eps=1e-05, affine=True)",
                         num_channels=in_channels, eps="epsilon"),
     "instance_norm": instance_norm,
-    "local_response_norm": function("F.local_response_norm(size, *, alpha=0.0001, beta=0.75, k=1.0)",
-                                    "nn.LocalResponseNorm(size, *, alpha=0.0001, beta=0.75, k=1.0)"),
+    "local_response_norm": function("F.local_response_norm(*, size, alpha, beta, k)",
+                                    "nn.LocalResponseNorm(*, size, alpha, beta, k)"),
     "relu": activation("F.relu", "ReLU"),
     "relu6": activation("F.relu6", "ReLU6"),
     "leaky_relu": activation("F.leaky_relu", "LeakyReLU", "*, negative_slope=0.01"),

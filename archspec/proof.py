@@ -1,0 +1,135 @@
+"""Prove that the generated models of networks are the same function: what `archspec verify` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.backend import Backend, Program, backends
+from archspec.errors import BackendError, UsageError
+from archspec.graph.graph import rounded
+from archspec.loading import open_spec, variants
+from archspec.model import Model
+from archspec.verify.report import Outcome, Report
+from archspec.verify.run import verify as compare
+from archspec.verify.workers import Failure, Pool
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found about one or more networks."""
+
+    reports: tuple[Report, ...]
+    required: frozenset[str]
+    """The backends that must not be missing."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was compared agrees, and nothing that is required is missing."""
+        return self.exit_code == 0
+
+    @property
+    def exit_code(self) -> int:
+        """1 if anything differs or broke down; 3 if a required framework, or all of them, are missing; else 0."""
+        statuses = [(name, each.status) for report in self.reports for name, each in report.outcomes.items()]
+        if any(status in ("failed", "error") for _, status in statuses):
+            return 1
+        missing = {name for name, status in statuses if status == "missing"}
+        return 3 if missing & self.required or missing == {name for name, _ in statuses} else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data that JSON can hold."""
+        return {"exit_code": self.exit_code, "reports": [report.to_json() for report in self.reports]}
+
+
+def verify(
+    *networks: str | Path | Model,
+    to: Sequence[str] = (),
+    variant: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    python: Mapping[str, str] | None = None,
+    require: bool = False,
+    seed: int = 0,
+    timeout: float = 300,
+    picture: Path | None = None,
+    watch: Callable[[str], None] = lambda stage: None,
+) -> Proof:
+    """Generates the code of networks, runs each framework in a process of its own, and compares every step.
+
+    A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
+    and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run.
+    `picture` is run through instead of random numbers. `watch` is told what happens.
+
+    Raises SpecError for a spec that is not valid, UsageError for what does not exist.
+    """
+    chosen = backends(to)
+    for name in python or ():
+        if name not in {backend.name for backend in chosen}:
+            raise UsageError(f"there is no backend '{name}' here to run in another Python")
+    watch("starting " + ", ".join(backend.title for backend in chosen))
+    with Pool({backend.name: backend.runner for backend in chosen}, python=python) as pool:
+        # The frameworks are being imported meanwhile.
+        models = [model for network in networks for model in _models(network, variant, params or {})]
+        for model in models:
+            model.check()
+        reports = []
+        for number, model in enumerate(models, 1):
+            watch(f"{model.name} ({number} of {len(models)})")
+            inputs = _pictured(model, picture) if picture is not None else None
+            reports += _reports(model, chosen, pool, seed=seed, timeout=timeout, inputs=inputs)
+    return Proof(tuple(reports), frozenset(backend.name for backend in chosen) if require else frozenset(to))
+
+
+def _models(network: str | Path | Model, variant: str | None, params: Mapping[str, Any]) -> list[Model]:
+    if isinstance(network, Model):
+        return [network]
+    spec, named = open_spec(network)
+    return [spec.network(each, params) for each in variants(spec, variant or named, params)]
+
+
+def _reports(
+    model: Model, chosen: Sequence[Backend], pool: Pool, *, inputs: Mapping[str, Array] | None, **options: Any
+) -> list[Report]:
+    """One report; another with the outputs that exist only in training, if there are any."""
+    programs: dict[str, Program] = {}
+    refused: dict[str, Outcome] = {}
+    for backend in chosen:
+        try:
+            programs[backend.name] = backend.generate(model)
+        except BackendError as error:
+            refused[backend.name] = Outcome(backend.name, failure=Failure("build", str(error)))
+    if inputs is not None:
+        options["inputs"] = inputs
+    graph = rounded(model.graph)
+    reports = []
+    for training in (False, True) if graph.training_outputs else (False,):
+        report = compare(graph, programs, pool, training=training, **options)
+        report.outcomes |= refused
+        if training:
+            report.model += " with the outputs of training"
+        _locate(report, model)
+        reports.append(report)
+    return reports
+
+
+def _locate(report: Report, model: Model) -> None:
+    """Says where in the spec the steps that differ stand."""
+    origins = {node.path: node.origin for node in model.graph.nodes}
+    for outcome in report.outcomes.values():
+        if outcome.culprit is not None:
+            where = model.spec.source.diagnostic(origins[outcome.culprit.step], "").where
+            outcome.culprit = replace(outcome.culprit, position=where)
+
+
+def _pictured(model: Model, path: Path) -> dict[str, Array]:
+    from archspec.pictures import as_input
+
+    tensors = {name: tensor for name, tensor in model.graph.inputs.items() if tensor.dtype == "float"}
+    if len(model.graph.inputs) != 1 or [len(tensor.shape) for tensor in tensors.values()] != [4]:
+        raise UsageError(f"{model.name} does not take one picture; --input is for networks that do")
+    return {name: as_input(path, tuple(map(int, tensor.shape))) for name, tensor in tensors.items()}

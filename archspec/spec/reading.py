@@ -1,0 +1,202 @@
+"""From a source to a document, or to everything that is wrong with it.
+
+Pydantic finds all mistakes of form. So that mistakes of meaning are told at the same time, steps of a wrong form are
+then taken out, and what remains is checked as any other spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from archspec.errors import Diagnostic, SpecError
+from archspec.expressions import nearest
+from archspec.graph.tree import Path
+from archspec.ops.base import describe
+from archspec.spec.document import (
+    Block,
+    BranchesStep,
+    BrokenStep,
+    Document,
+    Expect,
+    Input,
+    Output,
+    Param,
+    ParameterCounts,
+    SequenceStep,
+)
+from archspec.spec.source import Source
+
+MOST_FINDINGS: Final = 200
+
+_TAGS: Final = {"<op>", "<block>", "<branches>", "<layers>", "<str>", "<int>", "<dict>"}
+_TYPES: Final = {
+    "string_type": "must be a text", "int_type": "must be a whole number", "float_type": "must be a number",
+    "bool_type": "must be true or false", "list_type": "must be a list", "dict_type": "must be a mapping",
+    "model_type": "must be a mapping", "model_attributes_type": "must be a mapping",
+}  # fmt: skip
+_MISSING: Final = {
+    "archspec": "a spec begins with 'archspec: 1'",
+    "inputs": "as in inputs: {image: [3, 224, 224]}",
+    "join": "as in join: add, or join: concat",
+    "shape": "as in shape: [3, 224, 224]",
+    "from": "the name of the step whose output it is",
+    "type": "one of int, float, bool, str, list, block, operation",
+}
+
+
+def read(source: Source) -> Document:
+    """The document in a source. Raises SpecError with everything that is wrong with it, if its form is."""
+    if not isinstance(source.data, dict):
+        message = f"a spec is a mapping, not {describe(source.data)}"
+        raise SpecError([source.diagnostic((), message, hint=_MISSING["archspec"])])
+    try:
+        return Document.model_validate(source.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        found = [_finding(source, detail) for detail in islice(details, MOST_FINDINGS)]
+        places = {(d.line, d.column) for d in found}
+        found += [d for d in _others(source, details) if (d.line, d.column) not in places]
+        raise SpecError(sorted(found, key=lambda d: (d.line, d.column, d.message))) from None
+
+
+def _finding(source: Source, error: ErrorDetails) -> Diagnostic:
+    path = _path(error)
+    key = error["loc"][-1:] == ("[key]",)
+    where = str(path[-1]) if path else ""
+    given = error.get("input")
+    match error["type"]:
+        case "extra_forbidden":
+            allowed = _keys_beside(path, source)
+            hint = nearest(where, allowed) or f"there are: {', '.join(allowed)}"
+            return source.diagnostic(path, f"unknown key '{where}'", key=True, hint=hint)
+        case "missing":
+            return source.diagnostic(path[:-1], f"missing key '{where}'", hint=_MISSING.get(where, ""))
+        case "spec":
+            context = error["ctx"]
+            message, hint = str(context["message"]), str(context["hint"])
+        case "literal_error":
+            message, hint = f"must be {error['ctx']['expected']}, not {describe(given)}", ""
+            if path == ("archspec",):
+                hint = "it is the version of the language, not of the network"
+        case "too_short":
+            message, hint = "must not be empty", ""
+        case "string_too_long":
+            message, hint = f"has more than {error['ctx']['max_length']} characters", ""
+        case kind if kind in _TYPES:
+            message, hint = f"{_TYPES[kind]}, not {describe(given)}", ""
+        case _:
+            message, hint = error["msg"][:1].lower() + error["msg"][1:], ""
+    if message.startswith(("must ", "has ")):
+        shown = f"an item of {path[-2]}" if path and isinstance(path[-1], int) and len(path) > 1 else where
+        message = f"{shown} {message}"
+    return source.diagnostic(path, message, hint=hint, key=key)
+
+
+def _path(error: ErrorDetails) -> Path:
+    """Where in the document an error is: Pydantic's place without its own marks."""
+    parts = [part for part in error["loc"] if part not in _TAGS and part != "[key]"]
+    if error["type"] == "extra_forbidden" and error["loc"][-1] in _TAGS:
+        parts.append(error["loc"][-1])
+    return tuple(parts)
+
+
+def _keys_beside(path: Path, source: Source) -> list[str]:
+    """The keys that the mapping may have in which the last part of a path stands."""
+    model: type[BaseModel]
+    match path[:-1]:
+        case ():
+            model = Document
+        case (*_, "parameters"):
+            model = ParameterCounts
+        case (*_, "expect"):
+            model = Expect
+        case (*_, "params", str()):
+            model = Param
+        case ("inputs", str()):
+            model = Input
+        case ("outputs", str()):
+            model = Output
+        case ("blocks", str()):
+            model = Block
+        case parent:
+            model = BranchesStep if "branches" in _at(source.data, parent) else SequenceStep
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+# What else is wrong -------------------------------------------------------------------------------------------------
+
+
+def _others(source: Source, details: list[ErrorDetails]) -> list[Diagnostic]:
+    """The mistakes of meaning in what remains without the steps whose form is wrong; none if more than steps is."""
+    from archspec.model import Spec
+
+    data = source.data
+    for error in details:
+        path = _path(error)
+        if error["type"] == "extra_forbidden":
+            data = _replaced(data, path, None)
+            continue
+        if error["type"] == "missing":
+            path = path[:-1]
+        ends = [end for end in range(1, len(path) + 1) if _is_step(path[:end])]
+        if not ends:
+            return []
+        step = path[: ends[-1]]
+        data = _replaced(data, step, _broken(_at(source.data, step)))
+    try:
+        spec = Spec(Document.model_validate(data), source)
+    except ValidationError:
+        return []
+    found = [*spec.findings]
+    try:
+        needed = any(param.required for param in spec.document.params.values())
+        spec.network(next(iter(spec.document.variants), None) if needed else None).check()
+    except SpecError as error:
+        found += error.diagnostics
+    return list(dict.fromkeys(d for d in found if d.severity == "error"))
+
+
+def _is_step(path: Path) -> bool:
+    return isinstance(path[-1], int) and (path[-2:-1] == ("layers",) or path[-3:-2] == ("branches",))
+
+
+def _replaced(data: Any, path: Path, value: Any) -> Any:
+    """`data` with another value at a path, or without that key if the value is None; what is not on the way is shared."""
+    if not path or isinstance(data, BrokenStep):
+        return value if not path else data
+    first, *rest = path
+    if isinstance(data, list):
+        return [_replaced(item, tuple(rest), value) if index == first else item for index, item in enumerate(data)]
+    if value is None and not rest:
+        return {key: item for key, item in data.items() if key != first}
+    return {key: _replaced(item, tuple(rest), value) if key == first else item for key, item in data.items()}
+
+
+def _broken(raw: Any) -> BrokenStep:
+    return BrokenStep(names=tuple(_names(raw)))
+
+
+def _names(raw: Any) -> Iterator[str]:
+    """All names that a step and the steps in it may have."""
+    if isinstance(raw, list):
+        for item in raw:
+            yield from _names(item)
+    if isinstance(raw, dict):
+        if isinstance(raw.get("name"), str):
+            yield raw["name"]
+        if isinstance(raw.get("branches"), dict):
+            yield from raw["branches"]
+            for layers in raw["branches"].values():
+                yield from _names(layers)
+        yield from _names(raw.get("layers"))

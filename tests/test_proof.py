@@ -1,0 +1,162 @@
+"""`archspec.verify` and the command: exit codes, what is shown of a difference, and a run of all frameworks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import archspec
+from archspec.cli import app
+from archspec.cli.arguments import interpreters
+from archspec.errors import UsageError
+from archspec.pictures import as_input
+from archspec.proof import Proof
+from archspec.verify.report import Culprit, Finding, Outcome, Report, Rung
+from archspec.verify.workers import Failure
+
+
+def _rung(name: str, error: float) -> Rung:
+    finding = Finding("layer1.conv1", "conv2d", error, 1e-10)
+    wrong = (finding,) if finding.wrong else ()
+    return Rung(name, 20, (), finding, wrong, {"build": 0.25, "run": 0.5})
+
+
+def _outcome(backend: str, status: str) -> Outcome:
+    outcome = Outcome(backend, {"python": "3.11", backend: "1.0"}, memory=2**28)
+    match status:
+        case "passed":
+            outcome.rungs = {"float64": _rung("float64", 1e-15), "float32": _rung("float32", 1e-11)}
+        case "failed":
+            outcome.rungs = {"float64": _rung("float64", 1e-3)}
+            outcome.culprit = Culprit("layer1.conv1", "conv2d", outcome.rungs["float64"].wrong[0], True, "net.yaml:7:5")
+        case "missing":
+            outcome.failure = Failure("missing", "No module named 'paddle'")
+        case "error":
+            outcome.failure = Failure("crashed", "the process was ended by SIGSEGV", "stack\ntrace", "layer1.conv1")
+    assert outcome.status == status
+    return outcome
+
+
+def _proof(*statuses: str, required: tuple[str, ...] = ()) -> Proof:
+    names = ("pytorch", "keras", "paddle")
+    outcomes = {name: _outcome(name, status) for name, status in zip(names, statuses, strict=False)}
+    return Proof((Report("net", 0, outcomes, {"total": 1.5}),), frozenset(required))
+
+
+EXIT_CODES: list[tuple[tuple[str, ...], tuple[str, ...], int]] = [
+    (("passed", "passed"), (), 0),
+    (("passed", "failed"), (), 1),
+    (("passed", "error"), (), 1),
+    (("passed", "missing"), (), 0),
+    (("passed", "missing"), ("keras",), 3),
+    (("passed", "missing"), ("pytorch",), 0),
+    (("failed", "missing"), ("keras",), 1),
+    (("missing", "missing"), (), 3),
+]
+
+
+@pytest.mark.parametrize(("statuses", "required", "code"), EXIT_CODES)
+def test_exit_codes(statuses: tuple[str, ...], required: tuple[str, ...], code: int, monkeypatch: Any) -> None:
+    proof = _proof(*statuses, required=required)
+    assert (proof.exit_code, proof.ok) == (code, code == 0)
+    monkeypatch.setattr("archspec.proof.verify", lambda *_, **__: proof)
+    assert CliRunner().invoke(app, ["verify", "net.yaml"]).exit_code == code
+    result = CliRunner().invoke(app, ["verify", "net.yaml", "--json"])
+    assert (result.exit_code, json.loads(result.stdout)["exit_code"]) == (code, code)
+
+
+def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archspec.proof.verify", lambda *_, **__: _proof("passed", "failed", "error"))
+    lines = CliRunner().invoke(app, ["verify", "net.yaml"]).stdout.splitlines()
+    assert lines[0] == "net: 20 tensors compared with the reference, seed 0, 1.5 s"
+    passed, failed, error = (line.split() for line in lines[4:7])
+    assert passed == "pytorch 1.0e-15 layer1.conv1 1.0e-11 layer1.conv1 40/40 1.50 s 256 MiB passed".split()
+    assert failed == "keras 1.0e-03 layer1.conv1 - 19/20 0.75 s 256 MiB failed".split()
+    assert error == "paddle - - - - 256 MiB error".split()
+    assert "keras: net.yaml:7:5: conv2d 'layer1.conv1': error 1.0e-03, bound 1.0e-10" in lines
+    assert "paddle: the process was ended by SIGSEGV (at layer1.conv1)" in lines
+    assert "    trace" in lines
+    assert lines[-1].startswith("pytorch: python 3.11, pytorch 1.0; keras: ")
+
+
+def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def verify(*specs: str, **options: Any) -> Proof:
+        given.update(options, specs=specs)
+        return _proof("passed")
+
+    monkeypatch.setattr("archspec.proof.verify", verify)
+    command = (
+        "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9"
+    )
+    assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
+    del given["watch"]
+    assert given == {
+        "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
+        "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "picture": Path("photo.png"),
+    }  # fmt: skip
+
+
+WRONG: list[tuple[tuple[str, ...], str]] = [
+    (("resnet18", "--python", "paddle"), "--python paddle=/path/python"),
+    (("resnet18", "--to", "pytorch", "--python", "torch=/py"), "no backend 'torch'"),
+    (("resnet18", "--to", "torch"), "no backend 'torch'"),
+    (("resnet0", "--to", "pytorch"), "no spec 'resnet0'"),
+    (("resnet18", "--seed", "-1"), "--seed"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
+    result = CliRunner().invoke(app, ["verify", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_interpreters() -> None:
+    assert interpreters(["paddle=/a=b/python"]) == {"paddle": "/a=b/python"}
+    assert interpreters(None) == {}
+
+
+def test_pictures(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:, :3] = (255, 0, 51)
+    image.fromarray(pixels).save(tmp_path / "photo.png")
+    batch = as_input(tmp_path / "photo.png", (2, 3, 4, 6))
+    assert (batch.shape, batch.dtype) == ((2, 3, 4, 6), np.float32)
+    np.testing.assert_allclose(batch[0, :, 0, 0], [2, -2, -1.2], atol=1e-6)
+    np.testing.assert_array_equal(batch[1], batch[0, :, :, ::-1])
+    assert as_input(tmp_path / "photo.png", (3, 1, 8, 8)).shape == (3, 1, 8, 8)
+    (tmp_path / "text.png").write_text("no picture")
+    for name, shape, message in [
+        ("text.png", (2, 3, 4, 6), "cannot read"),
+        ("none.png", (2, 3, 4, 6), "cannot read"),
+        ("photo.png", (2, 4, 4, 6), "1 or 3 channels"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            as_input(tmp_path / name, shape)
+
+
+@pytest.mark.frameworks
+def test_every_framework() -> None:
+    proof = archspec.verify("lenet5", require=True)
+    assert proof.ok, proof.to_json()
+    (report,) = proof.reports
+    assert set(report.outcomes) == {"pytorch", "keras", "paddle"}
+
+
+@pytest.mark.frameworks
+def test_an_interpreter_that_is_not_there_is_reported_and_the_others_count() -> None:
+    proof = archspec.verify("lenet5", to=["pytorch", "paddle"], python={"paddle": "/no/such/python"})
+    outcomes = proof.reports[0].outcomes
+    assert outcomes["pytorch"].status == "passed"
+    assert outcomes["paddle"].status == "error"
+    assert "/no/such/python" in outcomes["paddle"].message
+    assert proof.exit_code == 1
