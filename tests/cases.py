@@ -136,7 +136,8 @@ TABLE: Final[dict[str, list[Row]]] = {
         (conv(padding=1, stride=2), IMAGE),
         (conv(multiplier=2, bias=False, padding=[[0, 2], [1, 0]]), IMAGE),
         (conv(stride=2, padding="same", multiplier=3), (3, 8, 7)),
-        (conv(dilation=2, kernel_size=[2, 3], stride=[2, 1]), IMAGE),
+        (conv(kernel_size=[2, 3], dilation=2, bias=False), IMAGE),
+        (conv(kernel_size=[2, 3], stride=[2, 1]), IMAGE, {"refused": {"keras": "unequal strides"}}),
     ],
     "conv_transpose2d": [
         (conv(kernel_size=2, stride=2), IMAGE),
@@ -210,7 +211,8 @@ TABLE: Final[dict[str, list[Row]]] = {
     ],
     "layer_norm": [
         ({}, (5, 7)),
-        ({"epsilon": 0.1, "affine": False}, (5, 7)),
+        ({"epsilon": 0.001, "affine": False}, (5, 7)),
+        ({"epsilon": 0.1}, (5, 7), {"refused": {"paddle": "its epsilon is at most 0.001"}}),
         ({"axis": "channels"}, IMAGE),
         ({"axis": ["channels", "height", "width"], "epsilon": 1e-6}, IMAGE),
         ({"axis": [-2, -1]}, IMAGE),

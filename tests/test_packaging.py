@@ -42,6 +42,10 @@ def test_every_file_is_installed() -> None:
                 assert any(path.match(pattern) for pattern in patterns), f"{path} would not be installed"
 
 
+def test_types_are_for_users_too() -> None:
+    assert (ROOT / "archspec/py.typed").is_file()
+
+
 def test_backends_are_entry_points() -> None:
     folders = {path.name for path in (ROOT / "backends").iterdir() if (path / "__init__.py").is_file()}
     declared = PROJECT["project"]["entry-points"]["archspec.backends"]

@@ -130,7 +130,7 @@ def test_pictures(tmp_path: Path) -> None:
     pixels[:, :3] = (255, 0, 51)
     image.fromarray(pixels).save(tmp_path / "photo.png")
     batch = as_input(tmp_path / "photo.png", (2, 3, 4, 6))
-    assert (batch.shape, batch.dtype) == ((2, 3, 4, 6), np.float32)
+    assert (batch.shape, batch.dtype.name) == ((2, 3, 4, 6), "float32")
     np.testing.assert_allclose(batch[0, :, 0, 0], [2, -2, -1.2], atol=1e-6)
     np.testing.assert_array_equal(batch[1], batch[0, :, :, ::-1])
     assert as_input(tmp_path / "photo.png", (3, 1, 8, 8)).shape == (3, 1, 8, 8)

@@ -30,7 +30,7 @@ from archspec.emit.code import (
 from archspec.emit.context import Context, Lowering, Site, size_name
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.loops import fold, generalize
-from archspec.emit.merge import Body, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
+from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
 from archspec.emit.statements import names_read
 from archspec.expressions import Expr, Name, free_names, substitute
 from archspec.ops.base import show
@@ -165,13 +165,15 @@ class ClassWriter(Flow):
         if not item.iterations:
             return
         made = self._container(item) if item.name or item.varies else None
+        if item.varies:
+            item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out
         if made is not None:
             name = self._hold(item.path or "layers", made)
             codes, mentioned = self.variables.read(item.inputs)
             self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
         elif not self._loop(item, place):
             if item.varies:
-                raise NotImplementedError(item.path)
+                raise Mergeable(f"'{item.path}' is repeated differently")
             self.run(item.iterations, place)
 
     def when(self, item: MWhen, place: Place) -> None:
@@ -185,6 +187,7 @@ class ClassWriter(Flow):
             self.init.append(Assign((f"self.{name}",), Raw(self.dialect.identity)))
             self.init.append(If(condition, [Assign((f"self.{name}",), made.code)]))
             self._adopt(made.records, name)
+            item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out
             codes, mentioned = self.variables.read(item.inputs)
             self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, _path(inner))
             return
@@ -194,33 +197,16 @@ class ClassWriter(Flow):
         """A step in an `if`: in `__init__` for its layers, in `forward` for its value."""
         flag = self.attribute(f"has_{_path(item.item) or 'step'}")
         self.init.append(Assign((f"self.{flag}",), condition))
-        codes, mentioned = self.variables.read(item.inputs)
+        target = self.open_when(item, place)
         outer_init, outer_statements = self.init, self.statements
-        outputs = item.outputs[0]
-        name = self.main if not place.label else place.label
-        if place.label or not isinstance(codes[0], Raw) or item.inputs[0].uses > 1:
-            self.variables.release(mentioned)
-            target = self.variables.take(outputs, safe(place.label or _path(item.item) or name))
-            self.statements.append(Assign((target,), codes[0]))
-        else:
-            self.variables.release(mentioned)
-            target = codes[0].text
         self.init, self.statements = [], []
-        inner = item.item.outputs[0]
-        item.inputs[0].uses += 1
         self.run([item.item], Place(None, target))
-        result = self.variables.held[inner].code
-        self.variables.held[outputs] = self.variables.held[inner]
-        body = self.statements
-        if flat(result, self.style) != target:
-            body.append(Assign((target,), result))
-        init = self.init
+        self.close_when(item, target)
+        init, body = self.init, self.statements
         self.init, self.statements = outer_init, outer_statements
         if init:
             self.init.append(If(Raw(f"self.{flag}"), init))
         self.statements.append(If(Raw(f"self.{flag}"), body))
-        self.variables.owners[target] = outputs
-        self.variables.held[outputs] = type(self.variables.held[inner])(Raw(target))
 
     # Containers -----------------------------------------------------------------------------------------------------
 

@@ -86,9 +86,9 @@ class Loop(Code):
 
 @dataclass(frozen=True, slots=True)
 class Implied(Code):
-    """A float argument that equals the framework's default: written only where floats are rounded."""
+    """An argument that equals its default, and so is not written, but for a float where floats are rounded."""
 
-    value: Number
+    value: Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,11 @@ def number(value: float) -> str:
 def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:
     """A call, with a dotted name or an expression as its target."""
     return Call(Raw(target) if isinstance(target, str) else target, args, tuple(kwargs.items()))
+
+
+def method(owner: Code, name: str, *args: Code, **kwargs: Code) -> Call:
+    """A call of a method: `x.reshape(-1, 3)`."""
+    return Call(Template(f"{{0}}.{name}", (owner,)), args, tuple(kwargs.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +200,12 @@ def _arguments(code: Call, style: Style) -> list[str]:
 
 def _parts(code: Call, style: Style) -> list[tuple[str, Code]]:
     """The arguments of a call, each with what stands before it."""
-    named = [(f"{key}=", value) for key, value in code.kwargs if style.rounded or not isinstance(value, Implied)]
+    named = [(f"{key}=", value) for key, value in code.kwargs if _written(value, style)]
     return [*(("", arg) for arg in code.args), *named]
+
+
+def _written(code: Code, style: Style) -> bool:
+    return not isinstance(code, Implied) or (style.rounded and isinstance(code.value, Number))
 
 
 def layout(code: Code, style: Style, indent: int, before: int, after: int) -> str:
@@ -223,6 +232,9 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         return _bracketed(code.brackets[0], [("", item) for item in code.items], code.brackets[1], style, indent)
     if isinstance(code, Loop):
         return _generator(code, style, indent)
+    if isinstance(code, Template) and code.text.startswith("{0}[") and isinstance(code.operands[0], Call):
+        tail = flat(Template(code.text[3:], code.operands), style)
+        return layout(code.operands[0], style, indent, before, len(tail) + after) + tail
     return text
 
 
@@ -324,7 +336,7 @@ def _assign(targets: tuple[str, ...], value: Code, comment: str, style: Style, i
         return []
     note = f"  # {comment}" if comment else ""
     text = _value(value, style, indent, len(left) + 3, len(note))
-    if note and "\n" in text:
+    if note and ("\n" in text or indent + len(left) + 3 + len(text) + len(note) > WIDTH):
         return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
     return [f"{pad}{left} = {text}{note}"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from archspec.emit.code import WIDTH, Assign, Call, Code, Own, Probe, Raw, Statement, Style, flat
 from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
-from archspec.expressions import Expr
 
 LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
@@ -143,6 +143,30 @@ class Flow:
                       for index, wire in enumerate(outputs))  # fmt: skip
         self.statements.append(Assign(names, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ""))
 
+    def open_when(self, item: MWhen, place: Place) -> str:
+        """The variable that an optional step reads and replaces, holding the step's input."""
+        before, output = item.inputs[0], item.outputs[0]
+        codes, mentioned = self.variables.read(item.inputs)
+        self.variables.release(mentioned)
+        held = flat(codes[0], self.style)
+        wanted = output.label or place.label
+        if isinstance(codes[0], Raw) and before.uses == 1 and wanted in ("", held):
+            return held  # only the optional step itself reads it from here on
+        target = self.variables.take(output, safe(wanted or self.main))
+        if target != held:
+            self.statements.append(Assign((target,), codes[0]))
+        self.variables.owners.pop(target)
+        return target
+
+    def close_when(self, item: MWhen, target: str) -> None:
+        """After the optional step: what it gave goes to `target`, which stands for the output from here on."""
+        held = self.variables.held[item.item.outputs[0]]
+        if flat(held.code, self.style) != target:
+            self.statements.append(Assign((target,), held.code))
+            self.variables.release(held.reads)
+        self.variables.owners[target] = item.outputs[0]
+        self.variables.held[item.outputs[0]] = Held(Raw(target))
+
     def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
         if place.last and wire.uses == 1:
             return True
@@ -184,9 +208,10 @@ def _simple(value: Code) -> bool:
     return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Raw) for a in value.args)
 
 
+TAKEN = frozenset(dir(builtins)) | {"self", "torch", "paddle", "keras", "layers", "ops", "np", "nn"}
+
+
 def safe(name: str) -> str:
     """A name that generated code may use for a variable."""
-    return f"{name}_" if keyword.iskeyword(name) or name in {"self", "torch", "paddle", "keras", "F", "nn"} else name
+    return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
 
-
-Names = dict[str, Expr]

@@ -29,11 +29,12 @@ from archspec.emit.code import (
     quote,
 )
 from archspec.emit.context import Context, Lowered, Site, size_name
-from archspec.emit.flow import Flow, Held, Place, safe
+from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.layouts import Layout, physical_shape
 from archspec.emit.loops import generalize
-from archspec.emit.merge import Body, MCall, MRepeat, MStep, MWhen, Wire, leaves, reads, training_only
+from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, training_only
 from archspec.emit.statements import names_read
+from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, free_names, substitute
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class FunctionWriter(Flow):
         consecutive = firsts == list(range(firsts[0], firsts[0] + len(firsts))) if firsts else False
         if not chained or len(prefixes) > 1 or not consecutive:
             if item.varies:
-                raise NotImplementedError(item.path)
+                raise Mergeable(f"'{item.path}' is repeated differently")
             self.run(item.iterations, place)
             return
         self._loops(item, calls, prefixes.pop(), firsts[0], place)
@@ -177,8 +178,11 @@ class FunctionWriter(Flow):
             wire.layout = last.layout
         if item.varies:
             general = generalize(made)
-            assert general is not None and isinstance(general[0], Call)
+            if general is None or not isinstance(general[0], Call):
+                raise Mergeable(f"'{item.path}' is repeated differently")
             count = self.context.condition(next(iter(item.repeats.values())).count)
+            for wire in item.inputs:
+                wire.uses -= 1  # the calls that the loop stands for, which read it too, are not written out
             targets = self._targets(item.inputs, item.outputs, place)
             inputs = [Raw(name) for name in targets]
             name = self.layer_name(f"{prefix}{{index}}")
@@ -225,34 +229,15 @@ class FunctionWriter(Flow):
 
     def when(self, item: MWhen, place: Place) -> None:
         condition = self.context.condition(item.condition)
-        codes, mentioned = self.variables.read(item.inputs)
-        before, outer = item.inputs[0], self.statements
-        output = item.outputs[0]
-        self.variables.release(mentioned)
-        held = flat(codes[0], self.style)
-        wanted = place.label or (held if before.uses <= 1 and isinstance(codes[0], Raw) else self.main)
-        before.uses -= 1
-        if wanted == held and before.uses > 0:
-            wanted = place.label or "y"
-        target = held if wanted == held else self.variables.take(output, safe(wanted))
-        if target != held:
-            self.statements.append(Assign((target,), codes[0]))
-        before.uses += 1
-        self.statements = []
-        self.variables.owners.pop(target, None) if target != held else None
+        target = self.open_when(item, place)
+        outer, self.statements = self.statements, []
         self.run([item.item], Place(None, target))
-        inner = item.item.outputs[0]
-        body = self.statements
-        result = self.variables.held[inner].code
-        if flat(result, self.style) != target:
-            body.append(Assign((target,), result))
-        if inner.layout != before.layout:
-            raise NotImplementedError("a condition that changes the layout")
-        self.statements = outer
+        self.close_when(item, target)
+        if item.item.outputs[0].layout != item.inputs[0].layout:
+            raise BackendError("a condition that changes the order of axes")
+        item.outputs[0].layout = item.inputs[0].layout
+        body, self.statements = self.statements, outer
         self.statements.append(If(condition, body))
-        output.layout = before.layout
-        self.variables.owners[target] = output
-        self.variables.held[output] = Held(Raw(target))
 
     # The function ---------------------------------------------------------------------------------------------------
 
@@ -356,5 +341,3 @@ def _formatted(name: Code) -> Code:
     assert isinstance(name, Raw)
     return name if name.text.startswith("f") else Raw(f"f{name.text}")
 
-
-__all__ = ["FunctionWriter", "leaves", "reads"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from archspec.emit.code import Call, Code, Items, Loop, Raw, Symbol, call, literal
+from archspec.emit.code import Call, Code, Implied, Items, Loop, Raw, Symbol, call, literal
 from archspec.expressions import Apply, Const, Expr, Name, build, substitute
 
 LISTED = 4
@@ -27,11 +27,11 @@ def fold(codes: Sequence[Code]) -> list[Code]:
     found = runs(codes)
     if len(found) > LISTED:
         loop = generalize(codes)
-        if loop is not None and _affine(codes, loop[0]):
+        if loop is not None:
             return [Loop(loop[0], loop[1], call("range", literal(len(codes))))]
     result: list[Code] = []
     for at, count in found:
-        if count >= (2 if len(found) == 1 or isinstance(codes[at], Call) and count > 2 else 2):
+        if count > 1:
             result.append(Loop(codes[at], "_", call("range", literal(count))))
         else:
             result.append(codes[at])
@@ -55,6 +55,8 @@ def _general(codes: list[Code]) -> Code | None:
     first = codes[0]
     if all(code == first for code in codes):
         return first
+    codes = [code.value if isinstance(code, Implied) else code for code in codes]
+    first = codes[0]
     exprs = [_expr(code) for code in codes]
     if all(expr is not None for expr in exprs):
         return _even([expr for expr in exprs if expr is not None]) or _first_differs(codes)
@@ -87,6 +89,8 @@ def _calls(codes: list[Call]) -> Code | None:
 def _expr(code: Code) -> Expr | None:
     if isinstance(code, Symbol):
         return code.expr
+    if isinstance(code, Raw) and code.text in ("True", "False"):
+        return Const(code.text == "True")
     if isinstance(code, Raw) and code.text.lstrip("-").isdigit():
         return Const(int(code.text))
     return None
@@ -109,7 +113,3 @@ def _first_differs(codes: list[Code]) -> Code | None:
     if any(code != rest[0] for code in rest) or first is None or then is None:
         return None
     return Symbol(Apply("if", (Apply("==", (Name("index"), Const(0))), first, then)))
-
-
-def _affine(codes: Sequence[Code], general: Code) -> bool:
-    return general is not None and len(codes) > LISTED

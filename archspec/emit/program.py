@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from archspec.backend import Layout, Observed, Weight
-from archspec.emit.code import Call, Code, Raw, Style, literal
+from archspec.emit.code import Call, Code, Implied, Raw, Style, literal
 from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
 from archspec.emit.merge import Body, Key, MCall, Mergeable, Wire, merge
 from archspec.errors import BackendError
@@ -15,8 +15,12 @@ from archspec.expressions import Const, Expr
 from archspec.graph import tree
 from archspec.graph.tree import Item, Module
 from archspec.model import Model
+from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 Record = Any
+
+IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "nn", "np", "ops", "paddle", "torch"})
+"""What generated files import."""
 
 
 class Writer(Protocol):
@@ -72,9 +76,10 @@ class Generator:
         self.naming = naming
         self.blocks: list[Written] = []
         self.support: dict[str, None] = {}
-        self._written: dict[Key, Written] = {}
+        self._written: dict[Any, Written] = {}
         self.root: Written | None = None
         self.entry = class_name(model)
+        self._reserved = frozenset({self.entry}) | IMPORTED | declared_names(model.spec.document)
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
@@ -87,8 +92,11 @@ class Generator:
                 self._network(free)
             except NeedsResolving as error:
                 if not free:
-                    raise BackendError(f"{self.backend}: {self.model.name}: '{error}' differs where one value is due") from None  # noqa: E501
+                    message = f"{self.backend}: {self.model.name}: '{error}' differs where one value is due"
+                    raise BackendError(message) from None
                 continue
+            except Mergeable as error:
+                raise BackendError(f"{self.backend}: {self.model.name} cannot be written: {error}") from None
             return
 
     def _network(self, free: frozenset[str]) -> None:
@@ -141,8 +149,8 @@ class Generator:
             code = self._argument(name, item, child.context, context)
             if name not in written.defaults:
                 args.append(code)
-            elif code != literal(written.defaults[name]):
-                kwargs.append((name, code))
+            else:
+                kwargs.append((name, Implied(code) if code == literal(written.defaults[name]) else code))
         return Call(Raw(written.name), tuple(args), tuple(kwargs))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:
@@ -160,40 +168,61 @@ class Generator:
         return outer.unify(values, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
 
     def written(self, item: MCall) -> Written:
-        """The class or function of a block, written when it is first needed."""
-        layouts = tuple(wire.layout and wire.layout.plain() for wire in item.inputs)
-        key = (item.block, layouts)
-        if key not in self._written:
-            self._written[key] = self._block(item.block, layouts)
-        for call in item.calls.values():
-            self._written[id(call.module), layouts] = self._written[key]
-            self._written.setdefault(id(call.module), self._written[key])
-        return self._written[key]
+        """The class or function of a block, written when it is first needed.
 
-    def _block(self, block: str, layouts: tuple[Any, ...]) -> Written:
-        declared = self.model.spec.document.blocks[block]
+        Raises Mergeable if the instances that are called here need different ones.
+        """
+        layouts = tuple(wire.layout and wire.layout.plain() for wire in item.inputs)
+        for call in item.calls.values():
+            if (id(call.module), layouts) not in self._written:
+                self._block(item.block, layouts)
+        found = {id(written): written for call in item.calls.values()
+                 if (written := self._written[id(call.module), layouts])}  # fmt: skip
+        if len(found) > 1:
+            raise Mergeable(f"its instances need different forms of block {item.block}")
+        for call in item.calls.values():
+            self._written.setdefault(id(call.module), self._written[id(call.module), layouts])
+        return next(iter(found.values()))
+
+    def _block(self, block: str, layouts: tuple[Any, ...]) -> None:
+        """Writes a block once for all its instances, or once for each form that they have."""
         modules = self.instances[block]
+        try:
+            self._write_block(block, modules, layouts)
+        except Mergeable:
+            forms: dict[Any, dict[Key, Module]] = {}
+            for key, module in modules.items():
+                forms.setdefault(form(module), {})[key] = module
+            if len(forms) == 1:
+                raise
+            for same in forms.values():
+                self._write_block(block, same, layouts)
+
+    def _write_block(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
+        declared = self.model.spec.document.blocks[block]
         defaults = {name: p.default for name, p in declared.params.items() if not p.required}
         folded: dict[str, Expr] = {
             name: Const(default) for name, default in defaults.items()
             if all(module.params[name] == default for module in modules.values())
         }  # fmt: skip
-        try:
-            body = merge(modules)
-        except Mergeable as error:
-            raise BackendError(f"{self.backend}: block {block} cannot be written once for all its uses: {error}") from None
+        body = merge(modules)
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
         writer = self.new_writer(self, Context(modules, folded), body, root=False)
         writer.write({})
-        name = self.naming(block)
-        taken = {other.name for other in self.blocks}
+        name = own = self.naming(block)
+        if own in self._reserved:
+            name = own = self.naming(f"{block}_block" if own.islower() else f"{block}Block")
+        taken = {other.name for other in self.blocks} | self._reserved
+        count = 1
         while name in taken:
-            name += "2"
+            count += 1
+            name = f"{own}{count}"
         summary = declared.summary or f"The block {block}."
         result = Written(name, writer, {k: v for k, v in defaults.items() if k not in folded}, summary)
         self.blocks.append(result)
-        return result
+        for key in modules:
+            self._written[key, layouts] = result
 
     def layouts(self, item: MCall) -> tuple[Any, ...]:
         """How a block's function lays out what it returns."""
@@ -247,6 +276,33 @@ class Generator:
 
 def _joined(prefix: str, name: str, join: str) -> str:
     return f"{prefix}{join}{name}" if prefix and name else prefix or name
+
+
+def declared_names(document: Document) -> frozenset[str]:
+    """The names of all params, inputs, outputs, steps and branches: what may be a variable in generated code."""
+    found = {*document.params, *document.inputs}
+    found.update(document.outputs if isinstance(document.outputs, dict) else ())
+    todo = list(document.layers)
+    for block in document.blocks.values():
+        found.update(block.params, block.inputs)
+        todo += block.layers
+    while todo:
+        step = todo.pop()
+        found.add(step.name or "")
+        if isinstance(step, SequenceStep):
+            todo += step.layers
+        elif isinstance(step, BranchesStep):
+            found.update(step.branches)
+            todo += [inner for layers in step.branches.values() for inner in layers]
+    return frozenset(found)
+
+
+def form(module: Module) -> Any:
+    """What instances of a block must have in common to share a class without further thought."""
+    return tuple(
+        (path, item.op.key) if isinstance(item, tree.Step) else (path, item.module.block, form(item.module))
+        for path, item in _leaves(module.items, "")
+    )
 
 
 def _modules(items: Iterable[Item]) -> Iterator[Module]:

@@ -29,12 +29,10 @@ def class_program(
     template: Path, support: Mapping[str, str] | None = None,
 ) -> Program:  # fmt: skip
     """The program of a model for a framework whose models are classes."""
-    generator = Generator(model, title, table, refused, partial(ClassWriter, dialect=dialect), lambda block: block)
+    generator = Generator(model, title, table, refused, partial(ClassWriter, dialect=dialect), pascal_case)
     generator.run()
     assert generator.root is not None
-    entry = generator.root.name
-    while any(block.name == entry for block in generator.blocks):
-        entry += "Model"
+    entry = generator.entry
 
     def text(style: Style) -> str:
         parts = ["\n".join(block.writer.lines(block.name, docstring(block.doc, 4), block.defaults, style))
@@ -141,6 +139,11 @@ def _model_doc(body: Body, training: frozenset[str]) -> str:
 def snake_case(name: str) -> str:
     """`BasicBlock` as `basic_block`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def pascal_case(name: str) -> str:
+    """`basic_block` as `BasicBlock`; what has capitals already stays."""
+    return name if name[:1].isupper() else "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def assemble(model: Model, parts: Sequence[str], template: Path, support: Mapping[str, str]) -> str:

@@ -1,73 +1,50 @@
 """From a document and values of its params to a tree of modules in which every size is known.
 
-Every error is collected with its position; what depends on a failed step is passed over, so that one mistake gives one
-message. Equal instances of a block are elaborated once, so the cost grows with what is different, not with repeats.
+Every error is collected with its position. What depends on a failed step is still looked at as far as that goes without
+its shape, and passed over beyond, so that one mistake gives one message. Equal instances of a block are elaborated once,
+so the cost grows with what is different, not with repeats.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from archspec import ops
-from archspec.errors import Diagnostic, ShapeError, SpecError
-from archspec.expressions import Apply, Const, Dim, Expr, ExpressionError, Name, dim, evaluate, free_names, nearest, parse, substitute
+from archspec.errors import Diagnostic, SpecError
+from archspec.expressions import Const, Dim, Expr, Name, dim, free_names, substitute
 from archspec.graph import tree
-from archspec.graph.naming import Names, Scope, Wire
+from archspec.graph.frames import Evaluator, Failed, Findings, Frame, param_name
+from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
+from archspec.graph.operations import Operations, in_numbers
 from archspec.graph.tree import Item, Module, Path, Value
-from archspec.ops.base import AXES, Operation, Shape, describe, show
+from archspec.graph.unused import warn_unused
+from archspec.ops.base import AXES, describe, show
 from archspec.spec.document import (
     Block,
     BlockStep,
     BranchesStep,
+    BrokenStep,
     Document,
     OperationStep,
+    Param,
     SequenceStep,
     Step,
 )
-from archspec.spec.lint import attribute_value, literal_texts
 from archspec.spec.source import Source
 
 MAX_STEPS: Final = 100_000
+MAX_NESTING: Final = 60
 
 Wires = tuple[Value, ...] | None
 """What flows from one step to the next; None after a step that failed."""
-
-
-class _Failed(Exception):
-    """A step could not be elaborated; its diagnostic is recorded."""
-
-
-@dataclass(slots=True)
-class _Frame:
-    """What names mean inside one module, at one place."""
-
-    values: dict[str, Any]
-    """The values of params, of `index` and a row's keys, and of `x.channels` under that text."""
-    exprs: dict[str, Expr]
-    """What each of these is called in generated code; constants for a row's keys."""
-    iteration: dict[str, Expr] = field(default_factory=dict)
-    """`index` as the number it is here."""
-    context: str = ""
-    network: bool = False
-    """Whether this is the network itself, of which there is one, and not a block."""
-    bound: frozenset[str] = frozenset()
-    """The names that `repeat` and `each` bind."""
-
-    def bind(self, values: Mapping[str, Any], exprs: Mapping[str, Expr], iteration: Mapping[str, Expr]) -> _Frame:
-        return _Frame({**self.values, **values}, {**self.exprs, **exprs}, {**self.iteration, **iteration}, self.context,
-                      self.network, self.bound | values.keys())  # fmt: skip
 
 
 class Elaborator:
     """Elaborates the networks of one document.
 
     `params` are values for all of the document's params; `free` those that stay arguments of generated code; `sizes`
-    are numbers for open dimensions (and for `batch`).
+    are numbers for open dimensions (and for `batch`); `modules` keeps instances of blocks from one elaboration to the
+    next; `shapes` are shapes of inputs in place of the document's.
     """
 
     def __init__(
@@ -80,150 +57,173 @@ class Elaborator:
         self.params = dict(params)
         self.free = free
         self.sizes = {"batch": 2, **(sizes or {})}
-        self.diagnostics: dict[Diagnostic, None] = {}
+        self.shapes = shapes or {}
         self.limits: dict[str, int] = {}
         self.open_sizes: dict[str, int] = {}
-        self.shapes = shapes or {}
+        self._findings = Findings(source)
+        self._evaluator = Evaluator(self._findings)
+        self._operations = Operations(document, self._findings, self._evaluator)
         self._modules = {} if modules is None else modules
+        self._failed: set[str] = set()
+        self._failures = 0
         self._stack: list[str] = []
-        self._constants: dict[int, Operation] = {}
+        self._depth = 0
         self._count = 0
+
+    @property
+    def diagnostics(self) -> dict[Diagnostic, None]:
+        """What was found: errors and warnings."""
+        return self._findings.found
 
     # The network and its blocks ------------------------------------------------------------------------------------
 
     def network(self) -> Module:
         """The network. Raises SpecError with everything that is wrong."""
-        exprs: dict[str, Expr] = {k: Name(k) if k in self.free else Const(v) for k, v in self.params.items()}
-        frame = _Frame(dict(self.params), exprs, network=True)
+        declared = self.document.params
+        exprs: dict[str, Expr] = {
+            name: param_name(name, declared[name], value) if name in self.free else Const(value)
+            for name, value in self.params.items()
+        }
+        frame = Frame(dict(self.params), exprs, network=True)
         inputs = {name: self._input(name, frame) for name in self.document.inputs}
-        module = Module("", self.params, {k: v for k, v in inputs.items() if v is not None})
+        module = Module("", self.params, {name: value for name, value in inputs.items() if value is not None})
         if len(module.inputs) == len(inputs):
-            self._body(module, self.document.layers, frame, ("layers",), self._root_outputs)
-        if any(d.severity == "error" for d in self.diagnostics):
+            frame = Frame(
+                {**frame.values, **{key: int(size) for key, size in _axes(module.inputs).items()}},
+                {**frame.exprs, **{key: _expr(size) for key, size in _axes(module.inputs).items()}},
+                network=True, open=frozenset(self.open_sizes),
+            )  # fmt: skip
+            try:
+                self._body(module, self.document.layers, frame, ("layers",))
+            except RecursionError:
+                self._findings.error(("layers",), "the network is nested too deeply")
+        if self._findings.errors:
             raise SpecError(list(self.diagnostics))
+        warn_unused(module, self._findings)
         return module
 
-    def _input(self, name: str, frame: _Frame) -> Value | None:
+    def _input(self, name: str, frame: Frame) -> Value | None:
         declared = self.document.inputs[name]
         sizes: list[int] = [Dim(self.sizes["batch"], Name("batch"))]
         path: Path = ("inputs", name) if isinstance(self.source.data["inputs"][name], list) else ("inputs", name, "shape")
         try:
             for index, size in enumerate(self.shapes.get(name, declared.shape)):
                 if isinstance(size, str) and size.isidentifier() and size not in frame.values:
-                    number = self.open_sizes.setdefault(size, self.sizes.get(size, _hint(size)))
-                    sizes.append(Dim(number, Name(size)))
+                    sizes.append(Dim(self._open_size(size), Name(size)))
                     continue
-                value = self._number(size, frame, (*path, index))
-                if not 1 <= value <= 2**31:
-                    raise self._error((*path, index), f"a size must be at least 1, not {value}")
+                value, _ = self._evaluator.whole(size, frame, (*path, index), "a size")
+                if value > 2**31:
+                    raise self._findings.error((*path, index), f"a size must be at most 2**31, not {value}")
                 sizes.append(value)
             if declared.below is not None:
-                self.limits[name] = self._number(declared.below, frame, ("inputs", name, "below"))
-        except _Failed:
+                self.limits[name], _ = self._evaluator.whole(declared.below, frame, ("inputs", name, "below"), "below")
+        except Failed:
             return None
         return Value(tuple(sizes), declared.dtype)
 
-    def _number(self, raw: int | str, frame: _Frame, path: Path) -> int:
-        value, _ = self._evaluate(raw, frame, path)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self._error(path, f"must be a whole number, not {describe(value)}")
-        return value
+    def _open_size(self, name: str) -> int:
+        """A number for an open dimension: odd, and its own for each name."""
+        if name not in self.open_sizes:
+            self.open_sizes[name] = self.sizes.get(name, 17 + 2 * len(self.open_sizes))
+        return self.open_sizes[name]
 
-    def _module(self, block: str, params: dict[str, Any], inputs: tuple[Value, ...], path: Path) -> Module:
+    def _module(self, name: str, block: Block, params: dict[str, Any], inputs: tuple[Value, ...], frame: Frame,
+                step: BlockStep, path: Path) -> Module:  # fmt: skip
         """The module of a block, shared by equal instances."""
-        shapes = [[int(size) for size in value.shape] + [value.dtype] for value in inputs]
-        key = json.dumps([block, params, shapes], default=str)
-        if key not in self._modules:
-            self._modules[key] = None
-            before, self._count = self._count, 0
-            self._stack.append(block)
-            self._modules[key] = (self._instance(block, params, inputs), self._count)
-            self._stack.pop()
-            self._count = before
-        entry = self._modules[key]
+        open_axes = [
+            [axis for axis, size in enumerate(value.shape) if isinstance(size, Dim) and free_names(size.expr) & frame.open]
+            for value in inputs
+        ] if frame.open else [[] for _ in inputs]  # fmt: skip
+        shapes = [([int(size) for size in value.shape], value.dtype) for value in inputs]
+        key = repr((name, params, shapes, open_axes))
+        if key in self._failed:
+            raise Failed
+        entry = self._modules.get(key)
         if entry is None:
-            raise _Failed
-        module, size = entry
-        self._tally(size, path)
-        if not module.outputs:
-            raise _Failed
-        return module
+            before, self._count = self._count, 0
+            failures = self._failures
+            self._stack.append(name)
+            module = Module(name, params, {})
+            self._instance(module, block, inputs, open_axes, self._context(name, params, inputs, frame, step, path))
+            self._stack.pop()
+            entry, self._count = (module, self._count), before
+            if not module.outputs or self._failures > failures:
+                self._failed.add(key)
+                raise Failed
+            self._modules[key] = entry
+        self._tally(entry[1], path)
+        return entry[0]
 
-    def _instance(self, block: str, params: dict[str, Any], inputs: tuple[Value, ...]) -> Module:
-        declared = self.document.blocks[block]
-        module = Module(block, params, {})
-        values, exprs = dict(params), {name: Name(name) for name in params}
-        for name, outer in zip(declared.inputs, inputs, strict=True):
+    def _instance(
+        self, module: Module, block: Block, inputs: tuple[Value, ...], open_axes: list[list[int]], context: str
+    ) -> None:
+        values = dict(module.params)
+        exprs: dict[str, Expr] = {name: param_name(name, block.params[name], value) for name, value in values.items()}
+        open_sizes: set[str] = set()
+        for name, outer, axes in zip(block.inputs, inputs, open_axes, strict=True):
             symbols = [Name("batch"), *(Name(f"{name}.{axis}") for axis in range(1, len(outer.shape)))]
             sizes = tuple(Dim(int(size), symbol) for size, symbol in zip(outer.shape, symbols, strict=True))
             module.inputs[name] = Value(sizes, outer.dtype)
-            for axis, number in AXES.get(len(sizes), {}).items():
-                if number:
-                    values[f"{name}.{axis}"], exprs[f"{name}.{axis}"] = int(sizes[number]), symbols[number]
-        given = ", ".join(f"{k}={describe(v)}" for k, v in params.items())
-        frame = _Frame(values, dict(exprs), context=f"in block {block} with {given}" if given else f"in block {block}")
-        self._body(module, declared.layers, frame, ("blocks", block, "layers"), self._block_outputs)
-        return module
+            open_sizes.update(f"{name}.{axis}" for axis in axes if axis)
+        for key, size in _axes(module.inputs).items():
+            values[key], exprs[key] = int(size), _expr(size)
+        frame = Frame(values, exprs, context, open=frozenset(open_sizes))
+        self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 
-    def _body(self, module: Module, layers: list[Any], frame: _Frame, path: Path, outputs: Any) -> None:
+    def _context(self, name: str, params: Mapping[str, Any], inputs: tuple[Value, ...], frame: Frame, step: BlockStep,
+                 path: Path) -> str:  # fmt: skip
+        """Which instance of a block this is, for messages about what is in it."""
+        line = self.source.diagnostic(path, "").line
+        called = f"'{step.name}' in line {line}" if step.name else f"line {line}"
+        if "index" in frame.bound:
+            called += f", index {frame.values['index']}"
+        given = [f"{key}={describe(value)}" for key, value in params.items()]
+        shapes = [f"{key} is {show(in_numbers(value.shape, frame))}"
+                  for key, value in zip(self.document.blocks[name].inputs, inputs, strict=True)]  # fmt: skip
+        return f"in block {name} as used by {called}: {', '.join([*given, *shapes])}"
+
+    def _body(self, module: Module, layers: list[Any], frame: Frame, path: Path) -> None:
         scope, names = Scope(), Names()
         for name, value in module.inputs.items():
             scope.wires[name] = Wire((value,))
-        first = next(iter(module.inputs.values()))
-        current: Wires = (first,) if module.block == "" and len(module.inputs) > 1 else tuple(module.inputs.values())
-        if module.block and len(module.inputs) > 1:
-            current = (first,)
-        module.items, current = self._steps(layers, current, frame, scope, names, path)
-        self._close(names)
-        module.outputs = outputs(module, current, scope) or {}
+        module.items, current = self._steps(layers, tuple(module.inputs.values()), frame, scope, names, path)
+        names.close()
+        module.outputs = self._outputs(module, current, scope) or {}
         module.labels = scope.labels
-        if module.outputs:
-            self._warn_unused(module)
 
-    def _root_outputs(self, module: Module, current: Wires, scope: Scope) -> dict[str, Value] | None:
-        declared = self.document.outputs
+    def _outputs(self, module: Module, current: Wires, scope: Scope) -> dict[str, Value] | None:
+        """The values that leave a module, by name; None after an error."""
+        path: Path = ("blocks", module.block, "outputs") if module.block else ("outputs",)
+        declared = self.document.blocks[module.block].outputs if module.block else self.document.outputs
         if declared is None:
-            return self._default_outputs(current, "output", ("layers",))
-        if isinstance(declared, str):
-            references: dict[str, tuple[str, Path]] = {"output": (declared, ("outputs",))}
-        else:
-            raw = self.source.data["outputs"]
-            references = {
-                name: (o.source, ("outputs", name) if isinstance(raw[name], str) else ("outputs", name, "from"))
-                for name, o in declared.items()
-            }
-            module.training_outputs = frozenset(name for name, o in declared.items() if o.when == "training")
-            if len(module.training_outputs) == len(declared):
-                self._error(("outputs",), "at least one output must exist outside training")
-                return None
-        return self._referenced(references, scope)
-
-    def _block_outputs(self, module: Module, current: Wires, scope: Scope) -> dict[str, Value] | None:
-        declared = self.document.blocks[module.block].outputs
-        path: Path = ("blocks", module.block, "outputs")
-        if declared is None:
-            return self._default_outputs(current, "output", ("blocks", module.block, "layers"))
+            several = current is not None and len(current) != 1
+            return None if current is None else {
+                str(index) if several else "output": value for index, value in enumerate(current)
+            }  # fmt: skip
         if isinstance(declared, str):
             return self._referenced({"output": (declared, path)}, scope)
-        return self._referenced({name: (ref, (*path, name)) for name, ref in declared.items()}, scope)
-
-    def _default_outputs(self, current: Wires, name: str, path: Path) -> dict[str, Value] | None:
-        if current is None:
+        references: dict[str, tuple[str, Path]] = {}
+        for name, output in declared.items():
+            reference = output if isinstance(output, str) else output.source
+            short = isinstance(output, str) or isinstance(self.source.data["outputs"][name], str)
+            references[name] = (reference, (*path, name) if short else (*path, name, "from"))
+            if not isinstance(output, str) and output.when == "training":
+                module.training_outputs |= {name}
+        if len(module.training_outputs) == len(declared):
+            self._findings.error(path, "at least one output must exist outside training")
             return None
-        if len(current) == 1:
-            return {name: current[0]}
-        return {str(index): value for index, value in enumerate(current)}
+        return self._referenced(references, scope)
 
     def _referenced(self, references: Mapping[str, tuple[str, Path]], scope: Scope) -> dict[str, Value] | None:
         found: dict[str, Value] = {}
         for name, (reference, path) in references.items():
             try:
                 wires = self._lookup(reference, scope, path)
-            except _Failed:
+            except Failed:
                 continue
             if wires is not None and len(wires) != 1:
-                self._error(path, f"'{reference}' has {len(wires)} outputs; an output needs one",
-                            hint=f"write {reference}.0")  # fmt: skip
+                self._findings.error(path, f"'{reference}' has {len(wires)} outputs; an output needs one",
+                                     hint=f"write {reference}.0")  # fmt: skip
             elif wires is not None:
                 found[name] = wires[0]
         return found if len(found) == len(references) else None
@@ -231,148 +231,159 @@ class Elaborator:
     # Steps ---------------------------------------------------------------------------------------------------------
 
     def _steps(
-        self, layers: list[Any], current: Wires, frame: _Frame, scope: Scope, names: Names, path: Path
+        self, layers: list[Any], current: Wires, frame: Frame, scope: Scope, names: Names, path: Path
     ) -> tuple[list[Item], Wires]:
         items: list[Item] = []
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            self._depth -= 1
+            self._findings.error(path, f"steps and blocks are nested more than {MAX_NESTING} levels deep", frame=frame)
+            return [], None
         for index, step in enumerate(layers):
             item, current = self._step(step, current, frame, scope, names, (*path, index))
             if item is not None:
                 items.append(item)
+            if self._findings.full:
+                break
+        self._depth -= 1
         return items, current
 
     def _step(
-        self, step: Step, current: Wires, frame: _Frame, scope: Scope, names: Names, path: Path
+        self, step: Step | BrokenStep, current: Wires, frame: Frame, scope: Scope, names: Names, path: Path
     ) -> tuple[Item | None, Wires]:
         """One step of any form. After an error: no item, and None flows on."""
+        if isinstance(step, BrokenStep):
+            scope.fail(step)
+            return None, None
         try:
+            repeated = step.repeat is not None or step.each is not None
+            if not repeated and step.when is not True:
+                taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
+                if not taken:
+                    passed = self._sources(step, current, scope, path, left_out=True)
+                    item = None if passed is None else self._left_out(step, condition, passed, frame, scope, names, path)
+                    return item, None if item is None else item.outputs
             inputs = self._sources(step, current, scope, path)
-            if inputs is None:
-                raise _Failed
-            if step.repeat is not None or step.each is not None:
+            if repeated:
                 item = self._repeat(step, inputs, frame, scope, names, path)
             else:
                 item = self._conditional(step, step.name, inputs, frame, scope, names, path)
-        except _Failed:
-            names.reserve(step)
-            if step.name is not None:
-                scope.wires.setdefault(step.name, Wire(None))
-            for label in step.branches if isinstance(step, BranchesStep) else ():
-                scope.wires.setdefault(label, Wire(None))
+        except Failed:
+            self._failures += 1
+            names.reserve(step, frame.values)
+            scope.fail(step)
             return None, None
         return item, item.outputs
 
-    def _sources(self, step: Step, current: Wires, scope: Scope, path: Path) -> Wires:
+    def _sources(self, step: Step, current: Wires, scope: Scope, path: Path, left_out: bool = False) -> Wires:
+        """What flows into a step. `left_out` says that it is not there: then what is not there either does not count."""
         if step.source is None:
             return current
-        if isinstance(step.source, str):
-            return self._lookup(step.source, scope, (*path, "from"))
+        single = isinstance(step.source, str)
         found: list[Value] = []
-        for index, reference in enumerate(step.source):
-            wires = self._lookup(reference, scope, (*path, "from", index))
-            if wires is None:
-                return None
-            found.extend(wires)
-        return tuple(found)
+        failed = unknown = False
+        for index, reference in enumerate([step.source] if isinstance(step.source, str) else step.source):
+            try:
+                wires = self._lookup(reference, scope, (*path, "from") if single else (*path, "from", index), left_out)
+            except Failed:
+                failed = True
+                continue
+            unknown |= wires is None
+            found.extend(wires or ())
+        if failed:
+            raise Failed
+        return None if unknown else tuple(found) or current
 
-    def _lookup(self, reference: str, scope: Scope, path: Path) -> Wires:
-        wire = scope.find(reference)
-        if wire is None:
-            known = nearest(reference, scope.known())
-            raise self._error(path, f"'{reference}' is not the name of an input, a branch or an earlier step here",
-                              hint=known)  # fmt: skip
-        if wire.values is not None:
-            for value in wire.values:
-                scope.label(value, reference)
+    def _lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
+        try:
+            wire = scope.find(reference)
+        except LookupFailed as error:
+            if left_out and isinstance(error, LeftOut):
+                return ()
+            raise self._findings.error(path, str(error), hint=error.hint) from None
+        for value in wire.values or ():
+            scope.label(value, reference)
         return wire.values
 
     def _repeat(
-        self, step: Step, inputs: tuple[Value, ...], frame: _Frame, scope: Scope, names: Names, path: Path
+        self, step: Step, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
     ) -> Item:
         if step.repeat is not None and step.each is not None:
-            raise self._error((*path, "each"), "a step has repeat or each, not both", key=True)
+            raise self._findings.error((*path, "each"), "a step has repeat or each, not both", key=True)
         rows, count = self._rows(step, frame, path)
-        inner, numbering = (names.open(positional=False), True) if step.name else (names, False)
+        inner = Names() if step.name else names
         iterations: list[Item] = []
         current = inputs
         for index, row in enumerate(rows):
+            self._tally(1, path)
             bound = self._row(row, index, frame, (*path, "each", index))
-            name = str(index) if numbering else None
+            name = str(index) if step.name else None
             child = Scope(scope) if step.name else scope
-            item = self._conditional(step, name, current, bound, child, inner, path, numbered=numbering)
+            item = self._conditional(step, name, current, bound, child, inner, path, numbered=bool(step.name))
             iterations.append(item)
-            if len(item.outputs) != len(current) and index + 1 < len(rows):
-                raise self._error(path, f"a repeated step gives as many values as it takes; this one takes "
-                                        f"{len(current)} and gives {len(item.outputs)}")  # fmt: skip
+            if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
+                raise self._findings.error(path, f"a repeated step gives as many values as it takes; this one takes "
+                                                 f"{len(current)} and gives {len(item.outputs)}", frame=frame)  # fmt: skip
             current = item.outputs
+        if inputs is None or current is None:
+            raise Failed
         current = current if iterations else _fresh(inputs)
         result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, path)
         if step.name:
             names.add(result, step.name, step.name)
-            scope.wires[step.name] = Wire(current)
+            self._register(scope, step.name, Wire(current, repeated=True), path)
         return result
 
-    def _rows(self, step: Step, frame: _Frame, path: Path) -> tuple[list[dict[str, Any]], Expr]:
-        if step.each is None:
-            assert step.repeat is not None
-            raw = step.repeat
-            value, expr = self._evaluate(raw, frame, (*path, "repeat"))
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise self._error((*path, "repeat"), f"repeat must be a whole number from 0, not {describe(value)}")
+    def _rows(self, step: Step, frame: Frame, path: Path) -> tuple[list[dict[str, Any]], Expr]:
+        if step.repeat is not None:
+            value, expr = self._evaluator.whole(step.repeat, frame, (*path, "repeat"), "repeat", 0)
             self._tally(value, (*path, "repeat"))
             self._count -= value
             return [{}] * value, expr
-        rows = step.each
+        rows: Any = step.each
         if isinstance(rows, str):
-            rows, _ = self._evaluate(rows, frame, (*path, "each"))
+            rows, _ = self._evaluator.value(rows, frame, (*path, "each"))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._error((*path, "each"), "each must be a list of mappings")
+            raise self._findings.error((*path, "each"), f"each must be a list of mappings, not {describe(rows)}")
         return rows, Const(len(rows))
 
-    def _row(self, row: dict[str, Any], index: int, frame: _Frame, path: Path) -> _Frame:
-        values: dict[str, Any] = {"index": index}
-        exprs: dict[str, Expr] = {"index": Name("index")}
-        bound = frame.bind(values, exprs, {"index": Const(index)})
-        for key, raw in row.items():
-            value = self._free_value(raw, bound, (*path, key))
-            values[key], exprs[key] = value, Const(value)
-        return frame.bind(values, exprs, {"index": Const(index)})
+    def _row(self, row: Mapping[str, Any], index: int, frame: Frame, path: Path) -> Frame:
+        bound = frame.bind(index, {})
+        return frame.bind(index, {key: self._cell(raw, bound, (*path, key)) for key, raw in row.items()})
 
-    def _free_value(self, raw: Any, frame: _Frame, path: Path) -> Any:
-        """A value where no type says whether a text is an expression: it is one if its names are known."""
+    def _cell(self, raw: Any, frame: Frame, path: Path) -> Any:
+        """A value where no type says whether a text is an expression: a word is one only if it is known."""
         if isinstance(raw, str) and raw.isidentifier() and raw not in frame.values:
             return raw
-        return self._evaluate(raw, frame, path)[0]
+        return self._evaluator.value(raw, frame, path)[0]
 
     def _conditional(
-        self, step: Step, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope, names: Names,
-        path: Path, numbered: bool = False,
+        self, step: Step, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
+        numbered: bool = False,
     ) -> Item:  # fmt: skip
         if step.when is True:
             return self._plain(step, name, inputs, frame, scope, names, path, numbered)
-        taken, condition = self._evaluate(step.when, frame, (*path, "when"))
-        if not isinstance(taken, bool):
-            raise self._error((*path, "when"), f"a condition must be true or false, not {describe(taken)}")
+        taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
         if not taken:
-            if not self._settled(step.when, frame):
-                names.reserve(step)
-            passed = _fresh(inputs)
-            if step.name:
-                scope.wires.setdefault(step.name, Wire(passed))
-            for label in step.branches if isinstance(step, BranchesStep) else ():
-                scope.wires.setdefault(label, Wire(passed))
-            return tree.When(condition, False, None, inputs, passed, path)
+            if inputs is None:
+                raise Failed
+            return self._left_out(step, condition, inputs, frame, scope, names, path)
         item = self._plain(step, name, inputs, frame, scope, names, path, numbered)
-        return tree.When(condition, True, item, inputs, item.outputs, path)
+        return tree.When(condition, True, item, item.inputs, item.outputs, path)
 
-    def _settled(self, condition: Any, frame: _Frame) -> bool:
-        """Whether the network's params alone decide a condition, so that the step is the same wherever it stands."""
-        if not isinstance(condition, str):
-            return True
-        return frame.network and free_names(parse(condition)) <= set(self.params) - frame.bound
+    def _left_out(
+        self, step: Step, condition: Expr, inputs: tuple[Value, ...], frame: Frame, scope: Scope, names: Names,
+        path: Path,
+    ) -> Item:  # fmt: skip
+        if not frame.settled(step.when):
+            names.reserve(step, frame.values)
+        passed = _fresh(inputs)
+        scope.leave_out(step, passed)
+        return tree.When(condition, False, None, inputs, passed, path)
 
     def _plain(
-        self, step: Step, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope, names: Names,
-        path: Path, numbered: bool,
+        self, step: Step, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
+        numbered: bool,
     ) -> Item:  # fmt: skip
         match step:
             case OperationStep():
@@ -385,51 +396,48 @@ class Elaborator:
                 return self._sequence(step, name, inputs, frame, scope, names, path)
 
     def _sequence(
-        self, step: SequenceStep, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope,
-        names: Names, path: Path,
-    ) -> Item:  # fmt: skip
-        child, inner = (Scope(scope), names.open(positional=True)) if name else (scope, names)
+        self, step: SequenceStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
+    ) -> Item:
+        child, inner = (Scope(scope), Names(positional=True)) if name else (scope, names)
         items, current = self._steps(step.layers, inputs, frame, child, inner, (*path, "layers"))
         if name:
-            self._close(inner)
-        if current is None:
-            raise _Failed
+            inner.close()
+        if inputs is None or current is None:
+            raise Failed
         result = tree.Sequence(name or "", items, inputs, current, path)
         if name:
             names.add(result, name, name)
-            self._register(scope, name, Wire(current, scope=child), path, declared=step.name == name)
+            if name == step.name:
+                self._register(scope, name, Wire(current, scope=child), path)
         return result
 
     def _branches(
-        self, step: BranchesStep, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope,
-        names: Names, path: Path, numbered: bool,
+        self, step: BranchesStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
+        numbered: bool,
     ) -> Item:  # fmt: skip
-        inner = names.open(positional=False) if numbered else names
+        inner = Names() if numbered else names
         bodies: list[list[Item]] = []
         results: list[Value] = []
-        failed = False
+        failed = inputs is None
         for label, layers in step.branches.items():
             where = (*path, "branches", label)
             items, current = self._steps(layers, inputs, frame, scope, inner, where)
-            last = scope.wires.get(label)
-            if last is None or last.values != current:  # a branch may be called after its last step
-                self._register(scope, label, Wire(current), where, key=True)
+            self._label(scope, label, current, where)
             bodies.append(items)
-            failed |= current is None
             if current is not None and len(current) != 1:
-                raise self._error(where, f"branch '{label}' ends with {len(current)} values; a branch gives one")
+                self._findings.error(where, f"branch '{label}' ends with {len(current)} values; a branch gives one",
+                                     key=True, frame=frame)  # fmt: skip
+                failed = True
+            failed |= current is None
             results.extend(current or ())
-        if failed:
-            raise _Failed
-        join = {"op": step.join} if isinstance(step.join, str) else dict(step.join)
-        joined = OperationStep.model_validate(join)
+        joined = None if failed else tuple(results)
         where = (*path, "join")
-        made = self._operation(joined, None if numbered else name, tuple(results), frame, scope, inner, where)
-        assert isinstance(made, tree.Step)
+        made = self._operation(step.joined, None if numbered else name, joined, frame, scope, inner, where, join=True)
+        assert inputs is not None
         result = tree.Branches(tuple(step.branches), bodies, results, made, inputs, made.outputs, path)
         if not numbered:
             return result
-        self._close(inner)
+        inner.close()
         wrapped = tree.Sequence(name or "", [result], inputs, made.outputs, path)
         names.add(wrapped, name or "", name)
         return wrapped
@@ -437,291 +445,104 @@ class Elaborator:
     # Operations and calls -------------------------------------------------------------------------------------------
 
     def _operation(
-        self, step: OperationStep, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope,
-        names: Names, path: Path,
-    ) -> Item:  # fmt: skip
-        key = frame.values.get(step.op, step.op) if step.op not in ops.names() else step.op
-        if key not in ops.names():
-            where = (*path, "op") if isinstance(self._raw(path), dict) else path
-            raise self._error(where, f"there is no operation '{key}'", hint=nearest(str(key), ops.names()))
-        shown = f"{key} '{name or step.name}'" if name or step.name else key
-        op, exprs = self._instantiate(step, ops.get(key), shown, frame, path)
-        shapes = self._infer(op, shown, inputs, frame, path)
-        dtype = op.result(*(value.dtype for value in inputs))
-        outputs = tuple(Value(shape, dtype) for shape in shapes)
+        self, step: OperationStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
+        join: bool = False,
+    ) -> tree.Step:  # fmt: skip
+        key = self._operations.key(step, frame, path)
+        called = step.name or name
+        shown = f"{key} '{called}'" if called else key
+        op, exprs = self._operations.make(step, key, shown, frame, path)
+        if inputs is None:
+            raise Failed
+        outputs = self._operations.outputs(op, shown, inputs, frame, path)
         self._tally(1, path)
         result = tree.Step("", op, inputs, outputs, exprs, path)
         names.add(result, key, name)
-        if name is not None and name == step.name or path[-1:] == ("join",) and name:
-            self._register(scope, name, Wire(outputs), path)
+        if name is not None and (join or name == step.name):
+            self._register(scope, name, Wire(outputs), path[:-1] if join else path)
         return result
 
-    def _instantiate(
-        self, step: OperationStep, cls: type[Operation], shown: str, frame: _Frame, path: Path
-    ) -> tuple[Operation, dict[str, Expr]]:
-        if id(step) in self._constants:
-            return self._constants[id(step)], {}
-        extra = step.__pydantic_extra__ or {}
-        values: dict[str, Any] = {}
-        exprs: dict[str, Expr] = {}
-        constant = step.op in ops.names() and path[-1:] != ("join",)
-        for attribute, raw in extra.items():
-            if attribute not in cls.model_fields:
-                raise self._error((*path, attribute), f"{cls.key}: unknown attribute '{attribute}'", key=True,
-                                  hint=nearest(attribute, cls.model_fields))  # fmt: skip
-            value, expr = self._evaluate(raw, frame, (*path, attribute), literal_texts(cls, attribute))
-            constant &= expr is None or isinstance(raw, (int, float, bool))
-            values[attribute] = value
-            if not isinstance(expr, Const):
-                exprs[attribute] = expr
-        try:
-            op = cls.model_validate(values)
-        except ValidationError as error:
-            for detail in error.errors():
-                message = detail["msg"].removeprefix("Value error, ")
-                where = detail["loc"][0] if detail["loc"] else ""
-                if detail["type"] == "missing":
-                    self._error(path, f"{shown}: missing attribute '{where}'", frame=frame)
-                else:
-                    given = values.get(str(where))
-                    self._error((*path, *detail["loc"]), f"{shown}: {where} {_lower(message)}"
-                                if where else f"{shown}: {_lower(message)}", frame=frame,
-                                hint="" if given is None else "")  # fmt: skip
-            raise _Failed from None
-        if constant and not exprs:
-            self._constants[id(step)] = op
-        return op, exprs
-
-    def _infer(
-        self, op: Operation, shown: str, inputs: tuple[Value, ...], frame: _Frame, path: Path
-    ) -> tuple[Shape, ...]:
-        least, most = op.arity
-        if len(inputs) < least or (most is not None and len(inputs) > most):
-            due = "one input" if (least, most) == (1, 1) else f"{least} inputs" if least == most else (
-                f"{least} or more inputs" if most is None else f"{least} to {most} inputs")  # fmt: skip
-            raise self._error(path, f"{shown}: takes {due}, but {len(inputs)} flow in", frame=frame)
-        for value in inputs:
-            if value.dtype not in op.takes:
-                raise self._error(path, f"{shown}: takes {' or '.join(op.takes)} numbers, but its input is "
-                                        f"{value.dtype}", frame=frame)  # fmt: skip
-        try:
-            shapes = op.infer(*(value.shape for value in inputs))
-            for shape in shapes:
-                if any(size < 0 or size > 2**40 for size in shape):
-                    raise ShapeError(f"its output would be {show(shape)}")
-        except ShapeError as error:
-            where = (*path, error.attribute) if error.attribute else path
-            raise self._error(where, f"{shown}: {error}", hint=error.hint, frame=frame) from None
-        return shapes
-
     def _call(
-        self, step: BlockStep, name: str | None, inputs: tuple[Value, ...], frame: _Frame, scope: Scope,
-        names: Names, path: Path,
-    ) -> Item:  # fmt: skip
-        block = step.block if step.block in self.document.blocks else frame.values.get(step.block, step.block)
-        declared = self.document.blocks.get(block) if isinstance(block, str) else None
-        if declared is None:
-            raise self._error((*path, "block"), f"there is no block '{block}'",
-                              hint=nearest(str(block), self.document.blocks))  # fmt: skip
-        if block in self._stack:
-            cycle = " -> ".join([*self._stack[self._stack.index(block) :], block])
-            raise self._error((*path, "block"), f"block '{block}' contains itself: {cycle}")
-        if len(inputs) != len(declared.inputs):
-            due = f"{len(declared.inputs)} inputs ({', '.join(declared.inputs)})"
-            due = "one input" if len(declared.inputs) == 1 else due
-            raise self._error(path, f"block {block} takes {due}, but {len(inputs)} flow in", frame=frame)
-        params, arguments = self._arguments(step, declared, block, frame, path)
-        module = self._module(block, params, inputs, path)
-        outputs = self._outer(module, inputs, arguments)
+        self, step: BlockStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
+    ) -> Item:
+        called, block = self._operations.block(step, frame, path)
+        params, arguments = self._operations.arguments(step, called, block, frame, path)
+        if called in self._stack:
+            cycle = " -> ".join([*self._stack[self._stack.index(called) :], called])
+            raise self._findings.error((*path, "block"), f"block '{called}' contains itself: {cycle}", frame=frame)
+        if inputs is None:
+            raise Failed
+        if len(inputs) != len(block.inputs):
+            due = "one input" if len(block.inputs) == 1 else f"{len(block.inputs)} inputs ({', '.join(block.inputs)})"
+            flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
+            raise self._findings.error(path, f"block {called} takes {due}, but {flow}", frame=frame,
+                                       hint="say which with from: name, or from: [name, name]")  # fmt: skip
+        self._tally(1, path)
+        module = self._module(called, block, params, inputs, frame, step, path)
+        outputs = _outer(module, inputs, arguments)
         result = tree.Call("", module, inputs, outputs, arguments, path)
-        base = _snake(block)
-        names.add(result, base, name)
+        names.add(result, snake(called), name)
         if name is not None and name == step.name:
             labels = {label: index for index, label in enumerate(module.outputs)}
             self._register(scope, name, Wire(outputs, labels=labels), path)
         return result
 
-    def _arguments(
-        self, step: BlockStep, declared: Block, block: str, frame: _Frame, path: Path
-    ) -> tuple[dict[str, Any], dict[str, Expr]]:
-        given = step.__pydantic_extra__ or {}
-        params: dict[str, Any] = {}
-        exprs: dict[str, Expr] = {}
-        for name in given:
-            if name not in declared.params:
-                self._error((*path, name), f"block {block}: unknown param '{name}'", key=True,
-                            hint=nearest(name, declared.params))  # fmt: skip
-        for name, param in declared.params.items():
-            if name not in given:
-                if param.required:
-                    self._error(path, f"block {block}: missing param '{name}'", frame=frame)
-                    raise _Failed
-                params[name], exprs[name] = param.default, Const(param.default)
-                continue
-            where = (*path, name)
-            raw = given[name]
-            if param.type in ("str", "block", "operation") and isinstance(raw, str) and raw not in frame.values:
-                value: Any = raw
-                expr: Expr = Const(raw)
-            else:
-                value, expr = self._evaluate(raw, frame, where)
-            problem = param_problem(param, value)
-            if problem:
-                raise self._error(where, f"block {block}: {name} {problem}", frame=frame)
-            params[name] = float(value) if param.type == "float" else value
-            exprs[name] = expr
-        if set(given) - set(declared.params):
-            raise _Failed
-        return {name: _plain_value(value) for name, value in params.items()}, exprs
+    def _label(self, scope: Scope, label: str, current: Wires, path: Path) -> None:
+        """A branch may be called after its last step, and as another branch before: its label is a local variable."""
+        before = scope.wires.get(label)
+        if before is None or before.branch or before.left_out:
+            scope.wires[label] = Wire(current, branch=True)
+        elif before.values != current:
+            self._register(scope, label, Wire(current), path, key=True)
 
-    def _outer(
-        self, module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]
-    ) -> tuple[Value, ...]:
-        """Fresh values for a module's outputs, their sizes in the names of the surrounding block."""
-        names = dict(arguments)
-        for inner, outer in zip(module.inputs.items(), inputs, strict=True):
-            for axis, size in enumerate(outer.shape):
-                names[f"{inner[0]}.{axis}"] = size.expr if isinstance(size, Dim) else Const(int(size))
-        return tuple(
-            Value(tuple(dim(int(size), substitute(size.expr, names)) if isinstance(size, Dim) else size
-                        for size in value.shape), value.dtype)
-            for value in module.outputs.values()
-        )  # fmt: skip
-
-    # Expressions and errors ----------------------------------------------------------------------------------------
-
-    def _evaluate(
-        self, raw: Any, frame: _Frame, path: Path, texts: frozenset[str] = frozenset()
-    ) -> tuple[Any, Expr]:
-        """The value of what the spec gives (sizes as `Dim`s), and the expression it is in names of the block.
-
-        `texts` are no expressions.
-        """
-        if isinstance(raw, list):
-            pairs = [self._evaluate(item, frame, (*path, index), texts) for index, item in enumerate(raw)]
-            exprs = tuple(expr for _, expr in pairs)
-            if all(isinstance(expr, Const) for expr in exprs):
-                return [value for value, _ in pairs], Const(raw)
-            return [value for value, _ in pairs], Apply("list", exprs)
-        if not isinstance(raw, str) or raw in texts:
-            return raw, Const(raw)
-        try:
-            parsed = parse(raw)
-            value = evaluate(parsed, frame.values)
-        except ExpressionError as error:
-            raise self._error(path, str(error), hint=error.hint, offset=error.offset, frame=frame) from None
-        expr = substitute(substitute(parsed, frame.exprs), frame.iteration)
-        return _dims(value, expr), Const(value) if isinstance(expr, Const) else expr
-
-    def _register(
-        self, scope: Scope, name: str, wire: Wire, path: Path, *, declared: bool = True, key: bool = False
-    ) -> None:
-        if name in scope.wires and declared:
-            where = path if key else (*path, "name")
-            self._error(where, f"the name '{name}' is already taken in this scope", key=key)
+    def _register(self, scope: Scope, name: str, wire: Wire, path: Path, *, key: bool = False) -> None:
+        before = scope.wires.get(name)
+        if before is not None and not before.left_out:
+            hint = "it comes again with each repetition: give the repeated step a name, too" if before.origin == path else ""
+            raise self._findings.error(path if key else (*path, "name"), f"the name '{name}' is already taken in this scope",
+                                       key=key, hint=hint)  # fmt: skip
+        wire.origin = path
         scope.wires[name] = wire
-
-    def _close(self, names: Names) -> None:
-        names.close()
 
     def _tally(self, steps: int, path: Path) -> None:
         self._count += steps
         if self._count > MAX_STEPS:
             self._count -= steps
-            raise self._error(path, f"the network would have more than {MAX_STEPS:,} steps, the limit")
-
-    def _raw(self, path: Path) -> Any:
-        node: Any = self.source.data
-        for part in path:
-            node = node[part]
-        return node
-
-    def _error(
-        self, path: Path, message: str, *, hint: str = "", key: bool = False, offset: int = 0, frame: _Frame | None = None
-    ) -> _Failed:
-        context = frame.context if frame is not None else ""
-        hint = "; ".join(filter(None, (hint, context)))
-        self.diagnostics[self.source.diagnostic(path, message, hint=hint, key=key, offset=offset)] = None
-        return _Failed()
-
-    def _warn_unused(self, module: Module) -> None:
-        used = {id(value) for value in module.outputs.values()}
-        for item in _everything(module.items):
-            used.update(id(value) for value in item.inputs)
-            if isinstance(item, tree.Branches):
-                used.update(id(value) for value in item.results)
-        for item in _everything(module.items):
-            if isinstance(item, (tree.Step, tree.Call)) and not any(id(v) in used for v in item.outputs):
-                what = item.op.key if isinstance(item, tree.Step) else item.module.block
-                warning = self.source.diagnostic(
-                    item.origin, f"nothing uses the output of {what} '{item.name}'", severity="warning"
-                )
-                self.diagnostics[warning] = None
+            raise self._findings.error(path, f"the network would have more than {MAX_STEPS:,} steps, the limit")
 
 
-def param_problem(param: Any, value: Any) -> str:
+def param_problem(param: Param, value: Any) -> str:
     """What is wrong with a value for a declared param; empty if nothing is."""
-    kinds = {"int": int, "float": (int, float), "bool": bool, "str": str, "list": (list, tuple),
-             "block": str, "operation": str}  # fmt: skip
-    if not isinstance(value, kinds[param.type]) or (isinstance(value, bool) and param.type != "bool"):
-        return f"must be {attribute_value(param.type)}, not {describe(value)}"
-    if param.choices is not None and value not in param.choices:
-        return f"(={describe(value)}) must be one of {', '.join(map(str, param.choices))}"
-    if param.minimum is not None and value < param.minimum:
-        return f"(={describe(value)}) must be at least {param.minimum:g}"
-    return ""
+    return param.problem(value)
 
 
-def _everything(items: list[Item]) -> Iterator[Item]:
-    for item in items:
-        yield item
-        match item:
-            case tree.Sequence():
-                yield from _everything(item.items)
-            case tree.Repeat():
-                yield from _everything(item.iterations)
-            case tree.When():
-                yield from _everything([item.item] if item.item is not None else [])
-            case tree.Branches():
-                for body in item.bodies:
-                    yield from _everything(body)
-                yield item.join
+def _axes(inputs: Mapping[str, Value]) -> dict[str, int]:
+    """The sizes of inputs under the names that expressions use: `x.channels`."""
+    return {
+        f"{name}.{axis}": value.shape[number]
+        for name, value in inputs.items()
+        for axis, number in AXES.get(len(value.shape), {}).items()
+        if number
+    }
 
 
-def _dims(value: Any, expr: Expr) -> Any:
-    """Whole numbers (in lists, too) that remember where they came from."""
-    if isinstance(expr, Const) or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return Dim(value, expr)
-    if isinstance(value, (list, tuple)):
-        if isinstance(expr, Apply) and expr.head == "list":
-            return [_dims(v, e) for v, e in zip(value, expr.args, strict=True)]
-        return [_dims(v, Apply("[]", (expr, Const(i)))) for i, v in enumerate(value)]
-    return value
+def _expr(size: int) -> Expr:
+    return size.expr if isinstance(size, Dim) else Const(int(size))
+
+
+def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]) -> tuple[Value, ...]:
+    """Fresh values for a module's outputs, their sizes in the names of the surrounding block."""
+    names = dict(arguments)
+    for inner, outer in zip(module.inputs, inputs, strict=True):
+        for axis, size in enumerate(outer.shape):
+            names[f"{inner}.{axis}"] = _expr(size)
+    return tuple(
+        Value(tuple(dim(int(size), substitute(size.expr, names, whole=True)) if isinstance(size, Dim) else size
+                    for size in value.shape), value.dtype)
+        for value in module.outputs.values()
+    )  # fmt: skip
 
 
 def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Values of their own for a step that passes its input through, so that instances of a block can be aligned."""
     return tuple(Value(value.shape, value.dtype) for value in values)
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, Dim):
-        return int(value)
-    return [_plain_value(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _hint(name: str) -> int:
-    """A number for an open dimension: odd, and its own for each name."""
-    return 17 + 2 * (sum(map(ord, name)) % 5)
-
-
-def _snake(name: str) -> str:
-    import re
-
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]

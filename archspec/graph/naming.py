@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.graph.tree import Value
-from archspec.spec.document import BlockStep, BranchesStep, OperationStep, SequenceStep, Step
+from archspec.expressions import nearest
+from archspec.graph.tree import Path, Value
+from archspec.spec.document import BlockStep, BranchesStep, BrokenStep, OperationStep, SequenceStep, Step
+
+
+class LookupFailed(Exception):
+    """A reference leads nowhere."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class LeftOut(LookupFailed):
+    """A reference leads to a step that is not there, because its condition does not hold."""
 
 
 @dataclass(slots=True)
 class Wire:
-    """What a name refers to: the values of a step, None if the step failed."""
+    """What a name refers to."""
 
     values: tuple[Value, ...] | None
-    labels: dict[str, int] = field(default_factory=dict)
+    """The outputs of a step; None if it failed, so that what depends on it is passed over, or if it is left out."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """The names of its outputs, if they have some."""
     scope: Scope | None = None
+    """The names inside it, if it is a named sequence."""
+    left_out: bool = False
+    """Whether its condition does not hold. It passes its input through, but has no parts."""
+    repeated: bool = False
+    """Whether it is a repeated step, whose single repetitions cannot be referred to."""
+    branch: bool = False
+    """Whether it is the label of a branch, which the next branches in this scope may have again."""
+    origin: Path = ()
+    """The step that brought the name."""
 
 
 class Scope:
@@ -27,57 +51,108 @@ class Scope:
         self.parent = parent
         self.labels: dict[int, str] = {} if parent is None else parent.labels
 
-    def find(self, reference: str) -> Wire | None:
-        """What `conv1`, `pair.first`, `halves.0` or `stem.conv1` refers to."""
+    def find(self, reference: str) -> Wire:
+        """What `conv1`, `pair.first`, `halves.0` or `stem.conv1` refers to. Raises LookupFailed."""
         head, *rest = reference.split(".")
         scope: Scope | None = self
         while scope is not None and head not in scope.wires:
             scope = scope.parent
-        wire = scope.wires[head] if scope is not None else None
+        if scope is None:
+            known = list(dict.fromkeys(self.known()))
+            hint = nearest(head, known)
+            if not hint:
+                hint = f"there are: {', '.join(known[:8])}" + (", ..." if len(known) > 8 else "")
+            raise LookupFailed(f"'{head}' is not the name of an input, a branch or an earlier step here", hint)
+        wire, path = scope.wires[head], head
         for part in rest:
-            wire = _member(wire, part)
+            wire = _member(wire, path, part)
+            path = f"{path}.{part}"
+        if wire.left_out and wire.values is None:
+            raise LeftOut(f"'{path}' is not there: the condition of its step does not hold here")
         return wire
 
-    def known(self) -> list[str]:
-        return [*self.wires, *(self.parent.known() if self.parent is not None else ())]
+    def known(self) -> Iterator[str]:
+        yield from self.wires
+        if self.parent is not None:
+            yield from self.parent.known()
 
     def label(self, value: Value, reference: str) -> None:
         """Notes that a step refers to a value by name, so that generated code can use that name."""
         self.labels.setdefault(id(value), reference.replace(".", "_"))
 
+    def fail(self, step: Step | BrokenStep) -> None:
+        """Registers all names that a step brings, so that references to them are passed over."""
+        names = step.names if isinstance(step, BrokenStep) else _names(step)
+        for name in names:
+            self.wires.setdefault(name, Wire(None))
 
-def _member(wire: Wire | None, part: str) -> Wire | None:
-    if wire is None or wire.values is None:
+    def leave_out(self, step: Step, passed: tuple[Value, ...]) -> None:
+        """Registers the names that a step brings whose condition does not hold; its own refers to what it passes on."""
+        for name in _names(step):
+            self.wires.setdefault(name, Wire(passed if name == step.name else None, left_out=True))
+
+
+def _member(wire: Wire, path: str, part: str) -> Wire:
+    if wire.left_out:
+        return Wire(None, left_out=True)
+    if wire.values is None:
         return wire
     if part in wire.labels:
         return Wire((wire.values[wire.labels[part]],))
-    if part.isdigit() and int(part) < len(wire.values):
-        return Wire((wire.values[int(part)],))
-    return wire.scope.wires.get(part) if wire.scope is not None else None
+    if wire.scope is not None and part in wire.scope.wires:
+        return wire.scope.wires[part]
+    if wire.repeated:
+        raise LookupFailed(f"'{path}' is repeated, and only its last output can be referred to, as '{path}'")
+    count = len(wire.values)
+    if part.isdecimal() and part.isascii():
+        if count > 1 and len(part) < 6 and int(part) < count:
+            return Wire((wire.values[int(part)],))
+        raise LookupFailed(f"'{path}' has {count} outputs, numbered from 0" if count > 1 else
+                           f"'{path}' has one output", f"write {path}" if count == 1 else "")  # fmt: skip
+    known = [*wire.labels, *(wire.scope.wires if wire.scope is not None else ())]
+    hint = nearest(part, known) or (f"it has: {', '.join(known[:8])}" if known else "")
+    raise LookupFailed(f"'{path}' has no output or step '{part}'", hint)
+
+
+def _names(step: Step) -> Iterator[str]:
+    """The names that a step brings into the scope around it."""
+    if step.name is not None:
+        yield step.name
+    match step:
+        case BranchesStep():
+            for label, layers in step.branches.items():
+                yield label
+                for inner in layers:
+                    yield from _all_names(inner)
+        case SequenceStep() if step.name is None:
+            for inner in step.layers:
+                yield from _all_names(inner)
+
+
+def _all_names(step: Step | BrokenStep) -> Iterator[str]:
+    yield from step.names if isinstance(step, BrokenStep) else _names(step)
 
 
 class Names:
     """Gives the steps of one scope their names, in the order of the document.
 
     In a named sequence an unnamed step is called by its position; elsewhere after what it is, numbered if there are
-    several. Steps whose condition does not hold keep their places, so that all instances of a block agree.
+    several. In a block, steps whose condition does not hold keep their places, so that all its instances agree.
     """
 
     def __init__(self, positional: bool = False) -> None:
         self.positional = positional
         self._entries: list[tuple[Any, str, str | None]] = []
 
-    def open(self, *, positional: bool) -> Names:
-        return Names(positional)
-
     def add(self, item: Any, base: str, name: str | None) -> None:
+        """An item that is called `name`, or else after its position or after `base`."""
         self._entries.append((item, base, name))
         if name is not None:
             item.name = name
 
-    def reserve(self, step: Step) -> None:
+    def reserve(self, step: Step, values: Mapping[str, Any]) -> None:
         """Keeps the places of a step that is not there in this instance."""
-        for base, name in _bases(step):
+        for base, name in _bases(step, values):
             self._entries.append((None, base, name))
 
     def close(self) -> None:
@@ -104,20 +179,27 @@ class Names:
                 item.name = given
 
 
-def _bases(step: Step) -> Iterable[tuple[str, str | None]]:
+def snake(name: str) -> str:
+    """A block's name as its instances are called: `InvertedResidual` gives `inverted_residual`."""
+    import re
+
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _bases(step: Step, values: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     match step:
         case OperationStep():
-            yield step.op, step.name
+            yield str(values.get(step.op, step.op)), step.name
         case BlockStep():
-            yield step.block, step.name
+            yield snake(str(values.get(step.block, step.block))), step.name
         case SequenceStep():
             if step.name is not None:
                 yield "", step.name
             else:
                 for inner in step.layers:
-                    yield from _bases(inner)
+                    yield from _bases(inner, values)
         case BranchesStep():
             for layers in step.branches.values():
                 for inner in layers:
-                    yield from _bases(inner)
-            yield (step.join if isinstance(step.join, str) else str(step.join.get("op", ""))), step.name
+                    yield from _bases(inner, values)
+            yield str(values.get(step.joined.op, step.joined.op)), step.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -36,15 +37,15 @@ def problem(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("spec", "{message}", {"message": message, "hint": hint})
 
 
-# Names, and values that may have several forms. Each has one check of its own that says what is due, since Pydantic would
-# list the complaints of every member of a union.
+# Names, and values that may have several forms. Each has one check of its own that says what is due, where Pydantic
+# would list the complaints of every member of a union.
 
 
 def _named(reserved: frozenset[str] | set[str], what: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, str) or not value.isascii() or not value.isidentifier() or value.startswith("_"):
             shown = describe(value) if not isinstance(value, str) else f"'{value[:MAX_NAME]}'"
-            raise problem(f"a name consists of letters, digits and underscores, and begins with a letter, unlike {shown}")
+            raise problem(f"a name has letters, digits and underscores, and begins with a letter, unlike {shown}")
         if len(value) > MAX_NAME:
             raise problem(f"a name has at most {MAX_NAME} characters, this one has {len(value)}")
         if keyword.iskeyword(value):
@@ -68,14 +69,26 @@ def _one_of(types: tuple[type, ...], due: str) -> Callable[[Any], Any]:
 def _references(value: Any) -> Any:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(v, str) for v in values) or not values:
-        raise problem(f"must be the name of a step, an input or a branch, or a list of such names, not {describe(value)}")
+        raise problem(f"must be the name of a step, input or branch, or a list of such names, not {describe(value)}")
     return value
+
+
+def _join(value: Any) -> Any:
+    if isinstance(value, dict):
+        if not isinstance(value.get("op"), str):
+            raise problem("join needs op, the name of an operation", "as in join: {op: concat, axis: 1}")
+        for key in ("name", "from", "when", "repeat", "each"):
+            if key in value:
+                raise problem(f"join cannot have '{key}', only an operation and its attributes")
+        return value
+    return _one_of((str,), "the name of an operation, or a mapping with op")(value)
 
 
 def _each(value: Any) -> Any:
     rows = value if isinstance(value, list) else []
     if not isinstance(value, (list, str)) or not all(isinstance(row, dict) for row in rows):
-        raise problem("must be a list of mappings, one for each instance", "as in each: [{channels: 64}, {channels: 128}]")
+        hint = "as in each: [{channels: 64}, {channels: 128}]"
+        raise problem(f"must be a list of mappings, one for each instance, not {describe(value)}", hint)
     check = _named(_NOT_PARAMS, "a value in a row")
     for row in rows:
         for key in row:
@@ -92,7 +105,7 @@ Text = Annotated[str, Field(max_length=2000)]
 References = Annotated[str | list[str], BeforeValidator(_references)]
 Condition = Annotated[bool | str, BeforeValidator(_one_of((bool, str), "true, false, or an expression"))]
 Count = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number or an expression"))]
-Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or the name of an open size"))]
+Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or a name"))]
 Rows = Annotated[list[dict[str, Any]] | str, BeforeValidator(_each)]
 
 
@@ -135,9 +148,14 @@ class BranchesStep(_Step):
     branches: dict[Label, list[AnyStep]] = Field(min_length=1)
     join: Annotated[
         str | dict[str, Any],
-        BeforeValidator(_one_of((str, dict), "the name of an operation, or a mapping with op")),
+        BeforeValidator(_join),
         Field(description="An operation that takes several inputs."),
     ]
+
+    @cached_property
+    def joined(self) -> OperationStep:
+        """The operation that joins the results, as a step."""
+        return OperationStep.model_validate({"op": self.join} if isinstance(self.join, str) else self.join)
 
 
 class SequenceStep(_Step):
@@ -165,7 +183,8 @@ def _step(value: Any) -> Any:
     if isinstance(value, str):
         return {"op": value}
     if not isinstance(value, dict):
-        raise problem(f"a step is an operation's name or a mapping with op, block, branches or layers, not {describe(value)}")
+        due = "an operation's name, or a mapping with op, block, branches or layers"
+        raise problem(f"a step is {due}, not {describe(value)}")
     present = [key for key in _FORMS if key in value]
     if len(present) != 1:
         found = f"both {present[0]} and {present[1]}" if present else "none of them"

@@ -3,19 +3,32 @@ stand, also in blocks that no network uses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from archspec import ops
 from archspec.errors import Diagnostic
-from archspec.expressions import ExpressionError, free_names, nearest, parse
+from archspec.expressions import Attribute, ExpressionError, Name, nearest, parse, references
 from archspec.graph.tree import Path
 from archspec.ops.base import AXES, Operation
-from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep, Step
+from archspec.spec.document import (
+    RESERVED,
+    BlockStep,
+    BranchesStep,
+    BrokenStep,
+    Document,
+    OperationStep,
+    Param,
+    SequenceStep,
+    Step,
+)
 from archspec.spec.source import Source
 
-_AXIS_NAMES = {name for names in AXES.values() for name in names if name != "batch"}
+MOST_FINDINGS: Final = 200
+
+_AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})
+_OPERATIONS: Final = frozenset(ops.names())
 
 
 @cache
@@ -43,14 +56,21 @@ def _schema_texts(schema: Any) -> Iterator[str]:
             yield value
     for part in schema.get("anyOf", ()):
         yield from _schema_texts(part)
+    yield from _schema_texts(schema.get("items"))
 
 
-def attribute_value(kind: str) -> str:
-    """What a param of a type takes, in words."""
-    return {
-        "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "list": "a list",
-        "block": "the name of a block", "operation": "the name of an operation",
-    }[kind]  # fmt: skip
+class _Names:
+    """What expressions may read at a place: params and bound names with their types, and the sizes of inputs."""
+
+    def __init__(self, params: Mapping[str, str], inputs: Iterable[str]) -> None:
+        self.params = dict(params)
+        self.inputs = frozenset(inputs)
+
+    def bind(self, step: Step) -> _Names:
+        if step.repeat is None and step.each is None:
+            return self
+        rows = step.each if isinstance(step.each, list) else []
+        return _Names({**self.params, "index": "int", **{key: "any" for row in rows for key in row}}, self.inputs)
 
 
 class Lint:
@@ -60,207 +80,273 @@ class Lint:
         self.document = document
         self.source = source
         self.found: list[Diagnostic] = []
-        self._texts: set[str] = set()
-        self._used: set[str] = set()
+        self._calls: dict[str, dict[str, Path]] = {}
+        """For each block (and the network, '') the names of blocks that its steps call, and where."""
+        self._block = ""
+        self._words: set[str] = set()
+        """All names that expressions read, and all texts that may be names."""
+        self._values: set[str] = set()
+        """The texts that are values of params, and so may be names of blocks."""
 
     def run(self) -> list[Diagnostic]:
         document = self.document
-        params = {name: param.type for name, param in document.params.items()}
-        for name in document.inputs:
-            if name in params:
-                self._report(("inputs", name), f"'{name}' is a param and an input", key=True)
+        self._params(document.params, ("params",))
+        self._inputs()
         for variant, values in document.variants.items():
-            for name in values.values:
-                if name not in params:
-                    self._report(("variants", variant, name), f"unknown param '{name}'", key=True,
-                                 hint=nearest(name, params))  # fmt: skip
-        for block, declared in document.blocks.items():
-            if block in ops.names():
-                self._report(("blocks", block), f"'{block}' is the name of an operation", key=True)
-            inner = {name: param.type for name, param in declared.params.items()}
-            self._steps(declared.layers, ("blocks", block, "layers"), inner, declared.inputs)
-        self._steps(document.layers, ("layers",), params, list(document.inputs))
+            self._variant(variant, values.values)
+        network = _Names({name: param.type for name, param in document.params.items()}, document.inputs)
+        self._steps(document.layers, ("layers",), network)
+        for name, declared in document.blocks.items():
+            path: Path = ("blocks", name)
+            self._block = name
+            if name in _OPERATIONS:
+                self._report(path, f"'{name}' is the name of an operation", key=True, hint="choose another for the block")
+            self._params(declared.params, (*path, "params"))
+            for clash in sorted(set(declared.params) & set(declared.inputs)):
+                self._report((*path, "params", clash), f"'{clash}' is a param and an input", key=True)
+            inner = _Names({key: param.type for key, param in declared.params.items()}, declared.inputs)
+            self._steps(declared.layers, (*path, "layers"), inner)
         self._cycles()
-        self._unused(params)
+        self._unused()
         return self.found
 
-    def _steps(self, layers: list[Any], path: Path, names: dict[str, str], inputs: list[str]) -> None:
-        for index, step in enumerate(layers):
-            self._step(step, (*path, index), names, inputs)
+    # Declarations ---------------------------------------------------------------------------------------------------
 
-    def _step(self, step: Step, path: Path, names: dict[str, str], inputs: list[str]) -> None:
-        self._expression(step.repeat, (*path, "repeat"), names, inputs)
+    def _params(self, params: Mapping[str, Param], path: Path) -> None:
+        for name, param in params.items():
+            long = isinstance(_at(self.source.data, (*path, name)), dict)
+            for key, values in (("choices", param.choices or []), ("default", [param.default])):
+                for value in values:
+                    problem = "" if value is None else self._problem(param, value)
+                    if problem:
+                        where = (*path, name, key) if long else (*path, name)
+                        self._report(where, f"{'a choice' if key == 'choices' else 'the default'} of {name} {problem}")
+                        break
+
+    def _problem(self, param: Param, value: Any) -> str:
+        """What is wrong with a plain value for a param."""
+        problem = param.problem(value)
+        if not problem and param.type in ("block", "operation"):
+            self._values.add(value)
+            known = self.document.blocks if param.type == "block" else _OPERATIONS
+            return "" if value in known else f"(={value}) must be the name of a{'n' * (known is _OPERATIONS)} {param.type}"
+        return problem
+
+    def _variant(self, variant: str, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            path = ("variants", variant, name)
+            param = self.document.params.get(name)
+            if param is None:
+                self._report(path, f"unknown param '{name}'", key=True, hint=nearest(name, self.document.params))
+            elif problem := self._problem(param, value):
+                self._report(path, f"{name} {problem}")
+
+    def _inputs(self) -> None:
+        params = self.document.params
+        names = _Names({name: param.type for name, param in params.items()}, ())
+        for name, declared in self.document.inputs.items():
+            if name in params:
+                self._report(("inputs", name), f"'{name}' is a param and an input", key=True)
+            long = isinstance(self.source.data["inputs"][name], dict)
+            for index, size in enumerate(declared.shape):
+                path = ("inputs", name, "shape", index) if long else ("inputs", name, index)
+                if not isinstance(size, str) or not size.isidentifier() or size in params:
+                    self._expression(size, path, names)
+                elif size in RESERVED or size in self.document.inputs:
+                    self._report(path, f"'{size}' has another meaning and cannot be the name of an open size")
+                elif hint := nearest(size, params):
+                    self._report(path, f"'{size}' is not a param, so it is the name of an open size", hint=hint,
+                                 severity="warning")  # fmt: skip
+            if declared.below is not None:
+                self._expression(declared.below, ("inputs", name, "below"), names)
+                if declared.dtype != "int64":
+                    self._report(("inputs", name, "below"), f"below is for whole numbers, but {name} is {declared.dtype}",
+                                 key=True, hint="add dtype: int64")  # fmt: skip
+
+    # Steps ----------------------------------------------------------------------------------------------------------
+
+    def _steps(self, layers: list[Any], path: Path, names: _Names) -> None:
+        for index, step in enumerate(layers):
+            if len(self.found) >= MOST_FINDINGS:
+                return
+            if not isinstance(step, BrokenStep):
+                self._step(step, (*path, index), names)
+
+    def _step(self, step: Step, path: Path, names: _Names) -> None:
+        if step.repeat is not None:
+            self._expression(step.repeat, (*path, "repeat"), names)
+        bound = names.bind(step)
         if isinstance(step.each, str):
-            self._expression(step.each, (*path, "each"), names, inputs)
-        bound = dict(names)
-        if step.repeat is not None or step.each is not None:
-            bound["index"] = "int"
-        known_rows = True
-        for row in step.each if isinstance(step.each, list) else ():
-            bound.update(dict.fromkeys(row, "any"))
-        if isinstance(step.each, str):
-            known_rows = False
-        for number, row in enumerate(step.each if isinstance(step.each, list) else ()):
+            self._expression(step.each, (*path, "each"), names)
+            return  # what its rows bind is not known
+        for number, row in enumerate(step.each or []):
             for key, value in row.items():
-                if not (isinstance(value, str) and value.isidentifier()):
-                    self._expression(value, (*path, "each", number, key), bound, inputs)
-        if not known_rows:
-            return
-        self._expression(step.when, (*path, "when"), bound, inputs)
+                if isinstance(value, str) and value.isidentifier():
+                    self._values.add(value)
+                else:
+                    self._expression(value, (*path, "each", number, key), bound)
+        if step.when is not True:
+            self._expression(step.when, (*path, "when"), bound)
         match step:
             case OperationStep():
-                self._operation(step.op, step.__pydantic_extra__ or {}, path, bound, inputs)
+                self._operation(step, path, bound)
             case BlockStep():
-                self._block(step, path, bound, inputs)
+                self._call(step, path, bound)
             case SequenceStep():
-                self._steps(step.layers, (*path, "layers"), bound, inputs)
+                self._steps(step.layers, (*path, "layers"), bound)
             case BranchesStep():
                 for label, layers in step.branches.items():
-                    self._steps(layers, (*path, "branches", label), bound, inputs)
-                join = {"op": step.join} if isinstance(step.join, str) else step.join
-                extra = {key: value for key, value in join.items() if key != "op"}
-                if not isinstance(join.get("op"), str):
-                    self._report((*path, "join"), "join is an operation's name, or a mapping with op")
-                else:
-                    self._operation(join["op"], extra, (*path, "join"), bound, inputs)
+                    self._steps(layers, (*path, "branches", label), bound)
+                self._operation(step.joined, (*path, "join"), bound)
 
-    def _operation(self, key: str, extra: dict[str, Any], path: Path, names: dict[str, str], inputs: list[str]) -> None:
-        if key not in ops.names():
-            if names.get(key) in ("operation", "any", "str"):
+    def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:
+        given = step.__pydantic_extra__ or {}
+        if step.op not in _OPERATIONS:
+            self._words.add(step.op)
+            if names.params.get(step.op) in ("operation", "any"):
+                self._words.update(_possible_names(given))  # which of them are texts is not known
                 return
-            where = (*path, "op") if isinstance(self._raw(path), dict) else path
-            hint = nearest(key, ops.names())
-            if key in self.document.blocks:
-                hint = f"'{key}' is a block: write block: {key}"
-            self._report(where, f"there is no operation '{key}'", hint=hint)
+            hint = nearest(step.op, _OPERATIONS)
+            if step.op in self.document.blocks:
+                hint = f"'{step.op}' is a block: write block: {step.op}"
+            where = (*path, "op") if isinstance(_at(self.source.data, path), dict) else path
+            self._report(where, f"there is no operation '{step.op}'", hint=hint)
             return
-        cls = ops.get(key)
-        for attribute, raw in extra.items():
-            if attribute not in cls.model_fields:
-                self._report((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True,
-                             hint=nearest(attribute, cls.model_fields))  # fmt: skip
+        cls = ops.get(step.op)
+        for attribute, raw in given.items():
+            if attribute in cls.model_fields:
+                self._expression(raw, (*path, attribute), names, literal_texts(cls, attribute))
             else:
-                self._expression(raw, (*path, attribute), names, inputs, literal_texts(cls, attribute))
+                hint = nearest(attribute, cls.model_fields) or f"it has: {', '.join(cls.model_fields) or 'none'}"
+                self._report((*path, attribute), f"{step.op}: unknown attribute '{attribute}'", key=True, hint=hint)
+        for attribute, field in cls.model_fields.items():
+            if field.is_required() and attribute not in given:
+                shown = f"{step.op} '{step.name}'" if step.name else step.op
+                self._report(path, f"{shown}: missing attribute '{attribute}'")
 
-    def _block(self, step: BlockStep, path: Path, names: dict[str, str], inputs: list[str]) -> None:
-        extra = step.__pydantic_extra__ or {}
-        declared = self.document.blocks.get(step.block)
-        if declared is None and names.get(step.block) not in ("block", "any", "str"):
-            self._report((*path, "block"), f"there is no block '{step.block}'",
-                         hint=nearest(step.block, self.document.blocks))  # fmt: skip
-        for name, raw in extra.items():
-            kind = declared.params[name].type if declared is not None and name in declared.params else None
-            if declared is not None and kind is None:
-                self._report((*path, name), f"block {step.block}: unknown param '{name}'", key=True,
-                             hint=nearest(name, declared.params))  # fmt: skip
-            elif isinstance(raw, str) and (kind in ("str", "block", "operation") or declared is None):
-                self._texts.add(raw)
-                self._used.add(raw)
+    def _call(self, step: BlockStep, path: Path, names: _Names) -> None:
+        given = step.__pydantic_extra__ or {}
+        block = self.document.blocks.get(step.block)
+        self._words.add(step.block)
+        self._calls.setdefault(self._block, {}).setdefault(step.block, path)
+        if block is None:
+            if names.params.get(step.block) in ("block", "any"):
+                self._values.update(_possible_names(given))
+                return
+            hint = nearest(step.block, self.document.blocks)
+            if step.block in _OPERATIONS:
+                hint = f"'{step.block}' is an operation: write op: {step.block}"
+            self._report((*path, "block"), f"there is no block '{step.block}'", hint=hint)
+            return
+        for name, raw in given.items():
+            param = block.params.get(name)
+            if param is None:
+                hint = nearest(name, block.params) or f"it has: {', '.join(block.params) or 'none'}"
+                self._report((*path, name), f"block {step.block}: unknown param '{name}'", key=True, hint=hint)
+            elif isinstance(raw, str) and param.type in ("str", "block", "operation"):
+                self._values.add(raw)
             else:
-                self._expression(raw, (*path, name), names, inputs)
-        if declared is not None:
-            for name, param in declared.params.items():
-                if param.required and name not in extra:
-                    self._report(path, f"block {step.block}: missing param '{name}'")
-        self._texts.add(step.block)
+                self._expression(raw, (*path, name), names)
+        for name, param in block.params.items():
+            if param.required and name not in given:
+                self._report(path, f"block {step.block}: missing param '{name}'")
 
     def _expression(
-        self, raw: Any, path: Path, names: dict[str, str], inputs: list[str], texts: frozenset[str] = frozenset()
+        self, raw: Any, path: Path, names: _Names, texts: frozenset[str] = frozenset()
     ) -> None:
         if isinstance(raw, list):
             for index, item in enumerate(raw):
-                self._expression(item, (*path, index), names, inputs, texts)
+                self._expression(item, (*path, index), names, texts)
         if not isinstance(raw, str) or raw in texts:
             return
         try:
-            used = free_names(parse(raw))
+            parsed = parse(raw)
         except ExpressionError as error:
             self._report(path, str(error), hint=error.hint, offset=error.offset)
             return
-        self._used.update(used)
-        for name in sorted(used - set(names) - set(inputs)):
-            self._report(path, f"'{name}' is not defined here", hint=nearest(name, names), offset=raw.find(name))
+        for node in references(parsed):
+            self._words.add(node.id if isinstance(node, Name) else node.base)
+            message, hint = _undefined(node, names)
+            if message:
+                if isinstance(node, Name) and texts and not hint:
+                    hint = nearest(node.id, texts) or f"it may be {', '.join(sorted(texts))}, or an expression"
+                self._report(path, message, hint=hint, offset=node.offset)
+
+    # The whole ------------------------------------------------------------------------------------------------------
 
     def _cycles(self) -> None:
-        below = {name: dict(_blocks(block.layers, ("blocks", name, "layers")))
-                 for name, block in self.document.blocks.items()}  # fmt: skip
-        for start in below:
-            trail, todo = {start}, [start]
-            while todo:
-                for name, path in below.get(todo.pop(), {}).items():
-                    if name == start:
-                        self._report((*path, "block"), f"block '{start}' contains itself")
-                    if name in below and name not in trail:
-                        trail.add(name)
-                        todo.append(name)
+        """Reports each call by which a block contains itself, found by going down from every block once."""
+        blocks = self.document.blocks
+        done: set[str] = set()
+        for start in blocks:
+            trail: dict[str, Iterator[str]] = {}
+            if start not in done:
+                trail[start] = iter(self._calls.get(start, ()))
+            while trail:
+                block = next(reversed(trail))
+                called = next(trail[block], None)
+                if called is None:
+                    done.add(block)
+                    del trail[block]
+                elif called in trail:
+                    names = list(trail)
+                    cycle = " -> ".join([*names[names.index(called) :], called])
+                    self._report((*self._calls[block][called], "block"), f"block '{called}' contains itself: {cycle}")
+                elif called in blocks and called not in done:
+                    trail[called] = iter(self._calls.get(called, ()))
 
-    def _unused(self, params: dict[str, str]) -> None:
+    def _unused(self) -> None:
         document = self.document
-        values = [param.default for param in document.params.values()]
-        values += [value for variant in document.variants.values() for value in variant.values.values()]
-        values += [param.default for block in document.blocks.values() for param in block.params.values()]
-        values += [choice for param in document.params.values() for choice in param.choices or ()]
-        named = self._texts | {value for value in values if isinstance(value, str)} | set(_row_texts(document))
-        for name in document.blocks:
-            if name not in named:
-                self._report(("blocks", name), f"block '{name}' is not used", key=True, severity="warning")
-        for step in _inputs(document):
-            self._used.update(free_names(parse(step)) if _parses(step) else ())
-        for name in params:
-            if name not in self._used and name not in self._texts:
+        for name in document.params:
+            if name not in self._words | self._values:
                 self._report(("params", name), f"param '{name}' is not used", key=True, severity="warning")
-
-    def _raw(self, path: Path) -> Any:
-        node: Any = self.source.data
-        for part in path:
-            node = node[part]
-        return node
+        reached = {"", *self._values}
+        todo = list(reached)
+        while todo:
+            fresh = self._calls.get(todo.pop(), {}).keys() - reached
+            reached |= fresh
+            todo += fresh
+        for name in document.blocks:
+            if name not in reached:
+                self._report(("blocks", name), f"block '{name}' is not used", key=True, severity="warning")
 
     def _report(self, path: Path, message: str, **where: Any) -> None:
         self.found.append(self.source.diagnostic(path, message, **where))
 
 
-def _parses(text: str) -> bool:
-    try:
-        parse(text)
-    except ExpressionError:
-        return False
-    return True
+def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
+    """What is wrong with a name in an expression, and a hint; empty if nothing is."""
+    if isinstance(node, Name):
+        if node.id in names.params:
+            return "", ""
+        if node.id in names.inputs:
+            return f"'{node.id}' is an input, not a number", f"write the size of an axis, such as {node.id}.channels"
+        hint = nearest(node.id, names.params)
+        if node.id == "index":
+            hint = "only a step with repeat or each has an index"
+        return f"'{node.id}' is not defined here", hint
+    if node.base not in names.inputs:
+        return f"'{node}' is not defined here: '{node.base}' is not an input", nearest(node.base, names.inputs)
+    if node.name not in _AXIS_NAMES:
+        return f"no input has an axis '{node.name}'", nearest(node.name, _AXIS_NAMES) or f"axes: {', '.join(_AXIS_NAMES)}"
+    return "", ""
 
 
-def _inputs(document: Document) -> Iterator[str]:
-    for declared in document.inputs.values():
-        yield from (size for size in [*declared.shape, declared.below] if isinstance(size, str))
-    for step in _walk(document.layers):
-        if isinstance(step, OperationStep):
-            yield step.op
+def _possible_names(raw: Any) -> Iterator[str]:
+    """All names in what the spec gives, where it is not known which texts are expressions."""
+    if isinstance(raw, dict):
+        raw = list(raw.values())
+    if isinstance(raw, list):
+        for item in raw:
+            yield from _possible_names(item)
+    if isinstance(raw, str):
+        try:
+            yield from (node.id if isinstance(node, Name) else node.base for node in references(parse(raw)))
+        except ExpressionError:
+            return
 
 
-def _row_texts(document: Document) -> Iterator[str]:
-    for layers in [document.layers, *(block.layers for block in document.blocks.values())]:
-        for step in _walk(layers):
-            for row in step.each if isinstance(step.each, list) else ():
-                yield from (value for value in row.values() if isinstance(value, str))
-
-
-def _walk(layers: list[Any]) -> Iterator[Step]:
-    for step in layers:
-        yield step
-        if isinstance(step, SequenceStep):
-            yield from _walk(step.layers)
-        elif isinstance(step, BranchesStep):
-            for inner in step.branches.values():
-                yield from _walk(inner)
-
-
-def _blocks(layers: list[Any], path: Path) -> Iterator[tuple[str, Path]]:
-    for index, step in enumerate(layers):
-        where = (*path, index)
-        match step:
-            case BlockStep():
-                yield step.block, where
-            case SequenceStep():
-                yield from _blocks(step.layers, (*where, "layers"))
-            case BranchesStep():
-                for label, inner in step.branches.items():
-                    yield from _blocks(inner, (*where, "branches", label))
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data

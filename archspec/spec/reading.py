@@ -172,7 +172,7 @@ def _is_step(path: Path) -> bool:
 
 
 def _replaced(data: Any, path: Path, value: Any) -> Any:
-    """`data` with another value at a path, or without that key if the value is None; what is not on the way is shared."""
+    """`data` with another value at a path, or without that key if the value is None; it shares what it can."""
     if not path or isinstance(data, BrokenStep):
         return value if not path else data
     first, *rest = path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from math import inf, prod
@@ -23,7 +23,7 @@ from archspec.verify import compare, data, worker
 from archspec.verify.compare import Difference
 from archspec.verify.report import Culprit, Finding, Outcome, Report, Rung
 from archspec.verify.worker import Array
-from archspec.verify.workers import Failure, Pool, Result, message
+from archspec.verify.workers import Failure, Pool, Result, Stopped, message
 
 
 def verify(
@@ -90,8 +90,8 @@ class _Task:
         self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array]
     ) -> None:
         self.graph, self.pool, self.training, self.timeout = graph, pool, training, timeout
-        nodes = [node for node in graph.nodes if training or not node.training_only]
-        self.steps = {tensor.name: tensor for node in nodes for tensor in node.outputs}
+        self._nodes = [node for node in graph.nodes if training or not node.training_only]
+        self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
         self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
         self.parameters, self.inputs = data.parameters(graph, seed), {**data.inputs(graph, seed), **inputs}
         self.truth: dict[str, Array] = {}
@@ -126,19 +126,76 @@ class _Task:
     def measure(self, run: _Run, outcome: Outcome) -> _Measured | None:
         """The differences of all that a run shows; None, and the reason in `outcome`, if it failed."""
         result = run.result.result()
+        if isinstance(result, Stopped):
+            outcome.failure = outcome.failure or result.plain()
+            found = self._until(run, result)
+            return (found, {}) if any(d.problem for d in found.values()) else None
         if isinstance(result, Failure):
             outcome.failure = outcome.failure or result
+            outcome.culprit = outcome.culprit or self._dead(run, result)
             return None
         outcome.memory = max(outcome.memory, result.memory)
-        found: dict[str, Difference] = {}
+        found = {}
         for key, (name, layout) in self._shown(run.program).items():
-            array, expected = result.arrays.pop(key, None), self.truth[name]
-            dtype = run.dtype if expected.dtype.kind == "f" else expected.dtype.name
+            array = result.arrays.pop(key, None)
             if array is None:
                 found[key] = Difference(inf, "the step did not run")
             else:
-                found[key] = compare.difference(array, worker.arrange(expected, layout), dtype)
+                found[key] = self._difference(run, array, name, layout)
         return found, result.seconds
+
+    def _difference(self, run: _Run, array: Array, name: str, layout: Layout) -> Difference:
+        expected = self.truth[name]
+        dtype = run.dtype if expected.dtype.kind == "f" else expected.dtype.name
+        return compare.difference(array, worker.arrange(expected, layout), dtype)
+
+    def _until(self, run: _Run, result: Stopped) -> dict[str, Difference]:
+        """The differences of what a program showed before it raised, and why it did, at the step where it did."""
+        found: dict[str, Difference] = {}
+        shown = self._shown(run.program)
+        for key, (name, layout) in shown.items():
+            if key in result.arrays:
+                found[key] = self._difference(run, result.arrays.pop(key), name, layout)
+            elif key in result.shapes:
+                due = worker.arrange(self.truth[name], layout).shape
+                shape = result.shapes[key]
+                if len(shape) != len(due) or any(a not in (None, b) for a, b in zip(shape, due, strict=True)):
+                    found[key] = Difference(inf, f"shape ({', '.join(map(str, shape))}) instead of {due}")
+        for node in self._nodes:
+            for name in node.parameters():
+                if name in result.parameters:
+                    found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
+        reached = found.keys() | result.shapes.keys()
+        if result.kind == "run" or (result.kind == "build" and result.shapes):
+            for tensor in self._first(shown, reached):
+                found.setdefault(tensor, Difference(inf, result.message))
+        return {name: found[name] for name in shown if name in found}
+
+    def _first(self, shown: Collection[str], reached: Collection[str]) -> list[str]:
+        """What the first step that was not reached shows: programs run the steps in the order of the graph, and
+        what only training needs at the end."""
+        for node in sorted(self._nodes, key=lambda node: node.training_only):
+            missing = [t.name for t in node.outputs if t.name in shown and t.name not in reached]
+            if missing:
+                return missing
+        return []
+
+    def _dead(self, run: _Run, failure: Failure) -> Culprit | None:
+        """The step in which the process died: the one after the last that was seen."""
+        shown = self._shown(run.program)
+        order = [t.name for node in sorted(self._nodes, key=lambda node: node.training_only)
+                 for t in node.outputs if t.name in shown]  # fmt: skip
+        if failure.at == "run":
+            reached: list[str] = []
+        elif failure.at in run.program.probes:
+            reached = order[: max(order.index(seen.tensor) for seen in run.program.probes[failure.at]) + 1]
+        else:
+            return None
+        missing = self._first(shown, reached)
+        node = next((node for node in self._nodes if missing and missing[0] in {t.name for t in node.outputs}), None)
+        if node is None:
+            return None
+        return Culprit(node.path, node.op.key, Finding(missing[0], node.op.key, inf, 0.0, failure.message))
 
     def _shown(self, program: Program) -> dict[str, tuple[str, Layout]]:
         """What a program shows, in the order of the graph. Key of the array: name of the tensor, and its layout."""
@@ -154,24 +211,30 @@ class _Task:
         findings = [
             Finding(key, self._ops.get(tensor, ""), found[key].error, bounds[tensor], found[key].problem)
             for key, (tensor, _) in self._shown(run.program).items()
-            if name != "alone" or key == tensor  # outputs of a forced run are the truth itself
+            if key in found and (name != "alone" or key == tensor)  # outputs of a forced run are the truth itself
         ]
+        probed = {seen.tensor for probe in run.program.probes.values() for seen in probe}
         return Rung(
             name,
             len(findings),
-            tuple(tensor for tensor in self.steps if tensor not in found),
+            tuple(tensor for tensor in self.steps if tensor not in probed),
             max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None),
             tuple(f for f in findings if f.wrong),
             seconds,
         )
 
-    def culprit(self, rung: Rung) -> Culprit | None:
+    def culprit(self, rung: Rung, measured: _Measured) -> Culprit | None:
+        """The first step that is wrong; if all that are seen are right, the one whose value the model returns wrong."""
         wrong = {f.tensor: f for f in rung.wrong}
-        node = compare.culprit(self.graph, wrong.keys(), self.steps.keys() - set(rung.unseen))
-        if node is None:
-            return None
-        finding = next(wrong[tensor.name] for tensor in node.outputs if tensor.name in wrong)
-        return Culprit(node.path, node.op.key, finding)
+        node = compare.culprit(self.graph, wrong.keys(), measured[0].keys())
+        if node is not None:
+            finding = next(wrong[tensor.name] for tensor in node.outputs if tensor.name in wrong)
+            return Culprit(node.path, node.op.key, finding)
+        for name, tensor in self.outputs.items():
+            last = next((node for node in self._nodes if tensor in node.outputs), None)
+            if f"output {name}" in wrong and last is not None:
+                return Culprit(last.path, last.op.key, wrong[f"output {name}"])
+        return None
 
     def close(self) -> None:
         for stored in (self._data, self._forced):
@@ -191,7 +254,7 @@ def _judge_float64(task: _Task, run: _Run, outcome: Outcome) -> None:
     if measured is not None:
         bounds = compare.float64_bounds(task.graph, run.program.inexact)
         rung = outcome.rungs["float64"] = task.rung("float64", run, measured, bounds)
-        outcome.culprit = task.culprit(rung)
+        outcome.culprit = task.culprit(rung, measured)
 
 
 def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
@@ -203,7 +266,7 @@ def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome
     for run, found in measured:
         outcome = outcomes[run.backend]
         rung = outcome.rungs["float32"] = task.rung("float32", run, found, bounds)
-        outcome.culprit = outcome.culprit or task.culprit(rung)
+        outcome.culprit = outcome.culprit or task.culprit(rung, found)
 
 
 def _numpy_float32(task: _Task) -> dict[str, Difference]:
@@ -223,9 +286,10 @@ def _judge_alone(task: _Task, run: _Run, outcome: Outcome) -> None:
     bounds = compare.alone_bounds(task.graph, run.program.inexact)
     rung = outcome.rungs["alone"] = task.rung("alone", run, measured, bounds)
     if _is_wrong(outcome) and outcome.culprit is not None:
-        confirmed = outcome.culprit.finding.tensor in {finding.tensor for finding in rung.wrong}
-        outcome.culprit = replace(outcome.culprit, confirmed=confirmed)
-    elif first := task.culprit(rung):
+        if outcome.culprit.finding.tensor in task.steps:
+            confirmed = outcome.culprit.finding.tensor in {finding.tensor for finding in rung.wrong}
+            outcome.culprit = replace(outcome.culprit, confirmed=confirmed)
+    elif first := task.culprit(rung, measured):
         outcome.culprit = replace(first, confirmed=True)
 
 

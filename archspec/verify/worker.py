@@ -96,7 +96,11 @@ def arrange(array: Array, layout: Layout) -> Array:
 
 
 class RunError(Exception):
-    """The program does not keep its promises."""
+    """The program does not keep its promises; `parameters` are those that have no proper place in it, and why."""
+
+    def __init__(self, message: str, parameters: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.parameters = dict(parameters or {})
 
 
 class Trace:
@@ -105,6 +109,8 @@ class Trace:
     def __init__(self, request: Mapping[str, Any], runner: Any, writer: Writer, tell: Callable[[Any], None]) -> None:
         self.active = True
         self.seconds = 0.0
+        self.shapes: dict[str, list[int | None]] = {}
+        """Of the values that probes saw while a symbolic model was built; None for an axis that is open."""
         self._probes = request["probes"]
         self._dtype = request["dtype"]
         self._forced = load(**request["forced"]) if request["forced"] else None
@@ -128,6 +134,13 @@ class Trace:
             return value
         return tuple(values) if several else values[0]
 
+    def sketch(self, key: str, value: Any) -> None:
+        """Notes what a probe sees while a symbolic model is built."""
+        values = value if isinstance(value, (tuple, list)) else [value]
+        for (tensor, _), item in zip(self._probes.get(key, ()), values, strict=False):
+            self.shapes[tensor] = [size if isinstance(size, int) else None for size in item.shape]
+        self._tell({"at": key})
+
     def _observed(self, key: str, count: int) -> list[tuple[str, Layout]]:
         if key not in self._probes:
             raise RunError(f"the program has a probe '{key}' that it does not declare")
@@ -149,13 +162,19 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     """Builds, fills, runs and watches a generated model; the answer to a request."""
     clock = Clock(tell)
     with module(request["source"]) as program, contextlib.closing(Writer(request["into"])) as writer:
+        trace = Trace(request, runner, writer, tell)
         try:
-            trace = Trace(request, runner, writer, tell)
             session = runner.Session(request["dtype"], trace.see)
             for name, value in _run(request, runner, session, program, trace, clock).items():
                 writer.add(f"output {name}", runner.to_numpy(value))
         except Exception as error:
-            return failure(clock.stage, error)
+            return {
+                **failure(clock.stage, error),
+                "line": last_line(error, str(program.__file__)),
+                "arrays": writer.index,
+                "shapes": trace.shapes,
+                "parameters": getattr(error, "parameters", {}),
+            }
     return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory()}
 
 
@@ -164,8 +183,15 @@ def _run(
 ) -> dict[str, Any]:
     dtype = request["dtype"]
     data = load(**request["data"])
+
+    def probe(*arguments: Any) -> Any:
+        value = session.probe(*arguments)
+        if clock.stage == "build":
+            trace.sketch(*arguments)
+        return value
+
     with clock.enter("build"):
-        program.__dict__["probe"] = session.probe
+        program.__dict__["probe"] = probe
         exec(compile(request["source"], str(program.__file__), "exec"), program.__dict__)
         entry = getattr(program, request["entry"])
         session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"])
@@ -218,28 +244,28 @@ def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype
     """Gives every weight of the model its value, exactly once; RunError names all that is missing or left over."""
     variables = session.variables()
     bound: set[int] = set()
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     for parameter, target, layout, optional in bindings:
         array = cast(arrange(data[parameter], layout), dtype)
         variable = variables.get(target)
         if variable is None:
             if not optional:
-                problems.append(f"the model has no weight '{target}' (for {parameter})")
+                problems[parameter] = f"the model has no weight '{target}' (for {parameter})"
         elif id(variable) in bound:
-            problems.append(f"'{target}' is filled twice (again by {parameter})")
+            problems[parameter] = f"'{target}' is filled twice (again by {parameter})"
         elif tuple(variable.shape) != array.shape:
-            problems.append(f"'{target}' has shape {tuple(variable.shape)}, and {parameter} gives {array.shape}")
+            problems[parameter] = f"'{target}' has shape {tuple(variable.shape)}, and {parameter} gives {array.shape}"
         elif not str(variable.dtype).endswith(array.dtype.name):
-            problems.append(f"'{target}' is {variable.dtype}, not {array.dtype.name}")
+            problems[parameter] = f"'{target}' is {variable.dtype}, not {array.dtype.name}"
         else:
             session.assign(variable, array)
         bound.add(id(variable))
     names: dict[int, str] = {}
     for name, variable in variables.items():
         names.setdefault(id(variable), name)
-    problems += [f"nothing fills '{name}'" for key, name in names.items() if key not in bound]
-    if problems:
-        raise RunError("; ".join(problems))
+    unfilled = [f"nothing fills '{name}'" for key, name in names.items() if key not in bound]
+    if problems or unfilled:
+        raise RunError("; ".join([*problems.values(), *unfilled]), problems)
 
 
 def named(value: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -257,6 +283,12 @@ def named(value: Any, names: Sequence[str]) -> dict[str, Any]:
 def failure(kind: str, error: BaseException) -> dict[str, Any]:
     message = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
     return {"error": kind, "message": message, "detail": "".join(traceback.format_exception(error))[-4000:]}
+
+
+def last_line(error: BaseException, file: str) -> str:
+    """The innermost line of a file that an error passed through."""
+    lines = [frame.line or "" for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return lines[-1].strip() if lines else ""
 
 
 def peak_memory() -> int:

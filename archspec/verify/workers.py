@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -38,7 +38,22 @@ class Failure:
     detail: str = ""
     """The end of the traceback, or of what the process wrote to its standard error."""
     at: str = ""
-    """For `crashed` and `timeout`: the last probe or stage that was reached."""
+    """For `crashed` and `timeout`: the last probe or stage that was reached; else the line of code that raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Failure):
+    """A program raised; what it had shown until then."""
+
+    arrays: dict[str, Array] = field(default_factory=dict)
+    shapes: dict[str, list[int | None]] = field(default_factory=dict)
+    """Of the values of steps, as far as a symbolic model was built; None for an axis that is open."""
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Those that have no proper place in the model, and why."""
+
+    def plain(self) -> Failure:
+        """The failure alone."""
+        return Failure(self.kind, self.message, self.detail, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +182,10 @@ class Worker:
             match reply:
                 case {"arrays": index, "seconds": seconds, "memory": memory}:
                     return Result(worker.load(str(path), index), seconds, memory)
+                case {"error": kind, "arrays": index}:
+                    arrays = worker.load(str(path), index)
+                    return Stopped(kind, reply["message"], reply["detail"], reply["line"], arrays,
+                                   reply["shapes"], reply["parameters"])  # fmt: skip
             return _failure(reply)
         finally:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it

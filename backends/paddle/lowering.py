@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Infix, Items, Number, Raw, Style, Template, call, flat, literal
+from archspec.emit.code import Call, Code, Infix, Items, Number, Raw, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, operator, own_layer, spell
 from archspec.errors import BackendError
@@ -115,26 +115,14 @@ def max_pool(site: Site) -> Lowered:
 
 
 def dilated_max_pool(site: Site) -> Lowered:
-    """Paddle's pools have no dilation. A line is an image of one row."""
-    line = site.op.rank == 1
-
-    def numbers(values: Any, name: str, other: int) -> Code:
-        return site.value(lambda step: (*((other,) if line else ()), *values(step)), name)
-
-    def places(step: Step) -> tuple[int, ...]:
-        return (*(n for pair in reversed(windows.fitted(step)) for n in pair), *((0, 0) if line else ()))
-
-    kernel = numbers(lambda step: step.op.kernel_size, "kernel_size", 1)
-    stride = numbers(lambda step: step.op.stride or step.op.kernel_size, "stride", 1)
-    dilation = numbers(lambda step: step.op.dilation, "dilation", 1)
-    padding = site.value(places, "padding")
-
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        image = Template("{0}.unsqueeze(2)", tuple(inputs)) if line else inputs[0]
-        pooled = call("dilated_max_pool2d", image, kernel, stride=stride, dilation=dilation, padding=padding)
-        return Template("{0}.squeeze(2)", (pooled,)) if line else pooled
-
-    return Lowered(apply=apply)
+    """Paddle's pools have no dilation."""
+    options = {
+        "kernel_size": site.value(lambda step: step.op.kernel_size, "kernel_size"),  # type: ignore[attr-defined]
+        "stride": site.value(lambda step: step.op.stride or step.op.kernel_size, "stride"),  # type: ignore[attr-defined]
+        "dilation": site.value(lambda step: step.op.dilation, "dilation"),  # type: ignore[attr-defined]
+        "padding": fitted_pads(site),
+    }
+    return Lowered(apply=lambda own, inputs: call("dilated_max_pool", inputs[0], **options))
 
 
 def avg_pool(site: Site) -> Lowered:
@@ -169,15 +157,15 @@ def padded(x: Code, border: Code, rank: int, **options: Code) -> Code:
     return call("F.pad", x, border, **options)
 
 
-def global_pool(method: str, module: str) -> Lowering:
+def global_pool(name: str, module: str) -> Lowering:
     def lower(site: Site) -> Lowered:
         dims = list(range(2, site.inputs[0].rank))
-        shown = flat(literal(dims if len(dims) > 1 else dims[0]), Style())
+        shown = literal(dims if len(dims) > 1 else dims[0])
         keep = site.every(lambda step: step.op.keepdims)  # type: ignore[attr-defined]
         made = call(f"nn.{module}{len(dims)}D", literal(1))
         whole = made if keep else call("nn.Sequential", made, call("nn.Flatten"))
-        text = f"{{0}}.{method}({shown}{', keepdim=True' if keep else ''})"
-        return Lowered(apply=lambda own, inputs: Template(text, tuple(inputs)), module=whole)
+        options = {"keepdim": literal(True)} if keep else {}
+        return Lowered(apply=lambda own, inputs: method(inputs[0], name, shown, **options), module=whole)
 
     return lower
 
@@ -185,9 +173,9 @@ def global_pool(method: str, module: str) -> Lowering:
 def mean(site: Site) -> Lowered:
     rank = site.inputs[0].rank
     axes = sorted(resolve_axis(a, rank) for a in site.op.axis)
-    shown = flat(literal(axes if len(axes) > 1 else axes[0]), Style())
-    keep = ", keepdim=True" if site.op.keepdims else ""
-    return Lowered(apply=lambda own, inputs: Template(f"{{0}}.mean({shown}{keep})", tuple(inputs)))
+    shown = literal(axes if len(axes) > 1 else axes[0])
+    options = {"keepdim": literal(True)} if site.op.keepdims else {}
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "mean", shown, **options))
 
 
 # Normalizations -----------------------------------------------------------------------------------------------------
@@ -215,6 +203,8 @@ def instance_norm(site: Site) -> Lowered:
 
 def layer_norm(site: Site) -> Lowered:
     """Paddle normalizes trailing axes; another axis is moved to the end and back."""
+    if not site.every(lambda step: step.op.epsilon <= 1e-3):  # type: ignore[attr-defined]
+        raise BackendError(f"its epsilon is at most 0.001, not {site.op.epsilon:g}")
     rank = site.inputs[0].rank
     axes = [resolve_axis(a, rank) for a in site.op.axis]
     shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
@@ -228,8 +218,8 @@ def layer_norm(site: Site) -> Lowered:
     back = [there.index(a) for a in range(rank)]
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        moved = Template(f"{{0}}.transpose({there})", tuple(inputs))
-        return Template(f"{{0}}.transpose({back})", (Call(own[""], (moved,)),))
+        moved = method(inputs[0], "transpose", literal(there))
+        return method(Call(own[""], (moved,)), "transpose", literal(back))
 
     return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights))
 
@@ -306,12 +296,12 @@ def reshape(site: Site) -> Lowered:
     sizes = site.value(lambda step: list(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")  # type: ignore[attr-defined]
     rest = sizes.items if isinstance(sizes, Items) else (call("*", sizes),)
     whole = Items((literal(0 if infers else -1), *rest), "[]")
-    return Lowered(apply=lambda own, inputs: Call(Template("{0}.reshape", (inputs[0],)), (whole,)))
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "reshape", whole))
 
 
 def permute(site: Site) -> Lowered:
     axes = [0, *(resolve_axis(a, site.inputs[0].rank) for a in site.op.axes)]
-    return Lowered(apply=lambda own, inputs: Template(f"{{0}}.transpose({axes})", tuple(inputs)))
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "transpose", literal(axes)))
 
 
 def pad(site: Site) -> Lowered:
@@ -375,16 +365,7 @@ def channel_shuffle(site: Site) -> Lowered:
     if rank == 4:
         return function("F.channel_shuffle(groups)", "nn.ChannelShuffle(groups)")(site)
     groups = site.attr("groups")
-    share = site.value(lambda step: step.inputs[0].shape[1] // step.op.groups, "share")  # type: ignore[attr-defined]
-    sizes = [site.size(i) for i in range(2, rank)]
-    order = [0, 2, 1, *range(3, rank + 1)]
-
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        apart = Call(Template("{0}.reshape", tuple(inputs)), (Items((literal(-1), groups, share, *sizes), "[]"),))
-        turned = Template(f"{{0}}.transpose({order})", (apart,))
-        return Call(Template("{0}.reshape", (turned,)), (Items((literal(-1), in_channels(site), *sizes), "[]"),))
-
-    return Lowered(apply=apply)
+    return Lowered(apply=lambda own, inputs: call("channel_shuffle", inputs[0], groups))
 
 
 def end_axis(site: Site) -> Code:

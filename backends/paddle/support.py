@@ -6,24 +6,35 @@ from textwrap import dedent
 from typing import Final
 
 SUPPORT: Final[dict[str, str]] = {
-    name: dedent(code).strip() + "\n"
+    name: dedent(code).strip()
     for name, code in {
-        "dilated_max_pool2d": '''
-            def dilated_max_pool2d(
+        "dilated_max_pool": '''
+            def dilated_max_pool(
                 x: Tensor,
-                kernel_size: tuple[int, int],
-                stride: tuple[int, int],
-                dilation: tuple[int, int],
-                padding: tuple[int, int, int, int],
+                kernel_size: tuple[int, ...],
+                stride: tuple[int, ...],
+                dilation: tuple[int, ...],
+                padding: tuple[int, ...],
             ) -> Tensor:
-                """The maximum of windows with gaps; padding is left, right, top, bottom."""
-                x = F.pad(x, padding, value=float("-inf"))
-                sizes = [
-                    (size - (k - 1) * d - 1) // s + 1
-                    for size, k, s, d in zip(x.shape[2:], kernel_size, stride, dilation)
-                ]
-                windows = F.unfold(x, kernel_size, strides=stride, dilations=dilation)
-                return windows.reshape([0, x.shape[1], -1, *sizes]).max(2)
+                """The maximum of windows with gaps, one axis after the other."""
+                x = F.pad(x, (0, 0, 0, 0, *padding), value=float("-inf"))
+                windows = zip(kernel_size, stride, dilation)
+                for axis, (size, step, gap) in enumerate(windows, start=2):
+                    stop = x.shape[axis] - (size - 1) * gap
+                    starts = [i * gap for i in range(size)]
+                    parts = [
+                        paddle.strided_slice(x, [axis], [start], [start + stop], [step])
+                        for start in starts
+                    ]
+                    x = paddle.stack(parts).max(0)
+                return x
+        ''',
+        "channel_shuffle": '''
+            def channel_shuffle(x: Tensor, groups: int) -> Tensor:
+                """Interleaves the groups of channels of what is no image."""
+                channels, *sizes = x.shape[1:]
+                x = x.reshape([0, groups, channels // groups, -1]).transpose([0, 2, 1, 3])
+                return x.reshape([0, channels, *sizes])
         ''',
         "resize_nearest": '''
             def resize_nearest(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,7 +7,6 @@ from typing import Final
 
 from archspec.backend import Backend, Program
 from archspec.emit.classes import Dialect
-from archspec.emit.source import class_program
 from archspec.model import Model
 
 RESERVED: Final = frozenset(
@@ -28,11 +27,16 @@ DIALECT: Final = Dialect(
     ordered=True,
 )
 
+
 def generate(model: Model) -> Program:
     """The PyTorch program of a model. Raises BackendError for what PyTorch cannot express exactly."""
-    from .lowering import LOWERINGS, UNSUPPORTED
+    from archspec.emit.source import class_program
 
-    return class_program(model, "PyTorch", DIALECT, LOWERINGS, UNSUPPORTED, Path(__file__).parent / "module.py.jinja")
+    from .lowering import LOWERINGS, UNSUPPORTED
+    from .support import SUPPORT
+
+    template = Path(__file__).parent / "module.py.jinja"
+    return class_program(model, "PyTorch", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
 
 
 BACKEND: Final = Backend(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Infix, Items, Raw, Template, call, flat, literal, Style
+from archspec.emit.code import Call, Code, Infix, Items, Raw, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, operator, own_layer, spell
 from archspec.errors import BackendError
@@ -145,33 +145,39 @@ def avg_pool(site: Site) -> Lowered:
             apply=lambda own, inputs: spell(pooled, site, (call("F.pad", inputs[0], whole),), **sources), module=made
         )
 
+    border = windows.resolved if counts else _no_pads
+    around = windows.flat_pads(site, last_first=True, pads=border, name="border")
+    rest = windows.flat_pads(site, last_first=True, pads=lambda step: _minus(windows.fitted(step), border(step)))
+    stride = site.attr("kernel_size" if site.op.stride is None else "stride")
+
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
-        ones = call("torch.ones_like", Template("{0}[:1, :1]", (inputs[0],)))
-        if counts:
-            ones = call("F.pad", ones, windows.flat_pads(site, last_first=True), value=literal(1.0))
-            beyond = windows.flat_pads(site, last_first=True, pads=windows.overhang, name="overhang")
-            ones = call("F.pad", ones, beyond)
-        else:
-            ones = call("F.pad", ones, whole)
-        parts = (spell(pooled, site, (part,), **sources) for part in (call("F.pad", inputs[0], whole), ones))
-        return Infix("/", tuple(parts))
+        arguments = {"kernel_size": site.attr("kernel_size"), "stride": stride, "padding": rest}
+        return call(f"partial_avg_pool{rank}d", inputs[0], **arguments, **({"border": around} if counts else {}))
 
     return Lowered(apply=apply)
+
+
+def _no_pads(step: Step) -> windows.Pairs:
+    return tuple((0, 0) for _ in windows.resolved(step))
+
+
+def _minus(a: windows.Pairs, b: windows.Pairs) -> windows.Pairs:
+    return tuple((x[0] - y[0], x[1] - y[1]) for x, y in zip(a, b, strict=True))
 
 
 def _function(site: Site, text: str, module: str, sources: dict[str, Any]) -> Lowered:
     return function(text, module, **sources)(site)
 
 
-def global_pool(method: str, module: str) -> Lowering:
+def global_pool(name: str, module: str) -> Lowering:
     def lower(site: Site) -> Lowered:
         dims = tuple(range(2, site.inputs[0].rank))
-        shown = flat(literal(dims if len(dims) > 1 else dims[0]), Style())
+        shown = literal(dims if len(dims) > 1 else dims[0])
         keep = site.every(lambda step: step.op.keepdims)  # type: ignore[attr-defined]
         made = call(f"nn.{module}{len(dims)}d", literal(1))
         whole = made if keep else call("nn.Sequential", made, call("nn.Flatten"))
-        text = f"{{0}}.{method}({shown}{', keepdim=True' if keep else ''})"
-        return Lowered(apply=lambda own, inputs: Template(text, tuple(inputs)), module=whole)
+        options = {"keepdim": literal(True)} if keep else {}
+        return Lowered(apply=lambda own, inputs: method(inputs[0], name, shown, **options), module=whole)
 
     return lower
 
@@ -179,9 +185,9 @@ def global_pool(method: str, module: str) -> Lowering:
 def mean(site: Site) -> Lowered:
     rank = site.inputs[0].rank
     axes = tuple(sorted(resolve_axis(a, rank) for a in site.op.axis))
-    shown = flat(literal(axes if len(axes) > 1 else axes[0]), Style())
-    keep = ", keepdim=True" if site.op.keepdims else ""
-    return Lowered(apply=lambda own, inputs: Template(f"{{0}}.mean({shown}{keep})", tuple(inputs)))
+    shown = literal(axes if len(axes) > 1 else axes[0])
+    options = {"keepdim": literal(True)} if site.op.keepdims else {}
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "mean", shown, **options))
 
 
 def batch_norm(site: Site) -> Lowered:
@@ -209,8 +215,8 @@ def layer_norm(site: Site) -> Lowered:
     back = [there.index(a) for a in range(rank)]
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
-        moved = Template(f"{{0}}.permute({', '.join(map(str, there))})", tuple(inputs))
-        return Template(f"{{0}}.permute({', '.join(map(str, back))})", (Call(own[""], (moved,)),))
+        moved = method(inputs[0], "permute", *map(literal, there))
+        return method(Call(own[""], (moved,)), "permute", *map(literal, back))
 
     return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {}))
 
@@ -244,17 +250,16 @@ def reshape(site: Site) -> Lowered:
     if site.every(lambda step: -1 in step.op.shape):  # type: ignore[attr-defined]
         sizes = site.value(lambda step: tuple(step.op.shape), "shape")  # type: ignore[attr-defined]
         assert isinstance(sizes, Items)
-        return Lowered(apply=lambda own, inputs: Call(
-            Template("{0}.reshape", (inputs[0],)), (Template("{0}.shape[0]", (inputs[0],)), *sizes.items)))  # fmt: skip
+        return Lowered(apply=lambda own, inputs: method(
+            inputs[0], "reshape", Template("{0}.shape[0]", (inputs[0],)), *sizes.items))  # fmt: skip
     sizes = site.value(lambda step: tuple(step.outputs[0].shape[1:]), "shape")
     rest = sizes.items if isinstance(sizes, Items) else (sizes,)
-    return Lowered(apply=lambda own, inputs: Call(Template("{0}.reshape", (inputs[0],)), (literal(-1), *rest)))
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "reshape", literal(-1), *rest))
 
 
 def permute(site: Site) -> Lowered:
     axes = [0, *(resolve_axis(a, site.inputs[0].rank) for a in site.op.axes)]
-    text = f"{{0}}.permute({', '.join(map(str, axes))})"
-    return Lowered(apply=lambda own, inputs: Template(text, tuple(inputs)))
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "permute", *map(literal, axes)))
 
 
 def pad(site: Site) -> Lowered:
@@ -298,16 +303,8 @@ def upsample(site: Site) -> Lowered:
 
 def resize_nearest(site: Site) -> Lowered:
     """PyTorch's scales are float32, which for some sizes picks other neighbours than whole numbers do."""
-
-    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
-        result = inputs[0]
-        for number in (2, 3):
-            old, new = site.size(number), site.value(lambda step, n=number: step.outputs[0].shape[n], "size")
-            places = Infix("//", (Infix("*", (call("torch.arange", new), old)), new))
-            result = Template("{0}[" + ":, " * number + "{1}]", (result, places))
-        return result
-
-    return Lowered(apply=apply)
+    size = site.value(lambda step: tuple(step.outputs[0].shape[2:]), "size")
+    return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], size))
 
 
 def matmul(site: Site) -> Lowered:

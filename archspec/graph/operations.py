@@ -1,0 +1,214 @@
+"""The attributes of a step: from what the spec writes to an operation, or to the arguments of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from archspec import ops
+from archspec.errors import ShapeError
+from archspec.expressions import Const, Dim, Expr, free_names, nearest
+from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
+from archspec.graph.tree import Path, Value
+from archspec.ops.base import Operation, Shape, show
+from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param
+from archspec.spec.lint import literal_texts
+
+KEYS = frozenset(ops.names())
+
+
+class Operations:
+    """Makes operations of steps, and tells what comes out of them."""
+
+    def __init__(self, document: Document, findings: Findings, evaluator: Evaluator) -> None:
+        self.document = document
+        self.findings = findings
+        self.evaluator = evaluator
+        self._constants: dict[int, Operation] = {}
+
+    def key(self, step: OperationStep, frame: Frame, path: Path) -> str:
+        """The name of a step's operation, which a param may give."""
+        key = step.op if step.op in KEYS else frame.values.get(step.op, step.op)
+        if key not in KEYS:
+            where = (*path, "op") if isinstance(_at(self.findings.source.data, path), dict) else path
+            raise self.findings.error(where, f"there is no operation '{key}'", hint=nearest(str(key), KEYS), frame=frame)
+        return str(key)
+
+    def make(
+        self, step: OperationStep, key: str, shown: str, frame: Frame, path: Path
+    ) -> tuple[Operation, dict[str, Expr]]:
+        """The operation of a step, and the attributes that the spec gives by an expression."""
+        if id(step) in self._constants:
+            return self._constants[id(step)], {}
+        cls = ops.get(key)
+        given = step.__pydantic_extra__ or {}
+        values: dict[str, Any] = {}
+        exprs: dict[str, Expr] = {}
+        failed = False
+        for attribute, raw in given.items():
+            if attribute not in cls.model_fields:
+                hint = nearest(attribute, cls.model_fields) or f"it has: {', '.join(cls.model_fields) or 'none'}"
+                self.findings.error((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
+                failed = True
+                continue
+            texts = literal_texts(cls, attribute)
+            try:
+                values[attribute], expr = self.evaluator.value(raw, frame, (*path, attribute), texts)
+            except Failed:
+                failed = True
+                continue
+            if not isinstance(expr, Const):
+                exprs[attribute] = expr
+        op = self._validated(cls, values, given, shown, frame, path)
+        if op is None or failed:
+            raise Failed
+        if step.op in KEYS and not any(_computed(raw, cls, name) for name, raw in given.items()):
+            self._constants[id(step)] = op
+        return op, exprs
+
+    def _validated(
+        self, cls: type[Operation], values: dict[str, Any], given: Mapping[str, Any], shown: str, frame: Frame,
+        path: Path,
+    ) -> Operation | None:  # fmt: skip
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                message = _lower(detail["msg"].removeprefix("Value error, "))
+                name = str(detail["loc"][0]) if detail["loc"] else ""
+                if detail["type"] == "missing":
+                    if name not in given:
+                        self.findings.error(path, f"{shown}: missing attribute '{name}'", frame=frame)
+                    continue
+                if not name:
+                    self.findings.error(path, f"{shown}: {message}", frame=frame)
+                    continue
+                if detail["type"] == "literal_error":
+                    message = f"must be {detail['ctx']['expected']}"
+                hint = ""
+                if isinstance(values.get(name), float) and "whole number" in message:
+                    hint = "write // to divide whole numbers, or int(...)"
+                self.findings.error((*path, *detail["loc"]), f"{shown}: {name} {message}", hint=hint, frame=frame)
+        return None
+
+    def outputs(
+        self, op: Operation, shown: str, inputs: Sequence[Value], frame: Frame, path: Path
+    ) -> tuple[Value, ...]:
+        """What comes out of an operation. Raises Failed after an error."""
+        least, most = op.arity
+        if len(inputs) < least or (most is not None and len(inputs) > most):
+            due = "one input" if (least, most) == (1, 1) else f"{least} inputs" if least == most else (
+                f"{least} or more inputs" if most is None else f"{least} to {most} inputs")  # fmt: skip
+            flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
+            raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame,
+                                      hint="say which with from: name, or from: [name, name]")  # fmt: skip
+        for value in inputs:
+            if value.dtype not in op.takes:
+                raise self.findings.error(path, f"{shown}: takes {' or '.join(op.takes)} numbers, but its input is "
+                                                f"{value.dtype}", frame=frame)  # fmt: skip
+        given = [value.shape for value in inputs]
+        try:
+            shapes = _infer(op, given, frame)
+        except ShapeError:
+            try:  # again with plain numbers, so that the message does not speak of x.1
+                _infer(op, [in_numbers(shape, frame) for shape in given], frame)
+            except ShapeError as plainer:
+                error = plainer
+            where = (*path, error.attribute) if error.attribute else path
+            raise self.findings.error(where, f"{shown}: {error}", hint=error.hint, frame=frame) from None
+        dtype = op.result(*(value.dtype for value in inputs))
+        return tuple(Value(shape, dtype) for shape in shapes)
+
+    # Blocks ---------------------------------------------------------------------------------------------------------
+
+    def block(self, step: BlockStep, frame: Frame, path: Path) -> tuple[str, Block]:
+        """The block that a step calls, which a param may give."""
+        blocks = self.document.blocks
+        name = step.block if step.block in blocks else frame.values.get(step.block, step.block)
+        if name not in blocks:
+            raise self.findings.error((*path, "block"), f"there is no block '{name}'", hint=nearest(str(name), blocks),
+                                      frame=frame)  # fmt: skip
+        return name, blocks[name]
+
+    def arguments(
+        self, step: BlockStep, name: str, block: Block, frame: Frame, path: Path
+    ) -> tuple[dict[str, Any], dict[str, Expr]]:
+        """Values for all params of a block, and the expressions that give them."""
+        given = step.__pydantic_extra__ or {}
+        params: dict[str, Any] = {}
+        exprs: dict[str, Expr] = {}
+        failed = False
+        for key in given:
+            if key not in block.params:
+                hint = nearest(key, block.params) or f"it has: {', '.join(block.params) or 'none'}"
+                self.findings.error((*path, key), f"block {name}: unknown param '{key}'", key=True, hint=hint)
+                failed = True
+        for key, param in block.params.items():
+            if key in given:
+                try:
+                    params[key], exprs[key] = self._argument(param, given[key], f"block {name}: {key}", frame,
+                                                             (*path, key))  # fmt: skip
+                except Failed:
+                    failed = True
+            elif param.required:
+                self.findings.error(path, f"block {name}: missing param '{key}'", frame=frame)
+                failed = True
+            else:
+                params[key], exprs[key] = param.default, Const(param.default)
+            if key in params and param.type == "float":
+                params[key] = float(params[key])
+        if failed:
+            raise Failed
+        return {key: plain(value) for key, value in params.items()}, exprs
+
+    def _argument(self, param: Param, raw: Any, shown: str, frame: Frame, path: Path) -> tuple[Any, Expr]:
+        value, expr = raw, Const(raw)
+        if param.type not in ("str", "block", "operation") or not isinstance(raw, str) or raw in frame.values:
+            value, expr = self.evaluator.value(raw, frame, path)  # type: ignore[assignment]
+        problem = param.problem(value)
+        if problem:
+            hint = "write // to divide whole numbers, or int(...)" if param.type == "int" and isinstance(value, float) else ""
+            raise self.findings.error(path, f"{shown} {problem}", hint=hint, frame=frame)
+        known: Mapping[str, Any] | frozenset[str] = self.document.blocks if param.type == "block" else KEYS
+        if param.type in ("block", "operation") and value not in known:
+            raise self.findings.error(path, f"there is no {param.type} '{value}'", hint=nearest(value, known), frame=frame)
+        return value, expr
+
+
+def _computed(raw: Any, cls: type[Operation], attribute: str) -> bool:
+    """Whether there is an expression in what the spec gives for an attribute."""
+    if isinstance(raw, list):
+        return any(_computed(item, cls, attribute) for item in raw)
+    return isinstance(raw, str) and raw not in literal_texts(cls, attribute)
+
+
+def _infer(op: Operation, inputs: list[Shape], frame: Frame) -> tuple[Shape, ...]:
+    shapes = op.infer(*inputs)
+    for shape in shapes:
+        if any(not 1 <= size <= 2**40 for size in shape):
+            raise ShapeError(f"its output would be {show(in_numbers(shape, frame))}")
+    if frame.open:
+        for name, weight in op.parameters(*inputs).items():
+            if any(isinstance(size, Dim) and free_names(size.expr) & frame.open for size in weight.shape):
+                raise ShapeError(
+                    f"its {name} would have the shape {show(weight.shape)}, which depends on a size that is open",
+                    hint="pool, or take the mean, over the axis whose size is open",
+                )
+    return shapes
+
+
+def in_numbers(shape: Shape, frame: Frame) -> Shape:
+    """A shape as a message should show it: in a block with numbers for the sizes of its inputs."""
+    return shape if frame.network else (*shape[:1], *map(int, shape[1:]))
+
+
+def _at(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]

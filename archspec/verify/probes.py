@@ -1,0 +1,66 @@
+"""What is verified is what is shipped: generated code with probes, held against the code that the user gets."""
+
+from __future__ import annotations
+
+import ast
+
+from archspec.backend import Program
+from archspec.expressions import float32
+
+
+def same_program(program: Program) -> bool:
+    """Whether the builds of a program that are run for verification are the code that is shipped."""
+    return same_code(program.source, program.probed) and same_code(program.source, program.rounded, rounded=True)
+
+
+def same_code(source: str, probed: str, *, rounded: bool = False) -> bool:
+    """Whether `probed` is `source` with calls of `probe`, which return their last argument, around some values.
+
+    With `rounded`, floats count as the nearest float32, and `probed` may have keyword arguments that `source` leaves
+    out because they are the framework's defaults, if they are such floats.
+    """
+    shipped, verified = ast.parse(source), _Probes().visit(ast.parse(probed))
+    if rounded:
+        _leave_out_defaults(shipped, verified)
+        shipped, verified = _Rounding().visit(shipped), _Rounding().visit(verified)
+    return ast.dump(_Plain().visit(shipped)) == ast.dump(_Plain().visit(verified))
+
+
+class _Probes(ast.NodeTransformer):
+    """Takes probes away. Whatever else is called `probe` stays, and differs from the source."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        is_probe = isinstance(node.func, ast.Name) and node.func.id == "probe" and not node.keywords
+        return node.args[-1] if is_probe and len(node.args) in (2, 3) else node
+
+
+class _Plain(ast.NodeTransformer):
+    """Takes assignments away that do nothing, `x = x`: what a probe of a step leaves that costs no code."""
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:  # noqa: N802
+        target = node.targets[0]
+        idle = len(node.targets) == 1 and isinstance(target, ast.Name) and isinstance(node.value, ast.Name)
+        return None if idle and target.id == node.value.id else node  # type: ignore[attr-defined]
+
+
+class _Rounding(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+        return ast.Constant(float32(node.value)) if isinstance(node.value, float) else node
+
+
+def _leave_out_defaults(shipped: ast.AST, verified: ast.AST) -> None:
+    """Takes keyword arguments away that only the code for verification has, and that are float32 numbers."""
+    for given, call in zip(_calls(shipped), _calls(verified), strict=False):
+        named = {keyword.arg for keyword in given.keywords}
+        call.keywords = [keyword for keyword in call.keywords if keyword.arg in named or not _is_float32(keyword.value)]
+
+
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def _is_float32(node: ast.AST) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant) and isinstance(node.value, float) and node.value == float32(node.value)
