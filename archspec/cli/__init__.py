@@ -203,7 +203,7 @@ def verify(
     archspec verify net.yaml --variant small --set depth=3
     archspec verify vgg16 --to pytorch --to keras            those two, and neither may be missing
     archspec verify resnet18 --input photo.png               with a real picture
-    archspec verify resnet18 --python paddle=/opt/paddle/bin/python
+    archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml --require --json            for CI
 
     Exit code 1 if anything differs, 3 if a framework asked for is missing.

@@ -66,6 +66,8 @@ class Record:
     """Suffix of a layer: the path of that layer, where a step holds several."""
     weights: dict[str, tuple[str, str, object]] = field(default_factory=dict)
     inexact: float = 0.0
+    child: object = None
+    """The class of a block, as it was written."""
 
 
 @dataclass(slots=True)
@@ -148,9 +150,12 @@ class ClassWriter(Flow):
         made = self.generator.construct(self, item)
         name = self.attribute(item.path)
         self.init.append(Assign((f"self.{name}",), made))
-        self.records[item.path] = Record(name)
+        self.records[item.path] = Record(name, child=self._child(item))
         codes, mentioned = self.variables.read(item.inputs)
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
+
+    def _child(self, item: MCall) -> object:
+        return self.generator.written(item, self.wanted(item))
 
     def sequence(self, item: MSequence, place: Place) -> None:
         made = self._container(item) if item.name else None
@@ -181,7 +186,7 @@ class ClassWriter(Flow):
         inner = item.item
         made = self._container(inner) if isinstance(inner, MSequence) and inner.name else None
         if made is None and isinstance(inner, MCall):
-            made = Element(inner.name, self.generator.construct(self, inner), {inner.path: Record("")})
+            made = Element(inner.name, self.generator.construct(self, inner), {inner.path: Record("", child=self._child(inner))})
         if made is not None and len(item.inputs) == 1 and len(item.outputs) == 1:
             name = self.attribute(_path(inner))
             self.init.append(Assign((f"self.{name}",), Raw(self.dialect.identity)))
@@ -281,7 +286,7 @@ class ClassWriter(Flow):
                 record = Record("", True, suffixes, lowered.weights, lowered.inexact)
                 return [Element(item.name, lowered.module, {item.path: record})]
             case MCall():
-                return [Element(item.name, self.generator.construct(self, item), {item.path: Record("")})]
+                return [Element(item.name, self.generator.construct(self, item), {item.path: Record("", child=self._child(item))})]
             case MSequence() | MRepeat():
                 if not item.name:
                     return None if isinstance(item, MRepeat) and item.varies else self._elements(item)
@@ -303,7 +308,7 @@ class ClassWriter(Flow):
         name = self.attribute(item.path)
         self.init.append(Assign((f"self.{name}",), call(self.dialect.layer_list, Items(tuple(fold(made)), "[]"))))
         for index, inner in enumerate(calls):
-            self.records[inner.path] = Record(f"{name}.{index}")
+            self.records[inner.path] = Record(f"{name}.{index}", child=self._child(inner))
         codes, mentioned = self.variables.read(item.inputs)
         self.variables.release(mentioned)
         variables = []

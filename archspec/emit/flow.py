@@ -6,6 +6,7 @@ import builtins
 import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from archspec.emit.code import WIDTH, Assign, Call, Code, Own, Probe, Raw, Statement, Style, flat
 from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
@@ -101,6 +102,10 @@ class Flow:
 
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         return ""
+
+    def wanted(self, item: MCall) -> tuple[Any, ...]:
+        """How a block's inputs are to be laid out; None: as the spec."""
+        return (None,) * len(item.inputs)
 
     # The walk -------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from archspec.emit.code import (
 )
 from archspec.emit.context import Context, Lowered, Site, size_name
 from archspec.emit.flow import Flow, Place, safe
-from archspec.emit.layouts import Layout, physical_shape
+from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted_by
 from archspec.emit.loops import generalize
 from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, training_only
 from archspec.emit.statements import names_read
@@ -54,6 +54,8 @@ class Record:
     weights: dict[str, Any] = field(default_factory=dict)
     layouts: tuple[Layout | None, ...] = ()
     inexact: float = 0.0
+    child: object = None
+    """The function of a block, as it was written."""
 
 
 class FunctionWriter(Flow):
@@ -136,15 +138,25 @@ class FunctionWriter(Flow):
 
     def call(self, item: MCall, place: Place) -> None:
         made = self.generator.construct(self, item)
+        codes, mentioned = self._given(item)
         self._set_layouts(item)
-        codes, mentioned = self.variables.read(item.inputs)
         value = self._applied(made, codes, self.layer_name(item.path))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
+    def wanted(self, item: MCall) -> tuple[Layout, ...]:
+        return tuple(wanted_by(item, wire) for wire in item.inputs)
+
+    def _given(self, item: MCall) -> tuple[list[Code], tuple[Wire, ...]]:
+        """A block's inputs in the order of axes that it wants."""
+        codes, mentioned = self.variables.read(item.inputs)
+        pairs = zip(codes, item.inputs, self.wanted(item), strict=True)
+        return [arranged(code, held(wire), wanted) for code, wire, wanted in pairs], mentioned
+
     def _set_layouts(self, item: MCall) -> None:
-        self.records[item.path] = Record(item.path.replace(".", "_"))
-        for wire, layout in zip(item.outputs, self.generator.layouts(item), strict=True):
-            wire.layout = layout
+        child = self.generator.written(item, self.wanted(item))
+        self.records[item.path] = Record(item.path.replace(".", "_"), child=child)
+        for wire, inner in zip(item.outputs, child.writer.body.outputs.values(), strict=True):
+            wire.layout = inner.layout
 
     @staticmethod
     def _applied(made: Call, inputs: Sequence[Code], name: Code) -> Call:
@@ -157,6 +169,8 @@ class FunctionWriter(Flow):
         for inner in calls:
             chained &= inner.inputs == current
             current = inner.outputs
+        chained &= all(held(wire).axes == axes.axes for wire, axes in zip(item.inputs, self.wanted(calls[0]), strict=True)
+                       ) if chained else False  # fmt: skip
         numbers = [re.fullmatch(r"(.*?)(\d+)", inner.path) for inner in calls]
         prefixes = {match[1] if match else "" for match in numbers}
         firsts = [int(match[2]) if match else -1 for match in numbers]
@@ -197,7 +211,7 @@ class FunctionWriter(Flow):
             here = calls[at : at + run]
             last = at + run == len(made)
             if run == 1:
-                codes, mentioned = self.variables.read(here[0].inputs)
+                codes, mentioned = self._given(here[0])
                 value = self._applied(made[at], codes, self.layer_name(here[0].path))
                 inner_place = place if last else Place(calls[at + 1], place.label)
                 self.define(here[0].outputs, value, mentioned, inner_place, here[0].inputs, here[0].path)

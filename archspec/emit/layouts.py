@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from archspec.backend import Layout as Moves
+from archspec.emit.code import Code, call, literal
+from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
 from archspec.expressions import expr_of
 from archspec.ops.base import Shape
 
@@ -60,3 +63,50 @@ def physical_shape(layout: Layout | None, shape: Shape) -> str:
     """The shape as the framework has it: `[batch, 112, 112, 64]`."""
     axes = range(len(shape)) if layout is None else layout.axes
     return f"[{', '.join(str(expr_of(shape[axis])) for axis in axes)}]"
+
+
+def held(wire: Wire) -> Layout:
+    """How a value is laid out."""
+    return wire.layout if wire.layout is not None else canonical(wire.rank)
+
+
+def arranged(code: Code, have: Layout, wanted: Layout) -> Code:
+    """A value in another order of axes."""
+    if have.axes == wanted.axes and have.flattened == wanted.flattened:
+        return code
+    return call("ops.transpose", code, literal(tuple(have.position(axis) for axis in wanted.axes)))
+
+
+def common(layouts: list[Layout]) -> Layout:
+    """The order of axes in which values of several orders meet: what most have, or else the usual one."""
+    found = [layout.axes for layout in layouts]
+    usual = channels_last(len(found[0])).axes if len(found[0]) > 3 else canonical(len(found[0])).axes
+    best = max(dict.fromkeys(found), key=lambda axes: (found.count(axes), axes == usual))
+    return Layout(best, layouts[0].flattened)
+
+
+def usual(wire: Wire) -> Layout:
+    """Channels last for images, and for sequences that convolutions read; else the order of the spec."""
+    last = wire.rank > 3 or (wire.rank == 3 and any(_spatial(item, wire) for item in wire.consumers))
+    return channels_last(wire.rank) if last else canonical(wire.rank)
+
+
+def wanted_by(item: MCall, wire: Wire) -> Layout:
+    """The order of axes in which a block gets an input."""
+    last = wire.rank > 3 or (wire.rank == 3 and _spatial(item, wire))
+    return channels_last(wire.rank) if last else canonical(wire.rank)
+
+
+_SPATIAL = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle")
+
+
+def _spatial(item: Merged, wire: Wire) -> bool:
+    if isinstance(item, MCall):
+        body = merge({0: next(iter(item.calls.values())).module})
+        inner = list(body.inputs.values())[item.inputs.index(wire)]
+        return any(_spatial(reader, inner) for reader in inner.consumers)
+    if isinstance(item, MStep):
+        if _SPATIAL.search(item.op.key):
+            return True
+        return item.op.elementwise and any(_spatial(reader, item.outputs[0]) for reader in item.outputs[0].consumers)
+    return False

@@ -79,6 +79,7 @@ class Generator:
         self._written: dict[Any, Written] = {}
         self.root: Written | None = None
         self.entry = class_name(model)
+        self._without: frozenset[str] = frozenset()
         self._reserved = frozenset({self.entry}) | IMPORTED | declared_names(model.spec.document)
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
@@ -140,7 +141,7 @@ class Generator:
 
     def construct(self, writer: Any, item: MCall) -> Call:
         """The code that makes a block's layers (or calls its function), with its arguments."""
-        written = self.written(item)
+        written = self.written(item, writer.wanted(item))
         context: Context = writer.context
         child = written.writer
         args: list[Code] = []
@@ -167,12 +168,11 @@ class Generator:
         exprs: list[Expr] = [call.arguments[name] for call in item.calls.values()]
         return outer.unify(values, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
 
-    def written(self, item: MCall) -> Written:
-        """The class or function of a block, written when it is first needed.
+    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
+        """The class or function of a block for inputs that are laid out so, written when it is first needed.
 
         Raises Mergeable if the instances that are called here need different ones.
         """
-        layouts = tuple(wire.layout and wire.layout.plain() for wire in item.inputs)
         for call in item.calls.values():
             if (id(call.module), layouts) not in self._written:
                 self._block(item.block, layouts)
@@ -180,8 +180,6 @@ class Generator:
                  if (written := self._written[id(call.module), layouts])}  # fmt: skip
         if len(found) > 1:
             raise Mergeable(f"its instances need different forms of block {item.block}")
-        for call in item.calls.values():
-            self._written.setdefault(id(call.module), self._written[id(call.module), layouts])
         return next(iter(found.values()))
 
     def _block(self, block: str, layouts: tuple[Any, ...]) -> None:
@@ -224,17 +222,15 @@ class Generator:
         for key in modules:
             self._written[key, layouts] = result
 
-    def layouts(self, item: MCall) -> tuple[Any, ...]:
-        """How a block's function lays out what it returns."""
-        return tuple(wire.layout for wire in self.written(item).writer.body.outputs.values())
-
     # Bindings -------------------------------------------------------------------------------------------------------
 
-    def bindings(self, join: str) -> Bindings:
-        """Where every weight and every step's value is; `join` stands between the parts of a path."""
+    def bindings(self, join: str, without: frozenset[str] = frozenset()) -> Bindings:
+        """Where every weight and every step's value is, but for the steps `without`; `join` stands between the parts of
+        a path."""
         assert self.root is not None
         found = Bindings()
         root = next(iter(self.root.writer.context.modules.values()))
+        self._without = without
         self._bind(root, self.root.writer, "", "", join, found)
         return found
 
@@ -244,10 +240,9 @@ class Generator:
             if record is None:
                 raise AssertionError(f"{path} was not written")
             if isinstance(item, tree.Call):
-                child = self._written[id(item.module)]
                 inner = _joined(own, record.attribute, join)
-                self._bind(item.module, child.writer, f"{canonical}{path}.", inner, join, found)
-            else:
+                self._bind(item.module, record.child.writer, f"{canonical}{path}.", inner, join, found)
+            elif canonical + path not in self._without:
                 self._bind_step(item, record, canonical + path, own, path, join, found)
 
     def _bind_step(

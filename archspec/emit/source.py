@@ -14,9 +14,10 @@ from archspec.emit.classes import ClassWriter, Dialect
 from archspec.emit.code import Style
 from archspec.emit.context import Lowering
 from archspec.emit.functions import FunctionWriter
-from archspec.emit.layouts import canonical, channels_last, physical_shape
-from archspec.emit.merge import Body, MCall, Merged, MStep, Wire, merge
+from archspec.emit.layouts import physical_shape, usual
+from archspec.emit.merge import Body
 from archspec.emit.program import Generator, class_name
+from archspec.graph.graph import unreachable
 from archspec.model import Model
 from archspec.ops.base import show
 
@@ -65,30 +66,7 @@ class FunctionGenerator(Generator):
 
     def prepare(self, body: Body) -> None:
         for wire in body.inputs.values():
-            wire.layout = channels_last(wire.rank) if images(wire) else canonical(wire.rank)
-
-
-SPATIAL = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle")
-
-
-def images(wire: Wire) -> bool:
-    """Whether an input is an image (or has channels first in the spec, as convolutions want): channels go last."""
-    if wire.rank != 3:
-        return wire.rank > 3
-    return any(_spatial(item, wire) for item in wire.consumers)
-
-
-def _spatial(item: Merged, wire: Wire) -> bool:
-    if isinstance(item, MCall):
-        module = next(iter(item.calls.values())).module
-        body = merge({0: module})
-        inner = list(body.inputs.values())[item.inputs.index(wire)]
-        return any(_spatial(reader, inner) for reader in inner.consumers)
-    if isinstance(item, MStep):
-        if SPATIAL.search(item.op.key):
-            return True
-        return item.op.elementwise and any(_spatial(reader, item.outputs[0]) for reader in item.outputs[0].consumers)
-    return False
+            wire.layout = usual(wire)
 
 
 def function_program(
@@ -109,7 +87,7 @@ def function_program(
         parts.append("\n".join(written.writer.lines(entry, doc, written.defaults, style)))
         return assemble(model, parts, template, support)
 
-    found = generator.bindings("_")
+    found = generator.bindings("_", unreachable(model.graph))
     body = written.writer.body
     return Program(
         source=text(Style()),

@@ -1,8 +1,8 @@
 """From a document and values of its params to a tree of modules in which every size is known.
 
-Every error is collected with its position. What depends on a failed step is still looked at as far as that goes without
-its shape, and passed over beyond, so that one mistake gives one message. Equal instances of a block are elaborated once,
-so the cost grows with what is different, not with repeats.
+Every error is collected with its position. What depends on a failed step is looked at as far as that goes without its
+shape, and passed over beyond, so that one mistake gives one message. Equal instances of a block are elaborated once, so
+the cost grows with what is different, not with repeats.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class Elaborator:
     def _input(self, name: str, frame: Frame) -> Value | None:
         declared = self.document.inputs[name]
         sizes: list[int] = [Dim(self.sizes["batch"], Name("batch"))]
-        path: Path = ("inputs", name) if isinstance(self.source.data["inputs"][name], list) else ("inputs", name, "shape")
+        path: Path = (
+            ("inputs", name) if isinstance(self.source.data["inputs"][name], list) else ("inputs", name, "shape")
+        )
         try:
             for index, size in enumerate(self.shapes.get(name, declared.shape)):
                 if isinstance(size, str) and size.isidentifier() and size not in frame.values:
@@ -131,9 +133,9 @@ class Elaborator:
                 step: BlockStep, path: Path) -> Module:  # fmt: skip
         """The module of a block, shared by equal instances."""
         open_axes = [
-            [axis for axis, size in enumerate(value.shape) if isinstance(size, Dim) and free_names(size.expr) & frame.open]
+            [axis for axis, size in enumerate(value.shape) if frame.open and free_names(_expr(size)) & frame.open]
             for value in inputs
-        ] if frame.open else [[] for _ in inputs]  # fmt: skip
+        ]
         shapes = [([int(size) for size in value.shape], value.dtype) for value in inputs]
         key = repr((name, params, shapes, open_axes))
         if key in self._failed:
@@ -261,7 +263,9 @@ class Elaborator:
                 taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
                 if not taken:
                     passed = self._sources(step, current, scope, path, left_out=True)
-                    item = None if passed is None else self._left_out(step, condition, passed, frame, scope, names, path)
+                    item = (
+                        None if passed is None else self._left_out(step, condition, passed, frame, scope, names, path)
+                    )
                     return item, None if item is None else item.outputs
             inputs = self._sources(step, current, scope, path)
             if repeated:
@@ -276,7 +280,7 @@ class Elaborator:
         return item, item.outputs
 
     def _sources(self, step: Step, current: Wires, scope: Scope, path: Path, left_out: bool = False) -> Wires:
-        """What flows into a step. `left_out` says that it is not there: then what is not there either does not count."""
+        """What flows into a step. If it is `left_out`, what is not there either does not count."""
         if step.source is None:
             return current
         single = isinstance(step.source, str)
@@ -305,9 +309,7 @@ class Elaborator:
             scope.label(value, reference)
         return wire.values
 
-    def _repeat(
-        self, step: Step, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> Item:
+    def _repeat(self, step: Step, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path) -> Item:
         if step.repeat is not None and step.each is not None:
             raise self._findings.error((*path, "each"), "a step has repeat or each, not both", key=True)
         rows, count = self._rows(step, frame, path)
@@ -322,8 +324,10 @@ class Elaborator:
             item = self._conditional(step, name, current, bound, child, inner, path, numbered=bool(step.name))
             iterations.append(item)
             if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
-                raise self._findings.error(path, f"a repeated step gives as many values as it takes; this one takes "
-                                                 f"{len(current)} and gives {len(item.outputs)}", frame=frame)  # fmt: skip
+                message = "a repeated step gives as many values as it takes"
+                raise self._findings.error(
+                    path, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}", frame=frame
+                )
             current = item.outputs
         if inputs is None or current is None:
             raise Failed
@@ -331,7 +335,7 @@ class Elaborator:
         result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, path)
         if step.name:
             names.add(result, step.name, step.name)
-            self._register(scope, step.name, Wire(current, repeated=True), path)
+            self._register(scope, step.name, Wire(current, _labels(iterations), repeated=True), path)
         return result
 
     def _rows(self, step: Step, frame: Frame, path: Path) -> tuple[list[dict[str, Any]], Expr]:
@@ -445,8 +449,8 @@ class Elaborator:
     # Operations and calls -------------------------------------------------------------------------------------------
 
     def _operation(
-        self, step: OperationStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        join: bool = False,
+        self, step: OperationStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names,
+        path: Path, join: bool = False,
     ) -> tree.Step:  # fmt: skip
         key = self._operations.key(step, frame, path)
         called = step.name or name
@@ -498,7 +502,11 @@ class Elaborator:
     def _register(self, scope: Scope, name: str, wire: Wire, path: Path, *, key: bool = False) -> None:
         before = scope.wires.get(name)
         if before is not None and not before.left_out:
-            hint = "it comes again with each repetition: give the repeated step a name, too" if before.origin == path else ""
+            hint = (
+                "it comes again with each repetition: give the repeated step a name, too"
+                if before.origin == path
+                else ""
+            )
             raise self._findings.error(path if key else (*path, "name"), f"the name '{name}' is already taken in this scope",
                                        key=key, hint=hint)  # fmt: skip
         wire.origin = path
@@ -541,6 +549,13 @@ def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Ex
                     for size in value.shape), value.dtype)
         for value in module.outputs.values()
     )  # fmt: skip
+
+
+def _labels(iterations: list[Item]) -> dict[str, int]:
+    """The names of the outputs of a repeated block."""
+    last = iterations[-1] if iterations else None
+    last = last.item if isinstance(last, tree.When) else last
+    return {label: index for index, label in enumerate(last.module.outputs)} if isinstance(last, tree.Call) else {}
 
 
 def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:

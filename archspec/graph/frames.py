@@ -109,9 +109,7 @@ class Evaluator:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
 
-    def value(
-        self, raw: Any, frame: Frame, path: Path, texts: frozenset[str] = frozenset()
-    ) -> tuple[Any, Expr]:
+    def value(self, raw: Any, frame: Frame, path: Path, texts: frozenset[str] = frozenset()) -> tuple[Any, Expr]:
         """The value of what the spec gives (sizes as `Dim`s), and the expression it is in names of the block.
 
         `texts` are no expressions. Raises Failed after an error.
@@ -131,8 +129,8 @@ class Evaluator:
             raise self.findings.error(path, str(error), hint=error.hint, offset=error.offset, frame=frame) from None
         expr = substitute(parsed, frame.exprs)
         if frame.open and frame.open & free_names(expr):
-            raise self.findings.error(path, f"'{raw}' depends on a size that is open", frame=frame,
-                                      hint="it may be any number when the network runs, so nothing can be built on it")  # fmt: skip
+            hint = "it may be any number when the network runs, so nothing can be built on it"
+            raise self.findings.error(path, f"'{raw}' depends on a size that is open", frame=frame, hint=hint)
         return dims(value, expr), Const(value) if isinstance(expr, Const) else expr
 
     def truth(self, raw: Any, frame: Frame, path: Path) -> tuple[bool, Expr]:
@@ -145,8 +143,8 @@ class Evaluator:
         value, expr = self.value(raw, frame, path)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             hint = "write // to divide whole numbers, or int(...)" if isinstance(value, float) else ""
-            raise self.findings.error(path, f"{what} must be a whole number from {least}, not {describe(value)}", hint=hint,
-                                      frame=frame)  # fmt: skip
+            message = f"{what} must be a whole number from {least}, not {describe(value)}"
+            raise self.findings.error(path, message, hint=hint, frame=frame)
         return value, expr
 
 

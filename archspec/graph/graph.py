@@ -128,6 +128,18 @@ def _mark_training(graph: Graph) -> None:
             needed.update(id(tensor) for tensor in node.inputs)
 
 
+def unreachable(graph: Graph) -> frozenset[str]:
+    """The paths of steps that no output depends on, not even one of training."""
+    needed = {id(tensor) for tensor in graph.outputs.values()}
+    dead = set()
+    for node in reversed(graph.nodes):
+        if any(id(tensor) in needed for tensor in node.outputs):
+            needed.update(id(tensor) for tensor in node.inputs)
+        else:
+            dead.add(node.path)
+    return frozenset(dead)
+
+
 def steps(items: Iterable[Item]) -> Iterator[tree.Step]:
     """Every step below these items inside one module, in order; calls are not entered."""
     for item in items:

@@ -33,7 +33,9 @@ class Operations:
         key = step.op if step.op in KEYS else frame.values.get(step.op, step.op)
         if key not in KEYS:
             where = (*path, "op") if isinstance(_at(self.findings.source.data, path), dict) else path
-            raise self.findings.error(where, f"there is no operation '{key}'", hint=nearest(str(key), KEYS), frame=frame)
+            raise self.findings.error(
+                where, f"there is no operation '{key}'", hint=nearest(str(key), KEYS), frame=frame
+            )
         return str(key)
 
     def make(
@@ -169,11 +171,17 @@ class Operations:
             value, expr = self.evaluator.value(raw, frame, path)  # type: ignore[assignment]
         problem = param.problem(value)
         if problem:
-            hint = "write // to divide whole numbers, or int(...)" if param.type == "int" and isinstance(value, float) else ""
+            hint = (
+                "write // to divide whole numbers, or int(...)"
+                if param.type == "int" and isinstance(value, float)
+                else ""
+            )
             raise self.findings.error(path, f"{shown} {problem}", hint=hint, frame=frame)
         known: Mapping[str, Any] | frozenset[str] = self.document.blocks if param.type == "block" else KEYS
         if param.type in ("block", "operation") and value not in known:
-            raise self.findings.error(path, f"there is no {param.type} '{value}'", hint=nearest(value, known), frame=frame)
+            raise self.findings.error(
+                path, f"there is no {param.type} '{value}'", hint=nearest(value, known), frame=frame
+            )
         return value, expr
 
 

@@ -29,7 +29,9 @@ def _note(module: Module, used: dict[tuple[Path, str], bool]) -> None:
             reads.update(id(value) for value in item.results)
     for item in items:
         if isinstance(item, (tree.Step, tree.Call)):
-            what = f"{item.op.key} '{item.name}'" if isinstance(item, tree.Step) else f"{item.module.block} '{item.name}'"
+            what = (
+                f"{item.op.key} '{item.name}'" if isinstance(item, tree.Step) else f"{item.module.block} '{item.name}'"
+            )
             key = (item.origin, f"the output of {what}")
             used[key] = used.get(key, False) or any(id(value) in reads for value in item.outputs)
     for name, value in module.inputs.items():

@@ -100,7 +100,9 @@ class Lint:
             path: Path = ("blocks", name)
             self._block = name
             if name in _OPERATIONS:
-                self._report(path, f"'{name}' is the name of an operation", key=True, hint="choose another for the block")
+                self._report(
+                    path, f"'{name}' is the name of an operation", key=True, hint="choose another for the block"
+                )
             self._params(declared.params, (*path, "params"))
             for clash in sorted(set(declared.params) & set(declared.inputs)):
                 self._report((*path, "params", clash), f"'{clash}' is a param and an input", key=True)
@@ -129,7 +131,9 @@ class Lint:
         if not problem and param.type in ("block", "operation"):
             self._values.add(value)
             known = self.document.blocks if param.type == "block" else _OPERATIONS
-            return "" if value in known else f"(={value}) must be the name of a{'n' * (known is _OPERATIONS)} {param.type}"
+            return (
+                "" if value in known else f"(={value}) must be the name of a{'n' * (known is _OPERATIONS)} {param.type}"
+            )
         return problem
 
     def _variant(self, variant: str, values: Mapping[str, Any]) -> None:
@@ -251,9 +255,7 @@ class Lint:
             if param.required and name not in given:
                 self._report(path, f"block {step.block}: missing param '{name}'")
 
-    def _expression(
-        self, raw: Any, path: Path, names: _Names, texts: frozenset[str] = frozenset()
-    ) -> None:
+    def _expression(self, raw: Any, path: Path, names: _Names, texts: frozenset[str] = frozenset()) -> None:
         if isinstance(raw, list):
             for index, item in enumerate(raw):
                 self._expression(item, (*path, index), names, texts)
@@ -328,7 +330,9 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
     if node.base not in names.inputs:
         return f"'{node}' is not defined here: '{node.base}' is not an input", nearest(node.base, names.inputs)
     if node.name not in _AXIS_NAMES:
-        return f"no input has an axis '{node.name}'", nearest(node.name, _AXIS_NAMES) or f"axes: {', '.join(_AXIS_NAMES)}"
+        return f"no input has an axis '{node.name}'", nearest(
+            node.name, _AXIS_NAMES
+        ) or f"axes: {', '.join(_AXIS_NAMES)}"
     return "", ""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, Infix, Items, Raw, Style, Symbol, Template, call, flat, literal
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.layouts import Layout, canonical, channels_last
+from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
 from archspec.emit.merge import MCall, MStep, Wire
 from archspec.emit.signature import bindings, spell
 from archspec.errors import BackendError
@@ -26,32 +26,29 @@ Apply = Any
 # Layouts ------------------------------------------------------------------------------------------------------------
 
 
-def held(wire: Wire) -> Layout:
-    return wire.layout if wire.layout is not None else canonical(wire.rank)
-
-
-def arranged(code: Code, wire: Wire, wanted: Layout) -> Code:
+def moved(code: Code, wire: Wire, wanted: Layout) -> Code:
     """An input in the order of axes that a step needs."""
-    have = held(wire)
-    if have.axes == wanted.axes and have.flattened == wanted.flattened:
-        return code
-    order = tuple(have.position(axis) for axis in wanted.axes)
-    return call("ops.transpose", code, literal(order))
+    return arranged(code, held(wire), wanted)
 
 
 def imaged(site: Site, codes: Sequence[Code]) -> list[Code]:
     """The inputs with channels last."""
-    return [arranged(code, wire, channels_last(wire.rank)) for code, wire in zip(codes, site.inputs, strict=True)]
+    return [moved(code, wire, channels_last(wire.rank)) for code, wire in zip(codes, site.inputs, strict=True)]
 
 
 def plain(site: Site, codes: Sequence[Code]) -> list[Code]:
     """The inputs in the order of the spec."""
-    return [arranged(code, wire, canonical(wire.rank)) for code, wire in zip(codes, site.inputs, strict=True)]
+    return [moved(code, wire, canonical(wire.rank)) for code, wire in zip(codes, site.inputs, strict=True)]
+
+
+def together(site: Site) -> Layout:
+    """The order of axes in which a step's inputs meet."""
+    return common([held(wire) for wire in site.inputs])
 
 
 def alike(site: Site, codes: Sequence[Code]) -> list[Code]:
-    """The inputs in the order of the first."""
-    return [arranged(code, wire, held(site.inputs[0])) for code, wire in zip(codes, site.inputs, strict=True)]
+    """The inputs in one order."""
+    return [moved(code, wire, together(site)) for code, wire in zip(codes, site.inputs, strict=True)]
 
 
 NONNEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax", "hard_sigmoid"})
@@ -152,13 +149,13 @@ def merging(name: str) -> Lowering:
         def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
             return Call(own[""], (Items(tuple(alike(site, inputs)), "[]"),))
 
-        return Lowered(apply, {"": made}, layouts=(signed(site, held(site.inputs[0])),))
+        return Lowered(apply, {"": made}, layouts=(signed(site, together(site)),))
 
     return lower
 
 
 def divide(site: Site) -> Lowered:
-    return Lowered(lambda own, inputs: Infix("/", tuple(alike(site, inputs))), layouts=(held(site.inputs[0]).plain(),))
+    return Lowered(lambda own, inputs: Infix("/", tuple(alike(site, inputs))), layouts=(together(site),))
 
 
 def supported(name: str, *attributes: str, named: tuple[str, ...] = (), image: bool = True) -> Lowering:
@@ -548,7 +545,7 @@ def layer_norm(site: Site) -> Lowered:
     shown = [p - wire.rank for p in positions]
     made = spell("layers.LayerNormalization(*, axis=-1, epsilon=0.001, center=True, scale=True)", site,
                  axis=literal(shown if len(shown) > 1 else shown[0]), center="affine", scale="affine")  # fmt: skip
-    return Lowered(lambda own, inputs: Call(own[""], (arranged(inputs[0], wire, layout),)), {"": made},
+    return Lowered(lambda own, inputs: Call(own[""], (moved(inputs[0], wire, layout),)), {"": made},
                    weights=bindings(site, SCALE_AND_SHIFT), layouts=(layout.plain(),))  # fmt: skip
 
 
@@ -582,7 +579,7 @@ def linear(site: Site) -> Lowered:
         return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
                        weights=bindings(site, weights), layouts=(canonical(2),))  # fmt: skip
     wanted = layout.plain() if layout.axes[-1] == wire.rank - 1 else canonical(wire.rank)
-    return Lowered(lambda own, inputs: Call(own[""], (arranged(inputs[0], wire, wanted),)), {"": made},
+    return Lowered(lambda own, inputs: Call(own[""], (moved(inputs[0], wire, wanted),)), {"": made},
                    weights=bindings(site, weights), layouts=(wanted,))  # fmt: skip
 
 
@@ -649,12 +646,14 @@ def permute(site: Site) -> Lowered:
 
 def concat(site: Site) -> Lowered:
     axis = resolve_axis(site.op.axis, site.inputs[0].rank)
-    made = spell("layers.Concatenate(*, axis=-1)", site, axis=axis_of(site, axis))
+    position = together(site).position(axis)
+    last = position == site.inputs[0].rank - 1
+    made = spell("layers.Concatenate(*, axis=-1)", site, axis=-1 if last else position)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         return Call(own[""], (Items(tuple(alike(site, inputs)), "[]"),))
 
-    return Lowered(apply, {"": made}, layouts=(signed(site, held(site.inputs[0])),))
+    return Lowered(apply, {"": made}, layouts=(signed(site, together(site)),))
 
 
 def split(site: Site) -> Lowered:
@@ -737,7 +736,7 @@ def matmul(site: Site) -> Lowered:
             axes = list(range(wire.rank))
             if turned:
                 axes[-1], axes[-2] = axes[-2], axes[-1]
-            sides.append(arranged(code, wire, Layout(tuple(axes))))
+            sides.append(moved(code, wire, Layout(tuple(axes))))
         return call("ops.matmul", *sides)
 
     return Lowered(apply, layouts=(canonical(site.outputs[0].rank),))

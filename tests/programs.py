@@ -1,0 +1,32 @@
+"""The networks that come along, and what the backends make of them. Generated once, for several tests."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from archspec.backend import Program, backends
+from archspec.loading import open_spec
+from archspec.model import Model
+from archspec.spec.catalogue import files, variants_in
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+NETWORKS: Final = {name: path for path in files() for name in variants_in(path) or (path.stem,)}
+"""Name of a network: the file with its spec."""
+MORE: Final = {path.stem: path for path in sorted((Path(__file__).parent / "networks").glob("*.yaml"))}
+"""Networks that are made for tests alone."""
+
+
+@cache
+def model(name: str) -> Model:
+    """A network by its name."""
+    path = {**MORE, **NETWORKS}[name]
+    spec, _ = open_spec(path)
+    return spec.network(name if name in spec.document.variants else None)
+
+
+@cache
+def program(name: str, backend: str) -> Program:
+    """What a backend makes of a network."""
+    return BACKENDS[backend].generate(model(name))
