@@ -92,9 +92,7 @@ def _models(network: str | Path | Model, variant: str | None, params: Mapping[st
     return [spec.network(each, params) for each in variants(spec, variant or named, params)]
 
 
-def _reports(
-    model: Model, chosen: Sequence[Backend], pool: Pool, *, inputs: Mapping[str, Array] | None, **options: Any
-) -> list[Report]:
+def _reports(model: Model, chosen: Sequence[Backend], pool: Pool, **options: Any) -> list[Report]:
     """One report; another with the outputs that exist only in training, if there are any."""
     programs: dict[str, Program] = {}
     refused: dict[str, Outcome] = {}
@@ -103,8 +101,6 @@ def _reports(
             programs[backend.name] = backend.generate(model)
         except BackendError as error:
             refused[backend.name] = Outcome(backend.name, failure=Failure("build", str(error)))
-    if inputs is not None:
-        options["inputs"] = inputs
     graph = rounded(model.graph)
     reports = []
     for training in (False, True) if graph.training_outputs else (False,):

@@ -245,7 +245,11 @@ TABLE: Final[dict[str, list[Row]]] = {
         op: list(ACTIVATED)
         for op in ("relu", "relu6", "selu", "silu", "mish", "sigmoid", "tanh", "hard_sigmoid", "hard_swish")
     },
-    "leaky_relu": [*ACTIVATED, ({"negative_slope": 0.2}, IMAGE, {"values": "wide"}), ({"negative_slope": -1.5}, (5,))],
+    "leaky_relu": [
+        *ACTIVATED,
+        ({"negative_slope": 0.2}, IMAGE, {"values": "wide"}),
+        ({"negative_slope": -1.5}, (5,), {"refused": {"keras": "its slope is not negative"}}),
+    ],
     "prelu": [
         ({}, IMAGE),
         ({"per_channel": False}, IMAGE),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from archspec.backend import backends
+from archspec.verify.workers import Pool
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,3 +27,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{path} is out of date; make golden, and look at the diff"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """A process for each framework, warm for all tests."""
+    with Pool({backend.name: backend.runner for backend in backends()}) as made:
+        yield made

@@ -222,6 +222,11 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         code = call("probe", *([Raw(code.owner)] if code.owner else []), code.key, code.value)
     if isinstance(code, Call) and isinstance(code.target, Call):
         return _chained(code, style, indent, before, after)
+    if isinstance(code, Call) and _is_method_of_call(code.target):
+        owner = code.target.operands[0]  # type: ignore[attr-defined]
+        tail = flat(code, style)[len(flat(owner, style, 10)) :]
+        if indent + before + len(text) - len(tail) + tail.index("(") + 1 > WIDTH:
+            return layout(owner, style, indent, before, len(tail) + after) + tail
     if isinstance(code, Call):
         head = flat(code.target, style, 10)
         parts = _parts(code, style)
@@ -234,8 +239,15 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         return _generator(code, style, indent)
     if isinstance(code, Template) and code.text.startswith("{0}[") and isinstance(code.operands[0], Call):
         tail = flat(Template(code.text[3:], code.operands), style)
+        head = text[: len(text) - len(tail)]
+        if indent + before + len(head) + 1 <= WIDTH:
+            return f"{head}[\n{' ' * (indent + len(INDENT))}{tail[1:-1]}\n{' ' * indent}]"
         return layout(code.operands[0], style, indent, before, len(tail) + after) + tail
     return text
+
+
+def _is_method_of_call(target: Code) -> bool:
+    return isinstance(target, Template) and target.text.startswith("{0}.") and isinstance(target.operands[0], Call)
 
 
 def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: Style, indent: int) -> str:

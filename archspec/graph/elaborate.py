@@ -502,13 +502,10 @@ class Elaborator:
     def _register(self, scope: Scope, name: str, wire: Wire, path: Path, *, key: bool = False) -> None:
         before = scope.wires.get(name)
         if before is not None and not before.left_out:
-            hint = (
-                "it comes again with each repetition: give the repeated step a name, too"
-                if before.origin == path
-                else ""
-            )
-            raise self._findings.error(path if key else (*path, "name"), f"the name '{name}' is already taken in this scope",
-                                       key=key, hint=hint)  # fmt: skip
+            again = "it comes again with each repetition: give the repeated step a name, too"
+            hint = again if before.origin == path else ""
+            message = f"the name '{name}' is already taken in this scope"
+            raise self._findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
         wire.origin = path
         scope.wires[name] = wire
 

@@ -46,7 +46,8 @@ def names() -> tuple[str, ...]:
 def get(key: str) -> type[Operation]:
     """The class of an operation. Raises KeyError if there is none of that name."""
     module: Any = import_module(f"archspec.ops.{_FAMILY_OF[key]}")
-    for member in vars(module).values():
-        if isinstance(member, type) and member.__dict__.get("key") == key and not member.__name__.startswith("_"):
-            return member
+    for name, member in vars(module).items():
+        # Only what looks like a class is touched: to ask a lazy module anything would load it.
+        if name[:1].isupper() and getattr(member, "__dict__", {}).get("key") == key:
+            return member  # type: ignore[no-any-return]
     raise LookupError(f"archspec.ops.{_FAMILY_OF[key]} does not define {key}")

@@ -164,8 +164,8 @@ class Lint:
             if declared.below is not None:
                 self._expression(declared.below, ("inputs", name, "below"), names)
                 if declared.dtype != "int64":
-                    self._report(("inputs", name, "below"), f"below is for whole numbers, but {name} is {declared.dtype}",
-                                 key=True, hint="add dtype: int64")  # fmt: skip
+                    message = f"below is for whole numbers, but {name} is {declared.dtype}"
+                    self._report(("inputs", name, "below"), message, key=True, hint="add dtype: int64")
 
     # Steps ----------------------------------------------------------------------------------------------------------
 

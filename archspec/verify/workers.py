@@ -32,8 +32,9 @@ class Failure:
     """Why there is no result."""
 
     kind: FailureKind
-    """`refused`: the backend cannot express the network; `missing`: the framework is not installed; `start`: the interpreter cannot be run; `import`: the framework is
-    installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
+    """`refused`: the backend cannot express the network; `missing`: the framework is not installed; `start`: the
+    interpreter cannot be run; `import`: the framework is installed and broken; `crashed`, `timeout`: the process died,
+    or was killed; else the stage that raised."""
     message: str
     detail: str = ""
     """The end of the traceback, or of what the process wrote to its standard error."""
@@ -182,10 +183,10 @@ class Worker:
             match reply:
                 case {"arrays": index, "seconds": seconds, "memory": memory}:
                     return Result(worker.load(str(path), index), seconds, memory)
-                case {"error": kind, "arrays": index}:
+                case {"error": _, "arrays": index, "line": line, "shapes": shapes, "parameters": parameters}:
+                    failure = _failure(reply)
                     arrays = worker.load(str(path), index)
-                    return Stopped(kind, reply["message"], reply["detail"], reply["line"], arrays,
-                                   reply["shapes"], reply["parameters"])  # fmt: skip
+                    return Stopped(failure.kind, failure.message, failure.detail, line, arrays, shapes, parameters)
             return _failure(reply)
         finally:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it

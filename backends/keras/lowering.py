@@ -203,7 +203,7 @@ def padding(site: Site) -> Padding:
     strided = not site.every(_unstrided)
     if site.every(_is_same):
         return Padding(literal("same"), None, strided)
-    border = call(f"layers.ZeroPadding{site.inputs[0].rank - 2}D", windows.nested_pads(site))
+    border = _zero_padding(site, windows.nested_pads(site))
     alone = site.distinguish(lambda step: _is_same(step) and _unstrided(step), "stride")
     if alone is None:
         return Padding(literal("valid"), Border(border))
@@ -262,7 +262,14 @@ def _outside(site: Site) -> Padding:
 
 
 def _zeros(site: Site) -> Border:
-    return Border(call(f"layers.ZeroPadding{site.inputs[0].rank - 2}D", windows.nested_pads(site)))
+    return Border(_zero_padding(site, windows.nested_pads(site)))
+
+
+def _zero_padding(site: Site, pads: Code) -> Call:
+    rank = site.inputs[0].rank - 2
+    if rank == 1 and isinstance(pads, Items):
+        (pads,) = pads.items
+    return call(f"layers.ZeroPadding{rank}D", pads)
 
 
 def _by_channel(step: Step) -> bool:
@@ -402,7 +409,7 @@ def max_pool(site: Site) -> Lowered:
     else:
         pads = site.value(ceil_pads, "padding")
         if held(site.inputs[0]).nonnegative:
-            before = Border(call(f"layers.ZeroPadding{rank}D", _compact(pads)))
+            before = Border(_zero_padding(site, _compact(pads)))
         else:
             around = _padded_axes(site, pads)
             before = lambda _, code: call("ops.pad", code, around, constant_values=windows.MINUS_INFINITY)  # noqa: E731
@@ -462,21 +469,14 @@ def avg_pool(site: Site) -> Lowered:
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if counted and site.every(lambda step: ceil_pads(step) == windows.resolved(step)):
         return image_layer(site, spell(text, site, **sources), None, _zeros(site))
-    pads = _padded_axes(site, site.value(ceil_pads, "padding"))
-    inside = _padded_axes(site, site.value(windows.resolved, "inside"))
-    made = spell(text, site, **sources)
-
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        (code,) = imaged(site, inputs)
-        ones: Code = call("ops.ones_like", Template("{0}[..., :1]", (code,)))
-        rest = pads
-        if counted:
-            ones = call("ops.pad", ones, inside, constant_values=literal(1))
-            rest = _padded_axes(site, site.value(_beyond, "beyond"))
-        total = Call(own[""], (call("ops.pad", code, pads),))
-        return Infix("/", (total, Call(made, (call("ops.pad", ones, rest),))))
-
-    return Lowered(apply, {"": made}, layouts=image_layouts(site), sized=not site.every(_sizeless))
+    arguments = [site.attr("kernel_size"), site.attr("kernel_size" if site.op.stride is None else "stride")]
+    if counted:
+        arguments.append(_padded_axes(site, site.value(_beyond, "beyond")))
+        arguments.append(_padded_axes(site, site.value(windows.resolved, "padding")))
+    else:
+        arguments.append(_padded_axes(site, site.value(ceil_pads, "padding")))
+    return Lowered(lambda own, inputs: call("partial_average_pool", *imaged(site, inputs), *arguments),
+                   layouts=image_layouts(site), sized=not site.every(_sizeless))  # fmt: skip
 
 
 def _beyond(step: Step) -> tuple[tuple[int, int], ...]:
@@ -554,6 +554,12 @@ def group_norm(site: Site) -> Lowered:
     made = spell("layers.GroupNormalization(*, groups=32, epsilon=0.001, center=True, scale=True)", site,
                  groups=groups, center="affine", scale="affine")  # fmt: skip
     return image_layer(site, made, SCALE_AND_SHIFT)
+
+
+def leaky_relu(site: Site) -> Lowered:
+    if not site.every(lambda step: step.op.negative_slope >= 0):  # type: ignore[attr-defined]
+        raise BackendError(f"its slope is not negative, as {site.op.negative_slope:g} is")
+    return anywhere("layers.LeakyReLU(*, negative_slope=0.3)")(site)
 
 
 def prelu(site: Site) -> Lowered:
@@ -664,7 +670,12 @@ def split(site: Site) -> Lowered:
     else:
         where = site.value(lambda step: _cuts(step.op.sizes), "cuts")  # type: ignore[attr-defined]
     layouts = (held(site.inputs[0]).plain(),) * len(site.outputs)
-    return Lowered(lambda own, inputs: call("ops.split", inputs[0], where, axis=literal(axis)), layouts=layouts)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        pieces = call("ops.split", inputs[0], where, axis=literal(axis))
+        return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
+
+    return Lowered(apply, layouts=layouts)
 
 
 def _cuts(sizes: Sequence[int]) -> list[int]:
@@ -762,9 +773,9 @@ def gelu(site: Site) -> Lowered:
     layouts = (held(site.inputs[0]).plain(),)
     if site.every(lambda step: step.op.approximate == "tanh"):  # type: ignore[attr-defined]
         return Lowered(lambda own, inputs: call("ops.gelu", inputs[0], approximate=literal(True)), layouts=layouts,
-                       inexact=1e-7)  # fmt: skip
+                       inexact=1e-8)  # fmt: skip
     return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": call("layers.Activation", literal("gelu"))},
-                   layouts=layouts, inexact=1e-7)  # fmt: skip
+                   layouts=layouts, inexact=1e-8)  # fmt: skip
 
 
 def dropout(site: Site) -> Lowered:
@@ -808,7 +819,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "local_response_norm": supported("local_response_norm", named=("size", "alpha", "beta", "k")),
     "relu": anywhere("layers.ReLU()"),
     "relu6": relu6,
-    "leaky_relu": anywhere("layers.LeakyReLU(*, negative_slope=0.3)"),
+    "leaky_relu": leaky_relu,
     "prelu": prelu,
     "elu": anywhere("layers.ELU(*, alpha=1.0)"),
     "selu": activation("selu"),

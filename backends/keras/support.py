@@ -60,6 +60,18 @@ SUPPORT: Final[dict[str, str]] = {
                 """log(1 + exp(beta x)) / beta, and x itself where beta x is over the threshold."""
                 return ops.where(x * beta > threshold, x, ops.softplus(x * beta) / beta)
         ''',
+        "partial_average_pool": '''
+            def partial_average_pool(x, pool_size, strides, padding, border=None):
+                """The mean of those elements under a window that are in the input or its border."""
+                ones = ops.ones_like(x[..., :1])
+                if border is not None:
+                    x, ones = ops.pad(x, border), ops.pad(ones, border, constant_values=1)
+                total, share = (
+                    ops.average_pool(ops.pad(part, padding), pool_size, strides)
+                    for part in (x, ones)
+                )
+                return total / share
+        ''',
         "adaptive_average_pool": '''
             def adaptive_average_pool(x, output_size):
                 """Averages over windows that share an axis evenly, overlapping if they must."""

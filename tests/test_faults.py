@@ -1,0 +1,88 @@
+"""The verifier is shown to fail: with each fault of `faults.py`, and at the right step."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from functools import cache
+from textwrap import dedent
+from typing import Final
+
+import pytest
+
+from archspec.backend import Program, backends
+from archspec.graph.graph import Graph, rounded
+from archspec.model import Model, Spec
+from archspec.verify.report import Outcome, Report
+from archspec.verify.run import verify
+from archspec.verify.workers import Pool
+
+from .faults import FAULTS, NETWORKS, Fault, text
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+TABLE: Final = [
+    pytest.param(backend, fault, id=f"{backend}: {fault.about}") for backend in FAULTS for fault in FAULTS[backend]
+]
+
+pytestmark = pytest.mark.frameworks
+
+
+@cache
+def model(name: str) -> Model:
+    made = Spec.parse(dedent(NETWORKS[name]), f"{name}.yaml").network()
+    assert made.check() == []
+    return made
+
+
+@cache
+def graph(name: str) -> Graph:
+    return rounded(model(name).graph)
+
+
+@cache
+def programs(name: str) -> dict[str, Program]:
+    """What the backends make of a network, written as the edits of faults expect it."""
+    made = {key: backend.generate(model(name)) for key, backend in BACKENDS.items()}
+    return {
+        key: replace(p, probed=ast.unparse(ast.parse(p.probed)), rounded=ast.unparse(ast.parse(p.rounded)))
+        for key, p in made.items()
+    }
+
+
+def judged(backend: str, fault: Fault, pool: Pool) -> tuple[Report, Outcome]:
+    """The report about a network of which one program has a fault."""
+    given = programs(fault.network)
+    changed = fault.edit(given[backend])
+    assert (changed.probed, changed.rounded, changed.weights) != (
+        given[backend].probed, given[backend].rounded, given[backend].weights,
+    )  # fmt: skip
+    report = verify(graph(fault.network), {**given, backend: changed}, pool)
+    return report, report.outcomes[backend]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_without_a_fault_all_pass(network: str, pool: Pool) -> None:
+    report = verify(graph(network), programs(network), pool)
+    assert {name: outcome.message for name, outcome in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(("backend", "fault"), TABLE)
+def test_a_fault_is_found_and_its_step_is_named(backend: str, fault: Fault, pool: Pool) -> None:
+    report, outcome = judged(backend, fault, pool)
+    assert report.exit_code == 1
+    assert {name: each.status for name, each in report.outcomes.items()} == {
+        name: "failed" if name == backend else "passed" for name in BACKENDS
+    }
+    assert outcome.culprit is not None, outcome.message
+    assert outcome.culprit.step == fault.step, outcome.message
+    assert outcome.culprit.step in outcome.message
+    for rung in fault.rungs:
+        assert outcome.rungs[rung].wrong
+
+
+def test_faults_are_of_many_kinds() -> None:
+    assert {backend: len(faults) >= 12 for backend, faults in FAULTS.items()} == dict.fromkeys(BACKENDS, True)
+    for faults in FAULTS.values():
+        assert len({fault.about for fault in faults}) == len(faults)
+        assert {fault.network for fault in faults} == set(NETWORKS)
