@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TYPE_CHECKING
 
 from archspec.errors import UsageError
 
@@ -68,6 +68,14 @@ class Program:
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 
 
+class Generated(Protocol):
+    """The generated code of one model."""
+
+    def text(self) -> str: ...
+
+    def program(self) -> Program: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """A framework that archspec can generate code for."""
@@ -78,10 +86,18 @@ class Backend:
     """As people write it: `PyTorch`."""
     framework: str
     """The package whose version counts: `torch`."""
-    generate: Callable[[Model], Program]
-    """Raises BackendError if the network cannot be expressed exactly."""
+    generator: Callable[[Model], Generated]
+    """Generates the code of a model. Raises BackendError if the framework cannot express the network exactly."""
     runner: Path
     """A script that needs numpy and the framework only; `archspec.verify.worker` loads it in the framework's process."""
+
+    def write(self, model: Model) -> str:
+        """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""
+        return self.generator(model).text()
+
+    def generate(self, model: Model) -> Program:
+        """The source code of a model, and what is needed to run and watch it; raises as `write`."""
+        return self.generator(model).program()
 
 
 def backends(names: Sequence[str] = ()) -> list[Backend]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import Diagnostic, SpecError, UsageError
-from archspec.expressions import ExpressionError, free_names, nearest, parse
+from archspec.expressions import ExpressionError, expr_of, free_names, nearest, parse
 from archspec.graph.elaborate import Elaborator, param_problem
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.tree import Module
-from archspec.ops.base import product, show
+from archspec.ops.base import Shape, product, show
 from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
 from archspec.spec.lint import Lint
 from archspec.spec.reading import read
@@ -123,7 +123,7 @@ class Model:
         """The elaborated tree, and the same with other values for free params and open dimensions, so that generated
         code can be held against more than one instance."""
         if free not in self._roots:
-            main, elaborator = self._elaborated(free)
+            main, elaborator = self._main if free == self.free_params else self._elaborated(free)
             found = {"main": main}
             sizes = {n: s + 6 for n, s in elaborator.open_sizes.items()}
             params = {name: _other(self.params[name]) for name in free}
@@ -132,10 +132,9 @@ class Model:
             self._roots[free] = found
         return self._roots[free]
 
-    def root(self, *, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
-             params: Mapping[str, Any] | None = None) -> Module:  # fmt: skip
-        """The elaborated tree. Raises SpecError."""
-        return self._elaborated(free, sizes, params)[0]
+    @cached_property
+    def _main(self) -> tuple[Module, Elaborator]:
+        return self._elaborated(self.free_params)
 
     def _elaborated(
         self, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
@@ -157,7 +156,8 @@ class Model:
     @cached_property
     def graph(self) -> Graph:
         """The network as a list of steps. Raises SpecError."""
-        return self.graph_for()
+        module, elaborator = self._main
+        return flatten(module, self.name, elaborator.limits)
 
     def graph_for(self, sizes: Mapping[str, int] | None = None) -> Graph:
         """The network as a list of steps, with numbers for `batch` and open dimensions. Raises SpecError."""
@@ -166,15 +166,13 @@ class Model:
 
     def check(self) -> list[Diagnostic]:
         """Elaborates the network and confirms what the spec expects; gives the warnings. Raises SpecError."""
-        module, elaborator = self._elaborated()
-        graph = flatten(module, self.name, elaborator.limits)
-        self.__dict__["graph"] = graph
-        problems = list(self._unmet(graph))
+        module, elaborator = self._main
+        problems = self._unmet(self.graph, {name: value.shape for name, value in module.outputs.items()})
         if problems:
             raise SpecError(problems)
         return [d for d in [*self.spec.findings, *elaborator.diagnostics] if d.severity == "warning"]
 
-    def _unmet(self, graph: Graph) -> list[Diagnostic]:
+    def _unmet(self, graph: Graph, outputs: Mapping[str, Shape]) -> list[Diagnostic]:
         document = self.spec.document
         if self.overrides:
             return []
@@ -201,13 +199,13 @@ class Model:
                 (*path, "multiply_adds"), f"expected {expect.multiply_adds:,} multiply-adds, but there are "
                 f"{multiply_adds(graph):,}"))  # fmt: skip
         for name, shape in (expect.outputs or {}).items():
-            if name not in graph.outputs:
+            if name not in outputs:
                 problems.append(self.spec.source.diagnostic((*path, "outputs", name), f"there is no output '{name}'",
-                                hint=nearest(name, graph.outputs), key=True))  # fmt: skip
-            elif [str(size) for size in shape] != show(graph.outputs[name].shape)[1:-1].split(", ")[1:]:
+                                hint=nearest(name, outputs), key=True))  # fmt: skip
+            elif not _same_shape(shape, outputs[name][1:]):
                 problems.append(self.spec.source.diagnostic(
                     (*path, "outputs", name), f"expected shape [batch, {', '.join(map(str, shape))}], but it is "
-                    f"{show(graph.outputs[name].shape)}"))  # fmt: skip
+                    f"{show(outputs[name])}"))  # fmt: skip
         return problems
 
     def compile(self, backend: str) -> str:
@@ -216,7 +214,9 @@ class Model:
         Raises SpecError if the spec is not valid, BackendError if the framework cannot express the network exactly,
         UsageError if there is no such backend.
         """
-        return self.program(backend).source
+        from archspec.backend import backends
+
+        return backends([backend])[0].write(self)
 
     def program(self, backend: str) -> Program:
         """The generated code and what a runner needs to run it; raises as `compile`."""
@@ -229,6 +229,14 @@ class Model:
         from archspec.summary import summarize
 
         return summarize(self)
+
+
+def _same_shape(expected: list[int | str], found: Shape) -> bool:
+    """Whether sizes agree: numbers as numbers, names as the names of what they come from."""
+    return len(expected) == len(found) and all(
+        int(size) == want if isinstance(want, int) else str(expr_of(size)) == want
+        for want, size in zip(expected, found, strict=True)
+    )
 
 
 FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "p"})

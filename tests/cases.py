@@ -180,7 +180,11 @@ TABLE: Final[dict[str, list[Row]]] = {
     "avg_pool1d": list(averages(POOLS_1D)),
     "avg_pool2d": list(averages(POOLS_2D)),
     **{
-        f"adaptive_{kind}_pool1d": [({"output_size": size}, shape) for size, shape in ((1, LINE), (4, LINE), (7, (3, 5)))]
+        f"adaptive_{kind}_pool1d": [
+            ({"output_size": 1}, LINE),
+            ({"output_size": 4}, LINE),
+            ({"output_size": 7}, (3, 5)),
+        ]
         for kind in ("avg", "max")
     },
     **{

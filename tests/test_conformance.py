@@ -137,9 +137,7 @@ class Run:
         assert Counter(tensor for tensor, _, _ in shown) == Counter(
             tensor.name for node in self.graph.nodes for tensor in node.outputs
         ), "probes must see every step once"
-        shown += [
-            (f"output {name}", self.graph.outputs[name].name, layout) for name, layout in program.outputs.items()
-        ]
+        shown += [(f"output {name}", self.graph.outputs[name].name, layout) for name, layout in program.outputs.items()]
         for key, name, layout in shown:
             expected = truth[name]
             due = dtype if expected.dtype.kind == "f" else expected.dtype.name

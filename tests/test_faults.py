@@ -17,11 +17,14 @@ from archspec.verify.report import Outcome, Report
 from archspec.verify.run import verify
 from archspec.verify.workers import Pool
 
-from .faults import FAULTS, NETWORKS, Fault, text
+from .faults import FAULTS, NETWORKS, Fault
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
 TABLE: Final = [
-    pytest.param(backend, fault, id=f"{backend}: {fault.about}") for backend in FAULTS for fault in FAULTS[backend]
+    pytest.param(backend, network, fault, id=f"{backend}: {fault.about}")
+    for backend, by_network in FAULTS.items()
+    for network, faults in by_network.items()
+    for fault in faults
 ]
 
 pytestmark = pytest.mark.frameworks
@@ -49,14 +52,14 @@ def programs(name: str) -> dict[str, Program]:
     }
 
 
-def judged(backend: str, fault: Fault, pool: Pool) -> tuple[Report, Outcome]:
+def judged(backend: str, network: str, fault: Fault, pool: Pool) -> tuple[Report, Outcome]:
     """The report about a network of which one program has a fault."""
-    given = programs(fault.network)
+    given = programs(network)
     changed = fault.edit(given[backend])
     assert (changed.probed, changed.rounded, changed.weights) != (
         given[backend].probed, given[backend].rounded, given[backend].weights,
     )  # fmt: skip
-    report = verify(graph(fault.network), {**given, backend: changed}, pool)
+    report = verify(graph(network), {**given, backend: changed}, pool)
     return report, report.outcomes[backend]
 
 
@@ -67,9 +70,9 @@ def test_without_a_fault_all_pass(network: str, pool: Pool) -> None:
     assert report.exit_code == 0
 
 
-@pytest.mark.parametrize(("backend", "fault"), TABLE)
-def test_a_fault_is_found_and_its_step_is_named(backend: str, fault: Fault, pool: Pool) -> None:
-    report, outcome = judged(backend, fault, pool)
+@pytest.mark.parametrize(("backend", "network", "fault"), TABLE)
+def test_a_fault_is_found_and_its_step_is_named(backend: str, network: str, fault: Fault, pool: Pool) -> None:
+    report, outcome = judged(backend, network, fault, pool)
     assert report.exit_code == 1
     assert {name: each.status for name, each in report.outcomes.items()} == {
         name: "failed" if name == backend else "passed" for name in BACKENDS
@@ -82,7 +85,7 @@ def test_a_fault_is_found_and_its_step_is_named(backend: str, fault: Fault, pool
 
 
 def test_faults_are_of_many_kinds() -> None:
-    assert {backend: len(faults) >= 12 for backend, faults in FAULTS.items()} == dict.fromkeys(BACKENDS, True)
-    for faults in FAULTS.values():
-        assert len({fault.about for fault in faults}) == len(faults)
-        assert {fault.network for fault in faults} == set(NETWORKS)
+    for by_network in FAULTS.values():
+        assert by_network.keys() == NETWORKS.keys()
+        names = [fault.about for faults in by_network.values() for fault in faults]
+        assert len(names) == len(set(names)) >= 12

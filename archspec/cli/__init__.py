@@ -170,7 +170,7 @@ def compile_(
     if folder is None and len(targets) != 1 and not as_json:
         raise UsageError("several frameworks make several files: give -o DIR, or one --to")
     model = one_network(spec, variant, settings)
-    sources = {backend.name: backend.generate(model).source for backend in targets}
+    sources = {backend.name: backend.write(model) for backend in targets}
     names = {backend: f"{model.name}_{backend}.py" for backend in sources}
     paths = write_all(folder, {names[backend]: text for backend, text in sources.items()}) if folder else []
     if as_json:

@@ -70,6 +70,11 @@ def held(wire: Wire) -> Layout:
     return wire.layout if wire.layout is not None else canonical(wire.rank)
 
 
+def moves(wire: Wire) -> Moves:
+    """What brings a canonical array into a value's layout."""
+    return wire.layout.moves() if wire.layout is not None else ()
+
+
 def arranged(code: Code, have: Layout, wanted: Layout) -> Code:
     """A value in another order of axes."""
     if have.axes == wanted.axes and have.flattened == wanted.flattened:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspec.backend import Program
 from archspec.emit.classes import ClassWriter, Dialect
 from archspec.emit.code import Style
 from archspec.emit.context import Lowering
 from archspec.emit.functions import FunctionWriter
-from archspec.emit.layouts import physical_shape, usual
+from archspec.emit.layouts import moves, physical_shape, usual
 from archspec.emit.merge import Body
 from archspec.emit.program import Generator, class_name
 from archspec.graph.graph import unreachable
@@ -25,83 +26,100 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def class_program(
-    model: Model, title: str, dialect: Dialect, table: Mapping[str, Lowering], refused: Mapping[str, str],
-    template: Path, support: Mapping[str, str] | None = None,
-) -> Program:  # fmt: skip
-    """The program of a model for a framework whose models are classes."""
-    generator = Generator(model, title, table, refused, partial(ClassWriter, dialect=dialect), pascal_case)
-    generator.run()
-    assert generator.root is not None
-    entry = generator.entry
+class _Writing(Generator):
+    """What is written: the text of a file, and the program around it."""
 
-    def text(style: Style) -> str:
-        parts = ["\n".join(block.writer.lines(block.name, docstring(block.doc, 4), block.defaults, style))
-                 for block in generator.blocks]  # fmt: skip
-        root = generator.root
-        assert root is not None
-        parts.append("\n".join(root.writer.lines(entry, docstring(mapping(model), 4), root.defaults, style)))
-        return assemble(model, parts, template, support or {})
+    join: str
+    """What stands between the parts of a path."""
 
-    found = generator.bindings(".")
-    graph = model.graph
-    return Program(
-        source=text(Style()),
-        probed=text(Style(probes=True)),
-        rounded=text(Style(probes=True, rounded=True)),
-        entry=entry,
-        weights=tuple(found.weights),
-        inputs={name: () for name in graph.inputs},
-        outputs={name: () for name in graph.outputs},
-        probes=found.probes,
-        hooks=found.hooks,
-        inexact=found.inexact,
-    )
+    def __init__(
+        self, model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
+        support: Mapping[str, str], writer: Callable[..., Any], naming: Callable[[str], str],
+    ) -> None:  # fmt: skip
+        super().__init__(model, title, table, refused, writer, naming)
+        self.template = template
+        self.support = support
+        self.run()
+
+    def summary(self) -> str:
+        """The docstring of the network."""
+        raise NotImplementedError
+
+    def text(self, style: Style = Style()) -> str:  # noqa: B008
+        """The file."""
+        assert self.root is not None
+        written = [*self.blocks, replace(self.root, name=self.entry, doc=self.summary())]
+        parts = ["\n".join(each.writer.lines(each.name, docstring(each.doc, 4), each.defaults, style)) for each in written]
+        return assemble(self.model, parts, self.template, self.support)
+
+    def program(self) -> Program:
+        """The file, and what a runner needs to fill it, run it and watch it."""
+        assert self.root is not None
+        body = self.root.writer.body
+        found = self.bindings(self.join, self.unwritten())
+        return Program(
+            source=self.text(),
+            probed=self.text(Style(probes=True)),
+            rounded=self.text(Style(probes=True, rounded=True)),
+            entry=self.entry,
+            weights=tuple(found.weights),
+            inputs={name: moves(wire) for name, wire in body.inputs.items()},
+            outputs={name: moves(wire) for name, wire in body.outputs.items()},
+            probes=found.probes,
+            hooks=found.hooks,
+            inexact=found.inexact,
+            training_arguments=self.training_arguments(),
+        )
+
+    def unwritten(self) -> frozenset[str]:
+        """Steps that the generated model does not have."""
+        return frozenset()
+
+    def training_arguments(self) -> dict[str, Any]:
+        return {}
 
 
-class FunctionGenerator(Generator):
+class ClassGenerator(_Writing):
+    """Blocks as classes: layers are found by attributes joined with dots."""
+
+    join = "."
+
+    def __init__(
+        self, model: Model, title: str, dialect: Dialect, table: Mapping[str, Lowering], refused: Mapping[str, str],
+        template: Path, support: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        writer = partial(ClassWriter, dialect=dialect)
+        super().__init__(model, title, table, refused, template, support, writer, pascal_case)
+
+    def summary(self) -> str:
+        return mapping(self.model)
+
+
+class FunctionGenerator(_Writing):
     """Blocks as functions: layers are found by names joined with underscores, and channels come last."""
 
+    join = "_"
     separator = "/"
+
+    def __init__(
+        self, model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
+        support: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        super().__init__(model, title, table, refused, template, support, FunctionWriter, snake_case)
 
     def prepare(self, body: Body) -> None:
         for wire in body.inputs.values():
             wire.layout = usual(wire)
 
+    def summary(self) -> str:
+        assert self.root is not None
+        return _model_doc(self.root.writer.body, self.training_outputs)
 
-def function_program(
-    model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
-    support: Mapping[str, str],
-) -> Program:  # fmt: skip
-    """The program of a model for a framework whose models are made by functions of symbolic tensors."""
-    generator = FunctionGenerator(model, title, table, refused, FunctionWriter, snake_case)
-    generator.run()
-    written = generator.root
-    assert written is not None
-    entry = generator.entry
+    def unwritten(self) -> frozenset[str]:
+        return unreachable(self.model.graph)  # a functional model consists of what its outputs depend on
 
-    def text(style: Style) -> str:
-        parts = ["\n".join(block.writer.lines(block.name, docstring(block.doc, 4), block.defaults, style))
-                 for block in generator.blocks]  # fmt: skip
-        doc = docstring(_model_doc(written.writer.body, generator.training_outputs), 4)
-        parts.append("\n".join(written.writer.lines(entry, doc, written.defaults, style)))
-        return assemble(model, parts, template, support)
-
-    found = generator.bindings("_", unreachable(model.graph))
-    body = written.writer.body
-    return Program(
-        source=text(Style()),
-        probed=text(Style(probes=True)),
-        rounded=text(Style(probes=True, rounded=True)),
-        entry=entry,
-        weights=tuple(found.weights),
-        inputs={name: wire.layout.moves() for name, wire in body.inputs.items()},
-        outputs={name: wire.layout.moves() for name, wire in body.outputs.items()},
-        probes=found.probes,
-        hooks=found.hooks,
-        inexact=found.inexact,
-        training_arguments={"training_outputs": True} if generator.training_outputs else {},
-    )
+    def training_arguments(self) -> dict[str, Any]:
+        return {"training_outputs": True} if self.training_outputs else {}
 
 
 def _model_doc(body: Body, training: frozenset[str]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.emit.code import Code, Items, Raw, float32
+from archspec.emit.code import Code, Items, Raw
 from archspec.emit.context import Site, once
+from archspec.expressions import float32
 from archspec.graph.tree import Step
 from archspec.ops.base import window_pads
 

@@ -29,7 +29,7 @@ def same_code(source: str, probed: str, *, rounded: bool = False) -> bool:
 class _Probes(ast.NodeTransformer):
     """Takes probes away. Whatever else is called `probe` stays, and differs from the source."""
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         is_probe = isinstance(node.func, ast.Name) and node.func.id == "probe" and not node.keywords
         return node.args[-1] if is_probe and len(node.args) in (2, 3) else node
@@ -38,14 +38,14 @@ class _Probes(ast.NodeTransformer):
 class _Plain(ast.NodeTransformer):
     """Takes assignments away that do nothing, `x = x`: what a probe of a step leaves that costs no code."""
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         target = node.targets[0]
         idle = len(node.targets) == 1 and isinstance(target, ast.Name) and isinstance(node.value, ast.Name)
         return None if idle and target.id == node.value.id else node  # type: ignore[attr-defined]
 
 
 class _Rounding(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return ast.Constant(float32(node.value)) if isinstance(node.value, float) else node
 
 

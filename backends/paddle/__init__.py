@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from archspec.backend import Backend, Program
+from archspec.backend import Backend
 from archspec.emit.classes import Dialect
 from archspec.model import Model
+
+if TYPE_CHECKING:
+    from archspec.emit.source import ClassGenerator
 
 RESERVED: Final = frozenset(
     "add_module add_parameter add_sublayer apply astype backward bfloat16 buffers children clear_gradients cpu "
@@ -30,21 +33,21 @@ DIALECT: Final = Dialect(
 )
 
 
-def generate(model: Model) -> Program:
-    """The Paddle program of a model. Raises BackendError for what Paddle cannot express exactly."""
-    from archspec.emit.source import class_program
+def generator(model: Model) -> ClassGenerator:
+    """Generates the Paddle code of a model. Raises BackendError for what Paddle cannot express exactly."""
+    from archspec.emit.source import ClassGenerator
 
     from .lowering import LOWERINGS, UNSUPPORTED
     from .support import SUPPORT
 
     template = Path(__file__).parent / "module.py.jinja"
-    return class_program(model, "Paddle", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
+    return ClassGenerator(model, "Paddle", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
 
 
 BACKEND: Final = Backend(
     name="paddle",
     title="PaddlePaddle",
     framework="paddle",
-    generate=generate,
+    generator=generator,
     runner=Path(__file__).parent / "runner.py",
 )

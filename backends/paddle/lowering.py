@@ -105,13 +105,17 @@ def fitted_pads(site: Site) -> Code:
     return windows.flat_pads(site, last_first=False, pads=windows.fitted)
 
 
+def fitting(site: Site) -> dict[str, Any]:
+    """The arguments with which Paddle counts the windows as the spec does."""
+    return {"padding": pads} if site.every(fits) else {"padding": fitted_pads, "ceil_mode": False}
+
+
 def max_pool(site: Site) -> Lowered:
     rank = site.op.rank
     if not site.every(lambda step: set(step.op.dilation) == {1}):  # type: ignore[attr-defined]
         return dilated_max_pool(site)
     arguments = "(*, kernel_size, stride=None, padding=0, ceil_mode=False)"
-    sources = {"padding": pads} if site.every(fits) else {"padding": fitted_pads, "ceil_mode": False}
-    return function(f"F.max_pool{rank}d{arguments}", f"nn.MaxPool{rank}D{arguments}", **sources)(site)
+    return function(f"F.max_pool{rank}d{arguments}", f"nn.MaxPool{rank}D{arguments}", **fitting(site))(site)
 
 
 def dilated_max_pool(site: Site) -> Lowered:
@@ -133,12 +137,11 @@ def avg_pool(site: Site) -> Lowered:
     pooled, module = f"F.avg_pool{rank}d{arguments}", f"nn.AvgPool{rank}D{arguments}"
     counts = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
     if not counts or site.every(windows.unpadded):
-        sources = {"padding": pads} if site.every(fits) else {"padding": fitted_pads, "ceil_mode": False}
-        return function(pooled, module, exclusive=True, **sources)(site)
+        return function(pooled, module, exclusive=True, **fitting(site))(site)
     inside = site.every(lambda step: windows.fitted(step) == windows.resolved(step))
     if inside and site.every(windows.symmetric):
         return function(pooled, module, exclusive=False, padding=windows.before, ceil_mode=False)(site)
-    sources = {
+    sources: dict[str, Any] = {
         "padding": 0 if inside else windows.flat_pads(site, last_first=False, pads=windows.overhang, name="overhang"),
         "ceil_mode": False,
     }
@@ -197,8 +200,9 @@ def batch_norm(site: Site) -> Lowered:
 
 
 def instance_norm(site: Site) -> Lowered:
-    text = f"nn.InstanceNorm{site.inputs[0].rank - 2}D(num_features, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
-    return layer(text, {"weight": "scale"}, num_features=in_channels, momentum=None, **AFFINE)(site)
+    rank = site.inputs[0].rank - 2
+    text = f"nn.InstanceNorm{rank}D(num_features, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
+    return layer(text, {"weight": "scale"}, num_features=in_channels, **AFFINE)(site)
 
 
 def layer_norm(site: Site) -> Lowered:
@@ -262,10 +266,8 @@ def is_tanh(site: Site) -> Code:
 
 
 def matmul(site: Site) -> Lowered:
-    flags = {
-        name: literal(True) for name, turned in (("transpose_x", site.op.transpose_a), ("transpose_y", site.op.transpose_b))
-        if turned
-    }  # fmt: skip
+    turned = {"transpose_x": site.op.transpose_a, "transpose_y": site.op.transpose_b}
+    flags = {name: literal(True) for name, flag in turned.items() if flag}
     if not flags:
         return operator("@")(site)
     return Lowered(apply=lambda own, inputs: call("paddle.matmul", *inputs, **flags))
@@ -350,8 +352,8 @@ def upsample(site: Site) -> Lowered:
         exact = site.every(windows.ratios_in_float32) and site.every(lambda step: min(step.outputs[0].shape[2:]) > 1)
     if exact:
         return native(site)
-    options = {} if site.every(lambda step: not getattr(step.op, "align_corners")) else {
-        "align_corners": site.attr("align_corners")}  # fmt: skip
+    aligned = not site.every(lambda step: not step.op.align_corners)  # type: ignore[attr-defined]
+    options = {"align_corners": site.attr("align_corners")} if aligned else {}
     return Lowered(apply=lambda own, inputs: call(f"resize_{op.mode}", inputs[0], new_size(site), **options))
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from archspec.backend import Backend, Program
+from archspec.backend import Backend
 from archspec.emit.classes import Dialect
 from archspec.model import Model
 
+if TYPE_CHECKING:
+    from archspec.emit.source import ClassGenerator
+
 RESERVED: Final = frozenset(
-    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval "
-    "extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules "
-    "mtia named_buffers named_children named_modules named_parameters parameters register_buffer register_module "
-    "register_parameter requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty train training "
-    "type xpu zero_grad".split()
+    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches "
+    "eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict "
+    "modules mtia named_buffers named_children named_modules named_parameters parameters register_buffer "
+    "register_module register_parameter requires_grad_ set_extra_state set_submodule share_memory state_dict to "
+    "to_empty train training type xpu zero_grad".split()
 )
 
 DIALECT: Final = Dialect(
@@ -28,21 +31,21 @@ DIALECT: Final = Dialect(
 )
 
 
-def generate(model: Model) -> Program:
-    """The PyTorch program of a model. Raises BackendError for what PyTorch cannot express exactly."""
-    from archspec.emit.source import class_program
+def generator(model: Model) -> ClassGenerator:
+    """Generates the PyTorch code of a model. Raises BackendError for what PyTorch cannot express exactly."""
+    from archspec.emit.source import ClassGenerator
 
     from .lowering import LOWERINGS, UNSUPPORTED
     from .support import SUPPORT
 
     template = Path(__file__).parent / "module.py.jinja"
-    return class_program(model, "PyTorch", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
+    return ClassGenerator(model, "PyTorch", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
 
 
 BACKEND: Final = Backend(
     name="pytorch",
     title="PyTorch",
     framework="torch",
-    generate=generate,
+    generator=generator,
     runner=Path(__file__).parent / "runner.py",
 )

@@ -104,10 +104,10 @@ def max_pool(site: Site) -> Lowered:
     rank = site.op.rank
     arguments = "(*, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False)"
     if site.every(_within_half):
-        sources = {"padding": windows.before}
-        return _function(site, f"F.max_pool{rank}d{arguments}", f"nn.MaxPool{rank}d{arguments}", sources)
+        pooled = function(f"F.max_pool{rank}d{arguments}", f"nn.MaxPool{rank}d{arguments}", padding=windows.before)
+        return pooled(site)
     pads = windows.flat_pads(site, last_first=True, pads=windows.fitted)
-    sources = {"padding": 0, "ceil_mode": False}
+    sources: dict[str, Any] = {"padding": 0, "ceil_mode": False}
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
         fenced = call("F.pad", inputs[0], pads, value=windows.MINUS_INFINITY)
@@ -132,7 +132,7 @@ def avg_pool(site: Site) -> Lowered:
         sources: dict[str, Any] = {"padding": windows.before}
         if site.every(windows.unpadded):
             sources["count_include_pad"] = True
-        return _function(site, f"F.avg_pool{rank}d{arguments}", f"nn.AvgPool{rank}d{arguments}", sources)
+        return function(f"F.avg_pool{rank}d{arguments}", f"nn.AvgPool{rank}d{arguments}", **sources)(site)
     pooled = f"F.avg_pool{rank}d{arguments}"
     sources = {"padding": 0, "ceil_mode": False, "count_include_pad": True}
     counts = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
@@ -163,10 +163,6 @@ def _no_pads(step: Step) -> windows.Pairs:
 
 def _minus(a: windows.Pairs, b: windows.Pairs) -> windows.Pairs:
     return tuple((x[0] - y[0], x[1] - y[1]) for x, y in zip(a, b, strict=True))
-
-
-def _function(site: Site, text: str, module: str, sources: dict[str, Any]) -> Lowered:
-    return function(text, module, **sources)(site)
 
 
 def global_pool(name: str, module: str) -> Lowering:
