@@ -82,9 +82,11 @@ class Spec:
             if name not in chosen and name not in (params or {}) and param.default is not None:
                 problem = param_problem(param, param.default)
                 if problem:
-                    problems.append(self.source.diagnostic(("params", name), f"default of {name} {problem}"))
+                    long = isinstance(self.source.data["params"][name], dict)
+                    path = ("params", name, "default") if long else ("params", name)
+                    problems.append(self.source.diagnostic(path, f"the default of {name} {problem}"))
         if problems:
-            raise SpecError(problems)
+            raise SpecError(sorted({*self.findings, *problems}, key=lambda d: (d.line, d.column, d.message)))
         return Model(self, variant, values, dict(params or {}))
 
 
@@ -245,18 +247,24 @@ FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "
 def free_params(document: Document) -> frozenset[str]:
     """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`."""
     found: dict[str, bool] = {}
-    _note_uses(document, document.layers, found, frozenset(document.params))
+    try:
+        _note_uses(document, document.layers, found, frozenset(document.params), {})
+    except RecursionError:
+        return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
     for declared in document.inputs.values():
         for size in [*declared.shape, declared.below]:
-            for name in free_names(parse(size)) if isinstance(size, str) else ():
-                found[name] = False
+            found.update(dict.fromkeys(_used(size), False))
     return frozenset(
         name for name, free in found.items()
         if free and name in document.params and document.params[name].type in ("int", "float")
     )  # fmt: skip
 
 
-def _note_uses(document: Document, layers: list[Any], found: dict[str, bool], names: frozenset[str]) -> None:
+def _note_uses(
+    document: Document, layers: list[Any], found: dict[str, bool], names: frozenset[str],
+    blocks: dict[str, dict[str, bool]],
+) -> None:  # fmt: skip
+    """Notes for each name whether all its uses are free; `blocks` keeps what is known of the params of blocks."""
     for step in layers:
         raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
         match step:
@@ -265,17 +273,18 @@ def _note_uses(document: Document, layers: list[Any], found: dict[str, bool], na
                 raws.append((step.op, False))
             case BlockStep():
                 block = document.blocks.get(step.block)
-                inner: dict[str, bool] = {}
-                if block is not None:
-                    _note_uses(document, block.layers, inner, frozenset(block.params))
+                inner = blocks.get(step.block, {})
+                if block is not None and step.block not in blocks:
+                    blocks[step.block] = inner
+                    _note_uses(document, block.layers, inner, frozenset(block.params), blocks)
                 extra = step.__pydantic_extra__ or {}
                 raws += [(raw, block is not None and inner.get(key, True)) for key, raw in extra.items()]
                 raws.append((step.block, False))
             case SequenceStep():
-                _note_uses(document, step.layers, found, names)
+                _note_uses(document, step.layers, found, names, blocks)
             case BranchesStep():
                 for inner_layers in step.branches.values():
-                    _note_uses(document, inner_layers, found, names)
+                    _note_uses(document, inner_layers, found, names, blocks)
                 raws += [(raw, False) for raw in (step.join.values() if isinstance(step.join, dict) else ())]
         for raw, free in raws:
             for name in _used(raw) & names:

@@ -1,7 +1,7 @@
 """Every row of `cases.py` on every backend: its numbers against the reference, in float64 and in float32.
 
-Each case is run as a step of the network, as an element of a named sequence, and inside a block, where sizes are
-symbols.
+Each case is run as a step of the network, as an element of a named sequence, inside a block, where sizes are symbols,
+and inside one whose params give the attributes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from archspec.backend import Program, backends
 from archspec.errors import BackendError
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
+from archspec.spec.document import type_of
 from archspec.verify import compare, data, worker
 from archspec.verify.compare import Difference
 from archspec.verify.worker import Array
@@ -63,13 +64,25 @@ def network(cases: Cases) -> Model:
         }
         layers.append({"block": f"Block{number}", "name": f"block{number}", "from": names})
         whole = [f"block{number}"] if len(shapes) == 1 else [f"block{number}.out{i}" for i in range(len(shapes))]
-        outputs |= {f"block{number}_{i}": reference for i, reference in enumerate(whole)}
+        outputs |= {f"block{number}_{i}": text for i, text in enumerate(whole)}
+        given = {name: value for name, value in case.attributes.items() if not _has_texts(value)}
+        if given:
+            inner = {**blocks[f"Block{number}"]["layers"][0], **{name: name for name in given}}
+            params = {name: type_of(value) for name, value in given.items()}
+            blocks[f"Params{number}"] = {**blocks[f"Block{number}"], "params": params, "layers": [inner]}
+            layers.append({**given, "block": f"Params{number}", "name": f"params{number}", "from": names})
+            outputs |= {f"params{number}_{i}": text.replace("block", "params") for i, text in enumerate(whole)}
         if len(names) == len(shapes) == 1:
             element = {**step, "name": "element"} if int(number) % 2 else step
             layers.append({"name": f"sequence{number}", "from": names, "layers": [element]})
             outputs[f"sequence{number}_0"] = f"sequence{number}"
     document = {"archspec": 1, "name": "Table", "inputs": inputs, "blocks": blocks, "layers": layers}
     return Spec.parse(json.dumps(document | {"outputs": outputs})).network()
+
+
+def _has_texts(value: Any) -> bool:
+    """Whether it is a list of names, which a param cannot be: its items would be expressions."""
+    return isinstance(value, list) and any(isinstance(item, str) for item in value)
 
 
 def number_of(tensor: str) -> str:

@@ -75,7 +75,7 @@ class Context:
         parts = [self.unify({key: value[i] for key, value in values.items()}, (), f"{name}{i}")
                  for i in range(lengths.pop())]  # fmt: skip
         base = _common_base(parts)
-        if base is not None:
+        if base is not None and self._holds(base, values):
             return Symbol(base)
         brackets = "()" if isinstance(next(iter(values.values())), tuple) else "[]"
         return Items(tuple(parts), brackets)

@@ -6,6 +6,7 @@ import builtins
 import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from archspec.emit.code import WIDTH, Assign, Call, Code, Own, Probe, Raw, Statement, Style, flat
@@ -64,8 +65,7 @@ class Variables:
 
     def take(self, wire: Wire, name: str) -> str:
         """Gives a wire the variable `name`, or one like it if that is still needed."""
-        wanted = [name, *(f"{name}{n}" for n in range(2, 1000))]
-        chosen = next(candidate for candidate in wanted if self.free(candidate))
+        chosen = name if self.free(name) else next(n for k in count(2) if self.free(n := f"{name}{k}"))
         self.owners[chosen] = wire
         self.held[wire] = Held(Raw(chosen))
         return chosen
@@ -213,7 +213,7 @@ def _simple(value: Code) -> bool:
     return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Raw) for a in value.args)
 
 
-TAKEN = frozenset(dir(builtins)) | {"self", "torch", "paddle", "keras", "layers", "ops", "np", "nn"}
+TAKEN = frozenset(dir(builtins)) | {"self", "torch", "paddle", "keras", "layers", "ops", "np", "nn", "probe"}
 
 
 def safe(name: str) -> str:

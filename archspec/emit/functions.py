@@ -64,7 +64,7 @@ class FunctionWriter(Flow):
     nest = False
 
     def __init__(self, generator: Generator, context: Context, body: Body, *, root: bool) -> None:
-        super().__init__(Style(names=self.names), "x")
+        super().__init__(Style(names=self.names), "y" if root and "x" in body.inputs else "x")
         self.generator = generator
         self.context = context
         self.body = body
@@ -73,6 +73,9 @@ class FunctionWriter(Flow):
         self.alone = len(body.inputs) == 1
         self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
         self.variables.reserved |= set(next(iter(context.modules.values())).params) - set(context.folded)
+        if root:
+            for wire in body.inputs.values():
+                wire.uses += 1  # by `keras.Model`, at the end
         self.bind_inputs(body.inputs)
 
     # Names ----------------------------------------------------------------------------------------------------------

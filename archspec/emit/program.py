@@ -19,8 +19,9 @@ from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 Record = Any
 
-IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "nn", "np", "ops", "paddle", "torch"})
-"""What generated files import."""
+IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "nn", "np", "ops", "paddle",
+                      "probe", "torch"})  # fmt: skip
+"""What generated files import, and what verification puts around values."""
 
 
 class Writer(Protocol):
@@ -45,6 +46,8 @@ class Written:
     writer: Any
     defaults: dict[str, object]
     doc: str
+    arguments: tuple[str, ...] = ()
+    """What must be given, in order: sizes of inputs, params, and what follows from neither."""
 
 
 @dataclass(slots=True)
@@ -75,7 +78,6 @@ class Generator:
         self.new_writer = writer
         self.naming = naming
         self.blocks: list[Written] = []
-        self.support: dict[str, None] = {}
         self._written: dict[Any, Written] = {}
         self.root: Written | None = None
         self.entry = class_name(model)
@@ -88,7 +90,7 @@ class Generator:
     def run(self) -> None:
         """Writes the network and every block that it uses. Raises BackendError for what cannot be expressed."""
         for free in (self.model.free_params, frozenset[str]()):
-            self.blocks, self._written, self.support = [], {}, {}
+            self.blocks, self._written = [], {}
             try:
                 self._network(free)
             except NeedsResolving as error:
@@ -146,7 +148,7 @@ class Generator:
         child = written.writer
         args: list[Code] = []
         kwargs: list[tuple[str, Code]] = []
-        for name in child.arguments(written.defaults):
+        for name in written.arguments:
             code = self._argument(name, item, child.context, context)
             if name not in written.defaults:
                 args.append(code)
@@ -217,7 +219,8 @@ class Generator:
             count += 1
             name = f"{own}{count}"
         summary = declared.summary or f"The block {block}."
-        result = Written(name, writer, {k: v for k, v in defaults.items() if k not in folded}, summary)
+        kept = {k: v for k, v in defaults.items() if k not in folded}
+        result = Written(name, writer, kept, summary, tuple(writer.arguments(kept)))
         self.blocks.append(result)
         for key in modules:
             self._written[key, layouts] = result

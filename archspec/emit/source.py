@@ -145,7 +145,7 @@ def pascal_case(name: str) -> str:
 def assemble(model: Model, parts: Sequence[str], template: Path, support: Mapping[str, str]) -> str:
     """The file: the template around the definitions, with the support code that they mention before them."""
     body = "\n".join(parts)
-    needed = [code for name, code in support.items() if re.search(rf"\b{name}\b", body)]
+    needed = [code.strip() for name, code in support.items() if re.search(rf"\b{name}\b", body)]
     whole = "\n".join([*needed, body])
     used = set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', whole)))
     return _template(template).render(docstring=_module_docstring(model), used=used, definitions=[*needed, *parts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from archspec.expressions.evaluation import FUNCTIONS, bounded
@@ -203,6 +204,7 @@ class _Parser:
         return tuple(values)
 
 
+@lru_cache(4096)
 def parse(text: str) -> Expr:
     """The tree of an expression.
 

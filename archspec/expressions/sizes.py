@@ -34,9 +34,13 @@ def dim(value: int, expr: Expr) -> int:
 
 
 def _traced(head: str, function: Callable[[int, int], int]) -> tuple[Any, Any]:
+    neutral = {"+": 0, "-": 0, "*": 1, "//": 1}.get(head)
+
     def forward(self: Dim, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
+        if other == neutral and type(other) is int:
+            return self
         return dim(function(int(self), int(other)), build(head, (self.expr, expr_of(other)), whole=True))
 
     def backward(self: Dim, other: Any) -> Any:

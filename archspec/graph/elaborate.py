@@ -224,8 +224,9 @@ class Elaborator:
             except Failed:
                 continue
             if wires is not None and len(wires) != 1:
+                part = next(iter(scope.find(reference).labels), 0)
                 self._findings.error(path, f"'{reference}' has {len(wires)} outputs; an output needs one",
-                                     hint=f"write {reference}.0")  # fmt: skip
+                                     hint=f"write {reference}.{part}")  # fmt: skip
             elif wires is not None:
                 found[name] = wires[0]
         return found if len(found) == len(references) else None
@@ -263,10 +264,10 @@ class Elaborator:
                 taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
                 if not taken:
                     passed = self._sources(step, current, scope, path, left_out=True)
-                    item = (
-                        None if passed is None else self._left_out(step, condition, passed, frame, scope, names, path)
-                    )
-                    return item, None if item is None else item.outputs
+                    if passed is None:
+                        raise Failed
+                    item = self._left_out(step, condition, passed, frame, scope, names, path)
+                    return item, item.outputs
             inputs = self._sources(step, current, scope, path)
             if repeated:
                 item = self._repeat(step, inputs, frame, scope, names, path)
@@ -505,7 +506,9 @@ class Elaborator:
             again = "it comes again with each repetition: give the repeated step a name, too"
             hint = again if before.origin == path else ""
             message = f"the name '{name}' is already taken in this scope"
-            raise self._findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
+            self._findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
+            self._failures += 1
+            return
         wire.origin = path
         scope.wires[name] = wire
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -17,6 +17,14 @@ from archspec.spec.document import Block, BlockStep, Document, OperationStep, Pa
 from archspec.spec.lint import literal_texts
 
 KEYS = frozenset(ops.names())
+
+
+_DIVIDE: Final = "write // to divide whole numbers, or int(...)"
+_LIMITS: Final = {
+    "literal_error": ("", "expected"), "less_than": ("less than ", "lt"), "less_than_equal": ("at most ", "le"),
+    "greater_than": ("greater than ", "gt"), "greater_than_equal": ("at least ", "ge"),
+}  # fmt: skip
+"""What Pydantic calls a number or a text beyond what its field declares, in our words."""
 
 
 class Operations:
@@ -87,11 +95,13 @@ class Operations:
                 if not name:
                     self.findings.error(path, f"{shown}: {message}", frame=frame)
                     continue
-                if detail["type"] == "literal_error":
-                    message = f"must be {detail['ctx']['expected']}"
+                given_value = values.get(name)
+                if detail["type"] in _LIMITS:
+                    phrase, key = _LIMITS[detail["type"]]
+                    message = f"must be {phrase}{detail['ctx'][key]}, not {given_value}"
                 hint = ""
-                if isinstance(values.get(name), float) and "whole number" in message:
-                    hint = "write // to divide whole numbers, or int(...)"
+                if isinstance(given_value, float) and "whole number" in message:
+                    hint = _DIVIDE if isinstance(given[name], str) else f"write {given_value:g}"
                 self.findings.error((*path, *detail["loc"]), f"{shown}: {name} {message}", hint=hint, frame=frame)
         return None
 
@@ -171,11 +181,7 @@ class Operations:
             value, expr = self.evaluator.value(raw, frame, path)  # type: ignore[assignment]
         problem = param.problem(value)
         if problem:
-            hint = (
-                "write // to divide whole numbers, or int(...)"
-                if param.type == "int" and isinstance(value, float)
-                else ""
-            )
+            hint = _DIVIDE if param.type == "int" and isinstance(value, float) and isinstance(raw, str) else ""
             raise self.findings.error(path, f"{shown} {problem}", hint=hint, frame=frame)
         known: Mapping[str, Any] | frozenset[str] = self.document.blocks if param.type == "block" else KEYS
         if param.type in ("block", "operation") and value not in known:
@@ -195,7 +201,7 @@ def _computed(raw: Any, cls: type[Operation], attribute: str) -> bool:
 def _infer(op: Operation, inputs: list[Shape], frame: Frame) -> tuple[Shape, ...]:
     shapes = op.infer(*inputs)
     for shape in shapes:
-        if any(not 1 <= size <= 2**40 for size in shape):
+        if shape and not 1 <= min(shape) <= max(shape) <= 2**40:
             raise ShapeError(f"its output would be {show(in_numbers(shape, frame))}")
     if frame.open:
         for name, weight in op.parameters(*inputs).items():

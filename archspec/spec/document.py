@@ -131,14 +131,14 @@ class _Step(_Model):
 class OperationStep(_Step):
     """An operation; its other keys are the operation's attributes."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
     op: str = Field(description="The operation's name.")
 
 
 class BlockStep(_Step):
     """A block; its other keys are the block's params."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
     block: str = Field(description="The block's name, or a param of type block.")
 
 
@@ -169,6 +169,8 @@ class BrokenStep(_Step):
 
     names: tuple[str, ...] = ()
     """All names that the step or one inside it has."""
+    raw: Any = None
+    """What the spec writes."""
 
 
 _FORMS: Final = ("op", "block", "branches", "layers")
@@ -188,7 +190,8 @@ def _step(value: Any) -> Any:
     present = [key for key in _FORMS if key in value]
     if len(present) != 1:
         found = f"both {present[0]} and {present[1]}" if present else "none of them"
-        meant = next((key for key in value if key in ops.names()), None)
+        known = ops.names()
+        meant = next((word for pair in value.items() for word in pair if word in known), None)
         hint = f"write {{op: {meant}, ...}}" if meant and not present else ""
         raise problem(f"a step has exactly one of op, block, branches, layers; this one has {found}", hint)
     return value
@@ -241,9 +244,9 @@ class Param(_Model):
         if not isinstance(value, _TYPES[self.type]) or (isinstance(value, bool) and self.type != "bool"):
             return f"must be {_DUE[self.type]}, not {describe(value)}"
         if self.choices is not None and value not in self.choices:
-            return f"(={describe(value)}) must be one of {', '.join(map(describe, self.choices))}"
+            return f"(={value}) must be one of {', '.join(map(str, self.choices))}"
         if self.minimum is not None and isinstance(value, (int, float)) and value < self.minimum:
-            return f"(={describe(value)}) must be at least {self.minimum:g}"
+            return f"(={value}) must be at least {self.minimum:g}"
         return ""
 
 
@@ -299,7 +302,7 @@ class Expect(_Model):
 class Variant(_Model):
     """A named set of values for the params."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
     summary: Text = ""
     expect: Expect = Expect()
 

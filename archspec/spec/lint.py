@@ -62,15 +62,19 @@ def _schema_texts(schema: Any) -> Iterator[str]:
 class _Names:
     """What expressions may read at a place: params and bound names with their types, and the sizes of inputs."""
 
-    def __init__(self, params: Mapping[str, str], inputs: Iterable[str]) -> None:
+    def __init__(
+        self, params: Mapping[str, str], inputs: Iterable[str] = (), open_sizes: frozenset[str] = frozenset()
+    ) -> None:
         self.params = dict(params)
         self.inputs = frozenset(inputs)
+        self.open_sizes = open_sizes
 
     def bind(self, step: Step) -> _Names:
         if step.repeat is None and step.each is None:
             return self
         rows = step.each if isinstance(step.each, list) else []
-        return _Names({**self.params, "index": "int", **{key: "any" for row in rows for key in row}}, self.inputs)
+        bound = {"index": "int", **{key: "any" for row in rows for key in row}}
+        return _Names({**self.params, **bound}, self.inputs, self.open_sizes)
 
 
 class Lint:
@@ -94,7 +98,9 @@ class Lint:
         self._inputs()
         for variant, values in document.variants.items():
             self._variant(variant, values.values)
-        network = _Names({name: param.type for name, param in document.params.items()}, document.inputs)
+        types = {name: param.type for name, param in document.params.items()}
+        sizes = {size for declared in document.inputs.values() for size in declared.shape if isinstance(size, str)}
+        network = _Names(types, document.inputs, frozenset(sizes - types.keys()))
         self._steps(document.layers, ("layers",), network)
         for name, declared in document.blocks.items():
             path: Path = ("blocks", name)
@@ -147,7 +153,7 @@ class Lint:
 
     def _inputs(self) -> None:
         params = self.document.params
-        names = _Names({name: param.type for name, param in params.items()}, ())
+        names = _Names({name: param.type for name, param in params.items()})
         for name, declared in self.document.inputs.items():
             if name in params:
                 self._report(("inputs", name), f"'{name}' is a param and an input", key=True)
@@ -173,7 +179,9 @@ class Lint:
         for index, step in enumerate(layers):
             if len(self.found) >= MOST_FINDINGS:
                 return
-            if not isinstance(step, BrokenStep):
+            if isinstance(step, BrokenStep):
+                self._broken(step, (*path, index), names)
+            else:
                 self._step(step, (*path, index), names)
 
     def _step(self, step: Step, path: Path, names: _Names) -> None:
@@ -202,6 +210,13 @@ class Lint:
                 for label, layers in step.branches.items():
                     self._steps(layers, (*path, "branches", label), bound)
                 self._operation(step.joined, (*path, "join"), bound)
+
+    def _broken(self, step: BrokenStep, path: Path, names: _Names) -> None:
+        """What can still be said of an operation whose other keys are wrong."""
+        raw = step.raw if isinstance(step.raw, dict) else {}
+        if isinstance(raw.get("op"), str) and not raw.keys() & {"repeat", "each", "block", "branches", "layers"}:
+            attributes = {key: value for key, value in raw.items() if key not in ("name", "from", "when")}
+            self._operation(OperationStep.model_validate(attributes), path, names)
 
     def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:
         given = step.__pydantic_extra__ or {}
@@ -324,6 +339,8 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
         if node.id in names.inputs:
             return f"'{node.id}' is an input, not a number", f"write the size of an axis, such as {node.id}.channels"
         hint = nearest(node.id, names.params)
+        if node.id in names.open_sizes:
+            return f"'{node.id}' is an open size", "it may be any number when the network runs"
         if node.id == "index":
             hint = "only a step with repeat or each has an index"
         return f"'{node.id}' is not defined here", hint

@@ -88,7 +88,7 @@ def _finding(source: Source, error: ErrorDetails) -> Diagnostic:
         case "string_too_long":
             message, hint = f"has more than {error['ctx']['max_length']} characters", ""
         case kind if kind in _TYPES:
-            message, hint = f"{_TYPES[kind]}, not {describe(given)}", ""
+            message, hint = f"{_TYPES[kind]}, not {describe(given)}", _MISSING.get(where, "")
         case _:
             message, hint = error["msg"][:1].lower() + error["msg"][1:], ""
     if message.startswith(("must ", "has ")):
@@ -184,7 +184,7 @@ def _replaced(data: Any, path: Path, value: Any) -> Any:
 
 
 def _broken(raw: Any) -> BrokenStep:
-    return BrokenStep(names=tuple(_names(raw)))
+    return BrokenStep(names=tuple(_names(raw)), raw=raw)
 
 
 def _names(raw: Any) -> Iterator[str]:

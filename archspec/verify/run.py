@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from math import inf, prod
@@ -165,10 +166,12 @@ class _Task:
             for name in node.parameters():
                 if name in result.parameters:
                     found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
-        reached = found.keys() | result.shapes.keys()
-        if result.kind == "run" or (result.kind == "build" and result.shapes):
-            for tensor in self._first(shown, reached):
-                found.setdefault(tensor, Difference(inf, result.message))
+        if result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
+            blamed = self._first(shown, found.keys() | result.shapes.keys())
+        else:
+            blamed = self._constructed(run.program, result.lines)
+        for tensor in blamed:
+            found.setdefault(tensor, Difference(inf, result.message))
         return {name: found[name] for name in shown if name in found}
 
     def _first(self, shown: Collection[str], reached: Collection[str]) -> list[str]:
@@ -179,6 +182,17 @@ class _Task:
             if missing:
                 return missing
         return []
+
+    def _constructed(self, program: Program, lines: Sequence[str]) -> list[str]:
+        """What the step shows whose layer could not be made, if only one can be meant."""
+        attributes = [match[1] for line in lines if (match := re.match(r"self\.(\w+) = ", line))]
+        if not attributes:
+            return []
+        path = re.compile(r"(\.\d+)*\.".join(attributes) + r"(\.|$)")
+        targets = {weight.parameter.rpartition(".")[0] for weight in program.weights if path.match(weight.target)}
+        keys = {seen.tensor for key, probe in program.probes.items() if path.match(key) for seen in probe}
+        meant = [node for node in self._nodes if node.path in targets or keys & {t.name for t in node.outputs}]
+        return [tensor.name for tensor in meant[0].outputs] if len(meant) == 1 else []
 
     def _dead(self, run: _Run, failure: Failure) -> Culprit | None:
         """The step in which the process died: the one after the last that was seen."""

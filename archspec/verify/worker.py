@@ -16,6 +16,7 @@ host is gone, the worker removes the FOLDERs, and itself.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import faulthandler
 import gc
@@ -170,7 +171,7 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
         except Exception as error:
             return {
                 **failure(clock.stage, error),
-                "line": last_line(error, str(program.__file__)),
+                "lines": passed(error, str(program.__file__), request["source"]),
                 "arrays": writer.index,
                 "shapes": trace.shapes,
                 "parameters": getattr(error, "parameters", {}),
@@ -285,10 +286,14 @@ def failure(kind: str, error: BaseException) -> dict[str, Any]:
     return {"error": kind, "message": message, "detail": "".join(traceback.format_exception(error))[-4000:]}
 
 
-def last_line(error: BaseException, file: str) -> str:
-    """The innermost line of a file that an error passed through."""
-    lines = [frame.line or "" for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return lines[-1].strip() if lines else ""
+def passed(error: BaseException, file: str, source: str) -> list[str]:
+    """The statements of a program that an error passed through, outermost first; of each the first line."""
+    numbers = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if not numbers:
+        return []
+    lines = source.splitlines()
+    starts = sorted(node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt))
+    return [lines[max(start for start in starts if start <= (number or 0)) - 1].strip() for number in numbers]
 
 
 def peak_memory() -> int:

@@ -46,6 +46,8 @@ class Failure:
 class Stopped(Failure):
     """A program raised; what it had shown until then."""
 
+    lines: list[str] = field(default_factory=list)
+    """The statements that the error passed through, outermost first; of each the first line."""
     arrays: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, list[int | None]] = field(default_factory=dict)
     """Of the values of steps, as far as a symbolic model was built; None for an axis that is open."""
@@ -183,10 +185,11 @@ class Worker:
             match reply:
                 case {"arrays": index, "seconds": seconds, "memory": memory}:
                     return Result(worker.load(str(path), index), seconds, memory)
-                case {"error": _, "arrays": index, "line": line, "shapes": shapes, "parameters": parameters}:
+                case {"error": _, "arrays": index, "lines": lines, "shapes": shapes, "parameters": parameters}:
                     failure = _failure(reply)
                     arrays = worker.load(str(path), index)
-                    return Stopped(failure.kind, failure.message, failure.detail, line, arrays, shapes, parameters)
+                    at = lines[-1] if lines else ""
+                    return Stopped(failure.kind, failure.message, failure.detail, at, lines, arrays, shapes, parameters)
             return _failure(reply)
         finally:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it

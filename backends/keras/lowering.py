@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, Infix, Items, Raw, Style, Symbol, Template, call, flat, literal
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
 from archspec.emit.merge import MCall, MStep, Wire
 from archspec.emit.signature import bindings, spell
@@ -203,7 +203,7 @@ def padding(site: Site) -> Padding:
     strided = not site.every(_unstrided)
     if site.every(_is_same):
         return Padding(literal("same"), None, strided)
-    border = _zero_padding(site, windows.nested_pads(site))
+    border = _zero_padding(site)
     alone = site.distinguish(lambda step: _is_same(step) and _unstrided(step), "stride")
     if alone is None:
         return Padding(literal("valid"), Border(border))
@@ -262,14 +262,14 @@ def _outside(site: Site) -> Padding:
 
 
 def _zeros(site: Site) -> Border:
-    return Border(_zero_padding(site, windows.nested_pads(site)))
+    return Border(_zero_padding(site))
 
 
-def _zero_padding(site: Site, pads: Code) -> Call:
+def _zero_padding(site: Site, pads: Callable[[Step], windows.Pairs] = windows.resolved) -> Call:
     rank = site.inputs[0].rank - 2
-    if rank == 1 and isinstance(pads, Items):
-        (pads,) = pads.items
-    return call(f"layers.ZeroPadding{rank}D", pads)
+    if rank == 1:
+        return call("layers.ZeroPadding1D", once(site.value(lambda step: pads(step)[0], "padding")))
+    return call(f"layers.ZeroPadding{rank}D", _compact(site.value(pads, "padding")))
 
 
 def _by_channel(step: Step) -> bool:
@@ -391,14 +391,12 @@ def _ceil_unpadded(step: Step) -> bool:
 def _padded_axes(site: Site, pads: Code) -> Code:
     """The padding of every axis, batch and channels with none."""
     none = literal((0, 0))
-    rank = site.inputs[0].rank - 2
-    inner = pads.items if isinstance(pads, Items) else (pads,) * rank
+    inner = pads.items if isinstance(pads, Items) else (Template("*{0}", (pads,)),)
     return Items((none, *inner, none))
 
 
 def max_pool(site: Site) -> Lowered:
     """Max pooling ignores padding: -inf is put around, or zeros where nothing is below them."""
-    rank = site.inputs[0].rank - 2
     if site.every(lambda step: max(step.op.dilation) > 1):  # type: ignore[attr-defined]
         return _dilated_max_pool(site)
     own, before = "valid", None
@@ -409,7 +407,7 @@ def max_pool(site: Site) -> Lowered:
     else:
         pads = site.value(ceil_pads, "padding")
         if held(site.inputs[0]).nonnegative:
-            before = Border(_zero_padding(site, _compact(pads)))
+            before = Border(_zero_padding(site, ceil_pads))
         else:
             around = _padded_axes(site, pads)
             before = lambda _, code: call("ops.pad", code, around, constant_values=windows.MINUS_INFINITY)  # noqa: E731

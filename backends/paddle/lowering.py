@@ -296,7 +296,7 @@ def reshape(site: Site) -> Lowered:
     """The batch is -1, or 0, which copies it, if the spec leaves another size to be inferred."""
     infers = site.every(lambda step: -1 in step.op.shape)  # type: ignore[attr-defined]
     sizes = site.value(lambda step: list(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")  # type: ignore[attr-defined]
-    rest = sizes.items if isinstance(sizes, Items) else (call("*", sizes),)
+    rest = sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)
     whole = Items((literal(0 if infers else -1), *rest), "[]")
     return Lowered(apply=lambda own, inputs: method(inputs[0], "reshape", whole))
 

@@ -243,14 +243,15 @@ def split(site: Site) -> Lowered:
 
 def reshape(site: Site) -> Lowered:
     """The batch is -1 unless the spec leaves another size to be inferred."""
-    if site.every(lambda step: -1 in step.op.shape):  # type: ignore[attr-defined]
-        sizes = site.value(lambda step: tuple(step.op.shape), "shape")  # type: ignore[attr-defined]
-        assert isinstance(sizes, Items)
-        return Lowered(apply=lambda own, inputs: method(
-            inputs[0], "reshape", Template("{0}.shape[0]", (inputs[0],)), *sizes.items))  # fmt: skip
-    sizes = site.value(lambda step: tuple(step.outputs[0].shape[1:]), "shape")
-    rest = sizes.items if isinstance(sizes, Items) else (sizes,)
-    return Lowered(apply=lambda own, inputs: method(inputs[0], "reshape", literal(-1), *rest))
+    infers = site.every(lambda step: -1 in step.op.shape)  # type: ignore[attr-defined]
+    sizes = site.value(lambda step: tuple(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")  # type: ignore[attr-defined]
+    rest = sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)
+
+    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
+        batch = Template("{0}.shape[0]", (inputs[0],)) if infers else literal(-1)
+        return method(inputs[0], "reshape", batch, *rest)
+
+    return Lowered(apply=apply)
 
 
 def permute(site: Site) -> Lowered:
