@@ -102,7 +102,24 @@ _Terms = dict[_Factors, tuple[_Factors, int]]
 """A sum: the factors of each term in a fixed order, with the factors in order of appearance and their coefficient."""
 
 
+def _shifted(head: str, expr: Expr, by: int) -> Expr | None:
+    """`expr + by` or `expr - by` where that is easily said: by far the most frequent of all simplifications."""
+    by = by if head == "+" else -by
+    match expr:
+        case Apply("+" | "-" as sign, (base, Const(int(before)))):
+            by += before if sign == "+" else -before
+        case Name() | Attribute() | Apply("//" | "%"):
+            base = expr
+        case _:
+            return None
+    return base if by == 0 else Apply("+" if by > 0 else "-", (base, Const(abs(by))))
+
+
 def _polynomial(head: str, args: tuple[Expr, ...]) -> Expr:
+    if head in ("+", "-") and isinstance(args[1], Const):
+        shifted = _shifted(head, args[0], args[1].value)
+        if shifted is not None:
+            return shifted
     terms = [_terms(arg) for arg in args]
     if head in ("+", "-", "neg"):
         return _sum(_total(head, terms))

@@ -1,0 +1,85 @@
+"""Imports go one way, and no framework is imported by archspec."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FRAMEWORKS = {"torch", "tensorflow", "keras", "paddle"}
+LAYERS = [
+    {"archspec._lazy", "archspec.errors", "archspec.expressions"},
+    {"archspec.ops"},
+    {"archspec.graph.tree"},
+    {"archspec.spec"},
+    {"archspec.graph"},
+    {"archspec.model", "archspec.summary", "archspec.loading", "archspec.backend", "archspec.reference"},
+    {"archspec.emit", "archspec.verification", "archspec.pictures"},
+    {"archspec.proof"},
+    {"archspec.cli", "archspec.__main__"},
+]
+"""From the bottom to the top: a module may import at its own level and below when it is loaded."""
+
+MODULES = sorted(path for folder in ("archspec", "backends") for path in (ROOT / folder).rglob("*.py"))
+
+
+def _level(name: str) -> int | None:
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        for level, names in enumerate(LAYERS):
+            if ".".join(parts[:end]) in names:
+                return level
+    return None
+
+
+def _imports(path: Path) -> list[str]:
+    """What a module imports when it is loaded: not inside functions, not for type checkers only."""
+    found: list[str] = []
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.Import(names):
+                found += [alias.name for alias in names]
+            case ast.ImportFrom(module, names, 0):
+                found += [f"{module}.{alias.name}" for alias in names]
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                continue
+            case ast.If(ast.Name("TYPE_CHECKING"), _, otherwise):
+                todo += otherwise
+            case _:
+                todo += ast.iter_child_nodes(node)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    relative = path.relative_to(ROOT).with_suffix("")
+    if relative.parts[0] == "backends":
+        if path.name != "runner.py":
+            assert not {name.partition(".")[0] for name in _imports(path)} & FRAMEWORKS
+        return
+    name = ".".join(relative.parts).removesuffix(".__init__")
+    own = _level(name)
+    if name in ("archspec", "archspec.specs"):
+        return
+    assert own is not None, f"{name} has no place in LAYERS"
+    for imported in _imports(path):
+        assert imported.partition(".")[0] not in FRAMEWORKS
+        assert not imported.startswith("archspec.backends"), f"{name} imports {imported}"
+        other = _level(imported) if imported.startswith("archspec.") else None
+        assert other is None or other <= own, f"{name} imports {imported}, which is above it"
+
+
+def test_no_framework_is_loaded() -> None:
+    code = (
+        "import sys, archspec; m = archspec.load('resnet18'); m.check(); m.summary();"
+        "[m.compile(b) for b in ('pytorch', 'keras', 'paddle')];"
+        "print(sorted({'torch', 'tensorflow', 'keras', 'paddle'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
