@@ -32,4 +32,6 @@ def variants(spec: Spec, variant: str | None = None, params: Mapping[str, Any] |
     if variant is not None or not document.variants:
         return [variant]
     complete = all(not param.required or name in (params or {}) for name, param in document.params.items())
-    return [*document.variants, None] if complete else list(document.variants)
+    defaults = {name: param.default for name, param in document.params.items()}
+    repeated = any(defaults | each.values == defaults for each in document.variants.values())
+    return [*document.variants, None] if complete and not repeated else list(document.variants)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.backend import Backend, Program, backends
-from archspec.errors import BackendError, UsageError
+from archspec.backend import Backend, backends
+from archspec.errors import UsageError
 from archspec.graph.graph import rounded
 from archspec.loading import open_spec, variants
 from archspec.model import Model
+from archspec.verify.cases import case
 from archspec.verify.report import Outcome, Report
 from archspec.verify.run import verify as compare
 from archspec.verify.workers import Failure, Pool
@@ -77,12 +78,11 @@ def verify(
         models = [model for network in networks for model in _models(network, variant, params or {})]
         for model in models:
             model.check()
-        reports = []
+        found: list[Report] = []
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
-            inputs = _pictured(model, picture) if picture is not None else None
-            reports += _reports(model, chosen, pool, seed=seed, timeout=timeout, inputs=inputs)
-    return Proof(tuple(reports), frozenset(backend.name for backend in chosen) if require else frozenset(to))
+            found += reports(model, chosen, pool, seed=seed, timeout=timeout, picture=picture)
+    return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
 
 
 def _models(network: str | Path | Model, variant: str | None, params: Mapping[str, Any]) -> list[Model]:
@@ -92,25 +92,25 @@ def _models(network: str | Path | Model, variant: str | None, params: Mapping[st
     return [spec.network(each, params) for each in variants(spec, variant or named, params)]
 
 
-def _reports(model: Model, chosen: Sequence[Backend], pool: Pool, **options: Any) -> list[Report]:
-    """One report; another with the outputs that exist only in training, if there are any."""
-    programs: dict[str, Program] = {}
-    refused: dict[str, Outcome] = {}
-    for backend in chosen:
-        try:
-            programs[backend.name] = backend.generate(model)
-        except BackendError as error:
-            refused[backend.name] = Outcome(backend.name, failure=Failure("build", str(error)))
-    graph = rounded(model.graph)
-    reports = []
+def reports(
+    model: Model, chosen: Sequence[Backend], pool: Pool, *, picture: Path | None = None, **options: Any
+) -> list[Report]:
+    """What is found about one network: a report, and another with the outputs that exist only in training, if there
+    are any. `options` are those of `archspec.verification.run.verify`."""
+    tried = case(model, chosen, keep_size=picture is not None)
+    refused = {name: Outcome(name, failure=Failure("refused", message)) for name, message in tried.refused.items()}
+    if picture is not None:
+        options["inputs"] = _pictured(model, picture)
+    graph = rounded(tried.graph)
+    made = []
     for training in (False, True) if graph.training_outputs else (False,):
-        report = compare(graph, programs, pool, training=training, **options)
-        report.outcomes |= refused
+        report = compare(graph, tried.programs, pool, training=training, **options)
+        report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         if training:
             report.model += " with the outputs of training"
         _locate(report, model)
-        reports.append(report)
-    return reports
+        made.append(report)
+    return made
 
 
 def _locate(report: Report, model: Model) -> None:

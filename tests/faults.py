@@ -182,7 +182,6 @@ def laid_out(parameter: str, *moves: tuple[str, tuple[int, ...]], instead: Layou
 
 
 CONV2: Final = r"(layers\.Conv2D\([^()]*name='conv2'\))"
-AVERAGE: Final = r"(?<=probe\('pool2', ).*(?=\)$)"
 
 PYTORCH: Final = {
     "picture": [
@@ -262,15 +261,15 @@ KERAS: Final = {
               text("strides=2, padding='same', name='conv1'", "padding='same', name='conv1'"),
               text("padding='same', name='conv3'", "padding='same', strides=2, name='conv3'")), "conv1"),
         Fault("no dilation", text(", dilation_rate=2", ""), "conv2"),
-        Fault("padding counts in the average", pattern(AVERAGE, "layers.AveragePooling2D(3, strides=1)("
-              "layers.ZeroPadding2D(1)(x))"), "pool2"),
+        Fault("padding counts in the average", pattern(r"(?<=probe\('pool2', ).*\(x\)",
+              "layers.AveragePooling2D(3, strides=1)(layers.ZeroPadding2D(1)(x))"), "pool2"),
         Fault("another slope", pattern(r"negative_slope=[\d.]+", "negative_slope=0.01"), "leaky"),
         Fault("average for maximum", text("layers.MaxPooling2D(", "layers.AveragePooling2D("), "pool1"),
         Fault("mean for variance", swapped("bn1.running_mean", "bn1.running_var"), "bn1"),
         Fault("alpha not divided by size", text("alpha / size", "alpha"), "lrn"),
-        Fault("float32 inside", pattern(CONV2 + r"(\(x\))", r"ops.cast(ops.cast(\1\2, 'float32'), x.dtype)"), "conv2"),
-        Fault("half precision in float32 models", pattern(CONV2 + r"\(x\)",
-              r"\1(ops.cast(ops.cast(x, 'float16'), 'float32') if x.dtype == 'float32' else x)"), "conv2", ("float32",)),
+        Fault("float32 inside", pattern(CONV2 + r"\(x\)", r"ops.cast(ops.cast(\1(x), 'float32'), x.dtype)"), "conv2"),
+        Fault("half precision in float32 models", pattern(CONV2 + r"\(x\)", r"\1("
+              r"ops.cast(ops.cast(x, 'float16'), 'float32') if x.dtype == 'float32' else x)"), "conv2", ("float32",)),
     ],
     "features": [
         Fault("the other gelu", text("layers.Activation('gelu', name='gelu')(x)",
@@ -285,7 +284,8 @@ KERAS: Final = {
         Fault("dropout in evaluation", text("layers.Dropout(0.5, name='drop')(x)",
               "layers.Lambda(lambda x: keras.random.dropout(x, 0.5))(x)"), "drop"),
         Fault("softmax over the batch", text("Softmax(name", "Softmax(axis=0, name"), "soft"),
-        Fault("dtype of the output", text("Model(image, scores", "Model(image, keras.ops.cast(scores, 'float32')"), "soft"),
+        Fault("dtype of the output",
+              text("Model(image, scores", "Model(image, keras.ops.cast(scores, 'float32')"), "soft"),
     ],
     "groups": [
         Fault("groups in another order", text("name='conv')(image)",

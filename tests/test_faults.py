@@ -13,7 +13,6 @@ import pytest
 from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
-from archspec.verify.report import Outcome, Report
 from archspec.verify.run import verify
 from archspec.verify.workers import Pool
 
@@ -52,17 +51,6 @@ def programs(name: str) -> dict[str, Program]:
     }
 
 
-def judged(backend: str, network: str, fault: Fault, pool: Pool) -> tuple[Report, Outcome]:
-    """The report about a network of which one program has a fault."""
-    given = programs(network)
-    changed = fault.edit(given[backend])
-    assert (changed.probed, changed.rounded, changed.weights) != (
-        given[backend].probed, given[backend].rounded, given[backend].weights,
-    )  # fmt: skip
-    report = verify(graph(network), {**given, backend: changed}, pool)
-    return report, report.outcomes[backend]
-
-
 @pytest.mark.parametrize("network", NETWORKS)
 def test_without_a_fault_all_pass(network: str, pool: Pool) -> None:
     report = verify(graph(network), programs(network), pool)
@@ -72,14 +60,23 @@ def test_without_a_fault_all_pass(network: str, pool: Pool) -> None:
 
 @pytest.mark.parametrize(("backend", "network", "fault"), TABLE)
 def test_a_fault_is_found_and_its_step_is_named(backend: str, network: str, fault: Fault, pool: Pool) -> None:
-    report, outcome = judged(backend, network, fault, pool)
+    given = programs(network)
+    if fault is not FAULTS[backend][network][0]:
+        # One more framework will do, after the first time; without Keras, which takes ten times as long as the others.
+        given = {name: given[name] for name in (backend, "paddle" if backend == "pytorch" else "pytorch")}
+    changed = fault.edit(given[backend])
+    assert (changed.probed, changed.rounded) != (given[backend].probed, given[backend].rounded) or (
+        changed.weights != given[backend].weights
+    )
+    report = verify(graph(network), {**given, backend: changed}, pool)
     assert report.exit_code == 1
     assert {name: each.status for name, each in report.outcomes.items()} == {
-        name: "failed" if name == backend else "passed" for name in BACKENDS
+        name: "failed" if name == backend else "passed" for name in given
     }
+    outcome = report.outcomes[backend]
     assert outcome.culprit is not None, outcome.message
     assert outcome.culprit.step == fault.step, outcome.message
-    assert outcome.culprit.step in outcome.message
+    assert f"'{fault.step}'" in outcome.message
     for rung in fault.rungs:
         assert outcome.rungs[rung].wrong
 

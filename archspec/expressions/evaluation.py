@@ -58,7 +58,9 @@ def _call(name: str, args: list[Any]) -> Any:
     single = len(args) == 1 and isinstance(args[0], (list, tuple))
     most = _MOST_ARGUMENTS.get(name, 1)
     if not 1 <= len(args) <= most:
-        due = "one argument" if most == 1 else f"one to {most} arguments" if most < MAX_ITEMS else "one or more arguments"
+        due = (
+            "one argument" if most == 1 else f"one to {most} arguments" if most < MAX_ITEMS else "one or more arguments"
+        )
         raise TypeError(f"{name} takes {due}, not {len(args)}")
     if name in ("len", "sum") and not single:
         raise TypeError(f"{name} takes a list, not {_kind(args[0])}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import Const, Dim, Expr, Name, dim, free_names, substitute
 from archspec.graph import tree
@@ -94,7 +95,8 @@ class Elaborator:
                 network=True, open=frozenset(self.open_sizes),
             )  # fmt: skip
             try:
-                self._body(module, self.document.layers, frame, ("layers",))
+                with paused_collector():
+                    self._body(module, self.document.layers, frame, ("layers",))
             except RecursionError:
                 self._findings.error(("layers",), "the network is nested too deeply")
         if self._findings.errors:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from archspec.expressions import float32
+from archspec.expressions import Dim, float32
 from archspec.graph import tree
 from archspec.graph.tree import Item, Module, Path, Value
 from archspec.ops.base import DType, Operation, Parameter, Shape
@@ -65,7 +66,7 @@ class Graph:
 
 def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> Graph:
     """The graph of a whole network."""
-    inputs = {key: Tensor(key, value.shape, value.dtype) for key, value in module.inputs.items()}
+    inputs = {key: Tensor(key, _plain(value.shape), value.dtype) for key, value in module.inputs.items()}
     values: dict[int, Tensor] = {id(value): inputs[key] for key, value in module.inputs.items()}
     nodes: list[Node] = []
     _walk(module.items, "", values, nodes)
@@ -112,10 +113,30 @@ def _node(step: tree.Step, prefix: str, values: dict[int, Tensor]) -> Node:
     single = len(step.outputs) == 1
     outputs = []
     for index, value in enumerate(step.outputs):
-        tensor = Tensor(path if single else f"{path}.{index}", value.shape, value.dtype)
+        tensor = Tensor(path if single else f"{path}.{index}", _plain(value.shape), value.dtype)
         values[id(value)] = tensor
         outputs.append(tensor)
-    return Node(path, step.op, tuple(values[id(v)] for v in step.inputs), tuple(outputs), step.origin)
+    return Node(path, _numbers_only(step.op), tuple(values[id(v)] for v in step.inputs), tuple(outputs), step.origin)
+
+
+def _plain(sizes: Shape) -> Shape:
+    return tuple(map(int, sizes))
+
+
+def _numbers_only(op: Operation) -> Operation:
+    """The operation without what its sizes came from: in a graph only numbers count, and they are faster."""
+    sizes = {name: _without_names(value) for name, value in op if isinstance(value, (Dim, tuple))}
+    changed = {name: value for name, value in sizes.items() if value is not getattr(op, name)}
+    return op.model_copy(update=changed) if changed else op
+
+
+def _without_names(value: Any) -> Any:
+    if isinstance(value, Dim):
+        return int(value)
+    if isinstance(value, tuple):
+        items = tuple(map(_without_names, value))
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value
 
 
 def _mark_training(graph: Graph) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import nearest
 from archspec.graph.tree import Path
@@ -55,7 +56,8 @@ def read(source: Source) -> Document:
         message = f"a spec is a mapping, not {describe(source.data)}"
         raise SpecError([source.diagnostic((), message, hint=_MISSING["archspec"])])
     try:
-        return Document.model_validate(source.data)
+        with paused_collector():
+            return Document.model_validate(source.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
         found = [_finding(source, detail) for detail in islice(details, MOST_FINDINGS)]

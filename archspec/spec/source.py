@@ -6,13 +6,11 @@ tags and anything but text as a key are errors. Size, depth and the number of va
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
 
+from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, Severity, SpecError
 from archspec.graph.tree import Path
 from archspec.spec.json_text import compose_json
@@ -44,7 +42,7 @@ class Source:
         self._places: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._count = 0
         self._problems: list[Diagnostic] = []
-        with _without_collector():
+        with paused_collector():
             self.root = self._compose(text)
             self.data = self._construct(self.root, 0)
         if self._problems:
@@ -207,18 +205,6 @@ class Source:
             self._problem(f"a number must be finite, not {text}", node)
             return 0.0
         return text
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keeps Python from looking for garbage: there is none while a tree grows, and looking takes half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 _BEGIN: Final = "a spec begins with 'archspec: 1'"

@@ -10,7 +10,7 @@ from archspec.backend import Backend, Program
 from archspec.errors import BackendError, SpecError
 from archspec.graph.graph import Graph
 from archspec.model import Model
-from archspec.verify.probes import same_code
+from archspec.verify.probes import same_program
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Case:
     refused: dict[str, str]
 
 
-def case(model: Model, backends: Sequence[Backend]) -> Case:
+def case(model: Model, backends: Sequence[Backend], *, keep_size: bool = False) -> Case:
     """The programs of a model: those that are shipped, with an input that is not square where the code is the same for
-    it, so that swapped axes show. Raises SpecError if the spec is not valid."""
+    it, so that swapped axes show (unless `keep_size`). Raises SpecError if the spec is not valid."""
     square = _case(model, backends)
-    other = oblong(model)
+    other = None if keep_size else oblong(model)
     if other is None or not square.programs:
         return square
     wide = _case(other, backends)
@@ -45,9 +45,8 @@ def _case(model: Model, backends: Sequence[Backend]) -> Case:
         except BackendError as error:
             refused[backend.name] = str(error)
             continue
-        for build in (program.probed, program.rounded):
-            if not same_code(program.source, build):
-                raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
+        if not same_program(program):
+            raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
     return Case(model.graph, programs, refused)
 
 

@@ -397,6 +397,7 @@ def _padded_axes(site: Site, pads: Code) -> Code:
 
 def max_pool(site: Site) -> Lowered:
     """Max pooling ignores padding: -inf is put around, or zeros where nothing is below them."""
+    rank = site.inputs[0].rank - 2
     if site.every(lambda step: max(step.op.dilation) > 1):  # type: ignore[attr-defined]
         return _dilated_max_pool(site)
     own, before = "valid", None
@@ -433,25 +434,21 @@ def _compact(pads: Code) -> Code:
 
 def _dilated_max_pool(site: Site) -> Lowered:
     pads = _padded_axes(site, site.value(ceil_pads, "padding"))
-    stride = site.attr("stride" if site.op.stride is not None else "kernel_size")
+    names = ("kernel_size", "stride" if site.op.stride is not None else "kernel_size", "dilation")
+    sizes = [_full(site, name) for name in names]
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         (code,) = imaged(site, inputs)
         if not site.every(_ceil_unpadded):
             code = call("ops.pad", code, pads, constant_values=windows.MINUS_INFINITY)
-        sizes = [_full(site, name) for name in ("kernel_size", "dilation")]
-        return call("dilated_max_pool", code, sizes[0], stride if isinstance(stride, Items) else _repeat(site, stride),
-                    sizes[1])  # fmt: skip
+        return call("dilated_max_pool", code, *sizes)
 
     return Lowered(apply, layouts=image_layouts(site))
 
 
 def _full(site: Site, name: str) -> Code:
-    return _repeat(site, site.attr(name))
-
-
-def _repeat(site: Site, code: Code) -> Code:
-    return code if isinstance(code, Items) else Items((code,) * (site.inputs[0].rank - 2))
+    """An attribute with a number for each axis."""
+    return site.value(lambda step: getattr(step.op, name), name)
 
 
 def avg_pool(site: Site) -> Lowered:
@@ -491,7 +488,7 @@ def adaptive(kind: str) -> Lowering:
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
             return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
         name = "adaptive_average_pool" if kind == "Average" else "adaptive_max_pool"
-        size = _repeat(site, site.attr("output_size"))
+        size = _full(site, "output_size")
         return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), size), layouts=image_layouts(site))
 
     return lower
