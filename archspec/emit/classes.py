@@ -185,11 +185,11 @@ class ClassWriter(Flow):
         condition = self.context.condition(item.condition)
         inner = item.item
         made = self._container(inner) if isinstance(inner, MSequence) and inner.name else None
-        if made is None and isinstance(inner, MCall):
-            made = Element(inner.name, self.generator.construct(self, inner), {inner.path: Record("", child=self._child(inner))})
+        if made is None and isinstance(inner, (MCall, MStep)):
+            made = self._alone(inner)
         if made is not None and len(item.inputs) == 1 and len(item.outputs) == 1:
             name = self.attribute(_path(inner))
-            self.init.append(Assign((f"self.{name}",), Raw(self.dialect.identity)))
+            self.init.append(Assign((f"self.{name}: {self.dialect.base}",), Raw(self.dialect.identity)))
             self.init.append(If(condition, [Assign((f"self.{name}",), made.code)]))
             self._adopt(made.records, name)
             item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out
@@ -226,6 +226,13 @@ class ClassWriter(Flow):
             record.attribute = f"{prefix}.{record.attribute}".rstrip(".")
             record.suffixes = {suffix: f"{prefix}.{inner}".rstrip(".") for suffix, inner in record.suffixes.items()}
             self.records[path] = record
+
+    def _alone(self, item: MCall | MStep) -> Element | None:
+        """A single step as a layer, if it is just one that takes one value and gives one."""
+        if isinstance(item, MStep) and list(self.generator.lower(Site(self.context, item, item.path)).layers) != [""]:
+            return None
+        elements = self._element(item) if len(item.inputs) == len(item.outputs) == 1 else None
+        return elements[0] if elements else None
 
     def _container(self, item: Merged) -> Element | None:
         """A sequence or repeat as one sequential container, if it is a plain chain of layers."""

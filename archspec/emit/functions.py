@@ -250,9 +250,10 @@ class FunctionWriter(Flow):
         outer, self.statements = self.statements, []
         self.run([item.item], Place(None, target))
         self.close_when(item, target)
-        if item.item.outputs[0].layout != item.inputs[0].layout:
+        before, after = held(item.inputs[0]), held(item.item.outputs[0])
+        if after.plain() != before.plain():
             raise BackendError("a condition that changes the order of axes")
-        item.outputs[0].layout = item.inputs[0].layout
+        item.outputs[0].layout = before if after.nonnegative else before.plain()
         body, self.statements = self.statements, outer
         self.statements.append(If(condition, body))
 
