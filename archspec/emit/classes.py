@@ -92,6 +92,7 @@ class ClassWriter(Flow):
         self.init: list[Statement] = []
         self.records: dict[str, Record] = {}
         self.taken: set[str] = set(dialect.reserved)
+        self.kept: dict[str, str] = {}
         self.alone = len(body.inputs) == 1
         self.bind_inputs(body.inputs)
 
@@ -109,8 +110,14 @@ class ClassWriter(Flow):
             rank = self.body.inputs[base].rank
             return Name(size_name(base, int(axis), rank, self.alone))
         if forward and (name in self._params() or name in self.context.extras):
-            return Name(f"self.{name}")
-        return Name(name)
+            return Name(f"self.{self._kept(name)}")
+        return Name(safe(name))
+
+    def _kept(self, name: str) -> str:
+        """The attribute that holds an argument that `forward` reads: named after it, unless a layer is."""
+        if name not in self.kept:
+            self.kept[name] = self.attribute(name)
+        return self.kept[name]
 
     def _params(self) -> set[str]:
         return set(next(iter(self.context.modules.values())).params)
@@ -377,7 +384,7 @@ class ClassWriter(Flow):
         """The class as text."""
         init_style, forward = replace(style, names=self._init_names), replace(style, names=self._forward_names)
         parameters = [self._parameter(argument, defaults, style) for argument in self.arguments(defaults)]
-        stored = [Line(f"self.{safe(item)} = {safe(item)}") for item in self._stored()]
+        stored = [Line(f"self.{self._kept(item)} = {safe(item)}") for item in self._stored()]
         sizes = self._sizes()
         inputs = [f"{safe(item)}: {self.dialect.tensor}" for item in self.body.inputs]
         lines = [f"class {name}({self.dialect.base}):", f"    {doc}", ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,6 +74,15 @@ class Template(Code):
 
     text: str
     operands: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Code):
+    """`start:stop:step`, for use between square brackets; None is left out."""
+
+    start: Code | None
+    stop: Code | None
+    step: Code | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +195,8 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             return f"({text})" if own < rank else text
         case Template(text, operands):
             return text.format(*(flat(operand, style, 10) for operand in operands))
+        case Slice(start, stop, step):
+            return _slice([start, stop, *([] if step is None else [step])], style)
         case Loop(element, variable, iterable):
             return f"*({flat(element, style)} for {variable} in {flat(iterable, style)})"
         case Probe(owner, key, value):
@@ -192,6 +204,13 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
                 return flat(value, style, rank)
             return f"probe({f'{owner}, ' if owner else ''}{flat(key, style)}, {flat(value, style)})"
     raise AssertionError(code)
+
+
+def _slice(parts: Sequence[Code | None], style: Style) -> str:
+    texts = ["" if part is None else flat(part, style) for part in parts]
+    if all(re.fullmatch(r"-?\w*", text) for text in texts):
+        return ":".join(texts)
+    return " ".join(":".join(f" {text} " if text else "" for text in texts).split())
 
 
 def _arguments(code: Call, style: Style) -> list[str]:

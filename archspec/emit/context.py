@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.backend import Layout
-from archspec.emit.code import Call, Code, Infix, Items, Loop, Own, Probe, Raw, Symbol, Template, literal
+from archspec.emit.code import Call, Code, Infix, Items, Loop, Own, Probe, Raw, Slice, Symbol, Template, literal
 from archspec.emit.merge import Key, MStep, Wire
 from archspec.expressions import Apply, Const, Dim, Expr, ExpressionError, Name, evaluate, expr_of, float32, free_names, substitute
 from archspec.graph.tree import Module, Step
@@ -263,6 +263,8 @@ def symbols(code: Code) -> dict[str, None]:
             parts = list(items)
         case Infix(_, operands) | Template(_, operands):
             parts = list(operands)
+        case Slice(start, stop, step):
+            parts = [part for part in (start, stop, step) if part is not None]
         case Loop(element, variable, iterable):
             found = symbols(element) | symbols(iterable)
             found.pop(variable, None)

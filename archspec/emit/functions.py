@@ -87,7 +87,7 @@ class FunctionWriter(Flow):
         base, _, axis = name.partition(".")
         if axis:
             return Name(size_name(base, int(axis), self.body.inputs[base].rank, self.alone))
-        return Name(name)
+        return Name(safe(name))
 
     def layer_name(self, path: str) -> Code:
         """The name of a layer, below that of the block that it is in."""
@@ -302,7 +302,7 @@ class FunctionWriter(Flow):
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
         here = replace(style, names=self.names)
         parameters = [
-            f"{argument}={flat(literal(defaults[argument]), style)}" if argument in defaults else argument
+            f"{safe(argument)}={flat(literal(defaults[argument]), style)}" if argument in defaults else safe(argument)
             for argument in self.arguments(defaults)
         ]
         if self.root:

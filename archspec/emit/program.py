@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from archspec.backend import Layout, Observed, Weight
 from archspec.emit.code import Call, Code, Implied, Raw, Style, literal
 from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
+from archspec.emit.flow import safe
 from archspec.emit.merge import Body, Key, MCall, Mergeable, Wire, merge
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr
@@ -153,7 +154,7 @@ class Generator:
             if name not in written.defaults:
                 args.append(code)
             else:
-                kwargs.append((name, Implied(code) if code == literal(written.defaults[name]) else code))
+                kwargs.append((safe(name), Implied(code) if code == literal(written.defaults[name]) else code))
         return Call(Raw(written.name), tuple(args), tuple(kwargs))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Infix, Items, Raw, Style, Symbol, Template, call, flat, literal
+from archspec.emit.code import Call, Code, Infix, Items, Raw, Slice, Style, Symbol, Template, call, flat, literal
 from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
 from archspec.emit.merge import MCall, MStep, Wire
@@ -705,11 +705,14 @@ def slice_(site: Site) -> Lowered:
     wire = site.inputs[0]
     position = held(wire).position(resolve_axis(site.op.axis, wire.rank))
     start, end, step = (site.attr(name) for name in ("start", "end", "step"))
-    parts = ["" if start == literal(0) else "{1}", "" if end == literal(None) else "{2}"]
-    inner = ":".join(parts) + ("" if step == literal(1) else ":{3}")
+    part = Slice(
+        None if start == literal(0) else start,
+        None if end == literal(None) else end,
+        None if step == literal(1) else step,
+    )
     ahead = "..., " if position == wire.rank - 1 else ":, " * position
-    text = "{0}[" + ahead + inner + "]"
-    return Lowered(lambda own, inputs: Template(text, (inputs[0], start, end, step)), layouts=(held(wire).plain(),))
+    return Lowered(lambda own, inputs: Template("{0}[" + ahead + "{1}]", (inputs[0], part)),
+                   layouts=(held(wire).plain(),))  # fmt: skip
 
 
 def mean(site: Site) -> Lowered:

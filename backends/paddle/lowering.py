@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Infix, Items, Number, Raw, Template, call, literal, method
+from archspec.emit.code import Call, Code, Infix, Items, Number, Raw, Slice, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, operator, own_layer, spell
 from archspec.errors import BackendError
@@ -333,10 +333,12 @@ def pad(site: Site) -> Lowered:
 def slice_(site: Site) -> Lowered:
     number = resolve_axis(site.op.axis, site.inputs[0].rank)
     start, end, step = (site.attr(name) for name in ("start", "end", "step"))
-    parts = ["" if start == literal(0) else "{1}", "" if end == literal(None) else "{2}"]
-    inner = ":".join(parts) + ("" if step == literal(1) else ":{3}")
-    text = "{0}[" + ":, " * number + inner + "]"
-    return Lowered(apply=lambda own, inputs: Template(text, (inputs[0], start, end, step)))
+    part = Slice(
+        None if start == literal(0) else start,
+        None if end == literal(None) else end,
+        None if step == literal(1) else step,
+    )
+    return Lowered(apply=lambda own, inputs: Template("{0}[" + ":, " * number + "{1}]", (inputs[0], part)))
 
 
 def upsample(site: Site) -> Lowered:

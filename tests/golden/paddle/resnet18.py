@@ -26,7 +26,7 @@ class BasicBlock(nn.Layer):
             channels, channels, kernel_size=3, padding=1, bias_attr=False
         )
         self.bn2 = nn.BatchNorm2D(channels)
-        self.downsample = nn.Identity()
+        self.downsample: nn.Layer = nn.Identity()
         if stride != 1 or in_channels != channels:
             self.downsample = nn.Sequential(
                 nn.Conv2D(

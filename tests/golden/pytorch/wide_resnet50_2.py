@@ -35,7 +35,7 @@ class Bottleneck(nn.Module):
             channels * width // 64, 4 * channels, kernel_size=1, bias=False
         )
         self.bn3 = nn.BatchNorm2d(4 * channels)
-        self.downsample = nn.Identity()
+        self.downsample: nn.Module = nn.Identity()
         if stride != 1 or in_channels != 4 * channels:
             self.downsample = nn.Sequential(
                 nn.Conv2d(
