@@ -89,7 +89,7 @@ class Backend:
     generator: Callable[[Model], Generated]
     """Generates the code of a model. Raises BackendError if the framework cannot express the network exactly."""
     runner: Path
-    """A script that needs numpy and the framework only; `archspec.verify.worker` loads it in the framework's process."""
+    """A script that needs numpy and the framework only; `archspec.verification.worker` loads it in the framework's process."""
 
     def write(self, model: Model) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""

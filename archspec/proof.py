@@ -12,10 +12,10 @@ from archspec.errors import UsageError
 from archspec.graph.graph import rounded
 from archspec.loading import open_spec, variants
 from archspec.model import Model
-from archspec.verify.cases import case
-from archspec.verify.report import Outcome, Report
-from archspec.verify.run import verify as compare
-from archspec.verify.workers import Failure, Pool
+from archspec.verification.cases import case
+from archspec.verification.report import Outcome, Report
+from archspec.verification.run import verify as compare
+from archspec.verification.workers import Failure, Pool
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array

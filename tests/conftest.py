@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archspec.backend import backends
-from archspec.verify.workers import Pool
+from archspec.verification.workers import Pool
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

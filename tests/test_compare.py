@@ -10,11 +10,11 @@ import pytest
 from archspec import reference
 from archspec.graph.graph import Graph
 from archspec.model import Spec
-from archspec.verify import compare, data
-from archspec.verify.compare import Difference, difference
-from archspec.verify.report import Finding, Outcome, Report, Rung
-from archspec.verify.worker import arrange
-from archspec.verify.workers import Failure
+from archspec.verification import compare, data
+from archspec.verification.compare import Difference, difference
+from archspec.verification.report import Finding, Outcome, Report, Rung
+from archspec.verification.worker import arrange
+from archspec.verification.workers import Failure
 
 RAMP = np.arange(24.0).reshape(2, 3, 4)
 

@@ -24,10 +24,10 @@ from archspec.errors import BackendError
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
 from archspec.spec.document import type_of
-from archspec.verify import compare, data, worker
-from archspec.verify.compare import Difference
-from archspec.verify.worker import Array
-from archspec.verify.workers import Failure, Pool, Result, message
+from archspec.verification import compare, data, worker
+from archspec.verification.compare import Difference
+from archspec.verification.worker import Array
+from archspec.verification.workers import Failure, Pool, Result, message
 
 from .cases import CASES, TABLE, Case
 

@@ -13,8 +13,8 @@ import pytest
 from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
-from archspec.verify.run import verify
-from archspec.verify.workers import Pool
+from archspec.verification.run import verify
+from archspec.verification.workers import Pool
 
 from .faults import FAULTS, NETWORKS, Fault
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from archspec.verify.probes import same_code, same_program
+from archspec.verification.probes import same_code, same_program
 
 from .programs import BACKENDS, MORE, NETWORKS, program
 

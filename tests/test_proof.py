@@ -16,8 +16,8 @@ from archspec.cli.arguments import interpreters
 from archspec.errors import UsageError
 from archspec.pictures import as_input
 from archspec.proof import Proof
-from archspec.verify.report import Culprit, Finding, Outcome, Report, Rung
-from archspec.verify.workers import Failure
+from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
+from archspec.verification.workers import Failure
 
 
 def _rung(name: str, error: float) -> Rung:

@@ -19,10 +19,10 @@ import pytest
 from archspec import reference
 from archspec.backend import Observed, Program, Weight
 from archspec.model import Spec
-from archspec.verify import data, worker
-from archspec.verify.report import Report
-from archspec.verify.run import verify
-from archspec.verify.workers import Failure, Greeting, Pool, Result, message
+from archspec.verification import data, worker
+from archspec.verification.report import Report
+from archspec.verification.run import verify
+from archspec.verification.workers import Failure, Greeting, Pool, Result, message
 
 pytestmark = pytest.mark.frameworks
 
@@ -443,7 +443,7 @@ def test_workers_clean_up_when_their_host_is_killed(tmp_path: Path) -> None:
     host = f"""
     import os, time
     from pathlib import Path
-    from archspec.verify.workers import Pool
+    from archspec.verification.workers import Pool
     with Pool({{"fake": Path({str(tmp_path / "runner.py")!r})}}) as pool:
         pool.greet("fake").result()
         print(*pool.scratch.folders, flush=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from archspec.errors import Diagnostic
     from archspec.summary import Summary
-    from archspec.verify.report import Outcome, Report
+    from archspec.verification.report import Outcome, Report
 
 _COLOURS: Final = {"error": "31;1", "warning": "33;1", "failed": "31;1", "missing": "33;1", "passed": "32;1"}
 _MAX_RICH_ROWS: Final = 1000  # rich needs a millisecond for each

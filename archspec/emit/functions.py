@@ -72,7 +72,8 @@ class FunctionWriter(Flow):
         self.records: dict[str, Record] = {}
         self.alone = len(body.inputs) == 1
         self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
-        self.variables.reserved |= set(next(iter(context.modules.values())).params) - set(context.folded)
+        params = set(next(iter(context.modules.values())).params) - set(context.folded)
+        self.variables.reserved |= set(map(safe, params))
         if root:
             for wire in body.inputs.values():
                 wire.uses += 1  # by `keras.Model`, at the end

@@ -1,4 +1,4 @@
-"""How `archspec.verify.worker` fills, runs and watches a Keras model on TensorFlow. Needs nothing of archspec.
+"""How `archspec.verification.worker` fills, runs and watches a Keras model on TensorFlow. Needs nothing of archspec.
 
 The target of a weight is its path, `conv1/kernel`, `lstm/lstm_cell/kernel`; or the name of its layer and its own name.
 """

@@ -1,4 +1,4 @@
-"""How `archspec.verify.worker` fills, runs and watches a PyTorch model. Needs nothing of archspec.
+"""How `archspec.verification.worker` fills, runs and watches a PyTorch model. Needs nothing of archspec.
 
 The target of a weight is its key in the `state_dict`: `layer1.0.conv1.weight`.
 """

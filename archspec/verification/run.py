@@ -20,11 +20,11 @@ from archspec import reference
 from archspec.backend import Layout, Program
 from archspec.errors import BackendError
 from archspec.graph.graph import Graph
-from archspec.verify import compare, data, worker
-from archspec.verify.compare import Difference
-from archspec.verify.report import Culprit, Finding, Outcome, Report, Rung
-from archspec.verify.worker import Array
-from archspec.verify.workers import Failure, Pool, Result, Stopped, message
+from archspec.verification import compare, data, worker
+from archspec.verification.compare import Difference
+from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
+from archspec.verification.worker import Array
+from archspec.verification.workers import Failure, Pool, Result, Stopped, message
 
 
 def verify(

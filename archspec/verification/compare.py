@@ -9,7 +9,7 @@ from math import inf, isfinite
 import numpy as np
 
 from archspec.graph.graph import Graph, Node, Tensor
-from archspec.verify.worker import Array
+from archspec.verification.worker import Array
 
 FLOAT64_BOUND = 1e-10
 """Whole networks were measured near 1e-15: room for depth, none for bugs."""

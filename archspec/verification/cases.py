@@ -10,7 +10,7 @@ from archspec.backend import Backend, Program
 from archspec.errors import BackendError, SpecError
 from archspec.graph.graph import Graph
 from archspec.model import Model
-from archspec.verify.probes import same_program
+from archspec.verification.probes import same_program
 
 
 @dataclass(frozen=True)

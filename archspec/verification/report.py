@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from archspec.verify.workers import Failure
+from archspec.verification.workers import Failure
 
 Status = Literal["passed", "failed", "error", "missing"]
 

@@ -21,8 +21,8 @@ from time import monotonic
 from typing import Any, Literal
 
 from archspec.backend import Program
-from archspec.verify import worker
-from archspec.verify.worker import Array
+from archspec.verification import worker
+from archspec.verification.worker import Array
 
 FailureKind = Literal["refused", "missing", "start", "import", "crashed", "timeout", "build", "weights", "run"]
 

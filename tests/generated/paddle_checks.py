@@ -1,0 +1,72 @@
+"""What users of generated Paddle code do with it. Run by `test_generated.py` with a folder: prints what failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+sys.path.insert(0, str(Path(__file__).parent))
+warnings.simplefilter("ignore")
+
+import numpy as np
+import paddle
+from common import Case, run
+
+
+def outputs(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (tuple, list)) else [value]
+
+
+def make(case: Case, training: bool = False) -> tuple[Any, list[Any]]:
+    paddle.seed(0)
+    model = case.entry()
+    if training:
+        model.train()
+    else:
+        model.eval()
+    return model, [paddle.to_tensor(x) for x in case.inputs]
+
+
+def to_static(case: Case) -> None:
+    model, inputs = make(case)
+    with paddle.no_grad():
+        eager = [x.numpy() for x in outputs(model(*inputs))]
+        static = outputs(paddle.jit.to_static(model, full_graph=True)(*inputs))
+    for a, b in zip(eager, static, strict=True):
+        np.testing.assert_allclose(b.numpy(), a, rtol=1e-4, atol=1e-5)
+
+
+def train(case: Case) -> None:
+    model, inputs = make(case, training=True)
+    results = outputs(model(*inputs))
+    assert len(results) == case.training_outputs
+    sum(result.square().mean() for result in results).backward()
+    trained = {name: p for name, p in model.named_parameters() if not p.stop_gradient}
+    without = [name for name, p in trained.items() if p.grad is None or not np.isfinite(p.grad.numpy()).all()]
+    assert not without, without
+    before = {name: p.numpy() for name, p in trained.items() if p.grad.abs().sum() > 0}
+    paddle.optimizer.SGD(0.1, parameters=model.parameters()).step()
+    still = [name for name, values in before.items() if (values == trained[name].numpy()).all()]
+    assert not still, still
+    model.eval()
+    with paddle.no_grad():
+        assert len(outputs(model(*inputs))) == case.outputs
+
+
+def train_static(case: Case) -> None:
+    """Backward through the compiled model."""
+    if case.training_outputs != case.outputs:
+        return
+    model, inputs = make(case, training=True)
+    static = paddle.jit.to_static(model, full_graph=True)
+    sum(result.square().mean() for result in outputs(static(*inputs))).backward()
+    without = [name for name, p in model.named_parameters() if not p.stop_gradient and p.grad is None]
+    assert not without, without
+
+
+if __name__ == "__main__":
+    run([to_static, train, train_static])

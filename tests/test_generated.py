@@ -1,0 +1,125 @@
+"""Generated code is what users of each framework expect: it is saved, exported, compiled and trained as any other."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from archspec.verify import data, worker
+
+from .programs import BACKENDS, MORE, NETWORKS, model, program
+
+CHECKS: Final = {
+    "pytorch": ("canonical_names_are_its_own", "export", "compile_", "train"),
+    "keras": ("save", "graph", "train", "fit"),
+    "paddle": ("to_static", "train", "train_static"),
+}
+CASES: Final = ("lenet5_relu", "resnet18", "googlenet", *MORE)
+HERE: Final = Path(__file__).parent / "generated"
+
+Results = dict[tuple[str, str], tuple[str, float]]
+"""Network and check: what went wrong, and the seconds."""
+
+
+def _write(folder: Path, backend: str, name: str) -> None:
+    made, graph = program(name, backend), model(name).graph
+    (folder / f"{name}.py").write_text(made.source, encoding="utf-8", newline="\n")
+    given = data.inputs(graph)
+    arrays = {key: np.ascontiguousarray(worker.arrange(given[key], layout)) for key, layout in made.inputs.items()}
+    np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
+    about = {
+        "entry": made.entry,
+        "parameters": {key: list(p.shape) for key, p in graph.parameters().items()},
+        "outputs": len(graph.outputs) - len(graph.training_outputs),
+        "training_outputs": len(graph.outputs),
+    }
+    (folder / f"{name}.json").write_text(json.dumps(about))
+
+
+def _results(backend: str, folder: Path) -> Results:
+    command = [sys.executable, str(HERE / f"{backend}_checks.py"), str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    found: dict[tuple[str, str], tuple[str, float]] = {}
+    for line in run.stdout.splitlines():
+        name, check, problem, seconds = json.loads(line)
+        found[name, check] = problem, seconds
+    assert run.returncode == 0, run.stderr[-6000:]
+    return found
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Results]]]:
+    """What the checks of each framework found, each in a process of its own."""
+    with ThreadPoolExecutor() as threads:
+        waiting = {}
+        for backend in CHECKS:
+            folder = tmp_path_factory.mktemp(backend)
+            for name in CASES:
+                _write(folder, backend, name)
+            waiting[backend] = threads.submit(_results, backend, folder)
+        yield waiting
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("backend", "check"), [(backend, check) for backend in CHECKS for check in CHECKS[backend]])
+def test_use(backend: str, check: str, name: str, results: dict[str, Future[Results]]) -> None:
+    problem, _ = results[backend].result()[name, check]
+    assert not problem, problem
+
+
+def names_of(backend: str) -> dict[str, str]:
+    """Canonical names of weights, and the generated model's own."""
+    return {w.parameter: w.target for name in (*NETWORKS, *MORE) for w in program(name, backend).weights}
+
+
+def test_weights_have_canonical_names() -> None:
+    reserved = re.compile(r"\.filter\.")  # a word that code may not use for a layer gets an underscore
+    assert {k: v for k, v in names_of("pytorch").items() if k != v and not reserved.search(k)} == {}
+    statistics = {"running_mean": "_mean", "running_var": "_variance"}
+    for canonical, own in names_of("paddle").items():
+        path, _, kind = canonical.rpartition(".")
+        if not reserved.search(canonical):
+            assert own == f"{path}.{statistics.get(kind, kind)}"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_keras_has_channels_last_and_moves_no_axes(name: str) -> None:
+    source = program(name, "keras").source
+    assert not re.search("transpose|permute|moveaxis|swapaxes|channels_first", source, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_code_stands_alone(name: str, backend: str) -> None:
+    source = program(name, backend).source
+    tree = ast.parse(source)
+    imported = {
+        alias.name.partition(".")[0] if isinstance(node, ast.Import) else str(node.module).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    assert imported <= {"collections", "keras", "numpy", "paddle", "torch"}
+    assert (BACKENDS[backend].framework in imported) or backend == "keras"
+    code = ast.unparse(_Undocumented().visit(tree))
+    assert not re.search(r"archspec|pickle|__import__|eval\(|exec\(|open\(|probe", code)
+    assert str(Path(__file__).parents[1]) not in source
+    assert not re.search(r"(?<![\w:/])/\w+/\w", source), "an absolute path"
+
+
+class _Undocumented(ast.NodeTransformer):
+    """Takes docstrings away."""
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        return ast.Pass() if isinstance(node.value, ast.Constant) else node
