@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from archspec.verify import data, worker
+from archspec.verification import data, worker
 
 from .programs import BACKENDS, MORE, NETWORKS, model, program
 

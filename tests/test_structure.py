@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FRAMEWORKS = {"torch", "tensorflow", "keras", "paddle"}
 LAYERS = [
-    {"archspec._lazy", "archspec.errors", "archspec.expressions"},
+    {"archspec._collector", "archspec._lazy", "archspec.errors", "archspec.expressions"},
     {"archspec.ops"},
     {"archspec.graph.tree"},
     {"archspec.spec"},

@@ -27,7 +27,7 @@ from archspec.emit.code import (
     literal,
     print_statements,
 )
-from archspec.emit.context import Context, Lowering, Site, size_name
+from archspec.emit.context import Context, Site, size_name
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
@@ -64,7 +64,7 @@ class Record:
     """Whether it runs inside a container, so that only a hook sees its value."""
     suffixes: dict[str, str] = field(default_factory=dict)
     """Suffix of a layer: the path of that layer, where a step holds several."""
-    weights: dict[str, tuple[str, str, object]] = field(default_factory=dict)
+    weights: Mapping[str, tuple[str, str, object]] = field(default_factory=dict)
     inexact: float = 0.0
     child: object = None
     """The class of a block, as it was written."""

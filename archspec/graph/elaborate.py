@@ -33,7 +33,7 @@ from archspec.spec.document import (
 )
 from archspec.spec.source import Source
 
-MAX_STEPS: Final = 100_000
+MAX_STEPS: Final = 50_000
 MAX_NESTING: Final = 60
 
 Wires = tuple[Value, ...] | None
@@ -70,6 +70,8 @@ class Elaborator:
         self._stack: list[str] = []
         self._depth = 0
         self._count = 0
+        self._times = 1
+        """How many times the steps around are repeated."""
 
     @property
     def diagnostics(self) -> dict[Diagnostic, None]:
@@ -319,19 +321,23 @@ class Elaborator:
         inner = Names() if step.name else names
         iterations: list[Item] = []
         current = inputs
-        for index, row in enumerate(rows):
-            self._tally(1, path)
-            bound = self._row(row, index, frame, (*path, "each", index))
-            name = str(index) if step.name else None
-            child = Scope(scope) if step.name else scope
-            item = self._conditional(step, name, current, bound, child, inner, path, numbered=bool(step.name))
-            iterations.append(item)
-            if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
-                message = "a repeated step gives as many values as it takes"
-                raise self._findings.error(
-                    path, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}", frame=frame
-                )
-            current = item.outputs
+        times, self._times = self._times, self._times * max(1, len(rows))
+        try:
+            for index, row in enumerate(rows):
+                bound = self._row(row, index, frame, (*path, "each", index))
+                name = str(index) if step.name else None
+                child = Scope(scope) if step.name else scope
+                self._tally(1, path)
+                item = self._conditional(step, name, current, bound, child, inner, path, numbered=bool(step.name))
+                iterations.append(item)
+                if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
+                    message = "a repeated step gives as many values as it takes"
+                    raise self._findings.error(
+                        path, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}", frame=frame
+                    )
+                current = item.outputs
+        finally:
+            self._times = times
         if inputs is None or current is None:
             raise Failed
         current = current if iterations else _fresh(inputs)
@@ -344,8 +350,8 @@ class Elaborator:
     def _rows(self, step: Step, frame: Frame, path: Path) -> tuple[list[dict[str, Any]], Expr]:
         if step.repeat is not None:
             value, expr = self._evaluator.whole(step.repeat, frame, (*path, "repeat"), "repeat", 0)
-            self._tally(value, (*path, "repeat"))
-            self._count -= value
+            if value * self._times > MAX_STEPS:
+                raise self._too_many((*path, "repeat"))
             return [{}] * value, expr
         rows: Any = step.each
         if isinstance(rows, str):
@@ -518,7 +524,10 @@ class Elaborator:
         self._count += steps
         if self._count > MAX_STEPS:
             self._count -= steps
-            raise self._findings.error(path, f"the network would have more than {MAX_STEPS:,} steps, the limit")
+            raise self._too_many(path)
+
+    def _too_many(self, path: Path) -> Failed:
+        return self._findings.error(path, f"the network would have more than {MAX_STEPS:,} steps, the limit")
 
 
 def param_problem(param: Param, value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from archspec.errors import Diagnostic
 from archspec.expressions import (
@@ -22,9 +22,7 @@ from archspec.expressions import (
 from archspec.graph.tree import Path
 from archspec.ops.base import describe
 from archspec.spec.document import Param
-from archspec.spec.source import Source
-
-MOST_FINDINGS: Final = 200
+from archspec.spec.source import MOST_FINDINGS, Source
 
 
 class Failed(Exception):

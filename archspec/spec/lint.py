@@ -23,9 +23,7 @@ from archspec.spec.document import (
     SequenceStep,
     Step,
 )
-from archspec.spec.source import Source
-
-MOST_FINDINGS: Final = 200
+from archspec.spec.source import MOST_FINDINGS, Source
 
 _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})
 _OPERATIONS: Final = frozenset(ops.names())
@@ -328,7 +326,8 @@ class Lint:
                 self._report(("blocks", name), f"block '{name}' is not used", key=True, severity="warning")
 
     def _report(self, path: Path, message: str, **where: Any) -> None:
-        self.found.append(self.source.diagnostic(path, message, **where))
+        if len(self.found) < MOST_FINDINGS:
+            self.found.append(self.source.diagnostic(path, message, **where))
 
 
 def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:

@@ -30,9 +30,7 @@ from archspec.spec.document import (
     ParameterCounts,
     SequenceStep,
 )
-from archspec.spec.source import Source
-
-MOST_FINDINGS: Final = 200
+from archspec.spec.source import MOST_FINDINGS, Source
 
 _TAGS: Final = {"<op>", "<block>", "<branches>", "<layers>", "<str>", "<int>", "<dict>"}
 _TYPES: Final = {
@@ -143,6 +141,8 @@ def _others(source: Source, details: list[ErrorDetails]) -> list[Diagnostic]:
     """The mistakes of meaning in what remains without the steps whose form is wrong; none if more than steps is."""
     from archspec.model import Spec
 
+    if len(details) > MOST_FINDINGS:
+        return []
     data = source.data
     for error in details:
         path = _path(error)

@@ -18,6 +18,7 @@ from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES, TOO_DEEP, TOO_MANY, Mappi
 from archspec.spec.yaml_text import LINE_BREAK, compose_yaml
 
 MAX_BYTES: Final = 8 * 2**20
+MOST_FINDINGS: Final = 200
 MAX_NUMBER: Final = 2**53  # above it float64 does not hold every whole number
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -148,6 +149,8 @@ class Source:
     def _problem(self, message: str, node: Any = None, hint: str = "") -> None:
         line, column = (node.start_mark.line, node.start_mark.column) if node is not None else (0, 0)
         self._problems.append(self._diagnostic(line, column, message, hint))
+        if len(self._problems) >= MOST_FINDINGS:
+            raise SpecError(self._problems)
 
     # From nodes to data ---------------------------------------------------------------------------------------------
 

@@ -213,7 +213,7 @@ def layer_norm(site: Site) -> Lowered:
     axes = [resolve_axis(a, rank) for a in site.op.axis]
     shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
     one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
-    made = spell("nn.LayerNorm(normalized_shape, *, eps=1e-05, weight_attr=None, bias_attr=None)", site,
+    made = spell("nn.LayerNorm(normalized_shape, *, epsilon=1e-05, weight_attr=None, bias_attr=None)", site,
                  normalized_shape=one, **AFFINE)  # fmt: skip
     weights = {"weight": ("weight", FLAT), "bias": ("bias", FLAT)} if len(axes) > 1 else {}
     if axes == list(range(rank - len(axes), rank)):
@@ -410,7 +410,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
                                     "nn.LocalResponseNorm(size, *, alpha=0.0001, beta=0.75, k=1.0)"),
     "relu": activation("F.relu", "ReLU"),
     "relu6": activation("F.relu6", "ReLU6"),
-    "leaky_relu": activation("F.leaky_relu", "LeakyReLU", "*, negative_slope=0.02"),
+    "leaky_relu": activation("F.leaky_relu", "LeakyReLU", "*, negative_slope=0.01"),
     "prelu": prelu,
     "elu": activation("F.elu", "ELU", "*, alpha=1.0"),
     "selu": inexact(activation("F.selu", "SELU"), 1e-7),

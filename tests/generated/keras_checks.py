@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import keras
 import numpy as np
 import tensorflow as tf
-from common import Case, run
+from common import Case, run  # type: ignore[import-not-found]
 
 
 def outputs(value: Any) -> list[Any]:

@@ -10,11 +10,10 @@ from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 sys.path.insert(0, str(Path(__file__).parent))
-warnings.simplefilter("ignore")
 
 import numpy as np
 import paddle
-from common import Case, run
+from common import Case, run  # type: ignore[import-not-found]
 
 
 def outputs(value: Any) -> list[Any]:
@@ -69,4 +68,5 @@ def train_static(case: Case) -> None:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")
     run([to_static, train, train_static])
