@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec.errors import UsageError
 
@@ -89,7 +89,8 @@ class Backend:
     generator: Callable[[Model], Generated]
     """Generates the code of a model. Raises BackendError if the framework cannot express the network exactly."""
     runner: Path
-    """A script that needs numpy and the framework only; `archspec.verification.worker` loads it in the framework's process."""
+    """A script that needs numpy and the framework only; `archspec.verification.worker` loads it
+    in the framework's process."""
 
     def write(self, model: Model) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""

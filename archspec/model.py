@@ -186,15 +186,14 @@ class Model:
         if expect.parameters is not None:
             wanted = expect.parameters if isinstance(expect.parameters, int) else expect.parameters.training
             found = parameter_count(graph)
-            where = path if isinstance(expect.parameters, int) else path
             if found != wanted:
                 problems.append(self.spec.source.diagnostic(
-                    (*where, "parameters"), f"expected {wanted:,} parameters, but there are {found:,}"))  # fmt: skip
+                    (*path, "parameters"), f"expected {wanted:,} parameters, but there are {found:,}"))  # fmt: skip
             if not isinstance(expect.parameters, int):
                 found = parameter_count(graph, training=False)
                 if found != expect.parameters.evaluation:
                     problems.append(self.spec.source.diagnostic(
-                        (*where, "parameters", "evaluation"), f"expected {expect.parameters.evaluation:,} parameters "
+                        (*path, "parameters", "evaluation"), f"expected {expect.parameters.evaluation:,} parameters "
                         f"in evaluation, but there are {found:,}"))  # fmt: skip
         if expect.multiply_adds is not None and multiply_adds(graph) != expect.multiply_adds:
             problems.append(self.spec.source.diagnostic(

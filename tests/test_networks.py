@@ -1,4 +1,4 @@
-"""Whole networks in all frameworks: every variant that comes along, and small ones that use the language to the full."""
+"""Whole networks in all frameworks: every variant that comes along, and small ones that use all of the language."""
 
 from __future__ import annotations
 

@@ -300,7 +300,13 @@ class ClassWriter(Flow):
                 record = Record("", True, suffixes, lowered.weights, lowered.inexact)
                 return [Element(item.name, lowered.module, {item.path: record})]
             case MCall():
-                return [Element(item.name, self.generator.construct(self, item), {item.path: Record("", child=self._child(item))})]
+                return [
+                    Element(
+                        item.name,
+                        self.generator.construct(self, item),
+                        {item.path: Record("", child=self._child(item))},
+                    )
+                ]
             case MSequence() | MRepeat():
                 if not item.name:
                     return None if isinstance(item, MRepeat) and item.varies else self._elements(item)

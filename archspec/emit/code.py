@@ -241,8 +241,8 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         code = call("probe", *([Raw(code.owner)] if code.owner else []), code.key, code.value)
     if isinstance(code, Call) and isinstance(code.target, Call):
         return _chained(code, style, indent, before, after)
-    if isinstance(code, Call) and _is_method_of_call(code.target):
-        owner = code.target.operands[0]  # type: ignore[attr-defined]
+    owner = _called_owner(code.target) if isinstance(code, Call) else None
+    if owner is not None:
         tail = flat(code, style)[len(flat(owner, style, 10)) :]
         if indent + before + len(text) - len(tail) + tail.index("(") + 1 > WIDTH:
             return layout(owner, style, indent, before, len(tail) + after) + tail
@@ -265,8 +265,11 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
     return text
 
 
-def _is_method_of_call(target: Code) -> bool:
-    return isinstance(target, Template) and target.text.startswith("{0}.") and isinstance(target.operands[0], Call)
+def _called_owner(target: Code) -> Call | None:
+    """What a method is called on, if that is a call: `f(x)` of `f(x).mean`."""
+    if isinstance(target, Template) and target.text.startswith("{0}.") and isinstance(target.operands[0], Call):
+        return target.operands[0]
+    return None
 
 
 def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: Style, indent: int) -> str:

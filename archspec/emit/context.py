@@ -9,7 +9,19 @@ from typing import Any
 from archspec.backend import Layout
 from archspec.emit.code import Call, Code, Infix, Items, Loop, Own, Probe, Raw, Slice, Symbol, Template, literal
 from archspec.emit.merge import Key, MStep, Wire
-from archspec.expressions import Apply, Const, Dim, Expr, ExpressionError, Name, evaluate, expr_of, float32, free_names, substitute
+from archspec.expressions import (
+    Apply,
+    Const,
+    Dim,
+    Expr,
+    ExpressionError,
+    Name,
+    evaluate,
+    expr_of,
+    float32,
+    free_names,
+    substitute,
+)
 from archspec.graph.tree import Module, Step
 from archspec.ops.base import AXES, Operation
 

@@ -47,7 +47,8 @@ class Variables:
 
     def read(self, wires: Sequence[Wire]) -> tuple[list[Code], tuple[Wire, ...]]:
         """The code of wires that a step reads, and the wires whose variables that code mentions."""
-        codes, mentioned = [], []
+        codes: list[Code] = []
+        mentioned: list[Wire] = []
         for wire in wires:
             held = self.held[wire]
             codes.append(held.code)
@@ -219,4 +220,3 @@ TAKEN = frozenset(dir(builtins)) | {"F", "self", "torch", "paddle", "keras", "la
 def safe(name: str) -> str:
     """A name that generated code may use for a variable."""
     return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
-

@@ -173,8 +173,9 @@ class FunctionWriter(Flow):
         for inner in calls:
             chained &= inner.inputs == current
             current = inner.outputs
-        chained &= all(held(wire).axes == axes.axes for wire, axes in zip(item.inputs, self.wanted(calls[0]), strict=True)
-                       ) if chained else False  # fmt: skip
+        if chained:
+            wanted = self.wanted(calls[0])
+            chained = all(held(wire).axes == axes.axes for wire, axes in zip(item.inputs, wanted, strict=True))
         numbers = [re.fullmatch(r"(.*?)(\d+)", inner.path) for inner in calls]
         prefixes = {match[1] if match else "" for match in numbers}
         firsts = [int(match[2]) if match else -1 for match in numbers]
@@ -213,11 +214,10 @@ class FunctionWriter(Flow):
             while at + run < len(made) and made[at + run] == made[at]:
                 run += 1
             here = calls[at : at + run]
-            last = at + run == len(made)
             if run == 1:
                 codes, mentioned = self._given(here[0])
                 value = self._applied(made[at], codes, self.layer_name(here[0].path))
-                inner_place = place if last else Place(calls[at + 1], place.label)
+                inner_place = place if at + run == len(made) else Place(calls[at + 1], place.label)
                 self.define(here[0].outputs, value, mentioned, inner_place, here[0].inputs, here[0].path)
             else:
                 targets = self._targets(here[0].inputs, here[-1].outputs, place)
@@ -307,8 +307,9 @@ class FunctionWriter(Flow):
             for argument in self.arguments(defaults)
         ]
         if self.root:
-            inputs = self.body.inputs if not self.generator.sized else {}
-            shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in inputs.items()]
+            shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in self.body.inputs.items()]
+            if self.generator.sized:
+                shapes = []
             flags = ["training_outputs=False"] if self.generator.training_outputs else []
             lines = signature_lines(name, [*parameters, *shapes, *flags], "", 0)
         else:
@@ -359,4 +360,3 @@ def _formatted(name: Code) -> Code:
     """A layer's name that mentions the loop's variable, as an f-string."""
     assert isinstance(name, Raw)
     return name if name.text.startswith("f") else Raw(f"f{name.text}")
-

@@ -62,10 +62,11 @@ def _general(codes: list[Code]) -> Code | None:
         return _even([expr for expr in exprs if expr is not None]) or _first_differs(codes)
     if all(isinstance(code, Call) for code in codes):
         return _calls([code for code in codes if isinstance(code, Call)])
-    if all(isinstance(code, Items) and len(code.items) == len(first.items) for code in codes):  # type: ignore[attr-defined]
-        parts = [_general([code.items[i] for code in codes]) for i in range(len(first.items))]  # type: ignore[attr-defined]
+    rows = [code for code in codes if isinstance(code, Items)]
+    if len(rows) == len(codes) and len({(len(row.items), row.brackets) for row in rows}) == 1:
+        parts = [_general(list(column)) for column in zip(*(row.items for row in rows), strict=True)]
         if all(part is not None for part in parts):
-            return Items(tuple(part for part in parts if part is not None), first.brackets)  # type: ignore[attr-defined]
+            return Items(tuple(part for part in parts if part is not None), rows[0].brackets)
     return None
 
 

@@ -54,7 +54,8 @@ class MStep:
 
     @property
     def op(self) -> Operation:
-        return next(iter(self.steps.values())).op
+        op: Operation = next(iter(self.steps.values())).op
+        return op
 
 
 @dataclass(eq=False, slots=True)

@@ -104,7 +104,7 @@ class Generator:
             return
 
     def _network(self, free: frozenset[str]) -> None:
-        roots = self.model.roots(free)
+        roots: dict[Key, Module] = dict(self.model.roots(free).items())
         self.instances: dict[str, dict[Key, Module]] = {}
         for module in {id(m): m for root in roots.values() for m in _modules(root.items)}.values():
             self.instances.setdefault(module.block, {})[id(module)] = module
@@ -258,9 +258,7 @@ class Generator:
             found.weights.append(Weight(f"{canonical}.{parameter}", target, layout))
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
         layouts = getattr(record, "layouts", ()) or (None,) * len(names)
-        observed = tuple(
-            Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True)
-        )
+        observed = tuple(Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True))
         if record.hooked:
             key = _joined(own, record.attribute, join)
             found.hooks[key] = key

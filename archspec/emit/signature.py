@@ -35,7 +35,9 @@ class Signature:
 def signature(text: str) -> Signature:
     """The parts of `nn.Linear(in_features, out_features, *, bias=True)`."""
     target, _, rest = text.partition("(")
-    arguments = ast.parse(f"def f({rest}: pass").body[0].args  # type: ignore[attr-defined]
+    (function,) = ast.parse(f"def f({rest}: pass").body
+    assert isinstance(function, ast.FunctionDef)
+    arguments = function.args
     positional = [a.arg for a in arguments.args]
     defaults = dict(zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True))
     required = tuple(name for name in positional if name not in defaults)
@@ -129,9 +131,7 @@ class Function:
     def __call__(self, site: Site) -> Lowered:
         made = spell(self.module, site, **self._known(self.module, site)) if self.module else None
         text = self.text
-        return Lowered(
-            apply=lambda own, inputs: spell(text, site, inputs, **self._known(text, site)), module=made
-        )
+        return Lowered(apply=lambda own, inputs: spell(text, site, inputs, **self._known(text, site)), module=made)
 
     def _known(self, text: str, site: Site) -> dict[str, Any]:
         form = signature(text)

@@ -49,7 +49,9 @@ class _Writing(Generator):
         """The file."""
         assert self.root is not None
         written = [*self.blocks, replace(self.root, name=self.entry, doc=self.summary())]
-        parts = ["\n".join(each.writer.lines(each.name, docstring(each.doc, 4), each.defaults, style)) for each in written]
+        parts = [
+            "\n".join(each.writer.lines(each.name, docstring(each.doc, 4), each.defaults, style)) for each in written
+        ]
         return assemble(self.model, parts, self.template, self.support)
 
     def program(self) -> Program:
@@ -202,4 +204,3 @@ def docstring(text: str, indent: int) -> str:
     if len(one_line) + indent + 6 <= 88:
         return f'"""{one_line}"""'
     return f'"""{wrapped(text, 3, indent)}\n{" " * indent}"""'
-

@@ -88,7 +88,7 @@ def nearest_in_float32(step: Step) -> bool:
 def ratios_in_float32(step: Step) -> bool:
     """Whether the ratios of sizes that bilinear resizing takes steps of are float32 numbers."""
     for before, after in zip(step.inputs[0].shape[2:], step.outputs[0].shape[2:], strict=True):
-        less = int(step.op.align_corners)  # type: ignore[attr-defined]
+        less = int(step.op.align_corners)
         ratio = (int(before) - less) / max(int(after) - less, 1)
         if ratio != float32(ratio):
             return False

@@ -180,7 +180,6 @@ def steps(items: Iterable[Item]) -> Iterator[tree.Step]:
                 yield item.join
 
 
-
 def rounded(graph: Graph) -> Graph:
     """The graph with every float attribute rounded to the nearest float32, as frameworks keep many of them."""
     return replace(graph, nodes=[replace(node, op=_rounded(node.op)) for node in graph.nodes])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.expressions import Expr
-from archspec.ops.base import DType, Operation, Shape
+from archspec.ops.base import DType, Shape
 
 Path = tuple[str | int, ...]
 """Where in the document something stands: keys and indices from the top."""
@@ -31,7 +31,8 @@ class Step:
     """One operation applied to values."""
 
     name: str
-    op: Operation
+    op: Any
+    """An `Operation`; which one, a lowering knows better than a type checker."""
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     exprs: Mapping[str, Expr]

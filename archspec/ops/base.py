@@ -283,8 +283,11 @@ def resolve_axis(axis: int | str, rank: int, attribute: str = "axis") -> int:
     if isinstance(axis, str):
         names = AXES.get(rank, {})
         if axis not in names:
-            raise ShapeError(f"an input with {rank} axes has no axis '{axis}'", attribute=attribute,
-                             hint=f"its axes are {', '.join(names)}" if names else "give the axis as a number")
+            raise ShapeError(
+                f"an input with {rank} axes has no axis '{axis}'",
+                attribute=attribute,
+                hint=f"its axes are {', '.join(names)}" if names else "give the axis as a number",
+            )
         return names[axis]
     if not -rank <= axis < rank:
         raise ShapeError(f"axis {int(axis)} is out of range for an input with {rank} axes", attribute=attribute)

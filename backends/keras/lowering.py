@@ -207,15 +207,15 @@ def padding(site: Site) -> Padding:
     alone = site.distinguish(lambda step: _is_same(step) and _unstrided(step), "stride")
     if alone is None:
         return Padding(literal("valid"), Border(border))
-    assert isinstance(alone, Symbol)
-    other = Symbol(Applied("!=" if alone.expr.head == "==" else "==", alone.expr.args))  # type: ignore[attr-defined]
+    assert isinstance(alone, Symbol) and isinstance(alone.expr, Applied)
+    other = Symbol(Applied("!=" if alone.expr.head == "==" else "==", alone.expr.args))
     own = Symbol(Applied("if", (alone.expr, Const("same"), Const("valid"))))
     return Padding(own, Border(border, other))
 
 
 def _unstrided(step: Step) -> bool:
-    op: Any = step.op
-    return max(op.kernel_size if op.stride is None else op.stride) == 1
+    op = step.op
+    return bool(max(op.kernel_size if op.stride is None else op.stride) == 1)
 
 
 def kernel(step: Step) -> Any:
@@ -245,7 +245,7 @@ def conv(site: Site) -> Lowered:
             "use_bias=True)")  # fmt: skip
     sources: dict[str, Any] = {"filters": "out_channels", "use_bias": "bias", "dilation_rate": "dilation"}
     after = None
-    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):  # type: ignore[attr-defined]
+    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):
         padded = _outside(site)
         sources["strides"] = 1
         steps = ", ".join(f"::{s}" if s > 1 else ":" for s in op.stride)
@@ -280,7 +280,7 @@ def _by_channel(step: Step) -> bool:
 
 
 def _ratio(site: Site) -> Code:
-    return site.value(lambda step: step.op.out_channels // step.inputs[0].shape[1], "multiplier")  # type: ignore[attr-defined]
+    return site.value(lambda step: step.op.out_channels // step.inputs[0].shape[1], "multiplier")
 
 
 def _depthwise(site: Site, multiplier: Any) -> Lowered:
@@ -296,8 +296,9 @@ def _depthwise(site: Site, multiplier: Any) -> Lowered:
 
 def depthwise(site: Site) -> Lowered:
     """With unequal strides TensorFlow has no float64 kernel: an ordinary grouped convolution, then."""
-    if site.every(lambda step: len(set(step.op.stride)) == 1  # type: ignore[attr-defined]
-                  and not (max(step.op.stride) > 1 and max(step.op.dilation) > 1)):  # type: ignore[attr-defined]
+    if site.every(
+        lambda step: len(set(step.op.stride)) == 1 and not (max(step.op.stride) > 1 and max(step.op.dilation) > 1)
+    ):
         return _depthwise(site, "multiplier")
     padded = padding(site)
     after = None
@@ -316,14 +317,22 @@ def depthwise(site: Site) -> Lowered:
 
 
 def separable(site: Site) -> Lowered:
-    if not site.every(lambda step: len(set(step.op.stride)) == 1):  # type: ignore[attr-defined]
+    if not site.every(lambda step: len(set(step.op.stride)) == 1):
         raise BackendError("TensorFlow has no separable convolution with unequal strides")
-    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):  # type: ignore[attr-defined]
+    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):
         raise BackendError("TensorFlow has no separable convolution with stride and dilation at once")
     padded = padding(site)
-    made = spell("layers.SeparableConv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "
-                 "depth_multiplier=1, use_bias=True)", site, filters="out_channels", strides="stride",
-                 padding=padded.own, dilation_rate="dilation", depth_multiplier="multiplier", use_bias="bias")  # fmt: skip
+    made = spell(
+        "layers.SeparableConv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "
+        "depth_multiplier=1, use_bias=True)",
+        site,
+        filters="out_channels",
+        strides="stride",
+        padding=padded.own,
+        dilation_rate="dilation",
+        depth_multiplier="multiplier",
+        use_bias="bias",
+    )
     weights = {"depthwise_weight": ("depthwise_kernel", depthwise_kernel),
                "pointwise_weight": ("pointwise_kernel", kernel)}  # fmt: skip
     return image_layer(site, made, weights, padded.before, sized=padded.sized)
@@ -332,7 +341,7 @@ def separable(site: Site) -> Lowered:
 def conv_transpose(site: Site) -> Lowered:
     """Keras' layer crops only as `same` does: the whole result is made, and cropped after. It has no groups, and
     TensorFlow no dilated kernel for it in float64: a layer at the top of the file has both."""
-    plain_ = site.every(lambda step: step.op.groups == 1 and max(step.op.dilation) == 1)  # type: ignore[attr-defined]
+    plain_ = site.every(lambda step: step.op.groups == 1 and max(step.op.dilation) == 1)
     if not plain_:
         made = spell("ConvTranspose2D(filters, kernel_size, *, strides=1, padding=0, output_padding=0, dilation=1, "
                      "groups=1, use_bias=True)", site, filters="out_channels", strides="stride", use_bias="bias",
@@ -370,8 +379,9 @@ def ceil_pads(step: Step) -> tuple[tuple[int, int], ...]:
     stride = op.kernel_size if op.stride is None else op.stride
     dilation = getattr(op, "dilation", (1,) * len(stride))
     found = []
-    for (lo, hi), k, s, d, size, out in zip(windows.resolved(step), op.kernel_size, stride, dilation,
-                                            step.inputs[0].shape[2:], step.outputs[0].shape[2:], strict=True):  # fmt: skip
+    sizes, outs = step.inputs[0].shape[2:], step.outputs[0].shape[2:]
+    axes = zip(windows.resolved(step), op.kernel_size, stride, dilation, sizes, outs, strict=True)
+    for (lo, hi), k, s, d, size, out in axes:
         found.append((lo, max(hi, (out - 1) * s + (k - 1) * d + 1 - size - lo) if op.ceil_mode else hi))
     return tuple(found)
 
@@ -398,9 +408,9 @@ def _padded_axes(site: Site, pads: Code) -> Code:
 def max_pool(site: Site) -> Lowered:
     """Max pooling ignores padding: -inf is put around, or zeros where nothing is below them."""
     rank = site.inputs[0].rank - 2
-    if site.every(lambda step: max(step.op.dilation) > 1):  # type: ignore[attr-defined]
+    if site.every(lambda step: max(step.op.dilation) > 1):
         return _dilated_max_pool(site)
-    own, before = "valid", None
+    own, before = "valid", None  # type: str, Apply
     if site.every(_ceil_unpadded):
         pass
     elif site.every(_pool_same):
@@ -458,9 +468,9 @@ def avg_pool(site: Site) -> Lowered:
     sources: dict[str, Any] = {"pool_size": "kernel_size", "strides": "stride", "padding": "valid"}
     if site.every(_ceil_unpadded):
         return image_layer(site, spell(text, site, **sources), sized=not site.every(_sizeless))
-    counted = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
+    counted = site.every(lambda step: step.op.count_include_pad)
     if not counted and site.every(_pool_same):
-        sized = not site.every(lambda step: _unstrided(step) and not step.op.ceil_mode)  # type: ignore[attr-defined]
+        sized = not site.every(lambda step: _unstrided(step) and not step.op.ceil_mode)
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if counted and site.every(lambda step: ceil_pads(step) == windows.resolved(step)):
         return image_layer(site, spell(text, site, **sources), None, _zeros(site))
@@ -552,7 +562,7 @@ def group_norm(site: Site) -> Lowered:
 
 
 def leaky_relu(site: Site) -> Lowered:
-    if not site.every(lambda step: step.op.negative_slope >= 0):  # type: ignore[attr-defined]
+    if not site.every(lambda step: step.op.negative_slope >= 0):
         raise BackendError(f"its slope is not negative, as {site.op.negative_slope:g} is")
     return anywhere("layers.LeakyReLU(*, negative_slope=0.3)")(site)
 
@@ -628,8 +638,8 @@ def _only_linear(wire: Wire) -> bool:
 def reshape(site: Site) -> Lowered:
     """One size may stay open: the one that the spec leaves to be inferred, or that only the input knows."""
     rank = site.outputs[0].rank
-    if site.op.key == "reshape" and site.every(lambda step: -1 in step.op.shape):  # type: ignore[attr-defined]
-        sizes = site.value(lambda step: tuple(step.op.shape), "shape")  # type: ignore[attr-defined]
+    if site.op.key == "reshape" and site.every(lambda step: -1 in step.op.shape):
+        sizes = site.value(lambda step: tuple(step.op.shape), "shape")
     else:
         sizes = site.value(lambda step: tuple(step.outputs[0].shape[1:]), "shape")
     made = call("layers.Reshape", sizes)
@@ -660,10 +670,10 @@ def concat(site: Site) -> Lowered:
 def split(site: Site) -> Lowered:
     """Keras takes the number of pieces, or where to cut."""
     axis = axis_of(site, resolve_axis(site.op.axis, site.inputs[0].rank))
-    if site.every(lambda step: step.op.sections is not None):  # type: ignore[attr-defined]
+    if site.every(lambda step: step.op.sections is not None):
         where = site.attr("sections")
     else:
-        where = site.value(lambda step: _cuts(step.op.sizes), "cuts")  # type: ignore[attr-defined]
+        where = site.value(lambda step: _cuts(step.op.sizes), "cuts")
     layouts = (held(site.inputs[0]).plain(),) * len(site.outputs)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
@@ -752,7 +762,7 @@ def matmul(site: Site) -> Lowered:
 
 
 def upsample(site: Site) -> Lowered:
-    if site.op.mode == "nearest" and site.every(lambda step: step.op.scale is not None):  # type: ignore[attr-defined]
+    if site.op.mode == "nearest" and site.every(lambda step: step.op.scale is not None):
         return image_layer(site, spell("layers.UpSampling2D(size)", site, size="scale"))
     size = site.value(lambda step: tuple(step.outputs[0].shape[2:]), "size")
     name = "resize_nearest" if site.op.mode == "nearest" else "resize_bilinear"
@@ -769,7 +779,7 @@ def softplus(site: Site) -> Lowered:
 def gelu(site: Site) -> Lowered:
     """Keras' own, whose constants are float32 even in float64 models."""
     layouts = (held(site.inputs[0]).plain(),)
-    if site.every(lambda step: step.op.approximate == "tanh"):  # type: ignore[attr-defined]
+    if site.every(lambda step: step.op.approximate == "tanh"):
         return Lowered(lambda own, inputs: call("ops.gelu", inputs[0], approximate=literal(True)), layouts=layouts,
                        inexact=1e-8)  # fmt: skip
     return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": call("layers.Activation", literal("gelu"))},

@@ -58,7 +58,7 @@ def depthwise(site: Site) -> Lowered:
 
 
 def depthwise_channels(site: Site) -> Code:
-    return site.value(lambda step: step.inputs[0].shape[1] * step.op.multiplier, "channels")  # type: ignore[attr-defined]
+    return site.value(lambda step: step.inputs[0].shape[1] * step.op.multiplier, "channels")
 
 
 def separable(site: Site) -> Lowered:
@@ -112,7 +112,7 @@ def fitting(site: Site) -> dict[str, Any]:
 
 def max_pool(site: Site) -> Lowered:
     rank = site.op.rank
-    if not site.every(lambda step: set(step.op.dilation) == {1}):  # type: ignore[attr-defined]
+    if not site.every(lambda step: set(step.op.dilation) == {1}):
         return dilated_max_pool(site)
     arguments = "(*, kernel_size, stride=None, padding=0, ceil_mode=False)"
     return function(f"F.max_pool{rank}d{arguments}", f"nn.MaxPool{rank}D{arguments}", **fitting(site))(site)
@@ -121,9 +121,9 @@ def max_pool(site: Site) -> Lowered:
 def dilated_max_pool(site: Site) -> Lowered:
     """Paddle's pools have no dilation."""
     options = {
-        "kernel_size": site.value(lambda step: step.op.kernel_size, "kernel_size"),  # type: ignore[attr-defined]
-        "stride": site.value(lambda step: step.op.stride or step.op.kernel_size, "stride"),  # type: ignore[attr-defined]
-        "dilation": site.value(lambda step: step.op.dilation, "dilation"),  # type: ignore[attr-defined]
+        "kernel_size": site.value(lambda step: step.op.kernel_size, "kernel_size"),
+        "stride": site.value(lambda step: step.op.stride or step.op.kernel_size, "stride"),
+        "dilation": site.value(lambda step: step.op.dilation, "dilation"),
         "padding": fitted_pads(site),
     }
     return Lowered(apply=lambda own, inputs: call("dilated_max_pool", inputs[0], **options))
@@ -135,7 +135,7 @@ def avg_pool(site: Site) -> Lowered:
     rank = site.op.rank
     arguments = "(*, kernel_size, stride=None, padding=0, ceil_mode=False, exclusive=True)"
     pooled, module = f"F.avg_pool{rank}d{arguments}", f"nn.AvgPool{rank}D{arguments}"
-    counts = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
+    counts = site.every(lambda step: step.op.count_include_pad)
     if not counts or site.every(windows.unpadded):
         return function(pooled, module, exclusive=True, **fitting(site))(site)
     inside = site.every(lambda step: windows.fitted(step) == windows.resolved(step))
@@ -164,7 +164,7 @@ def global_pool(name: str, module: str) -> Lowering:
     def lower(site: Site) -> Lowered:
         dims = list(range(2, site.inputs[0].rank))
         shown = literal(dims if len(dims) > 1 else dims[0])
-        keep = site.every(lambda step: step.op.keepdims)  # type: ignore[attr-defined]
+        keep = site.every(lambda step: step.op.keepdims)
         made = call(f"nn.{module}{len(dims)}D", literal(1))
         whole = made if keep else call("nn.Sequential", made, call("nn.Flatten"))
         options = {"keepdim": literal(True)} if keep else {}
@@ -207,7 +207,7 @@ def instance_norm(site: Site) -> Lowered:
 
 def layer_norm(site: Site) -> Lowered:
     """Paddle normalizes trailing axes; another axis is moved to the end and back."""
-    if not site.every(lambda step: step.op.epsilon <= 1e-3):  # type: ignore[attr-defined]
+    if not site.every(lambda step: step.op.epsilon <= 1e-3):
         raise BackendError(f"its epsilon is at most 0.001, not {site.op.epsilon:g}")
     rank = site.inputs[0].rank
     axes = [resolve_axis(a, rank) for a in site.op.axis]
@@ -259,7 +259,7 @@ def prelu(site: Site) -> Lowered:
 
 
 def is_tanh(site: Site) -> Code:
-    return site.value(lambda step: step.op.approximate == "tanh", "approximate")  # type: ignore[attr-defined]
+    return site.value(lambda step: step.op.approximate == "tanh", "approximate")
 
 
 # Shapes -------------------------------------------------------------------------------------------------------------
@@ -280,10 +280,10 @@ def concat(site: Site) -> Lowered:
 
 def split(site: Site) -> Lowered:
     where = axis()(site)
-    if site.every(lambda step: step.op.sections is not None):  # type: ignore[attr-defined]
+    if site.every(lambda step: step.op.sections is not None):
         parts = site.attr("sections")
     else:
-        parts = site.value(lambda step: list(step.op.sizes), "sizes")  # type: ignore[attr-defined]
+        parts = site.value(lambda step: list(step.op.sizes), "sizes")
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         pieces = call("paddle.split", inputs[0], parts, axis=where)
@@ -294,8 +294,8 @@ def split(site: Site) -> Lowered:
 
 def reshape(site: Site) -> Lowered:
     """The batch is -1, or 0, which copies it, if the spec leaves another size to be inferred."""
-    infers = site.every(lambda step: -1 in step.op.shape)  # type: ignore[attr-defined]
-    sizes = site.value(lambda step: list(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")  # type: ignore[attr-defined]
+    infers = site.every(lambda step: -1 in step.op.shape)
+    sizes = site.value(lambda step: list(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")
     rest = sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)
     whole = Items((literal(0 if infers else -1), *rest), "[]")
     return Lowered(apply=lambda own, inputs: method(inputs[0], "reshape", whole))
@@ -354,7 +354,7 @@ def upsample(site: Site) -> Lowered:
         exact = site.every(windows.ratios_in_float32) and site.every(lambda step: min(step.outputs[0].shape[2:]) > 1)
     if exact:
         return native(site)
-    aligned = not site.every(lambda step: not step.op.align_corners)  # type: ignore[attr-defined]
+    aligned = not site.every(lambda step: not step.op.align_corners)
     options = {"align_corners": site.attr("align_corners")} if aligned else {}
     return Lowered(apply=lambda own, inputs: call(f"resize_{op.mode}", inputs[0], new_size(site), **options))
 

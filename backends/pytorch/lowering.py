@@ -53,7 +53,7 @@ def depthwise(site: Site) -> Lowered:
 
 
 def depthwise_channels(site: Site) -> Code:
-    return site.value(lambda step: step.inputs[0].shape[1] * step.op.multiplier, "channels")  # type: ignore[attr-defined]
+    return site.value(lambda step: step.inputs[0].shape[1] * step.op.multiplier, "channels")
 
 
 def separable(site: Site) -> Lowered:
@@ -61,7 +61,7 @@ def separable(site: Site) -> Lowered:
     text = "nn.Conv2d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True)"
     first = padded(site, text, in_channels=in_channels, groups=in_channels, out_channels=depthwise_channels, bias=False)
     second = call("nn.Conv2d", depthwise_channels(site), site.attr("out_channels"), kernel_size=literal(1))
-    if not site.every(lambda step: step.op.bias):  # type: ignore[attr-defined]
+    if not site.every(lambda step: step.op.bias):
         second = Call(second.target, second.args, (*second.kwargs, ("bias", site.attr("bias"))))
     weights = {
         "depthwise_weight": ("depthwise", "weight", None),
@@ -135,7 +135,7 @@ def avg_pool(site: Site) -> Lowered:
         return function(f"F.avg_pool{rank}d{arguments}", f"nn.AvgPool{rank}d{arguments}", **sources)(site)
     pooled = f"F.avg_pool{rank}d{arguments}"
     sources = {"padding": 0, "ceil_mode": False, "count_include_pad": True}
-    counts = site.every(lambda step: step.op.count_include_pad)  # type: ignore[attr-defined]
+    counts = site.every(lambda step: step.op.count_include_pad)
     inside = site.every(lambda step: windows.fitted(step) == windows.resolved(step))
     whole = windows.flat_pads(site, last_first=True, pads=windows.fitted)
     if counts and inside:
@@ -169,7 +169,7 @@ def global_pool(name: str, module: str) -> Lowering:
     def lower(site: Site) -> Lowered:
         dims = tuple(range(2, site.inputs[0].rank))
         shown = literal(dims if len(dims) > 1 else dims[0])
-        keep = site.every(lambda step: step.op.keepdims)  # type: ignore[attr-defined]
+        keep = site.every(lambda step: step.op.keepdims)
         made = call(f"nn.{module}{len(dims)}d", literal(1))
         whole = made if keep else call("nn.Sequential", made, call("nn.Flatten"))
         options = {"keepdim": literal(True)} if keep else {}
@@ -229,10 +229,10 @@ def concat(site: Site) -> Lowered:
 
 def split(site: Site) -> Lowered:
     where = axis()(site)
-    if site.every(lambda step: step.op.sections is not None):  # type: ignore[attr-defined]
+    if site.every(lambda step: step.op.sections is not None):
         target, parts = "torch.chunk", site.attr("sections")
     else:
-        target, parts = "torch.split", site.value(lambda step: list(step.op.sizes), "sizes")  # type: ignore[attr-defined]
+        target, parts = "torch.split", site.value(lambda step: list(step.op.sizes), "sizes")
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
         pieces = call(target, inputs[0], parts, dim=where)
@@ -243,8 +243,8 @@ def split(site: Site) -> Lowered:
 
 def reshape(site: Site) -> Lowered:
     """The batch is -1 unless the spec leaves another size to be inferred."""
-    infers = site.every(lambda step: -1 in step.op.shape)  # type: ignore[attr-defined]
-    sizes = site.value(lambda step: tuple(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")  # type: ignore[attr-defined]
+    infers = site.every(lambda step: -1 in step.op.shape)
+    sizes = site.value(lambda step: tuple(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")
     rest = sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
@@ -268,7 +268,7 @@ def pad(site: Site) -> Lowered:
         raise BackendError(f"F.pad has mode {site.op.mode} for inputs with up to 5 axes, this has {rank}")
 
     def numbers(step: Step) -> tuple[int, ...]:
-        pairs = step.op.padding  # type: ignore[attr-defined]
+        pairs = step.op.padding
         whole = [*[(0, 0)] * (0 if constant else rank - 2 - len(pairs)), *pairs]
         return tuple(n for pair in reversed(whole) for n in pair)
 

@@ -50,15 +50,13 @@ def train(case: Case) -> None:
     assert len(results) == case.training_outputs
     gradients = tape.gradient(loss, [w.value for w in model.trainable_weights])
     pairs = list(zip(model.trainable_weights, gradients, strict=True))
-    without = [w.path for w, g in pairs if g is None or not np.isfinite(keras.ops.convert_to_numpy(g)).all()]
-    assert not without, without
+    without = {w.path for w, g in pairs if g is None or not np.isfinite(keras.ops.convert_to_numpy(g)).all()}
+    assert without <= set(case.idle), without
     assert len(outputs(make(case)[0].outputs)) == case.outputs
 
 
 def fit(case: Case) -> None:
     """One step of `fit`, and of `predict`."""
-    if case.name not in ("lenet5_relu", "stages", "towers"):
-        return
     model, inputs = make(case)
     model.compile(optimizer="sgd", loss=["mse"] * len(model.outputs))
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
