@@ -16,7 +16,7 @@ from archspec.model import Model, Spec
 from archspec.verification.run import verify
 from archspec.verification.workers import Pool
 
-from .faults import FAULTS, NETWORKS, Fault
+from .faults import FAULTS, NETWORKS, Fault, text
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
 TABLE: Final = [
@@ -79,6 +79,17 @@ def test_a_fault_is_found_and_its_step_is_named(backend: str, network: str, faul
     assert f"'{fault.step}'" in outcome.message
     for rung in fault.rungs:
         assert outcome.rungs[rung].wrong
+
+
+def test_the_step_in_which_a_process_dies_is_named(pool: Pool) -> None:
+    given = programs("shapes")
+    changed = text("part * gate", "__import__('os').abort()")(given["pytorch"])
+    outcome = verify(graph("shapes"), {"pytorch": changed}, pool).outcomes["pytorch"]
+    assert outcome.status == "error"
+    assert outcome.culprit is not None
+    assert outcome.culprit.step == "gated"
+    assert "SIGABRT" in outcome.message
+    assert verify(graph("shapes"), {"pytorch": given["pytorch"]}, pool).exit_code == 0, "it was started again"
 
 
 def test_faults_are_of_many_kinds() -> None:

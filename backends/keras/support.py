@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from textwrap import dedent
-from typing import Any, Final
-
-from archspec.graph.tree import Step
-
-
-def image_weights(sizes: tuple[int, ...]) -> Callable[[Step], Any]:
-    """The layout of a linear layer's weights over features that were flattened with channels last."""
-    count = len(sizes)
-    order = (*range(2, count + 1), 1, 0)
-
-    def moves(step: Step) -> Any:
-        op: Any = step.op
-        total = 1
-        for size in sizes:
-            total *= size
-        return (("reshape", (int(op.out_features), *sizes)), ("transpose", order),
-                ("reshape", (total, int(op.out_features))))  # fmt: skip
-
-    return moves
-
+from typing import Final
 
 SUPPORT: Final[dict[str, str]] = {
     name: dedent(code).strip()

@@ -1,0 +1,228 @@
+"""Convolutions, and how windows are padded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from archspec.emit import windows
+from archspec.emit.code import Call, Code, Items, Symbol, Template, call, literal
+from archspec.emit.context import Lowered, Site, once
+from archspec.emit.signature import spell
+from archspec.errors import BackendError
+from archspec.expressions import Apply as Applied
+from archspec.expressions import Const
+from archspec.graph.tree import Step
+from archspec.ops.base import same_pads
+
+from .rows import (
+    Border,
+    image_layer,
+)
+
+
+def is_same(step: Step) -> bool:
+    """Whether the padding is what Keras' `same` stands for."""
+    op: Any = step.op
+    stride = op.kernel_size if op.stride is None else op.stride
+    dilation = getattr(op, "dilation", (1,) * len(stride))
+    sizes = step.inputs[0].shape[2:]
+    wanted = tuple(same_pads(*axis) for axis in zip(sizes, op.kernel_size, stride, dilation, strict=True))
+    return windows.resolved(step) == wanted
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How a windowed layer is padded: its own argument, what pads its input before, and whether that is right only for
+    inputs of the spec's sizes."""
+
+    own: Code
+    before: Border | None = None
+    sized: bool = False
+
+
+def padding(site: Site) -> Padding:
+    """`valid` or `same` where the layer pads so by itself in all instances, else a layer that pads before it, in the
+    instances that need one."""
+    if site.every(windows.unpadded):
+        return Padding(literal("valid"))
+    strided = not site.every(unstrided)
+    if site.every(is_same):
+        return Padding(literal("same"), None, strided)
+    border = zero_padding(site)
+    alone = site.distinguish(lambda step: is_same(step) and unstrided(step), "stride")
+    if alone is None:
+        return Padding(literal("valid"), Border(border))
+    assert isinstance(alone, Symbol)
+    assert isinstance(alone.expr, Applied)
+    other = Symbol(Applied("!=" if alone.expr.head == "==" else "==", alone.expr.args))
+    own = Symbol(Applied("if", (alone.expr, Const("same"), Const("valid"))))
+    return Padding(own, Border(border, other))
+
+
+def unstrided(step: Step) -> bool:
+    op = step.op
+    return bool(max(op.kernel_size if op.stride is None else op.stride) == 1)
+
+
+def kernel(step: Step) -> Any:
+    """`out, in, height, width` as `height, width, in, out`."""
+    rank = len(step.inputs[0].shape)
+    return (("transpose", (*range(2, rank), 1, 0)),)
+
+
+def depthwise_kernel(step: Step) -> Any:
+    """`in * multiplier, 1, height, width` as `height, width, in, multiplier`."""
+    channels = int(step.inputs[0].shape[1])
+    shape = next(iter(step.op.parameters(*(v.shape for v in step.inputs)).values())).shape
+    sizes = tuple(map(int, shape[2:]))
+    moved = (*range(2, 2 + len(sizes)), 0, 1)
+    return (("reshape", (channels, int(shape[0]) // channels, *sizes)), ("transpose", moved))
+
+
+def conv(site: Site) -> Lowered:
+    """Grouped by channel, it is a depthwise layer; strided and dilated at once, which TensorFlow has not, it is
+    dilated first and thinned out after."""
+    op = site.op
+    rank = op.rank
+    padded = padding(site)
+    if rank < 3 and site.every(_by_channel):
+        return _depthwise(site, _ratio)
+    text = (f"layers.Conv{rank}D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, groups=1, "
+            "use_bias=True)")  # fmt: skip
+    sources: dict[str, Any] = {"filters": "out_channels", "use_bias": "bias", "dilation_rate": "dilation"}
+    after = None
+    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):
+        padded = _outside(site)
+        sources["strides"] = 1
+        steps = ", ".join(f"::{s}" if s > 1 else ":" for s in op.stride)
+        after = lambda code: Template(f"{{0}}[:, {steps}]", (code,))  # noqa: E731
+    else:
+        sources["strides"] = "stride"
+    made = spell(text, site, padding=padded.own, **sources)
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, after, padded.sized)
+
+
+def _outside(site: Site) -> Padding:
+    """All padding in a layer before."""
+    return Padding(literal("valid"), None if site.every(windows.unpadded) else zeros(site))
+
+
+def zeros(site: Site) -> Border:
+    return Border(zero_padding(site))
+
+
+def zero_padding(site: Site, pads: Callable[[Step], windows.Pairs] = windows.resolved) -> Call:
+    rank = site.inputs[0].rank - 2
+    if rank == 1:
+        return call("layers.ZeroPadding1D", once(site.value(lambda step: pads(step)[0], "padding")))
+    return call(f"layers.ZeroPadding{rank}D", compact(site.value(pads, "padding")))
+
+
+def compact(pads: Code) -> Code:
+    """Pairs of equal numbers as one number."""
+    if isinstance(pads, Items):
+        inner = [item.items for item in pads.items if isinstance(item, Items)]
+        if len(inner) == len(pads.items) and all(len(set(pair)) == 1 for pair in inner):
+            singles = tuple(pair[0] for pair in inner)
+            return singles[0] if len(set(singles)) == 1 else Items(singles)
+    return pads
+
+
+def _by_channel(step: Step) -> bool:
+    op: Any = step.op
+    channels = step.inputs[0].shape[1]
+    one_stride = len(set(op.stride)) == 1 and not (max(op.stride) > 1 and max(op.dilation) > 1)
+    return bool(op.groups == channels and channels > 1 and one_stride)
+
+
+def _ratio(site: Site) -> Code:
+    return site.value(lambda step: step.op.out_channels // step.inputs[0].shape[1], "multiplier")
+
+
+def _depthwise(site: Site, multiplier: Any) -> Lowered:
+    rank = site.inputs[0].rank - 2
+    padded = padding(site)
+    text = (f"layers.DepthwiseConv{rank}D(kernel_size, *, strides=1, padding='valid', depth_multiplier=1, "
+            "dilation_rate=1, use_bias=True)")  # fmt: skip
+    made = spell(text, site, strides="stride", padding=padded.own, depth_multiplier=multiplier,
+                 dilation_rate="dilation", use_bias="bias")  # fmt: skip
+    weights = {"weight": ("kernel", depthwise_kernel)}
+    return image_layer(site, made, weights, padded.before, sized=padded.sized)
+
+
+def depthwise(site: Site) -> Lowered:
+    """With unequal strides TensorFlow has no float64 kernel: an ordinary grouped convolution, then."""
+    if site.every(
+        lambda step: len(set(step.op.stride)) == 1 and not (max(step.op.stride) > 1 and max(step.op.dilation) > 1)
+    ):
+        return _depthwise(site, "multiplier")
+    padded = padding(site)
+    after = None
+    strides: Any = "stride"
+    if max(site.op.stride) > 1 and max(site.op.dilation) > 1:
+        padded = _outside(site)
+        strides = 1
+        steps = ", ".join(f"::{s}" if s > 1 else ":" for s in site.op.stride)
+        after = lambda code: Template(f"{{0}}[:, {steps}]", (code,))  # noqa: E731
+    made = spell("layers.Conv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, groups=1, "
+                 "use_bias=True)", site,
+                 filters=lambda s: s.value(lambda step: step.op.multiplier * step.inputs[0].shape[1], "filters"),
+                 strides=strides, padding=padded.own, dilation_rate="dilation", groups=lambda s: s.size(1),
+                 use_bias="bias")  # fmt: skip
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, after, padded.sized)
+
+
+def separable(site: Site) -> Lowered:
+    if not site.every(lambda step: len(set(step.op.stride)) == 1):
+        raise BackendError("TensorFlow has no separable convolution with unequal strides")
+    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):
+        raise BackendError("TensorFlow has no separable convolution with stride and dilation at once")
+    padded = padding(site)
+    made = spell(
+        "layers.SeparableConv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "
+        "depth_multiplier=1, use_bias=True)",
+        site,
+        filters="out_channels",
+        strides="stride",
+        padding=padded.own,
+        dilation_rate="dilation",
+        depth_multiplier="multiplier",
+        use_bias="bias",
+    )
+    weights = {"depthwise_weight": ("depthwise_kernel", depthwise_kernel),
+               "pointwise_weight": ("pointwise_kernel", kernel)}  # fmt: skip
+    return image_layer(site, made, weights, padded.before, sized=padded.sized)
+
+
+def conv_transpose(site: Site) -> Lowered:
+    """Keras' layer crops only as `same` does: the whole result is made, and cropped after. It has no groups, and
+    TensorFlow no dilated kernel for it in float64: a layer at the top of the file has both."""
+    plain_ = site.every(lambda step: step.op.groups == 1 and max(step.op.dilation) == 1)
+    if not plain_:
+        made = spell("ConvTranspose2D(filters, kernel_size, *, strides=1, padding=0, output_padding=0, dilation=1, "
+                     "groups=1, use_bias=True)", site, filters="out_channels", strides="stride", use_bias="bias",
+                     padding=windows.nested_pads)  # fmt: skip
+        return image_layer(site, made, {"weight": ("kernel", _transposed_kernel)})
+
+    def crops(step: Step) -> tuple[tuple[int, int], ...]:
+        op: Any = step.op
+        return tuple((lo, max(0, hi - extra)) for (lo, hi), extra in zip(op.padding, op.output_padding, strict=True))
+
+    def extras(step: Step) -> tuple[int, ...]:
+        op: Any = step.op
+        return tuple(max(0, extra - hi) for (_, hi), extra in zip(op.padding, op.output_padding, strict=True))
+
+    made = spell("layers.Conv2DTranspose(filters, kernel_size, *, strides=1, output_padding=None, use_bias=True)", site,
+                 filters="out_channels", strides="stride", use_bias="bias",
+                 output_padding=lambda s: s.value(extras, "output_padding"))  # fmt: skip
+    after = None
+    if not site.every(lambda step: all(c == (0, 0) for c in crops(step))):
+        cropping = call("layers.Cropping2D", site.value(crops, "crop"))
+        after = lambda code: Call(cropping, (code,))  # noqa: E731
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, None, after)
+
+
+def _transposed_kernel(step: Step) -> Any:
+    return (("transpose", (2, 3, 0, 1)),)

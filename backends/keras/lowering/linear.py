@@ -1,0 +1,84 @@
+"""Linear algebra, embeddings and means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archspec.emit.code import Call, Code, Style, Template, call, flat, literal
+from archspec.emit.context import Lowered, Site
+from archspec.emit.layouts import Layout, canonical, held
+from archspec.emit.signature import bindings, spell
+from archspec.graph.tree import Step
+from archspec.ops.base import resolve_axis
+
+from .rows import (
+    moved,
+    plain,
+)
+
+
+def linear(site: Site) -> Lowered:
+    """Features that were flattened in the framework's order are met by weights in that order."""
+    wire = site.inputs[0]
+    layout = held(wire)
+    made = spell("layers.Dense(units, *, use_bias=True)", site, units="out_features", use_bias="bias")
+    weights: dict[str, Any] = {"weight": ("kernel", lambda step: (("transpose", (1, 0)),))}
+    if layout.flattened:
+        weights["weight"] = ("kernel", image_weights(layout.flattened))
+        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
+                       weights=bindings(site, weights), layouts=(canonical(2),))  # fmt: skip
+    wanted = layout.plain() if layout.axes[-1] == wire.rank - 1 else canonical(wire.rank)
+    return Lowered(lambda own, inputs: Call(own[""], (moved(inputs[0], wire, wanted),)), {"": made},
+                   weights=bindings(site, weights), layouts=(wanted,))  # fmt: skip
+
+
+def image_weights(sizes: tuple[int, ...]) -> Callable[[Step], Any]:
+    """The layout of a linear layer's weights over features that were flattened with channels last."""
+    count = len(sizes)
+    order = (*range(2, count + 1), 1, 0)
+
+    def moves(step: Step) -> Any:
+        op: Any = step.op
+        total = 1
+        for size in sizes:
+            total *= size
+        return (("reshape", (int(op.out_features), *sizes)), ("transpose", order),
+                ("reshape", (total, int(op.out_features))))  # fmt: skip
+
+    return moves
+
+
+def embedding(site: Site) -> Lowered:
+    made = spell("layers.Embedding(input_dim, output_dim)", site, input_dim="num_embeddings",
+                 output_dim="embedding_dim")  # fmt: skip
+    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
+                   weights=bindings(site, {"weight": "embeddings"}),
+                   layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+
+
+def mean(site: Site) -> Lowered:
+    wire = site.inputs[0]
+    layout = held(wire)
+    gone = [resolve_axis(a, wire.rank) for a in site.op.axis]
+    shown = tuple(sorted(layout.position(a) for a in gone))
+    text = flat(literal(shown if len(shown) > 1 else shown[0]), Style())
+    keep = ", keepdims=True" if site.op.keepdims else ""
+    after = layout.plain()
+    if not site.op.keepdims:
+        kept = [axis for axis in layout.axes if axis not in gone]
+        after = Layout(tuple(sorted(kept).index(axis) for axis in kept))
+    return Lowered(lambda own, inputs: Template(f"ops.mean({{0}}, axis={text}{keep})", tuple(inputs)), layouts=(after,))
+
+
+def matmul(site: Site) -> Lowered:
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        sides = []
+        for code, wire, turned in zip(inputs, site.inputs, (site.op.transpose_a, site.op.transpose_b), strict=True):
+            axes = list(range(wire.rank))
+            if turned:
+                axes[-1], axes[-2] = axes[-2], axes[-1]
+            sides.append(moved(code, wire, Layout(tuple(axes))))
+        return call("ops.matmul", *sides)
+
+    return Lowered(apply, layouts=(canonical(site.outputs[0].rank),))

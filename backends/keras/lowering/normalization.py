@@ -1,0 +1,52 @@
+"""Normalizations."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from archspec.emit.code import Call, literal
+from archspec.emit.context import Lowered, Site
+from archspec.emit.layouts import canonical, held
+from archspec.emit.signature import bindings, spell
+from archspec.ops.base import resolve_axis
+
+from .rows import (
+    image_layer,
+    moved,
+)
+
+SCALE_AND_SHIFT: Final = {"weight": "gamma", "bias": "beta"}
+
+
+def batch_norm(site: Site) -> Lowered:
+    made = spell("layers.BatchNormalization(*, momentum=0.99, epsilon=0.001, center=True, scale=True)", site,
+                 momentum=lambda s: s.value(lambda step: _complement(step.op.momentum), "momentum"),
+                 center="affine", scale="affine")  # fmt: skip
+    weights = {**SCALE_AND_SHIFT, "running_mean": "moving_mean", "running_var": "moving_variance"}
+    return image_layer(site, made, weights)
+
+
+def _complement(momentum: float) -> float:
+    """The weight of the old statistics, as it is written."""
+    return round(1 - momentum, 12)
+
+
+def layer_norm(site: Site) -> Lowered:
+    wire = site.inputs[0]
+    axes = [resolve_axis(a, wire.rank) for a in site.op.axis]
+    layout = held(wire)
+    if len(axes) > 1:
+        layout = canonical(wire.rank)
+    positions = [layout.position(a) for a in axes]
+    shown = [p - wire.rank for p in positions]
+    made = spell("layers.LayerNormalization(*, axis=-1, epsilon=0.001, center=True, scale=True)", site,
+                 axis=literal(shown if len(shown) > 1 else shown[0]), center="affine", scale="affine")  # fmt: skip
+    return Lowered(lambda own, inputs: Call(own[""], (moved(inputs[0], wire, layout),)), {"": made},
+                   weights=bindings(site, SCALE_AND_SHIFT), layouts=(layout.plain(),))  # fmt: skip
+
+
+def group_norm(site: Site) -> Lowered:
+    groups: Any = "num_groups" if site.op.key == "group_norm" else -1
+    made = spell("layers.GroupNormalization(*, groups=32, epsilon=0.001, center=True, scale=True)", site,
+                 groups=groups, center="affine", scale="affine")  # fmt: skip
+    return image_layer(site, made, SCALE_AND_SHIFT)

@@ -1,0 +1,162 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archspec.emit import windows
+from archspec.emit.code import Code, Items, Template, call, literal
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.layouts import held
+from archspec.emit.signature import spell
+from archspec.graph.tree import Step
+from archspec.ops.base import same_pads
+
+from .convolution import unstrided, zero_padding, zeros
+from .rows import (
+    Border,
+    image_layer,
+    image_layouts,
+    imaged,
+)
+
+
+def ceil_pads(step: Step) -> tuple[tuple[int, int], ...]:
+    """The padding with what `ceil_mode` adds after the end."""
+    op: Any = step.op
+    stride = op.kernel_size if op.stride is None else op.stride
+    dilation = getattr(op, "dilation", (1,) * len(stride))
+    found = []
+    sizes, outs = step.inputs[0].shape[2:], step.outputs[0].shape[2:]
+    axes = zip(windows.resolved(step), op.kernel_size, stride, dilation, sizes, outs, strict=True)
+    for (lo, hi), k, s, d, size, out in axes:
+        found.append((lo, max(hi, (out - 1) * s + (k - 1) * d + 1 - size - lo) if op.ceil_mode else hi))
+    return tuple(found)
+
+
+def _pool_same(step: Step) -> bool:
+    op: Any = step.op
+    stride = op.kernel_size if op.stride is None else op.stride
+    sizes = step.inputs[0].shape[2:]
+    wanted = tuple(same_pads(*axis) for axis in zip(sizes, op.kernel_size, stride, strict=True))
+    return ceil_pads(step) == wanted
+
+
+def _ceil_unpadded(step: Step) -> bool:
+    return all(lo == hi == 0 for lo, hi in ceil_pads(step))
+
+
+def _padded_axes(site: Site, pads: Code) -> Code:
+    """The padding of every axis, batch and channels with none."""
+    none = literal((0, 0))
+    inner = pads.items if isinstance(pads, Items) else (Template("*{0}", (pads,)),)
+    return Items((none, *inner, none))
+
+
+def max_pool(site: Site) -> Lowered:
+    """Max pooling ignores padding: -inf is put around, or zeros where nothing is below them."""
+    rank = site.inputs[0].rank - 2
+    if site.every(lambda step: max(step.op.dilation) > 1):
+        return _dilated_max_pool(site)
+    own, before = "valid", None  # type: str, Apply
+    if site.every(_ceil_unpadded):
+        pass
+    elif site.every(_pool_same):
+        own = "same"
+    else:
+        pads = site.value(ceil_pads, "padding")
+        if held(site.inputs[0]).nonnegative:
+            before = Border(zero_padding(site, ceil_pads))
+        else:
+            around = _padded_axes(site, pads)
+            before = lambda _, code: call("ops.pad", code, around, constant_values=windows.MINUS_INFINITY)  # noqa: E731
+    made = spell(f"layers.MaxPooling{rank}D(pool_size, *, strides=None, padding='valid')", site,
+                 pool_size="kernel_size", strides="stride", padding=own)  # fmt: skip
+    return image_layer(site, made, None, before, sized=not site.every(_sizeless))
+
+
+def _sizeless(step: Step) -> bool:
+    """Whether the padding is the same for inputs of all sizes, and Keras need not be told it as `same`."""
+    op: Any = step.op
+    return not op.ceil_mode and (windows.unpadded(step) or (op.padding != "same" and not _pool_same(step)))
+
+
+def _dilated_max_pool(site: Site) -> Lowered:
+    pads = _padded_axes(site, site.value(ceil_pads, "padding"))
+    names = ("kernel_size", "stride" if site.op.stride is not None else "kernel_size", "dilation")
+    sizes = [_full(site, name) for name in names]
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        (code,) = imaged(site, inputs)
+        if not site.every(_ceil_unpadded):
+            code = call("ops.pad", code, pads, constant_values=windows.MINUS_INFINITY)
+        return call("dilated_max_pool", code, *sizes)
+
+    return Lowered(apply, layouts=image_layouts(site))
+
+
+def _full(site: Site, name: str) -> Code:
+    """An attribute with a number for each axis."""
+    return site.value(lambda step: getattr(step.op, name), name)
+
+
+def avg_pool(site: Site) -> Lowered:
+    """Padding that does not count is Keras' `same`, or else divided out; padding that counts comes before."""
+    rank = site.inputs[0].rank - 2
+    text = f"layers.AveragePooling{rank}D(pool_size, *, strides=None, padding='valid')"
+    sources: dict[str, Any] = {"pool_size": "kernel_size", "strides": "stride", "padding": "valid"}
+    if site.every(_ceil_unpadded):
+        return image_layer(site, spell(text, site, **sources), sized=not site.every(_sizeless))
+    counted = site.every(lambda step: step.op.count_include_pad)
+    if not counted and site.every(_pool_same):
+        sized = not site.every(lambda step: unstrided(step) and not step.op.ceil_mode)
+        return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
+    if counted and site.every(lambda step: ceil_pads(step) == windows.resolved(step)):
+        return image_layer(site, spell(text, site, **sources), None, zeros(site))
+    arguments = [site.attr("kernel_size"), site.attr("kernel_size" if site.op.stride is None else "stride")]
+    if counted:
+        arguments.append(_padded_axes(site, site.value(_beyond, "beyond")))
+        arguments.append(_padded_axes(site, site.value(windows.resolved, "padding")))
+    else:
+        arguments.append(_padded_axes(site, site.value(ceil_pads, "padding")))
+    return Lowered(lambda own, inputs: call("partial_average_pool", *imaged(site, inputs), *arguments),
+                   layouts=image_layouts(site), sized=not site.every(_sizeless))  # fmt: skip
+
+
+def _beyond(step: Step) -> tuple[tuple[int, int], ...]:
+    pairs = zip(ceil_pads(step), windows.resolved(step), strict=True)
+    return tuple((0, wide[1] - hi) for wide, (_, hi) in pairs)
+
+
+def adaptive(kind: str) -> Lowering:
+    """Where sizes divide, it is ordinary pooling; Keras' adaptive max pooling crashes on some of the others."""
+
+    def lower(site: Site) -> Lowered:
+        rank = site.inputs[0].rank - 2
+        if site.every(lambda step: all(i % o == 0 for i, o in _adaptive_sizes(step))):
+            size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
+            return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
+        name = "adaptive_average_pool" if kind == "Average" else "adaptive_max_pool"
+        size = _full(site, "output_size")
+        return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), size), layouts=image_layouts(site))
+
+    return lower
+
+
+def _once(code: Code) -> Code:
+    return code.items[0] if isinstance(code, Items) and len(set(code.items)) == 1 else code
+
+
+def _adaptive_sizes(step: Step) -> list[tuple[int, int]]:
+    op: Any = step.op
+    return list(zip(map(int, step.inputs[0].shape[2:]), map(int, op.output_size), strict=True))
+
+
+def global_pool(kind: str) -> Lowering:
+    def lower(site: Site) -> Lowered:
+        rank = site.inputs[0].rank - 2
+        made = spell(f"layers.Global{kind}Pooling{rank}D(*, keepdims=False)", site)
+        return image_layer(site, made)
+
+    return lower

@@ -1,0 +1,164 @@
+"""What rows are made of: orders of axes, layers on images, functions of the support code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from archspec.emit.code import Call, Code, Infix, Items, call, literal
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
+from archspec.emit.merge import Wire
+from archspec.emit.signature import bindings, spell
+
+Apply = Any
+
+
+# Layouts ------------------------------------------------------------------------------------------------------------
+
+
+def moved(code: Code, wire: Wire, wanted: Layout) -> Code:
+    """An input in the order of axes that a step needs."""
+    return arranged(code, held(wire), wanted)
+
+
+def imaged(site: Site, codes: Sequence[Code]) -> list[Code]:
+    """The inputs with channels last."""
+    return [moved(code, wire, channels_last(wire.rank)) for code, wire in zip(codes, site.inputs, strict=True)]
+
+
+def plain(site: Site, codes: Sequence[Code]) -> list[Code]:
+    """The inputs in the order of the spec."""
+    return [moved(code, wire, canonical(wire.rank)) for code, wire in zip(codes, site.inputs, strict=True)]
+
+
+def together(site: Site) -> Layout:
+    """The order of axes in which a step's inputs meet."""
+    return common([held(wire) for wire in site.inputs])
+
+
+def alike(site: Site, codes: Sequence[Code]) -> list[Code]:
+    """The inputs in one order."""
+    return [moved(code, wire, together(site)) for code, wire in zip(codes, site.inputs, strict=True)]
+
+
+NONNEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax", "hard_sigmoid"})
+KEEPS_SIGN: Final = frozenset({"dropout", "concat", "add", "multiply", "upsample", "channel_shuffle"})
+
+
+def signed(site: Site, layout: Layout) -> Layout:
+    """A layout, with what is known of the signs of the step's output."""
+    key = site.op.key
+    known = key in NONNEGATIVE or (
+        (key in KEEPS_SIGN or "pool" in key) and all(held(wire).nonnegative for wire in site.inputs)
+    )
+    return Layout(layout.axes, layout.flattened, known)
+
+
+def image_layouts(site: Site) -> tuple[Layout, ...]:
+    return tuple(signed(site, channels_last(wire.rank)) for wire in site.outputs)
+
+
+def axis_of(site: Site, number: int, wire: Wire | None = None) -> int:
+    """Where the framework has an axis; the last one is -1."""
+    wire = site.inputs[0] if wire is None else wire
+    position = held(wire).position(number)
+    return -1 if position == wire.rank - 1 else position
+
+
+# Rows ---------------------------------------------------------------------------------------------------------------
+
+
+def spatial(text: str, weights: Mapping[str, Any] | None = None, **sources: Any) -> Lowering:
+    """A layer that wants channels last."""
+
+    def lower(site: Site) -> Lowered:
+        return image_layer(site, spell(text, site, **sources), weights)
+
+    return lower
+
+
+def image_layer(
+    site: Site, made: Call, weights: Mapping[str, Any] | None = None, before: Apply = None, after: Apply = None,
+    sized: bool = False,
+) -> Lowered:  # fmt: skip
+    """A layer on images, with what comes before and after it."""
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        codes = imaged(site, inputs) if before is None else inputs
+        value: Code = Call(own[""], tuple(codes))
+        return value if after is None else after(value)
+
+    def first(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        return before(own.get("pad"), imaged(site, inputs)[0])  # type: ignore[no-any-return]
+
+    layers: dict[str, Code] = {"": made}
+    if isinstance(before, Border):
+        layers["pad"] = before.layer
+    return Lowered(apply, layers, weights=bindings(site, weights or {}), layouts=image_layouts(site),
+                   first=None if before is None else first, sized=sized,
+                   condition=before.condition if isinstance(before, Border) else None)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Border:
+    """A layer that pads the input of a step."""
+
+    layer: Call
+    condition: Code | None = None
+
+    def __call__(self, own: Code, code: Code) -> Code:
+        return Call(own, (code,))
+
+
+def anywhere(text: str, inexact: float = 0.0) -> Lowering:
+    """A layer to which no axis matters."""
+
+    def lower(site: Site) -> Lowered:
+        made = spell(text, site)
+        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
+                       layouts=(signed(site, held(site.inputs[0])),), inexact=inexact)  # fmt: skip
+
+    return lower
+
+
+def activation(name: str, inexact: float = 0.0) -> Lowering:
+    def lower(site: Site) -> Lowered:
+        made = call("layers.Activation", literal(name))
+        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
+                       layouts=(signed(site, held(site.inputs[0])),), inexact=inexact)  # fmt: skip
+
+    return lower
+
+
+def merging(name: str) -> Lowering:
+    """A layer that joins inputs element by element."""
+
+    def lower(site: Site) -> Lowered:
+        made = call(f"layers.{name}")
+
+        def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+            return Call(own[""], (Items(tuple(alike(site, inputs)), "[]"),))
+
+        return Lowered(apply, {"": made}, layouts=(signed(site, together(site)),))
+
+    return lower
+
+
+def divide(site: Site) -> Lowered:
+    return Lowered(lambda own, inputs: Infix("/", tuple(alike(site, inputs))), layouts=(together(site),))
+
+
+def supported(name: str, *attributes: str, named: tuple[str, ...] = (), image: bool = True) -> Lowering:
+    """A function that stands at the top of the file."""
+
+    def lower(site: Site) -> Lowered:
+        arguments = tuple(site.attr(attribute) for attribute in attributes)
+        options = {attribute: site.attr(attribute) for attribute in named}
+        arrange = imaged if image else plain
+        layouts = image_layouts(site) if image else tuple(canonical(wire.rank) for wire in site.outputs)
+        return Lowered(lambda own, inputs: call(name, *arrange(site, inputs), *arguments, **options),
+                       layouts=layouts)  # fmt: skip
+
+    return lower
