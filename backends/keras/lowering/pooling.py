@@ -15,6 +15,7 @@ from archspec.ops.base import same_pads
 
 from .convolution import unstrided, zero_padding, zeros
 from .rows import (
+    Apply,
     Border,
     image_layer,
     image_layouts,
@@ -59,7 +60,8 @@ def max_pool(site: Site) -> Lowered:
     rank = site.inputs[0].rank - 2
     if site.every(lambda step: max(step.op.dilation) > 1):
         return _dilated_max_pool(site)
-    own, before = "valid", None  # type: str, Apply
+    own = "valid"
+    before: Apply = None
     if site.every(_ceil_unpadded):
         pass
     elif site.every(_pool_same):
