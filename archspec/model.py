@@ -77,7 +77,7 @@ class Spec:
             if values[name] is None:
                 problems.append(self.source.diagnostic(("params", name), f"param '{name}' needs a value", key=True,
                                                        hint=f"give --set {name}=... or a default"))  # fmt: skip
-            elif param.type == "float":
+            elif param.type == "float" and isinstance(values[name], int):
                 values[name] = float(values[name])
             if name not in chosen and name not in (params or {}) and param.default is not None:
                 problem = param_problem(param, param.default)

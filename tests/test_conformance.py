@@ -179,12 +179,6 @@ def _exact(graph: Graph) -> dict[str, Difference]:
     return {tensor.name: Difference(0.0) for node in graph.nodes for tensor in node.outputs}
 
 
-@pytest.fixture(scope="session")
-def pool() -> Iterator[Pool]:
-    with Pool({name: backend.runner for name, backend in BACKENDS.items()}) as pool:
-        yield pool
-
-
 @cache
 def problems_of(op: str, pool: Pool) -> dict[tuple[str, str], list[str]]:
     """What is wrong with the cases of one operation, by backend and case; and `refused` ones, with their reasons.

@@ -85,7 +85,7 @@ def test_counts(variant: str) -> None:
 
 # Names and shapes as in the `state_dict` of torchvision's model: the first, some in the middle, and the last. (All were
 # compared when the specs were written, with torchvision 0.28.)
-NAMES: Final = {
+NAMES: Final[dict[str, dict[str, tuple[int, ...]]]] = {
     "resnet18": {
         "conv1.weight": (64, 3, 7, 7),
         "bn1.running_mean": (64,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -126,7 +127,7 @@ class ClassWriter(Flow):
         """The attribute that holds the step at `path`, unlike all others."""
         name = path.replace(".", "_")
         name = name if name.isidentifier() else f"layer{name}"
-        name = safe(name)
+        name = f"{name}_" if keyword.iskeyword(name) else name
         while name in self.taken:
             name += "_"
         self.taken.add(name)
@@ -393,7 +394,7 @@ class ClassWriter(Flow):
         stored = [Line(f"self.{self._kept(item)} = {safe(item)}") for item in self._stored()]
         sizes = self._sizes()
         inputs = [f"{safe(item)}: {self.dialect.tensor}" for item in self.body.inputs]
-        lines = [f"class {name}({self.dialect.base}):", f"    {doc}", ""]
+        lines = [f"class {name}({self.dialect.base}):", *([f"    {doc}", ""] if doc else [])]
         lines += signature_lines("__init__", ["self", *parameters], "None")
         lines += ["        super().__init__()"]
         lines += print_statements([*stored, *self.init], init_style, 8)

@@ -315,7 +315,8 @@ class FunctionWriter(Flow):
         else:
             inputs = [safe(key) for key in self.body.inputs]
             lines = signature_lines(name, [*inputs, *parameters, "*", "name"], "", 0)
-        lines.append(f"    {doc}")
+        if doc:
+            lines.append(f"    {doc}")
         lines += print_statements([*self._opening(), *self._sizes(), *self.statements], here, 4)
         return lines
 

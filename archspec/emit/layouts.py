@@ -92,26 +92,41 @@ def common(layouts: list[Layout]) -> Layout:
 
 def usual(wire: Wire) -> Layout:
     """Channels last for images, and for sequences that convolutions read; else the order of the spec."""
-    last = wire.rank > 3 or (wire.rank == 3 and any(_spatial(item, wire) for item in wire.consumers))
+    last = wire.rank > 3 or (wire.rank == 3 and _demand(wire.consumers, wire) == "last")
     return channels_last(wire.rank) if last else canonical(wire.rank)
 
 
 def wanted_by(item: MCall, wire: Wire) -> Layout:
-    """The order of axes in which a block gets an input."""
-    last = wire.rank > 3 or (wire.rank == 3 and _spatial(item, wire))
-    return channels_last(wire.rank) if last else canonical(wire.rank)
+    """The order of axes in which a block gets an input: the usual one, or as it is if the block does not mind."""
+    demand = _demand([item], wire) if wire.rank == 3 else None
+    if wire.rank > 3 or demand == "last":
+        return channels_last(wire.rank)
+    return canonical(wire.rank) if wire.rank < 3 or demand == "plain" else held(wire)
 
 
-_SPATIAL = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle")
+_LAST = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle")
+_PLAIN = frozenset({"linear", "layer_norm", "matmul", "reshape", "flatten"})
+_EITHER = frozenset({"pad", "slice", "split", "concat"})
 
 
-def _spatial(item: Merged, wire: Wire) -> bool:
+def _demand(readers: list[Merged], wire: Wire) -> str | None:
+    """The order that the first reader with a wish has: channels `last`, or `plain`, as in the spec."""
+    found = (_wish(reader, wire) for reader in readers)
+    return next((wish for wish in found if wish is not None), None)
+
+
+def _wish(item: Merged, wire: Wire) -> str | None:
     if isinstance(item, MCall):
         body = merge({0: next(iter(item.calls.values())).module})
         inner = list(body.inputs.values())[item.inputs.index(wire)]
-        return any(_spatial(reader, inner) for reader in inner.consumers)
-    if isinstance(item, MStep):
-        if _SPATIAL.search(item.op.key):
-            return True
-        return item.op.elementwise and any(_spatial(reader, item.outputs[0]) for reader in item.outputs[0].consumers)
-    return False
+        return _demand(inner.consumers, inner)
+    if not isinstance(item, MStep):
+        return None
+    if _LAST.search(item.op.key):
+        return "last"
+    if item.op.key in _PLAIN:
+        return "plain"
+    if item.op.elementwise or item.op.key in _EITHER:
+        wishes = (_demand(out.consumers, out) for out in item.outputs)
+        return next((wish for wish in wishes if wish is not None), None)
+    return None

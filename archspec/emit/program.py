@@ -219,9 +219,8 @@ class Generator:
         while name in taken:
             count += 1
             name = f"{own}{count}"
-        summary = declared.summary or f"The block {block}."
         kept = {k: v for k, v in defaults.items() if k not in folded}
-        result = Written(name, writer, kept, summary, tuple(writer.arguments(kept)))
+        result = Written(name, writer, kept, declared.summary, tuple(writer.arguments(kept)))
         self.blocks.append(result)
         for key in modules:
             self._written[key, layouts] = result

@@ -194,12 +194,15 @@ def wrapped(text: str, first: int = 0, indent: int = 0) -> str:
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     safe = plain.replace("\\", "\\\\").replace('"""', "'''")
     safe = safe[:-1] + "'" if safe.endswith('"') else safe
-    lines = textwrap.wrap("x" * first + safe, 88 - indent, break_long_words=False, break_on_hyphens=False)
-    return ("\n" + " " * indent).join(lines)[first:]
+    whole = re.sub(r"\[[^\]]{0,60}\]", lambda shape: shape[0].replace(" ", "\xa0"), safe)  # no break inside a shape
+    lines = textwrap.wrap("x" * first + whole, 88 - indent, break_long_words=False, break_on_hyphens=False)
+    return ("\n" + " " * indent).join(lines)[first:].replace("\xa0", " ")
 
 
 def docstring(text: str, indent: int) -> str:
-    """A docstring for a class or function."""
+    """A docstring for a class or function; nothing for no text."""
+    if not text:
+        return ""
     one_line = wrapped(text, 0, 0).replace("\n", " ")
     if len(one_line) + indent + 6 <= 88:
         return f'"""{one_line}"""'

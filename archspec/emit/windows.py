@@ -80,7 +80,7 @@ def nearest_in_float32(step: Step) -> bool:
     for before, after in zip(step.inputs[0].shape[2:], step.outputs[0].shape[2:], strict=True):
         size, count = int(before), int(after)
         scale = float32(float32(size) / float32(count))
-        if count % size and any(int(float32(j * scale)) != j * size // count for j in range(count)):
+        if any(int(float32(j * scale)) != j * size // count for j in range(count)):
             return False
     return True
 

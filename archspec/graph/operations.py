@@ -123,11 +123,8 @@ class Operations:
         given = [value.shape for value in inputs]
         try:
             shapes = _infer(op, given, frame)
-        except ShapeError:
-            try:  # again with plain numbers, so that the message does not speak of x.1
-                _infer(op, [in_numbers(shape, frame) for shape in given], frame)
-            except ShapeError as plainer:
-                error = plainer
+        except ShapeError as symbolic:
+            error = _in_numbers(op, given, frame) or symbolic
             where = (*path, error.attribute) if error.attribute else path
             raise self.findings.error(where, f"{shown}: {error}", hint=error.hint, frame=frame) from None
         dtype = op.result(*(value.dtype for value in inputs))
@@ -211,6 +208,15 @@ def _infer(op: Operation, inputs: list[Shape], frame: Frame) -> tuple[Shape, ...
                     hint="pool, or take the mean, over the axis whose size is open",
                 )
     return shapes
+
+
+def _in_numbers(op: Operation, inputs: list[Shape], frame: Frame) -> ShapeError | None:
+    """The error of an operation once more, with plain numbers, so that its message does not speak of x.1."""
+    try:
+        _infer(op, [in_numbers(shape, frame) for shape in inputs], frame)
+    except ShapeError as error:
+        return error
+    return None
 
 
 def in_numbers(shape: Shape, frame: Frame) -> Shape:

@@ -30,6 +30,13 @@ def flatten(site: Site) -> Lowered:
     layout = held(wire)
     first, last = (resolve_axis(a, wire.rank) for a in (site.op.start_axis, site.op.end_axis))
     whole = (first, last) == (1, wire.rank - 1)
+    if (first, last) == (2, wire.rank - 1) and layout.axes == channels_last(wire.rank).axes:
+        sizes = site.value(lambda step: (step.outputs[0].shape[2], step.outputs[0].shape[1]), "shape")
+        return Lowered(
+            lambda own, inputs: Call(own[""], tuple(inputs)),
+            {"": call("layers.Reshape", sizes)},
+            layouts=(Layout((0, 2, 1), (), layout.nonnegative),),
+        )
     made = call("layers.Flatten")
     if whole and layout.axes == channels_last(wire.rank).axes and wire.rank > 2:
         if site.every(lambda step: step.inputs[0].shape[1] == 1 or all(n == 1 for n in step.inputs[0].shape[2:])):

@@ -10,8 +10,8 @@ from keras import layers
 
 
 def AlexNet(num_classes=1000, input_shape=(224, 224, 3)):
-    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits [batch,
-    num_classes].
+    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
+    [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(2, name="features_0_pad")(image)

@@ -22,8 +22,8 @@ def local_response_norm(x, size, alpha, beta, k):
 
 
 def AlexNetTwoTower(num_classes=1000, input_shape=(227, 227, 3)):
-    """Returns a Keras model that maps image [batch, 227, 227, 3] to logits [batch,
-    num_classes].
+    """Returns a Keras model that maps image [batch, 227, 227, 3] to logits
+    [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(96, 11, strides=4, name="features_0")(image)

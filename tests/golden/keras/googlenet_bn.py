@@ -71,9 +71,9 @@ def head(x, num_classes, *, name):
 
 
 def GoogLeNetBN(num_classes=1000, training_outputs=False):
-    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits [batch,
-    num_classes]; with training_outputs also to aux1 [batch, num_classes], aux2 [batch,
-    num_classes].
+    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
+    [batch, num_classes]; with training_outputs also to aux1 [batch, num_classes], aux2
+    [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
     x = conv_norm(image, 64, kernel_size=7, stride=2, name="conv1")

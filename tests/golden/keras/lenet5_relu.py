@@ -11,8 +11,8 @@ from keras import layers
 
 
 def LeNet5Relu(num_classes=10, input_shape=(32, 32, 1)):
-    """Returns a Keras model that maps image [batch, 32, 32, 1] to logits [batch,
-    num_classes].
+    """Returns a Keras model that maps image [batch, 32, 32, 1] to logits
+    [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(6, 5, name="c1")(image)  # [batch, 28, 28, 6]

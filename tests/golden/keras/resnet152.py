@@ -49,8 +49,8 @@ def bottleneck(x, channels, stride=1, *, name):
 
 
 def ResNet152(num_classes=1000, input_shape=(224, 224, 3)):
-    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits [batch,
-    num_classes].
+    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
+    [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)

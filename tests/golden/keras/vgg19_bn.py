@@ -9,8 +9,8 @@ from keras import layers
 
 
 def VGG19BN(num_classes=1000, input_shape=(224, 224, 3)):
-    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits [batch,
-    num_classes].
+    """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
+    [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(64, 3, padding="same", name="features_0")(image)
