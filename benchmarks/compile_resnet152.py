@@ -19,6 +19,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from archspec import load
+
 STAGES = Path(__file__).with_name("compile_stages.py")
 
 ENVIRONMENT = {
@@ -44,10 +46,12 @@ def output(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, env=ENVIRONMENT)
 
 
-def imported(command: Sequence[str]) -> list[str]:
-    """The modules that a command imports, in the order in which they are ready."""
+def imported(command: Sequence[str], network: str) -> list[str]:
+    """The modules that a command imports, in the order in which they are ready; last those of the network's
+    operations, of which `-X importtime` does not tell, because they are imported by `importlib`."""
     told = output(["-X", "importtime", *command]).stderr
-    return re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", told, re.MULTILINE)
+    names = re.findall(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", told, re.MULTILINE)
+    return [*names, *dict.fromkeys(type(node.op).__module__ for node in load(network).graph.nodes)]
 
 
 def show(rows: Mapping[str, Sequence[float]]) -> None:
@@ -77,7 +81,7 @@ def main() -> None:
             }
         )
         modules = Path(folder) / "modules"
-        modules.write_text("\n".join(imported(["-m", "archspec", *command])))
+        modules.write_text("\n".join(imported(["-m", "archspec", *command], options.network)))
         parts: dict[str, list[float]] = {}
         for _ in range(options.runs):
             for line in output([str(STAGES), options.network, folder, str(modules)]).stdout.splitlines():

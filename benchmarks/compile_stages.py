@@ -1,4 +1,4 @@
-"""Compiles a network stage by stage in this process, and prints the CPU seconds of each: `compile_resnet152.py` runs it.
+"""Compiles a network stage by stage, and prints the CPU seconds of each: `compile_resnet152.py` runs it.
 
 python benchmarks/compile_stages.py NETWORK FOLDER MODULES
 
@@ -40,13 +40,12 @@ def timed(name: str, work: Callable[[], T]) -> T:
 
 def import_all(modules: list[str]) -> None:
     """Imports modules one by one; what is not there is not (`_winapi`, for one)."""
+    import contextlib
     import importlib
 
     def attempt(module: str) -> None:
-        try:
+        with contextlib.suppress(ImportError):
             importlib.import_module(module)
-        except ImportError:
-            pass
 
     for module in modules:
         if module not in sys.modules:

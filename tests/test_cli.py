@@ -214,10 +214,7 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def find(names: Any = ()) -> list[Any]:
         if unknown := set(names) - set(made):
             raise archspec.UsageError(f"there is no backend '{unknown.pop()}'")
-        return [
-            SimpleNamespace(name=n, generate=lambda model, n=n: SimpleNamespace(source=made[n](model)))
-            for n in dict.fromkeys(names or made)
-        ]
+        return [SimpleNamespace(name=n, write=lambda model, n=n: made[n](model)) for n in dict.fromkeys(names or made)]
 
     monkeypatch.setattr("archspec.backend.backends", find)
     return made

@@ -1,46 +1,28 @@
 """From a document and values of its params to a tree of modules in which every size is known.
 
-Every error is collected with its position. What depends on a failed step is looked at as far as that goes without its
-shape, and passed over beyond, so that one mistake gives one message. Equal instances of a block are elaborated once, so
-the cost grows with what is different, not with repeats.
+Equal instances of a block are elaborated once, so the cost grows with what is different, not with repeats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
-from archspec.expressions import Const, Dim, Expr, Name, dim, free_names, substitute
-from archspec.graph import tree
-from archspec.graph.frames import Evaluator, Failed, Findings, Frame, param_name
-from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
-from archspec.graph.operations import Operations, in_numbers
-from archspec.graph.tree import Item, Module, Path, Value
+from archspec.expressions import Const, Dim, Expr, Name, free_names
+from archspec.graph.frames import Failed, Frame, param_name
+from archspec.graph.naming import Names, Scope, Wire
+from archspec.graph.operations import in_numbers
+from archspec.graph.steps import Steps, Wires, expr_of_size
+from archspec.graph.tree import Module, Path, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
-from archspec.spec.document import (
-    Block,
-    BlockStep,
-    BranchesStep,
-    BrokenStep,
-    Document,
-    OperationStep,
-    Param,
-    SequenceStep,
-    Step,
-)
+from archspec.spec.document import Block, BlockStep, Document, Param
 from archspec.spec.source import Source
 
-MAX_STEPS: Final = 50_000
-MAX_NESTING: Final = 60
 
-Wires = tuple[Value, ...] | None
-"""What flows from one step to the next; None after a step that failed."""
-
-
-class Elaborator:
+class Elaborator(Steps):
     """Elaborates the networks of one document.
 
     `params` are values for all of the document's params; `free` those that stay arguments of generated code; `sizes`
@@ -53,6 +35,7 @@ class Elaborator:
         sizes: Mapping[str, int] | None = None, modules: dict[str, tuple[Module, int] | None] | None = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
+        super().__init__(document, source)
         self.document = document
         self.source = source
         self.params = dict(params)
@@ -61,24 +44,13 @@ class Elaborator:
         self.shapes = shapes or {}
         self.limits: dict[str, int] = {}
         self.open_sizes: dict[str, int] = {}
-        self._findings = Findings(source)
-        self._evaluator = Evaluator(self._findings)
-        self._operations = Operations(document, self._findings, self._evaluator)
         self._modules = {} if modules is None else modules
         self._failed: set[str] = set()
-        self._failures = 0
-        self._stack: list[str] = []
-        self._depth = 0
-        self._count = 0
-        self._times = 1
-        """How many times the steps around are repeated."""
 
     @property
     def diagnostics(self) -> dict[Diagnostic, None]:
         """What was found: errors and warnings."""
         return self._findings.found
-
-    # The network and its blocks ------------------------------------------------------------------------------------
 
     def network(self) -> Module:
         """The network. Raises SpecError with everything that is wrong."""
@@ -93,7 +65,7 @@ class Elaborator:
         if len(module.inputs) == len(inputs):
             frame = Frame(
                 {**frame.values, **{key: int(size) for key, size in _axes(module.inputs).items()}},
-                {**frame.exprs, **{key: _expr(size) for key, size in _axes(module.inputs).items()}},
+                {**frame.exprs, **{key: expr_of_size(size) for key, size in _axes(module.inputs).items()}},
                 network=True, open=frozenset(self.open_sizes),
             )  # fmt: skip
             try:
@@ -137,7 +109,11 @@ class Elaborator:
                 step: BlockStep, path: Path) -> Module:  # fmt: skip
         """The module of a block, shared by equal instances."""
         open_axes = [
-            [axis for axis, size in enumerate(value.shape) if frame.open and free_names(_expr(size)) & frame.open]
+            [
+                axis
+                for axis, size in enumerate(value.shape)
+                if frame.open and free_names(expr_of_size(size)) & frame.open
+            ]
             for value in inputs
         ]
         shapes = [([int(size) for size in value.shape], value.dtype) for value in inputs]
@@ -172,7 +148,7 @@ class Elaborator:
             module.inputs[name] = Value(sizes, outer.dtype)
             open_sizes.update(f"{name}.{axis}" for axis in axes if axis)
         for key, size in _axes(module.inputs).items():
-            values[key], exprs[key] = int(size), _expr(size)
+            values[key], exprs[key] = int(size), expr_of_size(size)
         frame = Frame(values, exprs, context, open=frozenset(open_sizes))
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 
@@ -235,300 +211,6 @@ class Elaborator:
                 found[name] = wires[0]
         return found if len(found) == len(references) else None
 
-    # Steps ---------------------------------------------------------------------------------------------------------
-
-    def _steps(
-        self, layers: list[Any], current: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> tuple[list[Item], Wires]:
-        items: list[Item] = []
-        self._depth += 1
-        if self._depth > MAX_NESTING:
-            self._depth -= 1
-            self._findings.error(path, f"steps and blocks are nested more than {MAX_NESTING} levels deep", frame=frame)
-            return [], None
-        for index, step in enumerate(layers):
-            item, current = self._step(step, current, frame, scope, names, (*path, index))
-            if item is not None:
-                items.append(item)
-            if self._findings.full:
-                break
-        self._depth -= 1
-        return items, current
-
-    def _step(
-        self, step: Step | BrokenStep, current: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> tuple[Item | None, Wires]:
-        """One step of any form. After an error: no item, and None flows on."""
-        if isinstance(step, BrokenStep):
-            scope.fail(step)
-            return None, None
-        try:
-            repeated = step.repeat is not None or step.each is not None
-            if not repeated and step.when is not True:
-                taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
-                if not taken:
-                    passed = self._sources(step, current, scope, path, left_out=True)
-                    if passed is None:
-                        raise Failed
-                    item = self._left_out(step, condition, passed, frame, scope, names, path)
-                    return item, item.outputs
-            inputs = self._sources(step, current, scope, path)
-            if repeated:
-                item = self._repeat(step, inputs, frame, scope, names, path)
-            else:
-                item = self._conditional(step, step.name, inputs, frame, scope, names, path)
-        except Failed:
-            self._failures += 1
-            names.reserve(step, frame.values)
-            scope.fail(step)
-            return None, None
-        return item, item.outputs
-
-    def _sources(self, step: Step, current: Wires, scope: Scope, path: Path, left_out: bool = False) -> Wires:
-        """What flows into a step. If it is `left_out`, what is not there either does not count."""
-        if step.source is None:
-            return current
-        single = isinstance(step.source, str)
-        found: list[Value] = []
-        failed = unknown = False
-        for index, reference in enumerate([step.source] if isinstance(step.source, str) else step.source):
-            try:
-                wires = self._lookup(reference, scope, (*path, "from") if single else (*path, "from", index), left_out)
-            except Failed:
-                failed = True
-                continue
-            unknown |= wires is None
-            found.extend(wires or ())
-        if failed:
-            raise Failed
-        return None if unknown else tuple(found) or current
-
-    def _lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
-        try:
-            wire = scope.find(reference)
-        except LookupFailed as error:
-            if left_out and isinstance(error, LeftOut):
-                return ()
-            raise self._findings.error(path, str(error), hint=error.hint) from None
-        for value in wire.values or ():
-            scope.label(value, reference)
-        return wire.values
-
-    def _repeat(self, step: Step, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path) -> Item:
-        if step.repeat is not None and step.each is not None:
-            raise self._findings.error((*path, "each"), "a step has repeat or each, not both", key=True)
-        rows, count = self._rows(step, frame, path)
-        inner = Names() if step.name else names
-        iterations: list[Item] = []
-        current = inputs
-        times, self._times = self._times, self._times * max(1, len(rows))
-        try:
-            for index, row in enumerate(rows):
-                bound = self._row(row, index, frame, (*path, "each", index))
-                name = str(index) if step.name else None
-                child = Scope(scope) if step.name else scope
-                self._tally(1, path)
-                item = self._conditional(step, name, current, bound, child, inner, path, numbered=bool(step.name))
-                iterations.append(item)
-                if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
-                    message = "a repeated step gives as many values as it takes"
-                    raise self._findings.error(
-                        path, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}", frame=frame
-                    )
-                current = item.outputs
-        finally:
-            self._times = times
-        if inputs is None or current is None:
-            raise Failed
-        current = current if iterations else _fresh(inputs)
-        result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, path)
-        if step.name:
-            names.add(result, step.name, step.name)
-            self._register(scope, step.name, Wire(current, _labels(iterations), repeated=True), path)
-        return result
-
-    def _rows(self, step: Step, frame: Frame, path: Path) -> tuple[list[dict[str, Any]], Expr]:
-        if step.repeat is not None:
-            value, expr = self._evaluator.whole(step.repeat, frame, (*path, "repeat"), "repeat", 0)
-            if value * self._times > MAX_STEPS:
-                raise self._too_many((*path, "repeat"))
-            return [{}] * value, expr
-        rows: Any = step.each
-        if isinstance(rows, str):
-            rows, _ = self._evaluator.value(rows, frame, (*path, "each"))
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._findings.error((*path, "each"), f"each must be a list of mappings, not {describe(rows)}")
-        return rows, Const(len(rows))
-
-    def _row(self, row: Mapping[str, Any], index: int, frame: Frame, path: Path) -> Frame:
-        bound = frame.bind(index, {})
-        return frame.bind(index, {key: self._cell(raw, bound, (*path, key)) for key, raw in row.items()})
-
-    def _cell(self, raw: Any, frame: Frame, path: Path) -> Any:
-        """A value where no type says whether a text is an expression: a word is one only if it is known."""
-        if isinstance(raw, str) and raw.isidentifier() and raw not in frame.values:
-            return raw
-        return self._evaluator.value(raw, frame, path)[0]
-
-    def _conditional(
-        self, step: Step, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        numbered: bool = False,
-    ) -> Item:  # fmt: skip
-        if step.when is True:
-            return self._plain(step, name, inputs, frame, scope, names, path, numbered)
-        taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
-        if not taken:
-            if inputs is None:
-                raise Failed
-            return self._left_out(step, condition, inputs, frame, scope, names, path)
-        item = self._plain(step, name, inputs, frame, scope, names, path, numbered)
-        return tree.When(condition, True, item, item.inputs, item.outputs, path)
-
-    def _left_out(
-        self, step: Step, condition: Expr, inputs: tuple[Value, ...], frame: Frame, scope: Scope, names: Names,
-        path: Path,
-    ) -> Item:  # fmt: skip
-        if not frame.settled(step.when):
-            names.reserve(step, frame.values)
-        passed = _fresh(inputs)
-        scope.leave_out(step, passed)
-        return tree.When(condition, False, None, inputs, passed, path)
-
-    def _plain(
-        self, step: Step, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        numbered: bool,
-    ) -> Item:  # fmt: skip
-        match step:
-            case OperationStep():
-                return self._operation(step, name, inputs, frame, scope, names, path)
-            case BlockStep():
-                return self._call(step, name, inputs, frame, scope, names, path)
-            case BranchesStep():
-                return self._branches(step, name, inputs, frame, scope, names, path, numbered)
-            case SequenceStep():
-                return self._sequence(step, name, inputs, frame, scope, names, path)
-
-    def _sequence(
-        self, step: SequenceStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> Item:
-        child, inner = (Scope(scope), Names(positional=True)) if name else (scope, names)
-        items, current = self._steps(step.layers, inputs, frame, child, inner, (*path, "layers"))
-        if name:
-            inner.close()
-        if inputs is None or current is None:
-            raise Failed
-        result = tree.Sequence(name or "", items, inputs, current, path)
-        if name:
-            names.add(result, name, name)
-            if name == step.name:
-                self._register(scope, name, Wire(current, scope=child), path)
-        return result
-
-    def _branches(
-        self, step: BranchesStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        numbered: bool,
-    ) -> Item:  # fmt: skip
-        inner = Names() if numbered else names
-        bodies: list[list[Item]] = []
-        results: list[Value] = []
-        failed = inputs is None
-        for label, layers in step.branches.items():
-            where = (*path, "branches", label)
-            items, current = self._steps(layers, inputs, frame, scope, inner, where)
-            self._label(scope, label, current, where)
-            bodies.append(items)
-            if current is not None and len(current) != 1:
-                self._findings.error(where, f"branch '{label}' ends with {len(current)} values; a branch gives one",
-                                     key=True, frame=frame)  # fmt: skip
-                failed = True
-            failed |= current is None
-            results.extend(current or ())
-        joined = None if failed else tuple(results)
-        where = (*path, "join")
-        made = self._operation(step.joined, None if numbered else name, joined, frame, scope, inner, where, join=True)
-        assert inputs is not None
-        result = tree.Branches(tuple(step.branches), bodies, results, made, inputs, made.outputs, path)
-        if not numbered:
-            return result
-        inner.close()
-        wrapped = tree.Sequence(name or "", [result], inputs, made.outputs, path)
-        names.add(wrapped, name or "", name)
-        return wrapped
-
-    # Operations and calls -------------------------------------------------------------------------------------------
-
-    def _operation(
-        self, step: OperationStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names,
-        path: Path, join: bool = False,
-    ) -> tree.Step:  # fmt: skip
-        key = self._operations.key(step, frame, path)
-        called = step.name or name
-        shown = f"{key} '{called}'" if called else key
-        op, exprs = self._operations.make(step, key, shown, frame, path)
-        if inputs is None:
-            raise Failed
-        outputs = self._operations.outputs(op, shown, inputs, frame, path)
-        self._tally(1, path)
-        result = tree.Step("", op, inputs, outputs, exprs, path)
-        names.add(result, key, name)
-        if name is not None and (join or name == step.name):
-            self._register(scope, name, Wire(outputs), path[:-1] if join else path)
-        return result
-
-    def _call(
-        self, step: BlockStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> Item:
-        called, block = self._operations.block(step, frame, path)
-        params, arguments = self._operations.arguments(step, called, block, frame, path)
-        if called in self._stack:
-            cycle = " -> ".join([*self._stack[self._stack.index(called) :], called])
-            raise self._findings.error((*path, "block"), f"block '{called}' contains itself: {cycle}", frame=frame)
-        if inputs is None:
-            raise Failed
-        if len(inputs) != len(block.inputs):
-            due = "one input" if len(block.inputs) == 1 else f"{len(block.inputs)} inputs ({', '.join(block.inputs)})"
-            flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
-            raise self._findings.error(path, f"block {called} takes {due}, but {flow}", frame=frame,
-                                       hint="say which with from: name, or from: [name, name]")  # fmt: skip
-        self._tally(1, path)
-        module = self._module(called, block, params, inputs, frame, step, path)
-        outputs = _outer(module, inputs, arguments)
-        result = tree.Call("", module, inputs, outputs, arguments, path)
-        names.add(result, snake(called), name)
-        if name is not None and name == step.name:
-            labels = {label: index for index, label in enumerate(module.outputs)}
-            self._register(scope, name, Wire(outputs, labels=labels), path)
-        return result
-
-    def _label(self, scope: Scope, label: str, current: Wires, path: Path) -> None:
-        """A branch may be called after its last step, and as another branch before: its label is a local variable."""
-        before = scope.wires.get(label)
-        if before is None or before.branch or before.left_out:
-            scope.wires[label] = Wire(current, branch=True)
-        elif before.values != current:
-            self._register(scope, label, Wire(current), path, key=True)
-
-    def _register(self, scope: Scope, name: str, wire: Wire, path: Path, *, key: bool = False) -> None:
-        before = scope.wires.get(name)
-        if before is not None and not before.left_out:
-            again = "it comes again with each repetition: give the repeated step a name, too"
-            hint = again if before.origin == path else ""
-            message = f"the name '{name}' is already taken in this scope"
-            self._findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
-            self._failures += 1
-            return
-        wire.origin = path
-        scope.wires[name] = wire
-
-    def _tally(self, steps: int, path: Path) -> None:
-        self._count += steps
-        if self._count > MAX_STEPS:
-            self._count -= steps
-            raise self._too_many(path)
-
-    def _too_many(self, path: Path) -> Failed:
-        return self._findings.error(path, f"the network would have more than {MAX_STEPS:,} steps, the limit")
-
 
 def param_problem(param: Param, value: Any) -> str:
     """What is wrong with a value for a declared param; empty if nothing is."""
@@ -543,32 +225,3 @@ def _axes(inputs: Mapping[str, Value]) -> dict[str, int]:
         for axis, number in AXES.get(len(value.shape), {}).items()
         if number
     }
-
-
-def _expr(size: int) -> Expr:
-    return size.expr if isinstance(size, Dim) else Const(int(size))
-
-
-def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]) -> tuple[Value, ...]:
-    """Fresh values for a module's outputs, their sizes in the names of the surrounding block."""
-    names = dict(arguments)
-    for inner, outer in zip(module.inputs, inputs, strict=True):
-        for axis, size in enumerate(outer.shape):
-            names[f"{inner}.{axis}"] = _expr(size)
-    return tuple(
-        Value(tuple(dim(int(size), substitute(size.expr, names, whole=True)) if isinstance(size, Dim) else size
-                    for size in value.shape), value.dtype)
-        for value in module.outputs.values()
-    )  # fmt: skip
-
-
-def _labels(iterations: list[Item]) -> dict[str, int]:
-    """The names of the outputs of a repeated block."""
-    last = iterations[-1] if iterations else None
-    last = last.item if isinstance(last, tree.When) else last
-    return {label: index for index, label in enumerate(last.module.outputs)} if isinstance(last, tree.Call) else {}
-
-
-def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Values of their own for a step that passes its input through, so that instances of a block can be aligned."""
-    return tuple(Value(value.shape, value.dtype) for value in values)

@@ -66,7 +66,7 @@ class Graph:
 
 def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> Graph:
     """The graph of a whole network."""
-    inputs = {key: Tensor(key, _plain(value.shape), value.dtype) for key, value in module.inputs.items()}
+    inputs = {key: Tensor(key, value.shape, value.dtype) for key, value in module.inputs.items()}
     values: dict[int, Tensor] = {id(value): inputs[key] for key, value in module.inputs.items()}
     nodes: list[Node] = []
     _walk(module.items, "", values, nodes)
@@ -119,8 +119,9 @@ def _node(step: tree.Step, prefix: str, values: dict[int, Tensor]) -> Node:
     return Node(path, _numbers_only(step.op), tuple(values[id(v)] for v in step.inputs), tuple(outputs), step.origin)
 
 
-def _plain(sizes: Shape) -> Shape:
-    return tuple(map(int, sizes))
+def _plain(shape: Shape) -> Shape:
+    """The sizes as numbers, but for the batch: a block's own names for them mean nothing outside."""
+    return (*shape[:1], *map(int, shape[1:]))
 
 
 def _numbers_only(op: Operation) -> Operation:
