@@ -196,19 +196,19 @@ class ClassWriter(Flow):
         if made is None and isinstance(inner, (MCall, MStep)):
             made = self._alone(inner)
         if made is not None and len(item.inputs) == 1 and len(item.outputs) == 1:
-            name = self.attribute(_path(inner))
+            name = self.attribute(inner.path)
             self.init.append(Assign((f"self.{name}: {self.dialect.base}",), Raw(self.dialect.identity)))
             self.init.append(If(condition, [Assign((f"self.{name}",), made.code)]))
             self._adopt(made.records, name)
             item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out
             codes, mentioned = self.variables.read(item.inputs)
-            self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, _path(inner))
+            self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, inner.path)
             return
         self._optional(item, condition, place)
 
     def _optional(self, item: MWhen, condition: Code, place: Place) -> None:
         """A step in an `if`: in `__init__` for its layers, in `forward` for its value."""
-        flag = self.attribute(f"has_{_path(item.item) or 'step'}")
+        flag = self.attribute(f"has_{item.path or 'step'}")
         self.init.append(Assign((f"self.{flag}",), condition))
         target = self.open_when(item, place)
         outer_init, outer_statements = self.init, self.statements
@@ -395,10 +395,11 @@ class ClassWriter(Flow):
         sizes = self._sizes()
         inputs = [f"{safe(item)}: {self.dialect.tensor}" for item in self.body.inputs]
         lines = [f"class {name}({self.dialect.base}):", *([f"    {doc}", ""] if doc else [])]
-        lines += signature_lines("__init__", ["self", *parameters], "None")
-        lines += ["        super().__init__()"]
-        lines += print_statements([*stored, *self.init], init_style, 8)
-        lines += ["", *signature_lines("forward", ["self", *inputs], self._returns())]
+        if stored or self.init:
+            lines += signature_lines("__init__", ["self", *parameters], "None")
+            lines += ["        super().__init__()"]
+            lines += [*print_statements([*stored, *self.init], init_style, 8), ""]
+        lines += [*signature_lines("forward", ["self", *inputs], self._returns())]
         lines += print_statements([*sizes, *self.statements], forward, 8)
         return lines
 
@@ -464,7 +465,3 @@ def _annotation(values: Sequence[object]) -> str:
     if kinds <= {list, tuple} and items <= {int}:
         return "Sequence[int]" if kinds == {list, tuple} else "list[int]" if kinds == {list} else "tuple[int, ...]"
     return "list" if kinds == {list} else "tuple"
-
-
-def _path(item: Merged) -> str:
-    return item.join.path if not hasattr(item, "path") else str(item.path)  # type: ignore[union-attr]

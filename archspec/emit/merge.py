@@ -107,6 +107,10 @@ class MWhen:
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
 
+    @property
+    def path(self) -> str:
+        return self.item.path
+
 
 @dataclass(eq=False, slots=True)
 class MBranches:
@@ -116,6 +120,10 @@ class MBranches:
     join: MStep
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
+
+    @property
+    def path(self) -> str:
+        return self.join.path
 
 
 Merged = MStep | MCall | MSequence | MRepeat | MWhen | MBranches

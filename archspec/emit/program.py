@@ -18,8 +18,6 @@ from archspec.graph.tree import Item, Module
 from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
-Record = Any
-
 IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "nn", "np", "ops", "paddle",
                       "probe", "torch"})  # fmt: skip
 """What generated files import, and what verification puts around values."""
@@ -28,11 +26,14 @@ IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers
 class Writer(Protocol):
     """What writes one block: as a class or as a function."""
 
-    records: dict[str, Record]
+    records: dict[str, Any]
+    """How each step, by its path inside the block, is found in the generated code."""
     context: Context
     body: Body
 
     def write(self, training: Mapping[str, Wire]) -> None: ...
+
+    def wanted(self, item: MCall) -> tuple[Any, ...]: ...
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]: ...
 
@@ -44,7 +45,7 @@ class Written:
     """A block that has been written."""
 
     name: str
-    writer: Any
+    writer: Writer
     defaults: dict[str, object]
     doc: str
     arguments: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ class Generator:
 
     def __init__(
         self, model: Model, backend: str, table: Mapping[str, Callable[[Site], Lowered]],
-        refused: Mapping[str, str], writer: Callable[..., Any], naming: Callable[[str], str],
+        refused: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
         self.model = model
         self.backend = backend
@@ -91,7 +92,7 @@ class Generator:
     def run(self) -> None:
         """Writes the network and every block that it uses. Raises BackendError for what cannot be expressed."""
         for free in (self.model.free_params, frozenset[str]()):
-            self.blocks, self._written = [], {}
+            self.blocks, self._written, self.sized = [], {}, False
             try:
                 self._network(free)
             except NeedsResolving as error:
@@ -142,7 +143,7 @@ class Generator:
         step = next(iter(site.step.steps.values()))
         return str(self.model.spec.source.diagnostic(step.origin, f"{message} (step '{site.path}')"))
 
-    def construct(self, writer: Any, item: MCall) -> Call:
+    def construct(self, writer: Writer, item: MCall) -> Call:
         """The code that makes a block's layers (or calls its function), with its arguments."""
         written = self.written(item, writer.wanted(item))
         context: Context = writer.context
@@ -237,7 +238,7 @@ class Generator:
         self._bind(root, self.root.writer, "", "", join, found)
         return found
 
-    def _bind(self, module: Module, writer: Any, canonical: str, own: str, join: str, found: Bindings) -> None:
+    def _bind(self, module: Module, writer: Writer, canonical: str, own: str, join: str, found: Bindings) -> None:
         for path, item in _leaves(module.items, ""):
             record = writer.records.get(path)
             if record is None:

@@ -17,7 +17,7 @@ from archspec.emit.context import Lowering
 from archspec.emit.functions import FunctionWriter
 from archspec.emit.layouts import moves, physical_shape, usual
 from archspec.emit.merge import Body
-from archspec.emit.program import Generator, class_name
+from archspec.emit.program import Generator, Writer, class_name
 from archspec.graph.graph import unreachable
 from archspec.model import Model
 from archspec.ops.base import show
@@ -34,7 +34,7 @@ class _Writing(Generator):
 
     def __init__(
         self, model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
-        support: Mapping[str, str], writer: Callable[..., Any], naming: Callable[[str], str],
+        support: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
         super().__init__(model, title, table, refused, writer, naming)
         self.template = template
