@@ -4,7 +4,9 @@ python benchmarks/verify_overhead.py [--network resnet18] [--runs 7]
 
 The bare scripts (`bare_forward.py`) are started in parallel, as verify starts its workers. Each imports its framework,
 builds the generated model with random weights and runs it once in float64 and once in float32, on inputs of the size
-that verify takes. Runs of both take turns, so that a busy moment of the machine does not fall on one of them alone.
+that verify takes. They are run as they are, and once more with `OMP_WAIT_POLICY=passive`, as verify starts its workers:
+threads that wait do not take the cores from the other frameworks then. All take turns, so that a busy moment of the
+machine does not fall on one of them alone.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from archspec import load
@@ -34,11 +36,11 @@ ENVIRONMENT = {
 }
 
 
-def together(commands: Sequence[Sequence[str]]) -> float:
-    """The wall seconds of commands that run at the same time."""
+def together(commands: Sequence[Sequence[str]], **more: str) -> float:
+    """The wall seconds of commands that run at the same time, with more in their environment."""
     started = time.perf_counter()
     processes = [
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT | more)
         for command in commands
     ]
     codes = [process.wait() for process in processes]
@@ -66,16 +68,25 @@ def main() -> None:
             entry = tried.programs[backend.name].entry
             bare.append([sys.executable, str(BARE), backend.name, str(file), entry, *sizes])
         verify = [str(Path(sysconfig.get_path("scripts")) / "archspec"), "verify", options.network]
-        together(bare), together([verify])  # fill caches
-        pairs = [(together(bare), together([verify])) for _ in range(options.runs)]
-    alone, proven = zip(*pairs, strict=True)
-    print(f"{options.network}, input {' x '.join(sizes)}, {options.runs} pairs; 1-minute load {os.getloadavg()[0]:.1f}")
-    print(f"{'':36}{'min':>8}{'median':>9}")
-    for name, seconds in (("bare scripts in parallel (s)", alone), (f"archspec verify {options.network} (s)", proven)):
-        print(f"{name:36}{min(seconds):8.2f}{statistics.median(seconds):9.2f}")
-    ratios = [b / a for a, b in pairs]
-    print(f"{'verify / bare, by pairs':36}{min(ratios):8.2f}{statistics.median(ratios):9.2f}")
-    print(f"{'verify / bare, of the minima':36}{min(proven) / min(alone):8.2f}")
+        rows: dict[str, Callable[[], float]] = {
+            "bare scripts in parallel": lambda: together(bare),
+            "the same, waiting passively": lambda: together(bare, OMP_WAIT_POLICY="passive"),
+            f"archspec verify {options.network}": lambda: together([verify]),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in rows}
+        for run in range(options.runs + 1):
+            for name, work in rows.items():
+                spent = work()
+                if run:  # the first one fills caches
+                    seconds[name].append(spent)
+    *_, proven = seconds.values()
+    load1 = os.getloadavg()[0]
+    print(f"{options.network}, input {' x '.join(sizes)}, {options.runs} runs of each; 1-minute load {load1:.1f}\n")
+    print(f"{'seconds':36}{'min':>8}{'median':>9}   verify is so many times that: by minima, median of rounds")
+    for name, measured in seconds.items():
+        ratio = statistics.median(b / a for a, b in zip(measured, proven, strict=True))
+        print(f"{name:36}{min(measured):8.2f}{statistics.median(measured):9.2f}"
+              f"{min(proven) / min(measured):8.2f}{ratio:8.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":
