@@ -344,6 +344,7 @@ TABLE: Final[dict[str, list[Row]]] = {
     "upsample": [
         ({"scale": 2}, IMAGE),
         ({"scale": [3, 1]}, IMAGE),
+        ({"scale": [41, 2]}, (2, 2, 3)),  # where a scale in float32 is off by one
         ({"size": [13, 5]}, IMAGE),
         ({"size": 4}, (3, 9, 7)),
         ({"size": [22, 46]}, (1, 26, 14)),  # where scales in float32 are off by one

@@ -8,6 +8,11 @@ from typing import Final
 SUPPORT: Final[dict[str, str]] = {
     name: dedent(code).strip()
     for name, code in {
+        "exact_log_softmax": '''
+            def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
+                """The logarithm of softmax; `F.log_softmax` is never below -64 on CPUs."""
+                return x - paddle.logsumexp(x, axis=axis, keepdim=True)
+        ''',
         "dilated_max_pool": '''
             def dilated_max_pool(
                 x: Tensor,
