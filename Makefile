@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/pytest
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -m "not frameworks"
+	$(BIN)/pytest -m "not frameworks" --numprocesses 2
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
