@@ -23,7 +23,7 @@ from archspec.expressions import (
     substitute,
 )
 from archspec.graph.tree import Module, Step
-from archspec.ops.base import AXES, Operation
+from archspec.ops.base import AXES
 
 
 class NeedsResolving(Exception):
@@ -289,8 +289,3 @@ def symbols(code: Code) -> dict[str, None]:
     for part in parts:
         result |= symbols(part)
     return result
-
-
-def operation(site: Site) -> Operation:
-    """The operation of a site in one instance, typed."""
-    return site.step.op

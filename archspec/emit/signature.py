@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from archspec.emit.code import Call, Code, Implied, Infix, Items, Number, Raw, Template, literal
+from archspec.emit.code import Call, Code, Implied, Infix, Number, Raw, literal
 from archspec.emit.context import Lowered, Site, once
 from archspec.graph.tree import Step
 
@@ -144,23 +144,6 @@ def function(text: str, module: str | None = None, **sources: Any) -> Function:
 
 
 @dataclass(frozen=True)
-class Expression:
-    """A step that is an expression of its inputs: `{0} + {1}`."""
-
-    text: str
-    module: str | None = None
-
-    def __call__(self, site: Site) -> Lowered:
-        made = spell(self.module, site) if self.module else None
-        return Lowered(apply=lambda own, inputs: Template(self.text, tuple(inputs)), module=made)
-
-
-def expr(text: str, module: str | None = None) -> Expression:
-    """A row for an expression over the inputs."""
-    return Expression(text, module)
-
-
-@dataclass(frozen=True)
 class Operator:
     symbol: str
 
@@ -171,8 +154,3 @@ class Operator:
 def operator(symbol: str) -> Operator:
     """A row for an operator between the inputs."""
     return Operator(symbol)
-
-
-def listed(items: Sequence[Code], brackets: str = "()") -> Code:
-    """A tuple or list of code."""
-    return Items(tuple(items), brackets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -160,25 +160,6 @@ def unreachable(graph: Graph) -> frozenset[str]:
         else:
             dead.add(node.path)
     return frozenset(dead)
-
-
-def steps(items: Iterable[Item]) -> Iterator[tree.Step]:
-    """Every step below these items inside one module, in order; calls are not entered."""
-    for item in items:
-        match item:
-            case tree.Step():
-                yield item
-            case tree.Sequence():
-                yield from steps(item.items)
-            case tree.Repeat():
-                yield from steps(item.iterations)
-            case tree.When():
-                if item.item is not None:
-                    yield from steps([item.item])
-            case tree.Branches():
-                for body in item.bodies:
-                    yield from steps(body)
-                yield item.join
 
 
 def rounded(graph: Graph) -> Graph:

@@ -70,15 +70,6 @@ def axis_of(site: Site, number: int, wire: Wire | None = None) -> int:
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 
-def spatial(text: str, weights: Mapping[str, Any] | None = None, **sources: Any) -> Lowering:
-    """A layer that wants channels last."""
-
-    def lower(site: Site) -> Lowered:
-        return image_layer(site, spell(text, site, **sources), weights)
-
-    return lower
-
-
 def image_layer(
     site: Site, made: Call, weights: Mapping[str, Any] | None = None, before: Apply = None, after: Apply = None,
     sized: bool = False,
