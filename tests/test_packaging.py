@@ -14,13 +14,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
+NO_PACKAGES = {"__pycache__", "support"}  # support holds parts of generated files, which are data
 HOMES = {"archspec": ROOT / "archspec", "archspec.backends": ROOT / "backends", "archspec.specs": ROOT / "specs"}
 
 
 def _packages() -> dict[str, Path]:
     found = {}
     for name, home in HOMES.items():
-        for folder in [home, *(path for path in home.rglob("*") if path.is_dir() and path.name != "__pycache__")]:
+        for folder in [home, *(path for path in home.rglob("*") if path.is_dir() and path.name not in NO_PACKAGES)]:
             if any(path.is_file() for path in folder.iterdir()):
                 found[".".join([name, *folder.relative_to(home).parts])] = folder
     return found

@@ -65,18 +65,16 @@ class Bindings:
 class Generator:
     """Writes all blocks of one model for one backend.
 
-    `table` maps operations to lowerings, `refused` those that the framework cannot express to the reason; `writer`
-    makes what writes a block, `naming` the name of its class or function.
+    `table` maps operations to lowerings, `writer` makes what writes a block, `naming` names its class or function.
     """
 
     def __init__(
         self, model: Model, backend: str, table: Mapping[str, Callable[[Site], Lowered]],
-        refused: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
+        writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
         self.model = model
         self.backend = backend
         self.table = table
-        self.refused = refused
         self.new_writer = writer
         self.naming = naming
         self.blocks: list[Written] = []
@@ -128,11 +126,13 @@ class Generator:
     def lower(self, site: Site) -> Lowered:
         """How the backend spells a step."""
         key = site.op.key
-        if key in self.refused or key not in self.table:
-            reason = self.refused.get(key, "the backend has no row for it")
-            raise BackendError(self.located(site, f"{self.backend} cannot express {key}: {reason}"))
         try:
-            lowered = self.table[key](site)
+            row = self.table[key]
+        except KeyError:
+            message = f"{self.backend} cannot express {key}: the backend has no row for it"
+            raise BackendError(self.located(site, message)) from None
+        try:
+            lowered = row(site)
             self.sized |= lowered.sized
             return lowered
         except BackendError as error:

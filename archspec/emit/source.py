@@ -18,6 +18,7 @@ from archspec.emit.functions import FunctionWriter
 from archspec.emit.layouts import moves, physical_shape, usual
 from archspec.emit.merge import Body
 from archspec.emit.program import Generator, Writer, class_name
+from archspec.emit.table import mentioned
 from archspec.graph.graph import unreachable
 from archspec.model import Model
 from archspec.ops.base import show
@@ -33,10 +34,10 @@ class _Writing(Generator):
     """What stands between the parts of a path."""
 
     def __init__(
-        self, model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
+        self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
         support: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
-        super().__init__(model, title, table, refused, writer, naming)
+        super().__init__(model, title, table, writer, naming)
         self.template = template
         self.support = support
         self.run()
@@ -87,11 +88,11 @@ class ClassGenerator(_Writing):
     join = "."
 
     def __init__(
-        self, model: Model, title: str, dialect: Dialect, table: Mapping[str, Lowering], refused: Mapping[str, str],
+        self, model: Model, title: str, dialect: Dialect, table: Mapping[str, Lowering],
         template: Path, support: Mapping[str, str],
     ) -> None:  # fmt: skip
         writer = partial(ClassWriter, dialect=dialect)
-        super().__init__(model, title, table, refused, template, support, writer, pascal_case)
+        super().__init__(model, title, table, template, support, writer, pascal_case)
 
     def summary(self) -> str:
         return mapping(self.model)
@@ -104,10 +105,10 @@ class FunctionGenerator(_Writing):
     separator = "/"
 
     def __init__(
-        self, model: Model, title: str, table: Mapping[str, Lowering], refused: Mapping[str, str], template: Path,
+        self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
         support: Mapping[str, str],
     ) -> None:  # fmt: skip
-        super().__init__(model, title, table, refused, template, support, FunctionWriter, snake_case)
+        super().__init__(model, title, table, template, support, FunctionWriter, snake_case)
 
     def prepare(self, body: Body) -> None:
         for wire in body.inputs.values():
@@ -147,7 +148,7 @@ def pascal_case(name: str) -> str:
 def assemble(model: Model, parts: Sequence[str], template: Path, support: Mapping[str, str]) -> str:
     """The file: the template around the definitions, with the support code that they mention before them."""
     body = "\n".join(parts)
-    needed = [code.strip() for name, code in support.items() if re.search(rf"\b{name}\b", body)]
+    needed = mentioned(support, body)
     whole = "\n".join([*needed, body])
     used = set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', whole)))
     return _template(template).render(docstring=_module_docstring(model), used=used, definitions=[*needed, *parts])

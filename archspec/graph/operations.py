@@ -109,16 +109,18 @@ class Operations:
         self, op: Operation, shown: str, inputs: Sequence[Value], frame: Frame, path: Path
     ) -> tuple[Value, ...]:
         """What comes out of an operation. Raises Failed after an error."""
-        least, most = op.arity
+        least, most = op.accepts()
         if len(inputs) < least or (most is not None and len(inputs) > most):
             due = "one input" if (least, most) == (1, 1) else f"{least} inputs" if least == most else (
                 f"{least} or more inputs" if most is None else f"{least} to {most} inputs")  # fmt: skip
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
             raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame,
                                       hint="say which with from: name, or from: [name, name]")  # fmt: skip
-        for value in inputs:
-            if value.dtype not in op.takes:
-                raise self.findings.error(path, f"{shown}: takes {' or '.join(op.takes)} numbers, but its input is "
+        for number, value in enumerate(inputs):
+            takes = op.takes_each[number] if op.takes_each else op.takes
+            if value.dtype not in takes:
+                which = f"input {number + 1}" if op.takes_each else "its input"
+                raise self.findings.error(path, f"{shown}: takes {' or '.join(takes)} numbers, but {which} is "
                                                 f"{value.dtype}", frame=frame)  # fmt: skip
         given = [value.shape for value in inputs]
         try:

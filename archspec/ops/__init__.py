@@ -42,6 +42,11 @@ def names() -> tuple[str, ...]:
     return tuple(_FAMILY_OF)
 
 
+def family(key: str) -> str:
+    """The family of an operation. Raises KeyError if there is none of that name."""
+    return _FAMILY_OF[key]
+
+
 @cache
 def get(key: str) -> type[Operation]:
     """The class of an operation. Raises KeyError if there is none of that name."""

@@ -55,6 +55,8 @@ class Operation(BaseModel):
     """The least and the largest number of inputs; None: any number."""
     takes: ClassVar[tuple[DType, ...]] = ("float",)
     """The kinds of numbers that its inputs may have."""
+    takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = ()
+    """The kinds of numbers of each input, where they are not the same for all."""
     follows: ClassVar[bool] = False
     """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
     elementwise: ClassVar[bool] = False
@@ -63,6 +65,10 @@ class Operation(BaseModel):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def accepts(self) -> tuple[int, int | None]:
+        """The least and the largest number of inputs that it takes with these attributes. The default: `arity`."""
+        return self.arity
 
     def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
         """The shapes of the outputs. The default: one output, of the shape of the only input."""

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 def generator(model: Model) -> FunctionGenerator:
     """Generates the Keras code of a model. Raises BackendError for what Keras cannot express exactly."""
     from archspec.emit.source import FunctionGenerator
+    from archspec.emit.table import Support, Table
 
-    from .lowering import LOWERINGS, UNSUPPORTED
-    from .support import SUPPORT
-
-    template = Path(__file__).parent / "module.py.jinja"
-    return FunctionGenerator(model, "Keras", LOWERINGS, UNSUPPORTED, template, SUPPORT)
+    here = Path(__file__).parent
+    rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
+    return FunctionGenerator(model, "Keras", rows, here / "module.py.jinja", support)
 
 
 BACKEND: Final = Backend(

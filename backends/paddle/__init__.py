@@ -36,12 +36,11 @@ DIALECT: Final = Dialect(
 def generator(model: Model) -> ClassGenerator:
     """Generates the Paddle code of a model. Raises BackendError for what Paddle cannot express exactly."""
     from archspec.emit.source import ClassGenerator
+    from archspec.emit.table import Support, Table
 
-    from .lowering import LOWERINGS, UNSUPPORTED
-    from .support import SUPPORT
-
-    template = Path(__file__).parent / "module.py.jinja"
-    return ClassGenerator(model, "Paddle", DIALECT, LOWERINGS, UNSUPPORTED, template, SUPPORT)
+    here = Path(__file__).parent
+    rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
+    return ClassGenerator(model, "Paddle", DIALECT, rows, here / "module.py.jinja", support)
 
 
 BACKEND: Final = Backend(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from archspec.emit.code import Call, Raw, call, literal
-from archspec.emit.context import Lowered, Site
+from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import held
 from archspec.emit.signature import spell
 from archspec.errors import BackendError
@@ -57,13 +59,36 @@ def gelu(site: Site) -> Lowered:
                    layouts=layouts, inexact=1e-8)  # fmt: skip
 
 
-def dropout(site: Site) -> Lowered:
-    made = call("layers.Dropout", site.attr("p"))
-    return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
-                   layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
-
-
 def relu6(site: Site) -> Lowered:
     made = call("layers.ReLU", Raw("6.0"))
     return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
                    layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
+
+
+def activation(name: str, inexact: float = 0.0) -> Lowering:
+    def lower(site: Site) -> Lowered:
+        made = call("layers.Activation", literal(name))
+        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
+                       layouts=(signed(site, held(site.inputs[0])),), inexact=inexact)  # fmt: skip
+
+    return lower
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "relu": anywhere("layers.ReLU()"),
+    "relu6": relu6,
+    "leaky_relu": leaky_relu,
+    "prelu": prelu,
+    "elu": anywhere("layers.ELU(*, alpha=1.0)"),
+    "selu": activation("selu"),
+    "gelu": gelu,
+    "silu": activation("silu"),
+    "mish": activation("mish"),
+    "sigmoid": activation("sigmoid"),
+    "tanh": activation("tanh"),
+    "hard_sigmoid": activation("hard_sigmoid"),
+    "hard_swish": activation("hard_swish"),
+    "softplus": softplus,
+    "softmax": softmax,
+    "log_softmax": softmax,
+}

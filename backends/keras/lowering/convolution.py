@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, Items, Symbol, Template, call, literal
-from archspec.emit.context import Lowered, Site, once
+from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.signature import spell
 from archspec.errors import BackendError
 from archspec.expressions import Apply as Applied
@@ -226,3 +226,13 @@ def conv_transpose(site: Site) -> Lowered:
 
 def _transposed_kernel(step: Step) -> Any:
     return (("transpose", (2, 3, 0, 1)),)
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "conv1d": conv,
+    "conv2d": conv,
+    "conv3d": conv,
+    "depthwise_conv2d": depthwise,
+    "separable_conv2d": separable,
+    "conv_transpose2d": conv_transpose,
+}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from archspec.emit.code import Call, Code, Style, Template, call, flat, literal
-from archspec.emit.context import Lowered, Site
+from archspec.emit.code import Call, Code, call
+from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, held
 from archspec.emit.signature import bindings, spell
 from archspec.graph.tree import Step
-from archspec.ops.base import resolve_axis
 
 from .rows import (
     moved,
@@ -57,20 +56,6 @@ def embedding(site: Site) -> Lowered:
                    layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
 
 
-def mean(site: Site) -> Lowered:
-    wire = site.inputs[0]
-    layout = held(wire)
-    gone = [resolve_axis(a, wire.rank) for a in site.op.axis]
-    shown = tuple(sorted(layout.position(a) for a in gone))
-    text = flat(literal(shown if len(shown) > 1 else shown[0]), Style())
-    keep = ", keepdims=True" if site.op.keepdims else ""
-    after = layout.plain()
-    if not site.op.keepdims:
-        kept = [axis for axis in layout.axes if axis not in gone]
-        after = Layout(tuple(sorted(kept).index(axis) for axis in kept))
-    return Lowered(lambda own, inputs: Template(f"ops.mean({{0}}, axis={text}{keep})", tuple(inputs)), layouts=(after,))
-
-
 def matmul(site: Site) -> Lowered:
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         sides = []
@@ -82,3 +67,10 @@ def matmul(site: Site) -> Lowered:
         return call("ops.matmul", *sides)
 
     return Lowered(apply, layouts=(canonical(site.outputs[0].rank),))
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "linear": linear,
+    "embedding": embedding,
+    "matmul": matmul,
+}

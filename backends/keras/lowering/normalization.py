@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from archspec.emit.code import Call, literal
-from archspec.emit.context import Lowered, Site
+from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import canonical, held
 from archspec.emit.signature import bindings, spell
 from archspec.ops.base import resolve_axis
@@ -13,6 +13,7 @@ from archspec.ops.base import resolve_axis
 from .rows import (
     image_layer,
     moved,
+    supported,
 )
 
 SCALE_AND_SHIFT: Final = {"weight": "gamma", "bias": "beta"}
@@ -50,3 +51,12 @@ def group_norm(site: Site) -> Lowered:
     made = spell("layers.GroupNormalization(*, groups=32, epsilon=0.001, center=True, scale=True)", site,
                  groups=groups, center="affine", scale="affine")  # fmt: skip
     return image_layer(site, made, SCALE_AND_SHIFT)
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "group_norm": group_norm,
+    "instance_norm": group_norm,
+    "local_response_norm": supported("local_response_norm", named=("size", "alpha", "beta", "k")),
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Code, Items, Template, call, literal
@@ -162,3 +162,19 @@ def global_pool(kind: str) -> Lowering:
         return image_layer(site, made)
 
     return lower
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "max_pool1d": max_pool,
+    "max_pool2d": max_pool,
+    "avg_pool1d": avg_pool,
+    "avg_pool2d": avg_pool,
+    "adaptive_avg_pool1d": adaptive("Average"),
+    "adaptive_avg_pool2d": adaptive("Average"),
+    "adaptive_max_pool1d": adaptive("Max"),
+    "adaptive_max_pool2d": adaptive("Max"),
+    "global_avg_pool1d": global_pool("Average"),
+    "global_avg_pool2d": global_pool("Average"),
+    "global_max_pool1d": global_pool("Max"),
+    "global_max_pool2d": global_pool("Max"),
+}

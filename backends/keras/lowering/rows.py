@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archspec.emit.code import Call, Code, Infix, Items, call, literal
+from archspec.emit.code import Call, Code, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
 from archspec.emit.merge import Wire
@@ -112,33 +112,6 @@ def anywhere(text: str, inexact: float = 0.0) -> Lowering:
                        layouts=(signed(site, held(site.inputs[0])),), inexact=inexact)  # fmt: skip
 
     return lower
-
-
-def activation(name: str, inexact: float = 0.0) -> Lowering:
-    def lower(site: Site) -> Lowered:
-        made = call("layers.Activation", literal(name))
-        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
-                       layouts=(signed(site, held(site.inputs[0])),), inexact=inexact)  # fmt: skip
-
-    return lower
-
-
-def merging(name: str) -> Lowering:
-    """A layer that joins inputs element by element."""
-
-    def lower(site: Site) -> Lowered:
-        made = call(f"layers.{name}")
-
-        def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-            return Call(own[""], (Items(tuple(alike(site, inputs)), "[]"),))
-
-        return Lowered(apply, {"": made}, layouts=(signed(site, together(site)),))
-
-    return lower
-
-
-def divide(site: Site) -> Lowered:
-    return Lowered(lambda own, inputs: Infix("/", tuple(alike(site, inputs))), layouts=(together(site),))
 
 
 def supported(name: str, *attributes: str, named: tuple[str, ...] = (), image: bool = True) -> Lowering:

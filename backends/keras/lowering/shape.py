@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from archspec.emit.code import Call, Code, Items, Slice, Template, call, literal
-from archspec.emit.context import Lowered, Site
+from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, channels_last, held
 from archspec.emit.merge import MCall, MStep, Wire
 from archspec.emit.signature import spell
@@ -21,6 +21,7 @@ from .rows import (
     imaged,
     plain,
     signed,
+    supported,
     together,
 )
 
@@ -162,3 +163,17 @@ def upsample(site: Site) -> Lowered:
     name = "resize_nearest" if site.op.mode == "nearest" else "resize_bilinear"
     corners = (literal(True),) if site.op.align_corners and site.op.mode == "bilinear" else ()
     return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), size, *corners), layouts=image_layouts(site))
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "concat": concat,
+    "split": split,
+    "flatten": flatten,
+    "reshape": reshape,
+    "permute": permute,
+    "pad": pad,
+    "slice": slice_,
+    "upsample": upsample,
+    "channel_shuffle": supported("channel_shuffle", "groups"),
+    "pixel_shuffle": supported("pixel_shuffle", "upscale_factor"),
+}

@@ -1,0 +1,56 @@
+from keras import ops
+
+
+def partial_average_pool(x, pool_size, strides, padding, border=None):
+    """The mean of those elements under a window that are in the input or its border."""
+    ones = ops.ones_like(x[..., :1])
+    if border is not None:
+        x, ones = ops.pad(x, border), ops.pad(ones, border, constant_values=1)
+    total, share = (
+        ops.average_pool(ops.pad(part, padding), pool_size, strides)
+        for part in (x, ones)
+    )
+    return total / share
+
+
+def adaptive_average_pool(x, output_size):
+    """Averages over windows that share an axis evenly, overlapping if they must."""
+    for axis, count in enumerate(output_size, start=1):
+        size = x.shape[axis]
+        bounds = [
+            (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
+        ]
+        windows = [
+            ops.mean(ops.take(x, range(start, stop), axis=axis), axis=axis)
+            for start, stop in bounds
+        ]
+        x = ops.stack(windows, axis=axis)
+    return x
+
+
+def adaptive_max_pool(x, output_size):
+    """The largest element of windows that share an axis evenly, overlapping if they must."""
+    for axis, count in enumerate(output_size, start=1):
+        size = x.shape[axis]
+        bounds = [
+            (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
+        ]
+        windows = [
+            ops.max(ops.take(x, range(start, stop), axis=axis), axis=axis)
+            for start, stop in bounds
+        ]
+        x = ops.stack(windows, axis=axis)
+    return x
+
+
+def dilated_max_pool(x, kernel_size, strides, dilation):
+    """The largest element under windows with gaps, one axis after the other."""
+    axes = zip(kernel_size, strides, dilation)
+    for axis, (size, stride, gap) in enumerate(axes, start=1):
+        stop = x.shape[axis] - (size - 1) * gap
+        shifted = [
+            ops.take(x, range(i * gap, i * gap + stop, stride), axis=axis)
+            for i in range(size)
+        ]
+        x = ops.max(ops.stack(shifted), axis=0)
+    return x

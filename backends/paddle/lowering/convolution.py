@@ -1,0 +1,66 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from archspec.emit.code import Call, Code, call
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.signature import bindings, own_layer, spell
+
+from .rows import in_channels, pads, wanted
+
+CONV: Final = "(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias_attr=None)"
+
+
+def conv(site: Site) -> Lowered:
+    text = f"nn.Conv{site.op.rank}D{CONV}"
+    return own_layer(spell(text, site, in_channels=in_channels, padding=pads, bias_attr=wanted("bias")), site)
+
+
+def per_channel(site: Site, bias: Any) -> Call:
+    sources = {"groups": in_channels, "out_channels": depthwise_channels, "bias_attr": bias}
+    return spell(f"nn.Conv2D{CONV}", site, in_channels=in_channels, padding=pads, **sources)
+
+
+def depthwise(site: Site) -> Lowered:
+    return own_layer(per_channel(site, wanted("bias")), site)
+
+
+def depthwise_channels(site: Site) -> Code:
+    return site.value(lambda step: step.inputs[0].shape[1] * step.op.multiplier, "channels")
+
+
+def separable(site: Site) -> Lowered:
+    """Two convolutions: one per channel, without bias, and a 1x1 across channels."""
+    first = per_channel(site, False)
+    second = spell(f"nn.Conv2D{CONV}", site, in_channels=depthwise_channels, kernel_size=1, stride=1, padding=0,
+                   dilation=1, groups=1, bias_attr=wanted("bias"))  # fmt: skip
+    weights = {
+        "depthwise_weight": ("depthwise", "weight", None),
+        "pointwise_weight": ("pointwise", "weight", None),
+        "bias": ("pointwise", "bias", None),
+    }
+    return Lowered(
+        apply=lambda own, inputs: Call(own["pointwise"], (Call(own["depthwise"], tuple(inputs)),)),
+        layers={"depthwise": first, "pointwise": second},
+        module=call("nn.Sequential", first, second),
+        places={"depthwise": "0", "pointwise": "1"},
+        weights={name: weights[name] for name in bindings(site, {})},
+    )
+
+
+def conv_transpose(site: Site) -> Lowered:
+    text = ("nn.Conv2DTranspose(in_channels, out_channels, *, kernel_size, stride=1, padding=0, output_padding=0, "
+            "dilation=1, groups=1, bias_attr=None)")  # fmt: skip
+    return own_layer(spell(text, site, in_channels=in_channels, padding=pads, bias_attr=wanted("bias")), site)
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "conv1d": conv,
+    "conv2d": conv,
+    "conv3d": conv,
+    "depthwise_conv2d": depthwise,
+    "separable_conv2d": separable,
+    "conv_transpose2d": conv_transpose,
+}  # fmt: skip

@@ -1,0 +1,55 @@
+"""Normalizations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from archspec.emit.code import Call, Code, Items, literal, method
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.signature import bindings, function, layer, own_layer, spell
+from archspec.ops.base import resolve_axis
+
+from .rows import in_channels
+
+
+def batch_norm(site: Site) -> Lowered:
+    rank = max(site.inputs[0].rank - 2, 1)
+    text = f"nn.BatchNorm{rank}d(num_features, *, eps=1e-05, momentum=0.1, affine=True)"
+    return layer(text, num_features=in_channels, eps="epsilon")(site)
+
+
+def instance_norm(site: Site) -> Lowered:
+    text = f"nn.InstanceNorm{site.inputs[0].rank - 2}d(num_features, *, eps=1e-05, affine=False)"
+    return layer(text, num_features=in_channels, eps="epsilon")(site)
+
+
+def layer_norm(site: Site) -> Lowered:
+    """PyTorch normalizes trailing axes; another axis is moved to the end and back."""
+    rank = site.inputs[0].rank
+    axes = [resolve_axis(a, rank) for a in site.op.axis]
+    shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
+    one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
+    made = spell("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True)", site,
+                 normalized_shape=one, eps="epsilon", elementwise_affine="affine")  # fmt: skip
+    if axes == list(range(rank - len(axes), rank)):
+        return own_layer(made, site)
+    there = [a for a in range(rank) if a not in axes] + axes
+    back = [there.index(a) for a in range(rank)]
+
+    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
+        moved = method(inputs[0], "permute", *map(literal, there))
+        return method(Call(own[""], (moved,)), "permute", *map(literal, back))
+
+    return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {}))
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, eps=1e-05, affine=True)",
+                        num_channels=in_channels, eps="epsilon"),
+    "instance_norm": instance_norm,
+    "local_response_norm": function("F.local_response_norm(*, size, alpha, beta, k)",
+                                    "nn.LocalResponseNorm(*, size, alpha, beta, k)"),
+}  # fmt: skip

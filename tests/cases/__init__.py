@@ -1,0 +1,30 @@
+"""The table of tests: what every backend's spelling of every operation is held against.
+
+One row per operation, attributes and shapes of the inputs (without the batch axis). Sizes are odd and unequal wherever
+the operation lets them be, so that swapped axes and half-pixel errors show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
+
+from archspec.ops import FAMILIES
+
+from .common import Case, Table
+
+__all__ = ["CASES", "TABLE", "Case"]
+
+
+def made() -> Iterator[Case]:
+    for op, rows in TABLE.items():
+        for attributes, *rest in rows:
+            options = rest.pop() if isinstance(rest[-1], dict) else {}
+            yield Case(op, attributes, tuple(rest), **options)
+
+
+TABLE: Final[Table] = {}
+for _family in FAMILIES:
+    TABLE.update(import_module(f"{__name__}.{_family}").TABLE)
+CASES: Final = list(made())

@@ -1,0 +1,49 @@
+"""What rows of the table of tests are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Shape = tuple[int, ...]
+Values = Literal["normal", "negative", "wide", "positive", "unit"]
+Table = dict[str, list["Row"]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation with attributes, on inputs of some shapes."""
+
+    op: str
+    attributes: dict[str, Any]
+    shapes: tuple[Shape, ...]
+    """Of the inputs, without the batch axis."""
+    values: Values = "normal"
+    """What the inputs hold: normal numbers; negative ones, to which a padding of zeros is the maximum; positive ones,
+    away from zero; numbers between -1 and 1; or numbers from all regions of an activation, its kinks included."""
+    dtype: str | tuple[str, ...] = "float"
+    """Of all inputs, or of each."""
+    below: int = 2
+    """For whole numbers: they are smaller than this."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Backend: words of the reason why it cannot express this case."""
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The kind of numbers of each input."""
+        return (self.dtype,) * len(self.shapes) if isinstance(self.dtype, str) else self.dtype
+
+    def __str__(self) -> str:
+        shown = [f"{key}={value}" for key, value in self.attributes.items()]
+        shapes = "+".join("x".join(map(str, shape)) for shape in self.shapes)
+        extra = [] if self.dtype == "float" else ["+".join(dict.fromkeys(self.dtypes))]
+        extra += [self.values] if self.values != "normal" else []
+        return f"{self.op}({','.join([*shown, shapes, *extra])})".replace(" ", "")
+
+
+Row = tuple[Any, ...]
+"""Attributes and shapes; then perhaps what else a `Case` takes, as a dict."""
+
+LINE: Final = (6, 11)
+IMAGE: Final = (6, 9, 7)
+VOLUME: Final = (4, 5, 6, 7)
