@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from archspec.model import Model
 
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
-"""How a canonical array becomes the framework's: `("reshape", shape)` and `("transpose", axes)` in order.
--1 in a shape stands for the batch."""
+"""How a canonical array becomes the framework's, step by step: `("reshape", shape)`, where -1 stands for the batch;
+`("transpose", axes)`; along the first axis `("take", indices)`, and `("pad", (before, after))` with zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,9 @@ class Weight:
     target: str
     """The framework's own name of it, understood by the backend's runner."""
     layout: Layout = ()
+    shared: bool = False
+    """Whether other parameters of its step have the same target, which then is their sum: the two biases of a recurrent
+    step where the framework has one, or parts of one matrix, each with zeros (`pad`) at the others' places."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,6 +259,8 @@ class Lowered:
     """Whether the code is right only for inputs of the sizes that the spec gives."""
     inexact: float = 0.0
     """The error that the framework's own operation is known to have in float64; 0: none."""
+    inexact_gradient: float = 0.0
+    """The same for the gradient of its inputs and weights."""
 
 
 Lowering = Callable[[Site], Lowered]

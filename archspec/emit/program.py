@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -252,10 +253,11 @@ class Generator:
     def _bind_step(
         self, step: tree.Step, record: Any, canonical: str, own: str, path: str, join: str, found: Bindings
     ) -> None:
+        places = Counter((suffix, name) for suffix, name, _ in record.weights.values())
         for parameter, (suffix, name, lay) in record.weights.items():
             target = _joined(own, record.suffixes[suffix], join) + self.separator + name
             layout: Layout = lay(step) if lay is not None else ()
-            found.weights.append(Weight(f"{canonical}.{parameter}", target, layout))
+            found.weights.append(Weight(f"{canonical}.{parameter}", target, layout, places[suffix, name] > 1))
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
         layouts = getattr(record, "layouts", ()) or (None,) * len(names)
         observed = tuple(Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True))

@@ -5,8 +5,10 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
 - `versions`: a dict;
 - `to_numpy(value)`, `from_numpy(array)`;
 - `Session(dtype, see)`, one model of one run, with the methods `probe` (what generated code calls), `build(make, hooks,
-  training)`, `variables()` (name: variable; a variable may have several names), `assign(variable, array)` and
-  `run(inputs)`.
+  training)`, `variables()` (name: variable; a variable may have several names), `assign(variable, array)`,
+  `run(inputs)` and `gradients(inputs, variables, loss)`: those of `loss(outputs)` by the floating-point inputs and by
+  the variables, in this order, None for what it does not depend on. `loss` multiplies outputs with arrays by
+  `dot(value, array)`, a function of the runner that gives a number.
 
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
 answers requests (see `workers.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
@@ -88,8 +90,31 @@ def arrange(array: Array, layout: Layout) -> Array:
             array = array.reshape(argument)
         elif step == "transpose":
             array = array.transpose(argument)
+        elif step == "take":
+            array = array[np.asarray(argument)]
+        elif step == "pad":
+            array = np.pad(array, [tuple(argument), *[(0, 0)] * (array.ndim - 1)])
         else:
-            raise ValueError(f"a layout has reshape and transpose, not '{step}'")
+            raise ValueError(f"a layout has no step '{step}'")
+    return array
+
+
+def restore(array: Array, layout: Layout, shape: Sequence[int]) -> Array:
+    """The canonical array of this shape that a framework's array, or its part of it, is: the inverse of `arrange`."""
+    shapes = [tuple(shape)]
+    for move in layout:  # of an array that takes no memory
+        shapes.append(arrange(np.broadcast_to(np.int8(0), shapes[-1]), [move]).shape)
+    for (step, argument), before in zip(reversed(layout), reversed(shapes[:-1]), strict=True):
+        if step == "reshape":
+            array = array.reshape(before)
+        elif step == "transpose":
+            array = array.transpose(np.argsort(argument))
+        elif step == "take":
+            whole = np.zeros(before, array.dtype)
+            np.add.at(whole, np.asarray(argument), array)
+            array = whole
+        else:
+            array = array[argument[0] : argument[0] + before[0]]
     return array
 
 
@@ -167,7 +192,7 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
         try:
             session = runner.Session(request["dtype"], trace.see)
             for name, value in _run(request, runner, session, program, trace, clock).items():
-                writer.add(f"output {name}", runner.to_numpy(value))
+                writer.add(name, value if isinstance(value, np.ndarray) else runner.to_numpy(value))
         except Exception as error:
             return {
                 **failure(clock.stage, error),
@@ -201,14 +226,52 @@ def _run(
     arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
     inputs = [runner.from_numpy(array) for array in arrays]
     with clock.enter("run"):
-        outputs = named(session.run(inputs), request["outputs"])
+        outputs = {f"output {name}": value for name, value in named(session.run(inputs), request["outputs"]).items()}
     clock.seconds["run"] -= trace.seconds
     trace.active = False
+    if request["gradients"]:
+        with clock.enter("gradients"):
+            outputs |= differentiate(request, runner, session, inputs, data)
     for _ in range(1, request["repeat"]):
         started = time.perf_counter()
         session.run(inputs)
         clock.seconds["run"] = min(clock.seconds["run"], time.perf_counter() - started)
     return outputs
+
+
+def differentiate(request: Any, runner: Any, session: Any, inputs: list[Any], data: Mapping[str, Array]) -> Any:
+    """The gradients of a projection of all outputs, by canonical name, in canonical layout; zeros where there is none.
+
+    What is projected: the sum of all outputs' elements, each times a number.
+    """
+    projections = {
+        name: cast(arrange(data[f"projection {name}"], layout), request["dtype"])
+        for name, layout in request["projected"].items()
+    }
+    wanted = set(request["gradients"])
+    variables = session.variables()
+    bindings = [(parameter, variables[target], layout) for parameter, target, layout, _, _ in request["weights"]
+                if parameter in wanted and target in variables]  # fmt: skip
+    distinct = {id(variable): variable for _, variable, _ in bindings}
+
+    def loss(result: Any) -> Any:
+        outputs = named(result, request["outputs"])
+        return sum(runner.dot(outputs[name], array) for name, array in projections.items())
+
+    floats = [(name, layout, value) for (name, layout), value in zip(request["inputs"].items(), inputs, strict=True)
+              if data[name].dtype.kind == "f"]  # fmt: skip
+    found = session.gradients(inputs, list(distinct.values()), loss)
+    if len(found) != len(floats) + len(distinct):
+        raise RunError(f"the runner gives {len(found)} gradients, not {len(floats) + len(distinct)}")
+    arrays = [None if value is None else runner.to_numpy(value) for value in found]
+    by_variable = dict(zip(distinct, arrays[len(floats) :], strict=True))
+    parts = [(name, layout, array) for (name, layout, _), array in zip(floats, arrays, strict=False)]
+    parts += [(parameter, layout, by_variable[id(variable)]) for parameter, variable, layout in bindings]
+    return {
+        f"gradient {name}": np.zeros(data[name].shape, request["dtype"]) if array is None else
+        np.ascontiguousarray(restore(array, layout, data[name].shape))
+        for name, layout, array in parts if name in wanted
+    }  # fmt: skip
 
 
 class Clock:
@@ -244,23 +307,25 @@ def module(source: str) -> Iterator[types.ModuleType]:
 def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:
     """Gives every weight of the model its value, exactly once; RunError names all that is missing or left over."""
     variables = session.variables()
-    bound: set[int] = set()
+    bound: dict[int, Array | None] = {}
     problems: dict[str, str] = {}
-    for parameter, target, layout, optional in bindings:
+    for parameter, target, layout, optional, shared in bindings:
         array = cast(arrange(data[parameter], layout), dtype)
         variable = variables.get(target)
         if variable is None:
             if not optional:
                 problems[parameter] = f"the model has no weight '{target}' (for {parameter})"
-        elif id(variable) in bound:
+        elif id(variable) in bound and not (shared and bound[id(variable)] is not None):
             problems[parameter] = f"'{target}' is filled twice (again by {parameter})"
         elif tuple(variable.shape) != array.shape:
             problems[parameter] = f"'{target}' has shape {tuple(variable.shape)}, and {parameter} gives {array.shape}"
         elif not str(variable.dtype).endswith(array.dtype.name):
             problems[parameter] = f"'{target}' is {variable.dtype}, not {array.dtype.name}"
         else:
+            part = bound.get(id(variable))
+            array = array if part is None else part + array
             session.assign(variable, array)
-        bound.add(id(variable))
+        bound[id(variable)] = array if shared else None
     names: dict[int, str] = {}
     for name, variable in variables.items():
         names.setdefault(id(variable), name)

@@ -91,12 +91,15 @@ def message(
     training: bool = False,
     forced: dict[str, Any] | None = None,
     repeat: int = 1,
+    gradients: Collection[str] = (),
+    projected: Collection[str] = (),
 ) -> dict[str, Any]:
     """A request to run a program.
 
     `data` is what `worker.save` returned for parameters and inputs, and `forced` the same for the values that shall
     replace those of the steps. `outputs` are the ones expected; `optional` parameters may have no place in the model.
-    `training` asks for the outputs that exist only in training; layers stay in evaluation mode.
+    `training` asks for the outputs that exist only in training; layers stay in evaluation mode. `gradients` are wanted
+    by these inputs and parameters, of the sum of the outputs `projected`, each times `projection <name>` in `data`.
     """
     return {
         "source": program.rounded if dtype == "float64" else program.probed,
@@ -104,7 +107,7 @@ def message(
         "arguments": program.training_arguments if training else {},
         "dtype": dtype,
         "data": data,
-        "weights": [(w.parameter, w.target, w.layout, w.parameter in optional) for w in program.weights],
+        "weights": [(w.parameter, w.target, w.layout, w.parameter in optional, w.shared) for w in program.weights],
         "inputs": program.inputs,
         "outputs": [name for name in program.outputs if name in outputs],
         "probes": {key: [(o.tensor, o.layout) for o in seen] for key, seen in program.probes.items()},
@@ -112,6 +115,8 @@ def message(
         "training": training,
         "forced": forced,
         "repeat": repeat,
+        "gradients": list(gradients),
+        "projected": {name: program.outputs[name] for name in projected},
         "into": str(into),
     }
 

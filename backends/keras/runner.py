@@ -32,6 +32,10 @@ def from_numpy(array: Any) -> Any:
     return tensorflow.convert_to_tensor(array)
 
 
+def dot(value: Any, array: Any) -> Any:
+    return tensorflow.reduce_sum(value * array)
+
+
 class Probe(keras.Operation):  # type: ignore[misc]
     """The identity, a node of the functional model that lets us see and replace what passes when the model runs."""
 
@@ -77,3 +81,11 @@ class Session:
     def run(self, inputs: Sequence[Any]) -> Any:
         # Eager: tracing a function costs more than one run of it.
         return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+
+    def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
+        wanted = [*(x for x in inputs if x.dtype.is_floating), *(variable.value for variable in variables)]
+        with tensorflow.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(wanted)
+            total = loss(self.run(inputs))
+        found = tape.gradient(total, wanted)
+        return [None if gradient is None else tensorflow.convert_to_tensor(gradient) for gradient in found]

@@ -25,6 +25,10 @@ def from_numpy(array: Any) -> Any:
     return paddle.to_tensor(array)
 
 
+def dot(value: Any, array: Any) -> Any:
+    return (value * from_numpy(array)).sum()
+
+
 class Session:
     """One model of one run."""
 
@@ -58,3 +62,10 @@ class Session:
     def run(self, inputs: Sequence[Any]) -> Any:
         with paddle.no_grad():
             return self.model(*inputs)
+
+    def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
+        wanted = [*(x for x in inputs if x.is_floating_point()), *variables]
+        for tensor in wanted:
+            tensor.stop_gradient = False
+        loss(self.model(*inputs)).backward()  # `paddle.grad` is wrong for some layers unless all weights take part
+        return [tensor.grad for tensor in wanted]

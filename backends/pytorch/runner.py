@@ -26,6 +26,10 @@ def from_numpy(array: Any) -> Any:
     return torch.from_numpy(array)
 
 
+def dot(value: Any, array: Any) -> Any:
+    return (value * from_numpy(array)).sum()
+
+
 class Session:
     """One model of one run."""
 
@@ -59,6 +63,11 @@ class Session:
     def run(self, inputs: Sequence[Any]) -> Any:
         with torch.no_grad():
             return self.model(*inputs)
+
+    def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
+        floats = [x.requires_grad_() for x in inputs if x.is_floating_point()]
+        wanted = [*floats, *(variable.requires_grad_() for variable in variables)]
+        return torch.autograd.grad(loss(self.model(*inputs)), wanted, allow_unused=True)  # type: ignore[no-any-return]
 
 
 class _NoInitialization(TorchFunctionMode):  # type: ignore[misc]
