@@ -67,6 +67,8 @@ class Program:
     """Path of a submodule whose output is a step's: key of the probe. (Elements of a sequential container.)"""
     inexact: dict[str, float] = field(default_factory=dict)
     """Tensor whose native operation is known to be less exact than float64: the largest error that it may have."""
+    inexact_gradients: dict[str, float] = field(default_factory=dict)
+    """The same for the gradients of steps, by the tensor that the step gives."""
     training_arguments: dict[str, Any] = field(default_factory=dict)
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 

@@ -54,6 +54,7 @@ def verify(
     variant: str | None = None,
     params: Mapping[str, Any] | None = None,
     python: Mapping[str, str] | None = None,
+    gradients: bool = False,
     require: bool = False,
     seed: int = 0,
     timeout: float = 300,
@@ -64,7 +65,8 @@ def verify(
 
     A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
     and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run.
-    `picture` is run through instead of random numbers. `watch` is told what happens.
+    With `gradients`, those by inputs and weights are compared, too. `picture` is run through instead of random numbers.
+    `watch` is told what happens.
 
     Raises SpecError for a spec that is not valid, UsageError for what does not exist.
     """
@@ -81,7 +83,8 @@ def verify(
         found: list[Report] = []
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
-            found += reports(model, chosen, pool, seed=seed, timeout=timeout, picture=picture)
+            options = {"seed": seed, "timeout": timeout, "gradients": gradients}
+            found += reports(model, chosen, pool, picture=picture, **options)
     return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
 
 

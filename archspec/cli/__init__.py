@@ -190,6 +190,7 @@ def verify(
     python: Annotated[
         list[str] | None, typer.Option(metavar="BACKEND=PATH", help="Run a framework in another environment.")
     ] = None,
+    gradients: Annotated[bool, typer.Option("--gradients", help="Compare gradients, too.")] = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
@@ -202,6 +203,7 @@ def verify(
     archspec verify resnet18                                 every framework against the reference
     archspec verify net.yaml --variant small --set depth=3
     archspec verify vgg16 --to pytorch --to keras            those two, and neither may be missing
+    archspec verify resnet18 --gradients                     by the input and by all weights, in float64
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml --require --json            for CI
@@ -214,7 +216,7 @@ def verify(
     with output.progress() as watch:
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            require=require, seed=seed, timeout=timeout, picture=picture, watch=watch,
+            gradients=gradients, require=require, seed=seed, timeout=timeout, picture=picture, watch=watch,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
@@ -76,10 +76,11 @@ def print_report(report: Report) -> None:
     """Prints the table of a verification, and for each framework that did not pass, why."""
     from archspec.summary import columns
 
-    rows = [_row(outcome) for outcome in report.outcomes.values()]
-    table = columns(
-        [("", "float64", "worst step", "float32", "worst step", "agreeing", "time", "memory", ""), *rows], "<><><>>><"
-    )
+    run = {name for outcome in report.outcomes.values() for name in outcome.rungs}
+    compared = ["float64", "float32", *(name for name in ("gradient", "slope") if name in run)]
+    heads = [text for name in compared for text in (name, {"gradient": "worst", "slope": ""}.get(name, "worst step"))]
+    rows = [_row(outcome, compared) for outcome in report.outcomes.values()]
+    table = columns([("", *heads, "agreeing", "time", "memory", ""), *rows], "<" + "><" * len(compared) + ">>><")
     if is_coloured(sys.stdout):
         for status, colour in _COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
@@ -90,13 +91,13 @@ def print_report(report: Report) -> None:
     print("; ".join(f"{name}: {text}" for name, text in versions.items() if text))
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
+def _row(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
     cells = [outcome.backend]
-    for name in ("float64", "float32"):
+    for name in names:
         rung = outcome.rungs.get(name)
-        worst = rung.worst.tensor if rung is not None and rung.worst is not None else ""
-        cells += [rung.agreement if rung is not None else "-", worst]
-    rungs = [outcome.rungs[name] for name in ("float64", "float32") if name in outcome.rungs]
+        worst = rung.worst.tensor if rung is not None and rung.worst is not None and name != "slope" else ""
+        cells += [rung.agreement if rung is not None else "-", worst.removeprefix("gradient of ")]
+    rungs = [outcome.rungs[name] for name in names if name in outcome.rungs]
     compared, wrong = sum(rung.compared for rung in rungs), sum(len(rung.wrong) for rung in rungs)
     seconds = sum(sum(rung.seconds.values()) for rung in rungs)
     return (

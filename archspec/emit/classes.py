@@ -67,6 +67,7 @@ class Record:
     """Suffix of a layer: the path of that layer, where a step holds several."""
     weights: Mapping[str, tuple[str, str, object]] = field(default_factory=dict)
     inexact: float = 0.0
+    inexact_gradient: float = 0.0
     child: object = None
     """The class of a block, as it was written."""
 
@@ -149,7 +150,8 @@ class ClassWriter(Flow):
             self.init.append(Assign((f"self.{name}",), made))
             own[suffix], attributes[suffix] = Own(name), name
         base = attributes.get("", "") if single else ""
-        self.records[item.path] = Record(base, suffixes=attributes, weights=lowered.weights, inexact=lowered.inexact)
+        self.records[item.path] = Record(base, suffixes=attributes, weights=lowered.weights, inexact=lowered.inexact,
+                                         inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         codes, mentioned = self.variables.read(item.inputs)
         value = Probe("self", literal(item.path), lowered.apply(own, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
@@ -298,7 +300,7 @@ class ClassWriter(Flow):
                 if lowered.module is None:
                     return None
                 suffixes = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
-                record = Record("", True, suffixes, lowered.weights, lowered.inexact)
+                record = Record("", True, suffixes, lowered.weights, lowered.inexact, lowered.inexact_gradient)
                 return [Element(item.name, lowered.module, {item.path: record})]
             case MCall():
                 return [

@@ -54,6 +54,7 @@ class Record:
     weights: dict[str, Any] = field(default_factory=dict)
     layouts: tuple[Layout | None, ...] = ()
     inexact: float = 0.0
+    inexact_gradient: float = 0.0
     child: object = None
     """The function of a block, as it was written."""
 
@@ -116,7 +117,8 @@ class FunctionWriter(Flow):
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
         self.records[item.path] = Record(item.path.replace(".", "_"), suffixes=suffixes, weights=lowered.weights,
-                                         layouts=tuple(layouts), inexact=lowered.inexact)  # fmt: skip
+                                         layouts=tuple(layouts), inexact=lowered.inexact,
+                                         inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         codes, mentioned = self.variables.read(item.inputs)
         if lowered.first is not None:
             codes, mentioned = self._first(lowered, own, codes, item, mentioned, place)

@@ -61,6 +61,7 @@ class Bindings:
     probes: dict[str, tuple[Observed, ...]] = field(default_factory=dict)
     hooks: dict[str, str] = field(default_factory=dict)
     inexact: dict[str, float] = field(default_factory=dict)
+    inexact_gradients: dict[str, float] = field(default_factory=dict)
 
 
 class Generator:
@@ -267,8 +268,10 @@ class Generator:
         else:
             key = _joined(own, path if join == "." else path.replace(".", join), join)
         found.probes[key] = observed
-        if getattr(record, "inexact", 0.0):
+        if record.inexact:
             found.inexact.update(dict.fromkeys(names, record.inexact))
+        if record.inexact_gradient:
+            found.inexact_gradients.update(dict.fromkeys(names, record.inexact_gradient))
 
     separator = "."
 

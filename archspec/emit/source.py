@@ -71,6 +71,7 @@ class _Writing(Generator):
             probes=found.probes,
             hooks=found.hooks,
             inexact=found.inexact,
+            inexact_gradients=found.inexact_gradients,
             training_arguments=self.training_arguments(),
         )
 

@@ -33,6 +33,11 @@ def inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
     return {name: _input(tensor, graph.limits.get(name, 2), _generator(seed, name)) for name, tensor in found.items()}
 
 
+def normal(shape: tuple[int, ...], seed: int, name: str) -> Array:
+    """Normal random numbers, in float32."""
+    return _generator(seed, name).standard_normal(shape, dtype=np.float32)
+
+
 def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(name.encode())])
 

@@ -21,6 +21,7 @@ from archspec.backend import Layout, Program
 from archspec.errors import BackendError
 from archspec.graph.graph import Graph
 from archspec.verification import compare, data, worker
+from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
 from archspec.verification.worker import Array
@@ -36,17 +37,19 @@ def verify(
     training: bool = False,
     timeout: float = 300,
     inputs: Mapping[str, Array] | None = None,
+    gradients: bool = False,
 ) -> Report:
     """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
     The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `training` takes in the
     outputs that exist only in training. `timeout` limits the seconds of each run. `inputs` replace the drawn ones.
+    With `gradients`, those of a projection of the outputs are compared, too.
     """
     seconds: dict[str, float] = {}
     outcomes = {name: Outcome(name) for name in programs}
     with _timed(seconds, "total"):
         with _timed(seconds, "data"):
-            task = _Task(graph, pool, seed, training, timeout, inputs or {})
+            task = _Task(graph, pool, seed, training, timeout, inputs or {}, gradients)
         try:
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
@@ -61,6 +64,8 @@ def verify(
             suspects = [run for run in doubles if _is_wrong(outcomes[run.backend]) and not run.program.inexact]
             alone += [task.submit_alone(run) for run in suspects]
             _judge_float32(task, singles, outcomes)
+            if task.wanted:
+                _judge_gradients(task, doubles, outcomes)
             for run in alone:
                 _judge_alone(task, run, outcomes[run.backend])
         finally:
@@ -88,9 +93,10 @@ class _Task:
     """One network with weights, inputs and, once it is computed, the truth."""
 
     def __init__(
-        self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array]
-    ) -> None:
-        self.graph, self.pool, self.training, self.timeout = graph, pool, training, timeout
+        self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
+        gradients: bool,
+    ) -> None:  # fmt: skip
+        self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
         self._nodes = [node for node in graph.nodes if training or not node.training_only]
         self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
         self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
@@ -98,8 +104,12 @@ class _Task:
         self.truth: dict[str, Array] = {}
         self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
         self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
+        self.wanted = differentiation.wanted(graph, self.outputs, training=training) if gradients else []
+        """The inputs and parameters by which gradients are compared."""
+        self._size += 8 * sum(({**self.parameters, **self.inputs})[name].size for name in self.wanted)
         self._ops = {tensor.name: node.op.key for node in graph.nodes for tensor in node.outputs}
-        self._data = self._save({**self.parameters, **self.inputs})
+        projections = differentiation.projections(self.outputs, seed) if self.wanted else {}
+        self._data = self._save({**self.parameters, **self.inputs, **projections})
         self._forced: dict[str, Any] | None = None
 
     def submit(self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None) -> _Run:
@@ -115,6 +125,8 @@ class _Task:
             optional=self._optional,
             training=self.training,
             forced=forced,
+            gradients=self.wanted if dtype == "float64" and forced is None else (),
+            projected=differentiation.projected(self.outputs),
         )
         return _Run(backend, dtype, program, self.pool.submit(backend, request, timeout=self.timeout))
 
@@ -228,14 +240,26 @@ class _Task:
             if key in found and (name != "alone" or key == tensor)  # outputs of a forced run are the truth itself
         ]
         probed = {seen.tensor for probe in run.program.probes.values() for seen in probe}
-        return Rung(
-            name,
-            len(findings),
-            tuple(tensor for tensor in self.steps if tensor not in probed),
-            max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None),
-            tuple(f for f in findings if f.wrong),
-            seconds,
-        )
+        return _rung(name, findings, tuple(tensor for tensor in self.steps if tensor not in probed), seconds)
+
+    def gradient_rung(self, program: Program, found: Mapping[str, Difference]) -> Rung:
+        """The findings about the gradients of one run, in the order of the graph."""
+        bound = differentiation.bound(program)
+        ops = {name: node.op.key for node in self._nodes for name in node.parameters()}
+        findings = [
+            Finding(f"gradient of {name}", ops.get(name, ""), found[name].error, bound, found[name].problem)
+            for name in self.wanted if name in found
+        ]  # fmt: skip
+        return _rung("gradient", findings, tuple(name for name in self.wanted if name not in found))
+
+    def last_gradient(self, rung: Rung) -> Culprit | None:
+        """The last step whose own gradients are wrong: it is the first that they reach."""
+        wrong = {finding.tensor: finding for finding in rung.wrong}
+        for node in reversed(self._nodes):
+            for name in node.parameters():
+                if f"gradient of {name}" in wrong:
+                    return Culprit(node.path, node.op.key, wrong[f"gradient of {name}"])
+        return None
 
     def culprit(self, rung: Rung, measured: _Measured) -> Culprit | None:
         """The first step that is wrong; if all that are seen are right, the one whose value the model returns wrong."""
@@ -257,6 +281,13 @@ class _Task:
 
     def _save(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         return worker.save(str(self.pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
+
+
+def _rung(
+    name: str, findings: Sequence[Finding], unseen: tuple[str, ...], seconds: Mapping[str, float] | None = None
+) -> Rung:
+    worst = max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None)
+    return Rung(name, len(findings), unseen, worst, tuple(f for f in findings if f.wrong), dict(seconds or {}))
 
 
 def _is_wrong(outcome: Outcome) -> bool:
@@ -291,6 +322,32 @@ def _numpy_float32(task: _Task) -> dict[str, Difference]:
         for node, arrays in steps
         for tensor, array in zip(node.outputs, arrays, strict=True)
     }
+
+
+def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
+    """The frameworks against each other, and each against the slope of the reference."""
+    found: dict[str, dict[str, Array]] = {}
+    for run in runs:
+        result = run.result.result()
+        if isinstance(result, Result):
+            found[run.backend] = differentiation.taken(result.arrays, task.wanted)
+    if not found:
+        return
+    by_output, direction = differentiation.slopes(
+        task.graph, task.parameters, task.inputs, task.outputs, task.seed, training=task.training
+    )
+    off: dict[str, dict[str, Difference]] = {name: {} for name in found}
+    for backend, name, difference in differentiation.differences(found):
+        off[backend][name] = difference
+    programs = {run.backend: run.program for run in runs}
+    for backend, arrays in found.items():
+        slope = differentiation.slope_difference(differentiation.along(arrays, direction), sum(by_output.values()))
+        outcome = outcomes[backend]
+        if off[backend]:
+            rung = outcome.rungs["gradient"] = task.gradient_rung(programs[backend], off[backend])
+            outcome.culprit = outcome.culprit or task.last_gradient(rung)
+        finding = Finding("slope", "", slope.error, differentiation.SLOPE_BOUND, slope.problem)
+        outcome.rungs["slope"] = _rung("slope", [finding], ())
 
 
 def _judge_alone(task: _Task, run: _Run, outcome: Outcome) -> None:

@@ -1,0 +1,125 @@
+"""Gradients: of the sum of all outputs' elements, each times a random number, by the inputs and the weights.
+
+There is no truth for each gradient, as there is for values. So the frameworks are held against each other, element by
+element; and the sum of all gradients, each times a random direction, against the slope of the reference along that
+direction, by finite differences. What all frameworks have wrong alike, the slope shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from archspec import reference
+from archspec.backend import Program
+from archspec.graph.graph import Graph, Tensor
+from archspec.verification import data
+from archspec.verification.compare import Difference, difference
+from archspec.verification.worker import Array
+
+BOUND = 1e-9
+"""What a framework may be off from the nearest other, as `compare.difference` measures it."""
+
+INEXACT_MULTIPLE = 16.0
+"""How many times the largest declared bound a gradient may be off: it passes through all steps after it."""
+
+STEP = 2.0**-23
+"""How far to go along a direction, which has the size of what it changes. The error by rounding is about 1e-9; a longer
+step crosses more of the kinks of rectifiers and pools."""
+
+SLOPE_BOUND = 1e-5
+"""What the slope may be off, by rounding and by kinks that are crossed."""
+
+
+def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = False) -> list[str]:
+    """The inputs and weights by which gradients exist; none if no output is a floating-point number."""
+    if not projected(outputs):
+        return []
+    inputs = [name for name, tensor in graph.inputs.items() if tensor.dtype == "float"]
+    return inputs + [name for name, p in graph.parameters(training=training).items() if p.trainable]
+
+
+def projected(outputs: Mapping[str, Tensor]) -> list[str]:
+    return [name for name, tensor in outputs.items() if tensor.dtype == "float"]
+
+
+def projections(outputs: Mapping[str, Tensor], seed: int = 0) -> dict[str, Array]:
+    """For each floating-point output the numbers that its elements are multiplied with: `projection <name>`."""
+    return {
+        f"projection {name}": data.normal(outputs[name].shape, seed, f"projection {name}")
+        for name in projected(outputs)
+    }
+
+
+def slopes(
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], outputs: Mapping[str, Tensor],
+    seed: int = 0, *, training: bool = False,
+) -> tuple[dict[str, float], dict[str, Array]]:  # fmt: skip
+    """The slope of the reference along a random direction, for each projected output alone; and the direction."""
+    names = set(wanted(graph, outputs, training=training))
+    direction = {
+        name: array
+        for name, array in {**data.parameters(graph, seed + 1), **data.inputs(graph, seed + 1)}.items()
+        if name in names
+    }
+    weights = projections(outputs, seed)
+
+    def moved(arrays: Mapping[str, Array], step: float) -> dict[str, Array]:
+        return {
+            name: array.astype(np.float64) + step * direction[name] if name in direction else array
+            for name, array in arrays.items()
+        }
+
+    ends = []
+    for step in (STEP, -STEP):
+        truth = reference.run(graph, moved(parameters, step), moved(inputs, step), training=training)
+        ends.append({name: truth[outputs[name].name] for name in projected(outputs)})
+    # The difference before the sum: sums of unequal elements lose digits.
+    with np.errstate(all="ignore"):
+        found = {
+            name: float(np.sum((ends[0][name] - ends[1][name]) * weights[f"projection {name}"]) / (2 * STEP))
+            for name in ends[0]
+        }
+    return found, direction
+
+
+def along(gradients: Mapping[str, Array], direction: Mapping[str, Array]) -> float:
+    """The slope along a direction that gradients give."""
+    with np.errstate(all="ignore"):
+        return float(sum(np.sum(gradients[name] * step) for name, step in direction.items()))
+
+
+def slope_difference(found: float, expected: float) -> Difference:
+    if not np.isfinite(found) or not np.isfinite(expected):
+        return Difference(inf, "" if str(found) == str(expected) else f"the slope is {found:g} instead of {expected:g}")
+    return Difference(abs(found - expected) / max(1.0, abs(expected)))
+
+
+def differences(found: Mapping[str, Mapping[str, Array]]) -> Iterator[tuple[str, str, Difference]]:
+    """Backend, name, and the difference of its gradient from that of the nearest other backend."""
+    for name in dict.fromkeys(name for gradients in found.values() for name in gradients):
+        have = {backend: gradients[name] for backend, gradients in found.items() if name in gradients}
+        pairs: dict[tuple[str, str], Difference] = {}
+        for backend, own in have.items():
+            for other, theirs in have.items():
+                if backend != other:
+                    known = pairs.get((other, backend))
+                    pairs[backend, other] = known or difference(own, theirs, theirs.dtype.name)
+            nearest = min((pairs[backend, other] for other in have if other != backend), default=None,
+                          key=lambda d: (bool(d.problem), d.error))  # fmt: skip
+            if nearest is not None:
+                yield backend, name, nearest
+
+
+def bound(program: Program) -> float:
+    """What a program's gradients may be off: more than usual if some of its steps are declared to be inexact."""
+    declared = [*program.inexact.values(), *program.inexact_gradients.values()]
+    return max(BOUND, INEXACT_MULTIPLE * max(declared, default=0.0))
+
+
+def taken(arrays: Mapping[str, Array], names: Collection[str]) -> dict[str, Any]:
+    """The gradients among what a run gave, by the canonical names of what they are by."""
+    return {name: arrays[f"gradient {name}"] for name in names if f"gradient {name}" in arrays}
