@@ -69,6 +69,10 @@ class Program:
     """Tensor whose native operation is known to be less exact than float64: the largest error that it may have."""
     inexact_gradients: dict[str, float] = field(default_factory=dict)
     """The same for the gradients of steps, by the tensor that the step gives."""
+    unbiased_variance: bool = False
+    """Whether batch normalization keeps the unbiased variance of a batch (divided by n - 1), not the biased one."""
+    keeps_old: bool = False
+    """Whether the momentum of a normalization is the weight of the old statistics, not of the new."""
     training_arguments: dict[str, Any] = field(default_factory=dict)
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 

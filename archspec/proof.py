@@ -55,6 +55,7 @@ def verify(
     params: Mapping[str, Any] | None = None,
     python: Mapping[str, str] | None = None,
     gradients: bool = False,
+    training: bool = False,
     require: bool = False,
     seed: int = 0,
     timeout: float = 300,
@@ -65,8 +66,9 @@ def verify(
 
     A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
     and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run.
-    With `gradients`, those by inputs and weights are compared, too. `picture` is run through instead of random numbers.
-    `watch` is told what happens.
+    With `gradients`, those by inputs and weights are compared, too; with `training` also what the models compute in
+    training, where normalizations use and keep the statistics of the batch, and what is random is left out. `picture`
+    is run through instead of random numbers. `watch` is told what happens.
 
     Raises SpecError for a spec that is not valid, UsageError for what does not exist.
     """
@@ -83,7 +85,7 @@ def verify(
         found: list[Report] = []
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
-            options = {"seed": seed, "timeout": timeout, "gradients": gradients}
+            options = {"seed": seed, "timeout": timeout, "gradients": gradients, "learning": training}
             found += reports(model, chosen, pool, picture=picture, **options)
     return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
 
@@ -106,11 +108,15 @@ def reports(
         options["inputs"] = _pictured(model, picture)
     graph = rounded(tried.graph)
     made = []
-    for training in (False, True) if graph.training_outputs else (False,):
-        report = compare(graph, tried.programs, pool, training=training, **options)
+    learning = options.pop("learning", False)
+    modes: list[tuple[str, dict[str, Any]]]
+    modes = [("", {}), (" with the outputs of training", {"training": True}), (" in training", {"learning": True})]
+    for (about, mode), due in zip(modes, (True, graph.training_outputs, learning), strict=True):
+        if not due:
+            continue
+        report = compare(graph, tried.programs, pool, **mode, **options)
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
-        if training:
-            report.model += " with the outputs of training"
+        report.model += about
         _locate(report, model)
         made.append(report)
     return made

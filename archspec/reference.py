@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archspec.graph.graph import Graph, Node
+from archspec.graph.graph import Graph, Node, parameter_name
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
 
 
 def run(
-    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True
-) -> dict[str, Array]:
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True,
+    learning: bool = False,
+) -> dict[str, Array]:  # fmt: skip
     """All tensors of a graph, by name, its inputs included, in float64.
 
-    `training=False` leaves out what only outputs of training need.
+    `training=False` leaves out what only outputs of training need. With `learning` normalizations use the statistics of
+    the batch, and what they keep of them is in the result, too, under the names of the parameters.
     """
     values = {name: _cast(array, np.float64) for name, array in inputs.items()}
-    for node, outputs in steps(graph, parameters, inputs, training=training):
+    for node, outputs, statistics in steps(graph, parameters, inputs, training=training, learning=learning):
         values.update((tensor.name, value) for tensor, value in zip(node.outputs, outputs, strict=True))
+        values.update((parameter_name(node.path, name), value) for name, value in statistics.items())
     return values
 
 
@@ -33,17 +36,22 @@ def steps(
     inputs: Mapping[str, Array],
     *,
     training: bool = True,
+    learning: bool = False,
     dtype: type[np.floating[Any]] = np.float64,
-) -> Iterator[tuple[Node, tuple[Array, ...]]]:
-    """Each step with its outputs, as soon as they are computed; values that no later step reads are not kept."""
+) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
+    """Each step with its outputs and new statistics, as soon as they are computed; values that no later step reads are
+    not kept."""
     nodes = [node for node in graph.nodes if training or not node.training_only]
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
     for node in nodes:
         weights = node.op.parameters(*(tensor.shape for tensor in node.inputs))
-        arrays = {name: _cast(parameters[f"{node.path}.{name}"], dtype) for name in weights}
+        arrays = {name: _cast(parameters[parameter_name(node.path, name)], dtype) for name in weights}
         with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
-            found = node.op.reference(*(values[id(tensor)] for tensor in node.inputs), **arrays)
+            given = [values[id(tensor)] for tensor in node.inputs]
+            found, statistics = (
+                node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
+            )
         outputs = tuple(_cast(np.asarray(y), dtype) for y in (found if isinstance(found, tuple) else (found,)))
         for tensor, value in zip(node.outputs, outputs, strict=True):
             if value.shape != tensor.shape:
@@ -54,7 +62,7 @@ def steps(
             readers[id(tensor)] -= 1
             if not readers[id(tensor)]:
                 values.pop(id(tensor), None)
-        yield node, outputs
+        yield node, outputs, statistics
 
 
 def _cast(array: Array, dtype: type[np.floating[Any]]) -> Array:

@@ -33,7 +33,7 @@ def parameters(function: Any, name: str) -> dict[str, Any]:
     plain = [p for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if plain:
         return {p.name: p.default for p in plain}
-    text = re.search(rf"\b{name}\((.*?)\)\s*(?:->|\n)", inspect.getdoc(function) or "", re.DOTALL)
+    text = re.search(rf"\b(?:{name}|__init__)\((.*?)\)\s*(?:->|\n)", inspect.getdoc(function) or "", re.DOTALL)
     if text is None:
         return {p.name: p.default for p in plain}
     arguments = ast.parse(f"def f({text[1]}): pass").body[0].args  # type: ignore[attr-defined]

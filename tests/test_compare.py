@@ -138,7 +138,7 @@ def test_reference_gives_every_tensor(diamond: Graph) -> None:
     assert list(found) == ["x", "a", "b", "c", "d"]
     assert {value.dtype.name for value in found.values()} == {"float64"}
     np.testing.assert_allclose(found["d"], np.maximum(a, 0) + np.tanh(a), atol=1e-14)
-    single = {node.path: y for node, (y,) in reference.steps(diamond, parameters, inputs, dtype=np.float32)}
+    single = {node.path: y for node, (y,), _ in reference.steps(diamond, parameters, inputs, dtype=np.float32)}
     assert single["d"].dtype == np.float32
     np.testing.assert_allclose(single["d"], found["d"], atol=1e-5)
 

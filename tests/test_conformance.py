@@ -25,7 +25,7 @@ from archspec.errors import BackendError
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
 from archspec.spec.document import type_of
-from archspec.verification import compare, data, worker
+from archspec.verification import compare, data, gradients, worker
 from archspec.verification.compare import Difference
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Result, message
@@ -48,19 +48,21 @@ def network(cases: Cases) -> Model:
     layers: list[Any] = []
     outputs: dict[str, str] = {}
     for number, case in cases.items():
-        names = [f"x{number}_{i}" for i in range(len(case.shapes))]
-        for name, shape, dtype in zip(names, case.shapes, case.dtypes, strict=True):
+        source = not case.shapes  # has no inputs; a network and a block have
+        names = [f"x{number}_{i}" for i in range(max(1, len(case.shapes)))]
+        shown = [f"in{i}" for i in range(len(names))]
+        for name, shape, dtype in zip(names, case.shapes or ((2,),), case.dtypes or ("float",), strict=True):
             inputs[name] = {"shape": list(shape), "dtype": dtype}
             if dtype == "int64":
                 inputs[name]["below"] = case.below
         step = {"op": case.op, **case.attributes}
         shapes = ops.get(case.op)(**case.attributes).infer(*((BATCH, *shape) for shape in case.shapes))
         parts = [f".{i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
-        layers.append({**step, "name": f"step{number}", "from": names})
+        layers.append({**step, "name": f"step{number}", **({} if source else {"from": names})})
         outputs |= {f"step{number}_{i}": f"step{number}{part}" for i, part in enumerate(parts)}
         blocks[f"Block{number}"] = {
-            "inputs": [f"in{i}" for i in range(len(names))],
-            "layers": [{**step, "name": "inner", "from": [f"in{i}" for i in range(len(names))]}],
+            "inputs": shown,
+            "layers": [{**step, "name": "inner", **({} if source else {"from": shown})}],
             "outputs": {f"out{i}": f"inner{part}" for i, part in enumerate(parts)},
         }
         layers.append({"block": f"Block{number}", "name": f"block{number}", "from": names})
@@ -73,7 +75,7 @@ def network(cases: Cases) -> Model:
             blocks[f"Params{number}"] = {**blocks[f"Block{number}"], "params": params, "layers": [inner]}
             layers.append({**given, "block": f"Params{number}", "name": f"params{number}", "from": names})
             outputs |= {f"params{number}_{i}": text.replace("block", "params") for i, text in enumerate(whole)}
-        if len(names) == len(shapes) == 1:
+        if len(case.shapes) == len(shapes) == 1:
             element = {**step, "name": "element"} if int(number) % 2 else step
             layers.append({"name": f"sequence{number}", "from": names, "layers": [element]})
             outputs[f"sequence{number}_0"] = f"sequence{number}"
@@ -91,7 +93,8 @@ def number_of(tensor: str) -> str:
     return tensor.removeprefix("output ").partition(".")[0].partition("_")[0].lstrip("abcdefghijklmnopqrstuvwxyz")
 
 
-def values(cases: Cases, graph: Graph) -> dict[str, Array]:
+def values(cases: Cases, graph: Graph, *, smooth: bool = False) -> dict[str, Array]:
+    """The inputs; `smooth` ones keep away from kinks, where there is no gradient."""
     found = data.inputs(graph)
     for name, array in found.items():
         case = cases[name[1:].partition("_")[0]]
@@ -106,6 +109,7 @@ def values(cases: Cases, graph: Graph) -> dict[str, Array]:
         elif case.values == "wide":
             array *= 4
             array.reshape(-1)[: len(KINKS)] = KINKS[: array.size]
+            array += np.float32(0.125 * smooth)
     return found
 
 
@@ -127,6 +131,8 @@ class Run:
             except (BackendError, NotImplementedError, AssertionError, LookupError) as error:
                 self.refused[name] = f"{type(error).__name__}: {error}"
         self.errors = {dtype: dict[str, dict[str, Difference]]() for dtype in DTYPES}
+        self.gradients: dict[str, dict[str, Array]] = {}
+        """Backend: its gradients, by the name of what they are by."""
         self._run()
 
     def _run(self) -> None:
@@ -148,6 +154,37 @@ class Run:
                 self.refused[name] = f"{result.kind}: {result.message}\n{result.detail}"
             else:
                 self.errors[dtype][name] = dict(self._differences(self.programs[name], dtype, result, truth))
+        self.pool.scratch.remove(Path(stored["path"]))
+        self._differentiate(parameters)
+
+    def _differentiate(self, parameters: Mapping[str, Array]) -> None:
+        outputs = self.graph.outputs
+        names = gradients.wanted(self.graph, outputs)
+        if not names:
+            return
+        inputs = values(self.cases, self.graph, smooth=True)
+        arrays = {**parameters, **inputs, **gradients.projections(outputs)}
+        stored = worker.save(str(self.pool.scratch.file(sum(a.nbytes for a in arrays.values()))), arrays)
+        waiting = {
+            name: self.pool.submit(
+                name,
+                message(program, "float64", stored, self.pool.scratch.file(2**27), outputs, gradients=names,
+                        projected=gradients.projected(outputs)),
+                timeout=120,
+            )
+            for name, program in self.programs.items()
+            if name in self.errors["float64"]
+        }  # fmt: skip
+        slopes, self.direction = gradients.slopes(self.graph, parameters, inputs, outputs)
+        self.slopes: dict[str, float] = {}
+        for name, slope in slopes.items():
+            self.slopes[number_of(name)] = self.slopes.get(number_of(name), 0.0) + slope
+        for name, future in waiting.items():
+            result = future.result()
+            if isinstance(result, Failure):
+                self.refused[name] = f"{result.kind}: {result.message}\n{result.detail}"
+            else:
+                self.gradients[name] = gradients.taken(result.arrays, names)
         self.pool.scratch.remove(Path(stored["path"]))
 
     def _differences(
@@ -181,6 +218,31 @@ class Run:
                         text = difference.problem or f"error {difference.error:.2g}, bound {bounds[tensor]:.2g}"
                         self.problems.setdefault((name, number_of(key)), []).append(f"{key} in {dtype}: {text}")
 
+    def judge_gradients(self) -> None:
+        """Fills in `problems`: the frameworks against each other, and each against the slope of the reference."""
+        for name, label, difference in gradients.differences(self.gradients):
+            bound = self._gradient_bound(name, number_of(label))
+            if not difference.within(bound):
+                text = difference.problem or f"error {difference.error:.2g}, bound {bound:.2g}"
+                self.problems.setdefault((name, number_of(label)), []).append(f"gradient of {label}: {text}")
+        for name, found in self.gradients.items():
+            for number, expected in self.slopes.items():
+                own = {label: step for label, step in self.direction.items() if number_of(label) == number}
+                if own.keys() <= found.keys():
+                    slope = gradients.along(found, own)
+                    if not gradients.slope_difference(slope, expected).within(gradients.SLOPE_BOUND):
+                        text = f"slope {slope:.9g}, that of the reference is {expected:.9g}"
+                        self.problems.setdefault((name, number), []).append(text)
+
+    def _gradient_bound(self, name: str, number: str) -> float:
+        program = self.programs[name]
+        declared = [
+            bound
+            for tensor, bound in [*program.inexact.items(), *program.inexact_gradients.items()]
+            if number_of(tensor) == number
+        ]
+        return max(gradients.BOUND, *(gradients.INEXACT_MULTIPLE * bound for bound in declared), 0.0)
+
 
 def _exact(graph: Graph) -> dict[str, Difference]:
     return {tensor.name: Difference(0.0) for node in graph.nodes for tensor in node.outputs}
@@ -204,8 +266,11 @@ def problems_of(op: str, pool: Pool) -> dict[tuple[str, str], list[str]]:
                 if not single.refused:
                     whole.programs.setdefault(name, single.programs[name])
                     whole.programs[name].inexact.update(single.programs[name].inexact)
+                    whole.programs[name].inexact_gradients.update(single.programs[name].inexact_gradients)
                     whole.errors[dtype].setdefault(name, {}).update(errors[name])
+                    whole.gradients.setdefault(name, {}).update(single.gradients.get(name, {}))
     whole.judge()
+    whole.judge_gradients()
     return found
 
 

@@ -653,7 +653,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("reshape", {"shape": [5]}, [IMAGE], "cannot hold"),
     ("permute", {"axes": [2, 1]}, [IMAGE], "must name each of the 3 axes"),
     ("pad", {"padding": [7], "mode": "reflect"}, [IMAGE], "padding (=7) must be smaller"),
-    ("pad", {"padding": [1, 1, 1], "mode": "replicate"}, [IMAGE], "3 pairs"),
+    ("pad", {"padding": [1, 1, 1, 1], "mode": "replicate"}, [IMAGE], "4 pairs"),
     ("slice", {"axis": 1, "start": 6}, [IMAGE], "start (=6) is beyond the 6 elements"),
     ("slice", {"axis": 1, "start": -7}, [IMAGE], "start (=-7) is beyond"),
     ("slice", {"axis": 1, "end": 7}, [IMAGE], "end (=7) must come after"),

@@ -191,6 +191,7 @@ def verify(
         list[str] | None, typer.Option(metavar="BACKEND=PATH", help="Run a framework in another environment.")
     ] = None,
     gradients: Annotated[bool, typer.Option("--gradients", help="Compare gradients, too.")] = False,
+    training: Annotated[bool, typer.Option("--training", help="Compare what they do in training, too.")] = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
@@ -204,6 +205,7 @@ def verify(
     archspec verify net.yaml --variant small --set depth=3
     archspec verify vgg16 --to pytorch --to keras            those two, and neither may be missing
     archspec verify resnet18 --gradients                     by the input and by all weights, in float64
+    archspec verify resnet18 --training                      with the statistics of the batch, which are compared
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml --require --json            for CI
@@ -216,7 +218,8 @@ def verify(
     with output.progress() as watch:
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, require=require, seed=seed, timeout=timeout, picture=picture, watch=watch,
+            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout, picture=picture,
+            watch=watch,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())

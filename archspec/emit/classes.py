@@ -51,6 +51,10 @@ class Dialect:
     identity: str  # nn.Identity()
     reserved: frozenset[str]
     """Attributes of the base class that a layer must not replace."""
+    unbiased_variance: bool
+    """Whether batch normalization keeps the unbiased variance of a batch."""
+    keeps_old: bool
+    """Whether the momentum of a normalization is the weight of the old statistics, not of the new."""
     ordered: bool
     """Whether a sequential container takes named elements as an OrderedDict (else as pairs)."""
 
@@ -97,6 +101,7 @@ class ClassWriter(Flow):
         self.kept: dict[str, str] = {}
         self.alone = len(body.inputs) == 1
         self.bind_inputs(body.inputs)
+        self.variables.reserved |= generator.called
 
     # Names ----------------------------------------------------------------------------------------------------------
 

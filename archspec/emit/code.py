@@ -166,6 +166,10 @@ class Style:
     names: Callable[[Expr], Expr] = lambda expr: expr
 
 
+_RANKS: Final = {"*": 7, "/": 7, "@": 7, "%": 7, "+": 6, "-": 6}
+"""How tightly operators bind; others are comparisons, which need brackets around one another."""
+
+
 def flat(code: Code, style: Style, rank: int = 0) -> str:
     """The expression on one line."""
     match code:
@@ -189,8 +193,8 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             comma = "," if len(items) == 1 and brackets == "()" else ""
             return f"{brackets[0]}{inner}{comma}{brackets[1]}"
         case Infix(operator, operands):
-            own = 7 if operator in ("*", "/", "@") else 6 if operator in ("+", "-") else 5
-            parts = [flat(part, style, own + (index > 0)) for index, part in enumerate(operands)]
+            own = _RANKS.get(operator, 5)
+            parts = [flat(part, style, own + (index > 0 or own == 5)) for index, part in enumerate(operands)]
             text = f" {operator} ".join(parts)
             return f"({text})" if own < rank else text
         case Template(text, operands):

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.backend import Layout
 from archspec.emit.code import Call, Code, Infix, Items, Loop, Own, Probe, Raw, Slice, Symbol, Template, literal
-from archspec.emit.merge import Key, MStep, Wire
+from archspec.emit.merge import Key, Mergeable, MStep, Wire
 from archspec.expressions import (
     Apply,
     Const,
@@ -184,6 +184,13 @@ class Site:
         """Whether something holds in all instances."""
         return all(predicate(step) for step in self.step.steps.values())
 
+    def same(self, compute: Callable[[Step], Any], what: str) -> Any:
+        """What is one and the same in all instances. Raises Mergeable if it is not."""
+        first, *others = (compute(step) for step in self.step.steps.values())
+        if any(other != first for other in others):
+            raise Mergeable(f"step '{self.path}' differs in its {what}")
+        return first
+
     def distinguish(self, predicate: Callable[[Step], Any], attribute: str) -> Code | None:
         """A condition on one param of the block that holds in just the instances where `predicate` does; if there is
         a choice, a param that gives `attribute`."""
@@ -235,12 +242,16 @@ WeightLayout = Callable[[tuple[int, ...]], Layout]
 """From a parameter's canonical shape to the steps that bring it into the framework's."""
 
 
+Spelling = Callable[[Mapping[str, Code], Sequence[Code]], Code]
+"""A value, given a step's own layers and its inputs."""
+
+
 @dataclass(slots=True)
 class Lowered:
     """How a backend spells one step."""
 
-    apply: Callable[[Mapping[str, Code], Sequence[Code]], Code]
-    """The value, given the step's own layers and its inputs (or what `first` made of them)."""
+    apply: Spelling
+    """The value of the step, of its inputs or of what `first` made of them."""
     layers: dict[str, Code] = field(default_factory=dict)
     """What makes the layers that the step holds, by suffix of their names; mostly one, with no suffix."""
     module: Code | None = None
@@ -251,10 +262,10 @@ class Lowered:
     """Canonical parameter: suffix of its layer, the framework's name of it, how it is laid out."""
     layouts: tuple[Any, ...] = ()
     """How the backend lays out the outputs; empty: as the spec."""
-    first: Callable[[Mapping[str, Code], Sequence[Code]], Code] | None = None
-    """What is computed from the inputs in a statement of its own before."""
+    first: tuple[Spelling, ...] = ()
+    """What is computed before in statements of their own: the first from the inputs, each other from the one before."""
     condition: Code | None = None
-    """When that statement is needed; None: always."""
+    """When those statements are needed; None: always."""
     sized: bool = False
     """Whether the code is right only for inputs of the sizes that the spec gives."""
     inexact: float = 0.0

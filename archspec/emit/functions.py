@@ -28,7 +28,7 @@ from archspec.emit.code import (
     print_statements,
     quote,
 )
-from archspec.emit.context import Context, Lowered, Site, size_name
+from archspec.emit.context import Context, Site, Spelling, size_name
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted_by
 from archspec.emit.loops import generalize
@@ -79,6 +79,7 @@ class FunctionWriter(Flow):
             for wire in body.inputs.values():
                 wire.uses += 1  # by `keras.Model`, at the end
         self.bind_inputs(body.inputs)
+        self.variables.reserved |= generator.called
 
     # Names ----------------------------------------------------------------------------------------------------------
 
@@ -113,34 +114,35 @@ class FunctionWriter(Flow):
             assert isinstance(made, Call)
             own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", self.layer_name(path))))
             suffixes[suffix] = path.replace(".", "_")
-        layouts = lowered.layouts or (item.inputs[0].layout,) * len(item.outputs)
+        layouts = lowered.layouts or (item.inputs[0].layout if item.inputs else None,) * len(item.outputs)
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
         self.records[item.path] = Record(item.path.replace(".", "_"), suffixes=suffixes, weights=lowered.weights,
                                          layouts=tuple(layouts), inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         codes, mentioned = self.variables.read(item.inputs)
-        if lowered.first is not None:
-            codes, mentioned = self._first(lowered, own, codes, item, mentioned, place)
+        if not item.inputs:  # called on anything of the model, a layer has its place in it
+            codes = [Raw(safe(next(iter(self.body.inputs))))]
+        for first in lowered.first:
+            codes, mentioned = self._first(first, lowered.condition, own, codes, item, mentioned, place)
         value = Probe("", self.layer_name(item.path), lowered.apply(own, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def _first(
-        self, lowered: Lowered, own: Mapping[str, Code], codes: list[Code], item: MStep, mentioned: tuple[Wire, ...],
-        place: Place,
+        self, first: Spelling, condition: Code | None, own: Mapping[str, Code], codes: list[Code], item: MStep,
+        mentioned: tuple[Wire, ...], place: Place,
     ) -> tuple[list[Code], tuple[Wire, ...]]:  # fmt: skip
-        """A layer of its own that comes before a step's: padding."""
-        assert lowered.first is not None
-        padded = Wire(item.inputs[0].values, uses=1)
+        """A layer of its own that comes before a step's last: padding."""
+        before = Wire(item.inputs[0].values, uses=1)
         self.variables.release(mentioned)
-        name = self._name(padded, item.inputs, place, item.path, None)
-        if lowered.condition is None:
-            self.statements.append(Assign((name,), lowered.first(own, codes)))
+        name = self._name(before, item.inputs, place, item.path, None)
+        if condition is None:
+            self.statements.append(Assign((name,), first(own, codes)))
         else:
             if flat(codes[0], self.style) != name:
                 self.statements.append(Assign((name,), codes[0]))
-            self.statements.append(If(lowered.condition, [Assign((name,), lowered.first(own, [Raw(name)]))]))
-        return [Raw(name)], (padded,)
+            self.statements.append(If(condition, [Assign((name,), first(own, [Raw(name)]))]))
+        return [Raw(name)], (before,)
 
     def call(self, item: MCall, place: Place) -> None:
         made = self.generator.construct(self, item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from archspec import ops
 from archspec.backend import Layout as Moves
 from archspec.emit.code import Code, call, literal
 from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
@@ -92,25 +93,30 @@ def common(layouts: list[Layout]) -> Layout:
 
 def usual(wire: Wire) -> Layout:
     """Channels last for images, and for sequences that convolutions read; else the order of the spec."""
-    last = wire.rank > 3 or (wire.rank == 3 and _demand(wire.consumers, wire) == "last")
+    demand = _demand(wire.consumers, wire) if wire.rank > 2 else None
+    last = demand != "spec" if wire.rank > 3 else demand == "last"
     return channels_last(wire.rank) if last else canonical(wire.rank)
 
 
 def wanted_by(item: MCall, wire: Wire) -> Layout:
     """The order of axes in which a block gets an input: the usual one, or as it is if the block does not mind."""
-    demand = _demand([item], wire) if wire.rank == 3 else None
+    demand = _demand([item], wire) if wire.rank > 2 else None
+    if wire.rank < 3 or demand == "spec":
+        return canonical(wire.rank)
     if wire.rank > 3 or demand == "last":
         return channels_last(wire.rank)
-    return canonical(wire.rank) if wire.rank < 3 or demand == "plain" else held(wire)
+    return canonical(wire.rank) if demand == "plain" else held(wire)
 
 
-_LAST = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle")
-_PLAIN = frozenset({"linear", "layer_norm", "matmul", "reshape", "flatten"})
+_LAST = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle|dropout\d")
+_PLAIN = frozenset({"linear", "layer_norm", "rms_norm", "matmul", "reshape", "flatten"})
+_SPEC = frozenset({"bilinear", "einsum", *ops.FAMILIES["attention"]})
 _EITHER = frozenset({"pad", "slice", "split", "concat"})
 
 
 def _demand(readers: list[Merged], wire: Wire) -> str | None:
-    """The order that the first reader with a wish has: channels `last`, or `plain`, as in the spec."""
+    """The order that the first reader with a wish has: channels `last`; `plain`, as in the spec if it is no image; or
+    that of the `spec` in any case."""
     found = (_wish(reader, wire) for reader in readers)
     return next((wish for wish in found if wish is not None), None)
 
@@ -126,6 +132,8 @@ def _wish(item: Merged, wire: Wire) -> str | None:
         return "last"
     if item.op.key in _PLAIN:
         return "plain"
+    if item.op.key in _SPEC:
+        return "spec"
     if item.op.elementwise or item.op.key in _EITHER:
         wishes = (_demand(out.consumers, out) for out in item.outputs)
         return next((wish for wish in wishes if wish is not None), None)

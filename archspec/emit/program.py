@@ -15,12 +15,13 @@ from archspec.emit.merge import Body, Key, MCall, Mergeable, Wire, merge
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr
 from archspec.graph import tree
+from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Item, Module
 from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
-IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "nn", "np", "ops", "paddle",
-                      "probe", "torch"})  # fmt: skip
+IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "math", "nn", "np", "ops",
+                      "paddle", "probe", "torch"})  # fmt: skip
 """What generated files import, and what verification puts around values."""
 
 
@@ -85,6 +86,8 @@ class Generator:
         self.entry = class_name(model)
         self._without: frozenset[str] = frozenset()
         self._reserved = frozenset({self.entry}) | IMPORTED | declared_names(model.spec.document)
+        self.called: frozenset[str] = frozenset()
+        """Functions of the file after which variables would be called, and must not be."""
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
@@ -255,10 +258,13 @@ class Generator:
         self, step: tree.Step, record: Any, canonical: str, own: str, path: str, join: str, found: Bindings
     ) -> None:
         places = Counter((suffix, name) for suffix, name, _ in record.weights.values())
+        there = step.op.parameters(*(value.shape for value in step.inputs))
         for parameter, (suffix, name, lay) in record.weights.items():
-            target = _joined(own, record.suffixes[suffix], join) + self.separator + name
+            if parameter not in there:
+                continue  # another instance of the block has it
+            target = _joined(own, record.suffixes[suffix], join) + (self.separator + name if name else "")
             layout: Layout = lay(step) if lay is not None else ()
-            found.weights.append(Weight(f"{canonical}.{parameter}", target, layout, places[suffix, name] > 1))
+            found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
         layouts = getattr(record, "layouts", ()) or (None,) * len(names)
         observed = tuple(Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True))

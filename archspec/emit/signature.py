@@ -9,7 +9,7 @@ A test holds every signature against the installed framework.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -111,9 +111,9 @@ def own_layer(made: Code, site: Site, weights: Mapping[str, Any] | None = None) 
 
 def bindings(site: Site, names: Mapping[str, Any], suffix: str = "") -> dict[str, Any]:
     """Where a step's parameters live: under their own names unless `names` says otherwise."""
-    step: Step = next(iter(site.step.steps.values()))
+    steps: Iterable[Step] = site.step.steps.values()
     found = {}
-    for parameter in step.op.parameters(*(value.shape for value in step.inputs)):
+    for parameter in (p for step in steps for p in step.op.parameters(*(value.shape for value in step.inputs))):
         entry = names.get(parameter, parameter)
         name, lay = entry if isinstance(entry, tuple) else (entry, None)
         found[parameter] = (suffix, name, lay)
@@ -146,11 +146,13 @@ def function(text: str, module: str | None = None, **sources: Any) -> Function:
 @dataclass(frozen=True)
 class Operator:
     symbol: str
+    attributes: tuple[str, ...]
 
     def __call__(self, site: Site) -> Lowered:
-        return Lowered(apply=lambda own, inputs: Infix(self.symbol, tuple(inputs)))
+        given = tuple(site.attr(name) for name in self.attributes if getattr(site.op, name) is not None)
+        return Lowered(apply=lambda own, inputs: Infix(self.symbol, (*inputs, *given)))
 
 
-def operator(symbol: str) -> Operator:
-    """A row for an operator between the inputs."""
-    return Operator(symbol)
+def operator(symbol: str, *attributes: str) -> Operator:
+    """A row for an operator between the inputs and, where they are given, attributes."""
+    return Operator(symbol, attributes)

@@ -32,6 +32,8 @@ class _Writing(Generator):
 
     join: str
     """What stands between the parts of a path."""
+    unbiased_variance = False
+    keeps_old = True
 
     def __init__(
         self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
@@ -40,7 +42,17 @@ class _Writing(Generator):
         super().__init__(model, title, table, writer, naming)
         self.template = template
         self.support = support
+        self._reserved |= frozenset(support)
         self.run()
+        self.called = self._hidden()
+        if self.called:
+            self.run()
+
+    def _hidden(self) -> frozenset[str]:
+        """The functions of the support code that a variable hides."""
+        text = self.text()
+        assigned = set(re.findall(r"\w+", " ".join(re.findall(r"^ +(\w+(?:, \w+)*) = ", text, re.MULTILINE))))
+        return frozenset(name for name in assigned & set(self.support) if self.support[name] in text)
 
     def summary(self) -> str:
         """The docstring of the network."""
@@ -72,6 +84,8 @@ class _Writing(Generator):
             hooks=found.hooks,
             inexact=found.inexact,
             inexact_gradients=found.inexact_gradients,
+            unbiased_variance=self.unbiased_variance,
+            keeps_old=self.keeps_old,
             training_arguments=self.training_arguments(),
         )
 
@@ -93,6 +107,7 @@ class ClassGenerator(_Writing):
         template: Path, support: Mapping[str, str],
     ) -> None:  # fmt: skip
         writer = partial(ClassWriter, dialect=dialect)
+        self.unbiased_variance, self.keeps_old = dialect.unbiased_variance, dialect.keeps_old
         super().__init__(model, title, table, template, support, writer, pascal_case)
 
     def summary(self) -> str:

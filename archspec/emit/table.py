@@ -40,6 +40,17 @@ def refused(reason: str) -> Lowering:
     return lower
 
 
+def uniform(attribute: str, row: Lowering) -> Lowering:
+    """A row whose code is another one for each value of an attribute, which must be the same in all uses of a block."""
+
+    def lower(site: Site) -> Lowered:
+        if not site.every(lambda step: getattr(step.op, attribute) == getattr(site.op, attribute)):
+            raise BackendError(f"{attribute} is not the same wherever the block is used")
+        return row(site)
+
+    return lower
+
+
 class Support(Mapping[str, str]):
     """The definitions in a folder of Python files, by name: code that generated files get where a row mentions it."""
 
@@ -70,7 +81,9 @@ def definitions(folder: Path) -> dict[str, str]:
 
 def mentioned(support: Mapping[str, str], code: str) -> Iterable[str]:
     """The definitions that a piece of code mentions, and those that they mention in turn, in the order of `support`."""
-    known = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, support))})(?=\()") if support else None
+    # A function is called; a class may also be handed on, or be the base of another.
+    forms = "|".join(name if name[0].isupper() else rf"{name}(?=\()" for name in support)
+    known = re.compile(rf"(?<![\w.])(?:{forms})\b") if support else None
     names: set[str] = set()
     todo = [code]
     while todo and known is not None:

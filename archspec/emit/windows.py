@@ -17,7 +17,7 @@ Pairs = tuple[tuple[int, int], ...]
 def resolved(step: Step) -> Pairs:
     """The padding of a convolution or pooling per axis, before and after, with `same` as numbers."""
     op: Any = step.op
-    sizes = step.inputs[0].shape[2:]
+    sizes = (step.outputs if op.key == "fold" else step.inputs)[0].shape[2:]
     stride = op.kernel_size if op.stride is None else op.stride
     dilation = getattr(op, "dilation", (1,) * len(sizes))
     return window_pads(op.padding, sizes, op.kernel_size, stride, dilation)
@@ -50,6 +50,16 @@ def overhang(step: Step) -> Pairs:
     return tuple((0, there - hi) for (_, there), (_, hi) in zip(fitted(step), resolved(step), strict=True))
 
 
+def padded(step: Step) -> tuple[int, ...]:
+    """The size of what `fold` adds up, its border included."""
+    return tuple(size + lo + hi for size, (lo, hi) in zip(step.outputs[0].shape[2:], resolved(step), strict=True))
+
+
+def negated(step: Step) -> Pairs:
+    """The padding that takes a border off again."""
+    return tuple((-lo, -hi) for lo, hi in resolved(step))
+
+
 def before(site: Site) -> Code:
     """The padding per axis where it is the same on both sides: one number, or one per axis."""
     return once(site.value(lambda step: tuple(pair[0] for pair in resolved(step)), "padding"))
@@ -77,10 +87,11 @@ def nested_pads(site: Site) -> Code:
 
 def nearest_in_float32(step: Step) -> bool:
     """Whether scales in float32, which frameworks compute, pick the same nearest neighbours as whole numbers do."""
+    late = int(step.op.mode == "nearest_exact")
     for before, after in zip(step.inputs[0].shape[2:], step.outputs[0].shape[2:], strict=True):
         size, count = int(before), int(after)
         scale = float32(float32(size) / float32(count))
-        if any(int(float32(j * scale)) != j * size // count for j in range(count)):
+        if any(int(float32((j + late / 2) * scale)) != (2 * j + late) * size // (2 * count) for j in range(count)):
             return False
     return True
 

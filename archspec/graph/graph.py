@@ -39,7 +39,12 @@ class Node:
     def parameters(self) -> dict[str, Parameter]:
         """The step's weights, by their full canonical names: `layer1.0.conv1.weight`."""
         weights = self.op.parameters(*(x.shape for x in self.inputs))
-        return {f"{self.path}.{name}": weight for name, weight in weights.items()}
+        return {parameter_name(self.path, name): weight for name, weight in weights.items()}
+
+
+def parameter_name(path: str, name: str) -> str:
+    """`conv1.weight`; the name of the step alone where its only weight has no other."""
+    return f"{path}.{name}" if name else path
 
 
 @dataclass(eq=False, slots=True)
@@ -168,5 +173,11 @@ def rounded(graph: Graph) -> Graph:
 
 
 def _rounded(op: Operation) -> Operation:
-    floats = {name: float32(value) for name, value in op if isinstance(value, float)}
+    floats = {name: float32_each(value) for name, value in op if isinstance(value, (float, tuple))}
     return op.model_copy(update=floats) if floats else op
+
+
+def float32_each(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(float32_each, value))
+    return float32(value) if isinstance(value, float) else value

@@ -111,7 +111,7 @@ class Operations:
         """What comes out of an operation. Raises Failed after an error."""
         least, most = op.accepts()
         if len(inputs) < least or (most is not None and len(inputs) > most):
-            due = "one input" if (least, most) == (1, 1) else f"{least} inputs" if least == most else (
+            due = "no input" if most == 0 else "one input" if (least, most) == (1, 1) else f"{least} inputs" if least == most else (
                 f"{least} or more inputs" if most is None else f"{least} to {most} inputs")  # fmt: skip
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
             raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame,
@@ -125,12 +125,13 @@ class Operations:
         given = [value.shape for value in inputs]
         try:
             shapes = _infer(op, given, frame)
+            dtype = op.result(*(value.dtype for value in inputs))
         except ShapeError as symbolic:
             error = _in_numbers(op, given, frame) or symbolic
             where = (*path, error.attribute) if error.attribute else path
             raise self.findings.error(where, f"{shown}: {error}", hint=error.hint, frame=frame) from None
-        dtype = op.result(*(value.dtype for value in inputs))
-        return tuple(Value(shape, dtype) for shape in shapes)
+        dtypes = dtype if isinstance(dtype, tuple) else (dtype,) * len(shapes)
+        return tuple(Value(*each) for each in zip(shapes, dtypes, strict=True))
 
     # Blocks ---------------------------------------------------------------------------------------------------------
 

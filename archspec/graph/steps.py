@@ -286,6 +286,8 @@ class Steps(ABC):
         called = step.name or name
         shown = f"{key} '{called}'" if called else key
         op, exprs = self._operations.make(step, key, shown, frame, path)
+        if op.accepts() == (0, 0) and step.source is None:
+            inputs = ()
         if inputs is None:
             raise Failed
         outputs = self._operations.outputs(op, shown, inputs, frame, path)

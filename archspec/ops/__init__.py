@@ -11,26 +11,53 @@ if TYPE_CHECKING:
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "convolution": (
-        "conv1d", "conv2d", "conv3d", "depthwise_conv2d", "separable_conv2d", "conv_transpose2d",
+        "conv1d", "conv2d", "conv3d", "masked_conv2d", "depthwise_conv1d", "depthwise_conv2d", "separable_conv1d",
+        "separable_conv2d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
     ),
-    "linear": ("linear", "embedding", "matmul"),
+    "linear": ("linear", "bilinear", "embedding", "matmul", "einsum"),
+    "attention": (
+        "scaled_dot_product_attention", "multi_head_attention", "rotary_embedding", "sinusoidal_positions",
+        "learned_positions", "relative_position_bias", "bucketed_position_bias",
+    ),
     "pooling": (
-        "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d",
-        "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-        "global_avg_pool1d", "global_avg_pool2d", "global_max_pool1d", "global_max_pool2d",
+        "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
+        "lp_pool1d", "lp_pool2d", "lp_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
+        "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
+        "global_avg_pool1d", "global_avg_pool2d", "global_avg_pool3d",
+        "global_max_pool1d", "global_max_pool2d", "global_max_pool3d",
     ),
-    "normalization": ("batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"),
+    "normalization": (
+        "batch_norm", "layer_norm", "rms_norm", "l2_normalize", "group_norm", "instance_norm", "local_response_norm",
+    ),
     "activation": (
-        "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "sigmoid", "tanh",
-        "hard_sigmoid", "hard_swish", "softplus", "softmax", "log_softmax",
+        "relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "gelu", "silu", "mish", "sigmoid",
+        "log_sigmoid", "tanh", "hard_sigmoid", "hard_swish", "hard_tanh", "softsign", "threshold", "hard_shrink",
+        "soft_shrink", "tanh_shrink", "softplus", "softmax", "softmin", "log_softmax", "glu", "swiglu",
     ),
-    "elementwise": ("add", "subtract", "multiply", "divide"),
+    "elementwise": (
+        "add", "subtract", "multiply", "divide", "power", "mod", "maximum", "minimum", "clip",
+        "abs", "neg", "sign", "square", "sqrt", "rsqrt", "reciprocal", "exp", "log", "log1p", "sin", "cos", "erf",
+        "floor", "ceil", "round",
+        "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+        "logical_and", "logical_or", "logical_xor", "logical_not", "where",
+    ),
+    "joining": ("concat", "stack", "split", "chunk", "slice", "index_select", "gather"),
     "shape": (
-        "concat", "split", "flatten", "reshape", "permute", "pad", "slice", "upsample", "channel_shuffle",
-        "pixel_shuffle",
+        "flatten", "reshape", "squeeze", "unsqueeze", "permute", "expand", "tile", "roll", "flip", "pad", "cast",
+        "one_hot",
     ),
-    "reduction": ("mean",),
-    "regularization": ("dropout",),
+    "image": (
+        "upsample", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "space_to_depth", "depth_to_space",
+        "patches", "unfold", "fold",
+    ),
+    "reduction": (
+        "mean", "sum", "prod", "max", "min", "var", "std", "logsumexp", "norm", "argmax", "argmin", "cumsum", "topk",
+    ),
+    "recurrent": ("rnn", "lstm", "gru"),
+    "source": ("parameter", "constant"),
+    "regularization": (
+        "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "drop_path", "gaussian_noise",
+    ),
 }  # fmt: skip
 """The keys that a spec uses, by family; a family's classes are in the module of that name."""
 

@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import BeforeValidator, WithJsonSchema
 
 from archspec.errors import ShapeError
-from archspec.ops.base import Shape, resolve_axis, show
+from archspec.ops.base import DType, Shape, describe, resolve_axis, show
+
+ANY: Final[tuple[DType, ...]] = ("float", "int64", "bool")
+
+
+def many(value: Any) -> tuple[Any, ...]:
+    """A list that is not empty, as a tuple."""
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError(f"must be a list, not {describe(value) if value != [] else 'an empty one'}")
+    return tuple(value)
+
+
+def whole_numbers(value: Any, minimum: int) -> tuple[int, ...]:
+    """A list of whole numbers, as a tuple."""
+    for number in many(value):
+        if not isinstance(number, int) or isinstance(number, bool) or number < minimum:
+            raise ValueError(f"must be whole numbers from {minimum}, not {describe(number)}")
+    return tuple(value)
+
+
+def _numbers(minimum: int) -> Any:
+    schema = {"type": "array", "items": {"type": "integer", "minimum": minimum}, "minItems": 1}
+    return Annotated[Any, BeforeValidator(lambda value: whole_numbers(value, minimum)), WithJsonSchema(schema)]
+
+
+if TYPE_CHECKING:
+    Sizes = tuple[int, ...]
+    Indices = tuple[int, ...]
+else:
+    Sizes, Indices = _numbers(1), _numbers(0)
 
 
 def listed(values: Iterable[int | str]) -> str:
@@ -13,17 +45,17 @@ def listed(values: Iterable[int | str]) -> str:
     return f"[{', '.join(map(str, values))}]"
 
 
-def inner_axis(axis: int | str, rank: int, attribute: str = "axis") -> int:
+def inner_axis(axis: int | str, rank: int, attribute: str = "axis", of: str = "input") -> int:
     """The number of an axis, from 1. Raises ShapeError if there is no such axis, or if it is the batch axis."""
-    number = resolve_axis(axis, rank, attribute)
+    number = resolve_axis(axis, rank, attribute, of)
     if number == 0:
         raise ShapeError(f"{attribute} (={axis}) must not be the batch axis", attribute=attribute)
     return number
 
 
-def inner_axes(axes: Sequence[int | str], rank: int, attribute: str = "axis") -> tuple[int, ...]:
+def inner_axes(axes: Sequence[int | str], rank: int, attribute: str = "axis", of: str = "input") -> tuple[int, ...]:
     """The numbers of several axes, in the order given. Raises ShapeError also if one is named twice."""
-    numbers = tuple(inner_axis(axis, rank, attribute) for axis in axes)
+    numbers = tuple(inner_axis(axis, rank, attribute, of) for axis in axes)
     if len(set(numbers)) < len(numbers):
         raise ShapeError(f"{attribute} (={listed(axes)}) must not name an axis twice", attribute=attribute)
     return numbers

@@ -22,6 +22,9 @@ STRIDE: Final[Any] = Field(1, description="step from one window to the next: one
 PADDING: Final[Any] = Field(
     0, description="zeros around the input: a number, one per axis, [before, after] pairs, or same"
 )
+CAUSAL_PADDING: Final[Any] = Field(
+    0, description="zeros around the input: a number, a [before, after] pair, same, or causal: all before"
+)
 DILATION: Final[Any] = Field(1, description="distance between the elements of a window: one number, or one per axis")
 
 _NAMES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -41,7 +44,7 @@ def output_sizes(
     With `ceil_mode` a last window may begin inside the input (or the padding before it) and reach beyond the padding
     after it. Raises ShapeError where not even one window fits.
     """
-    if padding == "same":
+    if padding in ("same", "causal"):
         return tuple(-(-size // step) for size, step in zip(sizes, stride, strict=True))
     result = []
     for name, size, k, s, (before, after), d in zip(

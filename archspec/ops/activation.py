@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
@@ -96,6 +96,18 @@ class Elu(_Elementwise):
         return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
 
 
+class Celu(_Elementwise):
+    """y = x if x > 0 else alpha * (e^(x / alpha) - 1).
+
+    Unlike that of `elu`, its slope is 1 at zero for every alpha. Barron, 2017, https://arxiv.org/abs/1704.07483.
+    """
+
+    alpha: Real = Field(1.0, gt=0, description="minus the value that very negative elements tend to")
+
+    def reference(self, x: Array) -> Array:
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha))
+
+
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_ALPHA = 1.6732632423543772848170429916717
 
@@ -159,6 +171,13 @@ def _sigmoid(x: Array) -> Array:
     return np.where(x > 0, 1, decay) / (1 + decay)
 
 
+class LogSigmoid(_Elementwise):
+    """y = -log(1 + e^-x)."""
+
+    def reference(self, x: Array) -> Array:
+        return -np.logaddexp(0, -x)
+
+
 class Tanh(_Elementwise):
     """y = (e^x - e^-x) / (e^x + e^-x)."""
 
@@ -184,6 +203,70 @@ class HardSwish(_Elementwise):
 
     def reference(self, x: Array) -> Array:
         return x * np.clip(x + 3, 0, 6) / 6
+
+
+class HardTanh(_Elementwise):
+    """y = min(max(x, minimum), maximum)."""
+
+    minimum: Real = Field(-1.0, description="least value of the output")
+    maximum: Real = Field(1.0, description="greatest value of the output")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> HardTanh:
+        if not self.minimum < self.maximum:
+            raise ValueError(f"minimum (={self.minimum:g}) must be less than maximum (={self.maximum:g})")
+        return self
+
+    def reference(self, x: Array) -> Array:
+        return np.clip(x, self.minimum, self.maximum)
+
+
+class Softsign(_Elementwise):
+    """y = x / (1 + |x|)."""
+
+    def reference(self, x: Array) -> Array:
+        return x / (1 + np.abs(x))
+
+
+class Threshold(_Elementwise):
+    """y = x if x > threshold else value."""
+
+    threshold: Real = Field(description="what elements must exceed to pass")
+    value: Real = Field(0.0, description="takes the place of the elements that do not pass")
+
+    def reference(self, x: Array) -> Array:
+        return np.where(x > self.threshold, x, self.value)
+
+
+class _Shrink(_Elementwise):
+    threshold: Real = Field(0.5, ge=0, description="elements up to this distance from zero become zero")
+
+
+class HardShrink(_Shrink):
+    """y = x if |x| > threshold else 0.
+
+    Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage, 1994.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return np.where(np.abs(x) > self.threshold, x, 0)
+
+
+class SoftShrink(_Shrink):
+    """y = sign(x) * max(|x| - threshold, 0).
+
+    Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage, 1994.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return np.sign(x) * np.maximum(np.abs(x) - self.threshold, 0)
+
+
+class TanhShrink(_Elementwise):
+    """y = x - tanh(x)."""
+
+    def reference(self, x: Array) -> Array:
+        return x - np.tanh(x)
 
 
 class Softplus(_Elementwise):
@@ -215,9 +298,22 @@ class Softmax(_Softmax):
     """
 
     def reference(self, x: Array) -> Array:
-        axis = inner_axis(self.axis, x.ndim)
-        weights = np.exp(x - x.max(axis, keepdims=True))
-        return weights / weights.sum(axis, keepdims=True)
+        return _softmax(x, inner_axis(self.axis, x.ndim))
+
+
+class Softmin(_Softmax):
+    """y[i] = e^-x[i] / sum over j of e^-x[j], along `axis`.
+
+    Input and output: batch and any other axes.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return _softmax(-x, inner_axis(self.axis, x.ndim))
+
+
+def _softmax(x: Array, axis: int) -> Array:
+    weights = np.exp(x - x.max(axis, keepdims=True))
+    return weights / weights.sum(axis, keepdims=True)
 
 
 class LogSoftmax(_Softmax):
@@ -230,3 +326,43 @@ class LogSoftmax(_Softmax):
         axis = inner_axis(self.axis, x.ndim)
         lowered = x - x.max(axis, keepdims=True)
         return lowered - np.log(np.exp(lowered).sum(axis, keepdims=True))
+
+
+class _Gated(_Activation):
+    axis: Axis = Field(-1, description="axis whose halves are value and gate; its size must be even")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        axis = inner_axis(self.axis, len(x))
+        if x[axis] % 2:
+            raise ShapeError(
+                f"axis (={self.axis}) must have an even size, to be halved, not {x[axis]} as in {show(x)}",
+                attribute="axis",
+            )
+        return ((*x[:axis], x[axis] // 2, *x[axis + 1 :]),)
+
+    def halves(self, x: Array) -> list[Array]:
+        return np.split(x, 2, inner_axis(self.axis, x.ndim))
+
+
+class Glu(_Gated):
+    """y = first * sigmoid(second), the halves of x along `axis`: the second is the gate.
+
+    Input: batch and any other axes; output: the same, with half the size along `axis`.
+    Dauphin et al., Language modeling with gated convolutional networks, 2017, https://arxiv.org/abs/1612.08083.
+    """
+
+    def reference(self, x: Array) -> Array:
+        first, second = self.halves(x)
+        return first * _sigmoid(second)
+
+
+class Swiglu(_Gated):
+    """y = silu(first) * second, the halves of x along `axis`: the first is the gate.
+
+    Input: batch and any other axes; output: the same, with half the size along `axis`.
+    Shazeer, GLU variants improve Transformer, 2020, https://arxiv.org/abs/2002.05202.
+    """
+
+    def reference(self, x: Array) -> Array:
+        first, second = self.halves(x)
+        return first * _sigmoid(first) * second

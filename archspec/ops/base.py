@@ -74,8 +74,11 @@ class Operation(BaseModel):
         """The shapes of the outputs. The default: one output, of the shape of the only input."""
         return (inputs[0],)
 
-    def result(self, *dtypes: DType) -> DType:
-        """The kind of number that comes out. The default: that of the first input."""
+    def result(self, *dtypes: DType) -> DType | tuple[DType, ...]:
+        """The kind of number that comes out, for all outputs or for each. The default: that of the first input.
+
+        Raises ShapeError if the inputs' kinds do not go together, or not with the attributes.
+        """
         return dtypes[0]
 
     def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
@@ -89,6 +92,11 @@ class Operation(BaseModel):
     def reference(self, *inputs: Array, **parameters: Array) -> Array | tuple[Array, ...]:
         """The outputs, computed with NumPy in the dtype of the inputs."""
         raise NotImplementedError(f"{self.key} has no reference")
+
+    def train(self, *inputs: Array, **parameters: Array) -> tuple[Any, dict[str, Array]]:
+        """The outputs in training, and the new values of parameters that are statistics. What is random is left out:
+        the default is `reference`, with nothing new."""
+        return self.reference(*inputs, **parameters), {}
 
 
 def check_rank(x: Shape, *ranks: int) -> None:
@@ -148,6 +156,10 @@ def _number(value: Any) -> Any:
     return float(value)
 
 
+def _constant(value: Any) -> Any:
+    return value if isinstance(value, int) and not isinstance(value, bool) else _number(value)
+
+
 def _truth(value: Any) -> Any:
     if not isinstance(value, bool):
         raise ValueError(f"must be true or false, not {describe(value)}")
@@ -159,12 +171,14 @@ if TYPE_CHECKING:
     Natural = int
     Integer = int
     Real = float
+    Constant = float
     Flag = bool
 else:
     Positive = _integer(1)  # a count of channels, features, groups
     Natural = _integer(0)
     Integer = _integer(-(2**53))
     Real = Annotated[float, BeforeValidator(_number)]
+    Constant = Annotated[Any, BeforeValidator(_constant), WithJsonSchema({"type": "number"})]  # 2 is not made 2.0
     Flag = Annotated[bool, BeforeValidator(_truth)]
 
 Probability = Annotated[Real, Field(ge=0, lt=1)]
@@ -197,26 +211,31 @@ if TYPE_CHECKING:
     Window1d: TypeAlias = tuple[int, ...]
     Window2d: TypeAlias = Window1d
     Window3d: TypeAlias = Window1d
+    Offset1d: TypeAlias = Window1d
     Offset2d: TypeAlias = Window1d
+    Offset3d: TypeAlias = Window1d
     OptionalWindow1d: TypeAlias = Window1d | None
     OptionalWindow2d: TypeAlias = Window1d | None
+    OptionalWindow3d: TypeAlias = Window1d | None
     Padding1d: TypeAlias = tuple[tuple[int, int], ...] | Literal["same"]
     Padding2d: TypeAlias = Padding1d
     Padding3d: TypeAlias = Padding1d
+    CausalPadding1d: TypeAlias = Padding1d | Literal["causal"]
 else:
     Window1d, Window2d, Window3d = (Annotated[_window(rank, 1), _DEFAULT_TOO] for rank in (1, 2, 3))
-    OptionalWindow1d, OptionalWindow2d = (_window(rank, 1) | None for rank in (1, 2))
-    Offset2d = Annotated[_window(2, 0), _DEFAULT_TOO]
+    Offset1d, Offset2d, Offset3d = (Annotated[_window(rank, 0), _DEFAULT_TOO] for rank in (1, 2, 3))
+    OptionalWindow1d, OptionalWindow2d, OptionalWindow3d = (_window(rank, 1) | None for rank in (1, 2, 3))
 
 
-def pads(value: Any, rank: int) -> tuple[tuple[int, int], ...] | str:
-    """A number, one per axis, `[before, after]` pairs, or `same`, as pairs (or `same`)."""
-    if value == "same" and isinstance(value, str):
-        return "same"
+def pads(value: Any, rank: int, words: tuple[str, ...] = ("same",)) -> tuple[tuple[int, int], ...] | str:
+    """A number, one per axis, or `[before, after]` pairs, as pairs; or one of the words."""
+    if isinstance(value, str) and value in words:
+        return value
     natural = _whole(0)
     if not isinstance(value, (list, tuple)):
         if isinstance(value, str):
-            raise ValueError(f"must be a number, one per axis, [before, after] pairs, or same, not {describe(value)}")
+            allowed = f"a number, one per axis, [before, after] pairs, or {' or '.join(words)}"
+            raise ValueError(f"must be {allowed}, not {describe(value)}")
         return ((natural(value), value),) * rank
     if len(value) != rank:
         raise ValueError(f"must have one item for each of the {rank} axes, not {len(value)}")
@@ -229,20 +248,21 @@ def pads(value: Any, rank: int) -> tuple[tuple[int, int], ...] | str:
     return tuple(pairs)
 
 
-def _padding(rank: int) -> Any:
+def _padding(rank: int, *words: str) -> Any:
     item: dict[str, Any] = {"type": "integer", "minimum": 0}
     pair = {"type": "array", "items": item, "minItems": 2, "maxItems": 2}
     many = {"type": "array", "items": {"anyOf": [item, pair]}, "minItems": rank, "maxItems": rank}
     return Annotated[
         Any,
-        AfterValidator(lambda value: pads(value, rank)),
-        WithJsonSchema({"anyOf": [item, many, {"const": "same"}]}),
+        AfterValidator(lambda value: pads(value, rank, words)),
+        WithJsonSchema({"anyOf": [item, many, *({"const": word} for word in words)]}),
         _DEFAULT_TOO,
     ]
 
 
 if not TYPE_CHECKING:
-    Padding1d, Padding2d, Padding3d = (_padding(rank) for rank in (1, 2, 3))
+    Padding1d, Padding2d, Padding3d = (_padding(rank, "same") for rank in (1, 2, 3))
+    CausalPadding1d = _padding(1, "same", "causal")
 
 AXES: dict[int, dict[str, int]] = {
     1: {"batch": 0},
@@ -281,22 +301,22 @@ else:
     Axes = Annotated[Any, BeforeValidator(_axes), WithJsonSchema({"anyOf": [*_ONE_AXIS, _MANY_AXES]}), _DEFAULT_TOO]
 
 
-def resolve_axis(axis: int | str, rank: int, attribute: str = "axis") -> int:
+def resolve_axis(axis: int | str, rank: int, attribute: str = "axis", of: str = "input") -> int:
     """The number of an axis, from 0, given its name or a number that may count from the end.
 
-    Raises ShapeError if an input with `rank` axes has no such axis.
+    Raises ShapeError if an input (or output: `of`) with `rank` axes has no such axis.
     """
     if isinstance(axis, str):
         names = AXES.get(rank, {})
         if axis not in names:
             raise ShapeError(
-                f"an input with {rank} axes has no axis '{axis}'",
+                f"an {of} with {rank} axes has no axis '{axis}'",
                 attribute=attribute,
                 hint=f"its axes are {', '.join(names)}" if names else "give the axis as a number",
             )
         return names[axis]
     if not -rank <= axis < rank:
-        raise ShapeError(f"axis {int(axis)} is out of range for an input with {rank} axes", attribute=attribute)
+        raise ShapeError(f"axis {int(axis)} is out of range for an {of} with {rank} axes", attribute=attribute)
     return int(axis) % rank
 
 
@@ -312,7 +332,9 @@ def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[i
 def window_pads(
     padding: Any, sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> tuple[tuple[int, int], ...]:
-    """The padding per axis, `same` resolved for inputs of these sizes."""
+    """The padding per axis, `same` and `causal` resolved for inputs of these sizes."""
+    if padding == "causal":
+        return tuple(((k - 1) * d, 0) for k, d in zip(kernel, dilation, strict=True))
     if padding != "same":
         return tuple(padding)
     return tuple(same_pads(*axis) for axis in zip(sizes, kernel, stride, dilation, strict=True))

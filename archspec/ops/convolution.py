@@ -9,16 +9,19 @@ As everywhere in this field a convolution does not flip its kernel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
-from archspec.ops._windows import DILATION, KERNEL_SIZE, PADDING, STRIDE, output_sizes, slide, taps
+from archspec.ops._windows import CAUSAL_PADDING, DILATION, KERNEL_SIZE, PADDING, STRIDE, output_sizes, slide, taps
 from archspec.ops.base import (
+    CausalPadding1d,
     Flag,
+    Offset1d,
     Offset2d,
+    Offset3d,
     Operation,
     Padding1d,
     Padding2d,
@@ -55,7 +58,7 @@ class _Windowed(Operation):
     if TYPE_CHECKING:  # fields of the subclasses, of their rank
         kernel_size: tuple[int, ...]
         stride: tuple[int, ...]
-        padding: Padding2d
+        padding: CausalPadding1d
         dilation: tuple[int, ...]
 
     def sizes(self, x: Shape) -> tuple[int, ...]:
@@ -130,14 +133,16 @@ class _Conv(_Windowed):
 class Conv1d(_Conv):
     """y[o, i] = bias[o] + sum over c, t of weight[o, c, t] x[c, stride i + dilation t - padding].
 
-    Input: batch, channels, length. Output: batch, out_channels, length.
+    Input: batch, channels, length. Output: batch, out_channels, length. With `padding: causal`, which stands for
+    dilation (kernel_size - 1) zeros before, no output sees what comes after it:
+    van den Oord et al., WaveNet, 2016, https://arxiv.org/abs/1609.03499.
     """
 
     rank: ClassVar[int] = 1
     out_channels: Positive = OUT_CHANNELS
     kernel_size: Window1d = KERNEL_SIZE
     stride: Window1d = STRIDE
-    padding: Padding1d = PADDING
+    padding: CausalPadding1d = CAUSAL_PADDING
     dilation: Window1d = DILATION
     groups: Positive = GROUPS
     bias: Flag = BIAS
@@ -175,21 +180,47 @@ class Conv3d(_Conv):
     bias: Flag = BIAS
 
 
-MULTIPLIER: Any = Field(1, description="kernels for each channel of the input")
+class MaskedConv2d(_Conv):
+    """y = bias + (seen weight) * x, where seen is 1 for what comes before the kernel's centre row by row, and else 0.
 
-
-class DepthwiseConv2d(_Windowed):
-    """y[c m + j] = bias[c m + j] + weight[c m + j] * x[c]: every input channel has `multiplier` (m) kernels of its own.
-
-    Input: batch, channels, height, width. Output: batch, channels * multiplier, height, width.
+    Input: batch, channels, height, width. Output: batch, out_channels, height, width.
+    The centre of an axis is element kernel_size // 2; mask B sees it, mask A does not. The weights that are not seen
+    exist and have no effect. van den Oord et al., Pixel recurrent neural networks, 2016,
+    https://arxiv.org/abs/1601.06759.
     """
 
+    out_channels: Positive = OUT_CHANNELS
     kernel_size: Window2d = KERNEL_SIZE
+    mask: Literal["A", "B"] = Field(description="what is seen: A, what comes before the centre; B, the centre, too")
     stride: Window2d = STRIDE
     padding: Padding2d = PADDING
     dilation: Window2d = DILATION
-    multiplier: Positive = MULTIPLIER
+    groups: Positive = GROUPS
     bias: Flag = BIAS
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        if self.mask == "A" and all(k == 1 for k in self.kernel_size):
+            raise ShapeError(
+                "mask (=A) leaves nothing of a kernel of one element",
+                attribute="mask",
+                hint="mask B keeps the centre",
+            )
+        return super().infer(x)
+
+    def reference(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        height, width = self.kernel_size
+        centre = height // 2 * width + width // 2
+        seen = (np.arange(height * width) < centre + (self.mask == "B")).reshape(height, width)
+        return super().reference(x, weight * seen, bias)
+
+
+MULTIPLIER: Any = Field(1, description="kernels for each channel of the input")
+
+
+class _DepthwiseConv(_Windowed):
+    if TYPE_CHECKING:
+        multiplier: int
+        bias: bool
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         sizes = self.sizes(x)
@@ -207,20 +238,40 @@ class DepthwiseConv2d(_Windowed):
         return _plus(self.convolve(x, weight, x.shape[1]), bias)
 
 
-class SeparableConv2d(_Windowed):
-    """y = bias + pointwise_weight * (depthwise_weight * x): a depthwise convolution, then a 1 x 1 convolution.
+class DepthwiseConv1d(_DepthwiseConv):
+    """y[c m + j] = bias[c m + j] + weight[c m + j] * x[c]: every input channel has `multiplier` (m) kernels of its own.
 
-    Input: batch, channels, height, width. Output: batch, out_channels, height, width.
-    Nothing is added between the two. Chollet, Xception, 2017, https://arxiv.org/abs/1610.02357.
+    Input: batch, channels, length. Output: batch, channels * multiplier, length.
     """
 
-    out_channels: Positive = OUT_CHANNELS
+    rank: ClassVar[int] = 1
+    kernel_size: Window1d = KERNEL_SIZE
+    stride: Window1d = STRIDE
+    padding: CausalPadding1d = CAUSAL_PADDING
+    dilation: Window1d = DILATION
+    multiplier: Positive = MULTIPLIER
+    bias: Flag = BIAS
+
+
+class DepthwiseConv2d(_DepthwiseConv):
+    """y[c m + j] = bias[c m + j] + weight[c m + j] * x[c]: every input channel has `multiplier` (m) kernels of its own.
+
+    Input: batch, channels, height, width. Output: batch, channels * multiplier, height, width.
+    """
+
     kernel_size: Window2d = KERNEL_SIZE
     stride: Window2d = STRIDE
     padding: Padding2d = PADDING
     dilation: Window2d = DILATION
     multiplier: Positive = MULTIPLIER
     bias: Flag = BIAS
+
+
+class _SeparableConv(_Windowed):
+    if TYPE_CHECKING:
+        out_channels: int
+        multiplier: int
+        bias: bool
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         sizes = self.sizes(x)
@@ -230,7 +281,7 @@ class SeparableConv2d(_Windowed):
         channels = x[1] * self.multiplier
         weights = {
             "depthwise_weight": Parameter((channels, 1, *self.kernel_size)),
-            "pointwise_weight": Parameter((self.out_channels, channels, 1, 1)),
+            "pointwise_weight": Parameter((self.out_channels, channels, *(1,) * self.rank)),
         }
         return weights | ({"bias": Parameter((self.out_channels,), "bias")} if self.bias else {})
 
@@ -246,28 +297,50 @@ class SeparableConv2d(_Windowed):
         return _plus(y.reshape(batch, -1, *sizes), bias)
 
 
-CROP: Any = Field(0, description="rows and columns cut off: a number, one per axis, or [before, after] pairs")
-OUTPUT_PADDING: Any = Field(0, description="rows and columns added after, to tell apart the sizes that stride merges")
+class SeparableConv1d(_SeparableConv):
+    """y = bias + pointwise_weight * (depthwise_weight * x): a depthwise convolution, then one with a kernel of size 1.
+
+    Input: batch, channels, length. Output: batch, out_channels, length. Nothing is added between the two.
+    """
+
+    rank: ClassVar[int] = 1
+    out_channels: Positive = OUT_CHANNELS
+    kernel_size: Window1d = KERNEL_SIZE
+    stride: Window1d = STRIDE
+    padding: CausalPadding1d = CAUSAL_PADDING
+    dilation: Window1d = DILATION
+    multiplier: Positive = MULTIPLIER
+    bias: Flag = BIAS
 
 
-class ConvTranspose2d(_Windowed):
-    """y[o, stride i + dilation t - padding] = bias[o] + sum over c, i, t of weight[c, o, t] x[c, i].
+class SeparableConv2d(_SeparableConv):
+    """y = bias + pointwise_weight * (depthwise_weight * x): a depthwise convolution, then a 1 x 1 convolution.
 
-    Input: batch, channels, height, width. Output: batch, out_channels, height, width, where height is
-    (height - 1) stride - padding + dilation (kernel_size - 1) + 1 + output_padding, and width likewise.
-    The gradient of a convolution by its input, used as a layer: Zeiler et al., Deconvolutional networks, 2010.
+    Input: batch, channels, height, width. Output: batch, out_channels, height, width.
+    Nothing is added between the two. Chollet, Xception, 2017, https://arxiv.org/abs/1610.02357.
     """
 
     out_channels: Positive = OUT_CHANNELS
     kernel_size: Window2d = KERNEL_SIZE
     stride: Window2d = STRIDE
-    padding: Padding2d = CROP
-    output_padding: Offset2d = OUTPUT_PADDING
+    padding: Padding2d = PADDING
     dilation: Window2d = DILATION
-    groups: Positive = GROUPS
+    multiplier: Positive = MULTIPLIER
     bias: Flag = BIAS
 
-    @field_validator("padding")
+
+CROP: Any = Field(0, description="elements cut off: a number, one per axis, or [before, after] pairs")
+OUTPUT_PADDING: Any = Field(0, description="elements added after, to tell apart the sizes that stride merges")
+
+
+class _ConvTranspose(_Windowed):
+    if TYPE_CHECKING:
+        out_channels: int
+        output_padding: tuple[int, ...]
+        groups: int
+        bias: bool
+
+    @field_validator("padding", check_fields=False)
     @classmethod
     def _explicit(cls, padding: Padding2d) -> Padding2d:
         if padding == "same":
@@ -275,7 +348,7 @@ class ConvTranspose2d(_Windowed):
         return padding
 
     def sizes(self, x: Shape) -> tuple[int, ...]:
-        check_rank(x, 4)
+        check_rank(x, self.rank + 2)
         result = []
         for size, k, s, (before, after), d, more in zip(
             x[2:], self.kernel_size, self.stride, self.padding, self.dilation, self.output_padding, strict=True
@@ -320,3 +393,57 @@ class ConvTranspose2d(_Windowed):
             y[:, :, *spread] += parts[:, :, *place]
         inside = (slice(before, before + count) for count, (before, _) in zip(counts, pads, strict=True))
         return _plus(y[:, :, *inside], bias)
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """y[o, stride i + dilation t - padding] = bias[o] + sum over c, i, t of weight[c, o, t] x[c, i].
+
+    Input: batch, channels, length. Output: batch, out_channels, length, where length is
+    (length - 1) stride - padding + dilation (kernel_size - 1) + 1 + output_padding.
+    """
+
+    rank: ClassVar[int] = 1
+    out_channels: Positive = OUT_CHANNELS
+    kernel_size: Window1d = KERNEL_SIZE
+    stride: Window1d = STRIDE
+    padding: Padding1d = CROP
+    output_padding: Offset1d = OUTPUT_PADDING
+    dilation: Window1d = DILATION
+    groups: Positive = GROUPS
+    bias: Flag = BIAS
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """y[o, stride i + dilation t - padding] = bias[o] + sum over c, i, t of weight[c, o, t] x[c, i].
+
+    Input: batch, channels, height, width. Output: batch, out_channels, height, width, where height is
+    (height - 1) stride - padding + dilation (kernel_size - 1) + 1 + output_padding, and width likewise.
+    The gradient of a convolution by its input, used as a layer: Zeiler et al., Deconvolutional networks, 2010.
+    """
+
+    out_channels: Positive = OUT_CHANNELS
+    kernel_size: Window2d = KERNEL_SIZE
+    stride: Window2d = STRIDE
+    padding: Padding2d = CROP
+    output_padding: Offset2d = OUTPUT_PADDING
+    dilation: Window2d = DILATION
+    groups: Positive = GROUPS
+    bias: Flag = BIAS
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """y[o, stride i + dilation t - padding] = bias[o] + sum over c, i, t of weight[c, o, t] x[c, i].
+
+    Input: batch, channels, depth, height, width. Output: batch, out_channels, depth, height, width, where depth is
+    (depth - 1) stride - padding + dilation (kernel_size - 1) + 1 + output_padding, and so on.
+    """
+
+    rank: ClassVar[int] = 3
+    out_channels: Positive = OUT_CHANNELS
+    kernel_size: Window3d = KERNEL_SIZE
+    stride: Window3d = STRIDE
+    padding: Padding3d = CROP
+    output_padding: Offset3d = OUTPUT_PADDING
+    dilation: Window3d = DILATION
+    groups: Positive = GROUPS
+    bias: Flag = BIAS

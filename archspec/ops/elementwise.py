@@ -1,4 +1,4 @@
-"""Arithmetic between inputs, element by element.
+"""Arithmetic, comparisons and functions, element by element.
 
 Inputs have the same number of axes, and axes of size 1 are stretched to the others' size.
 """
@@ -7,64 +7,340 @@ Inputs have the same number of axes, and axes of size 1 are stretched to the oth
 
 from __future__ import annotations
 
-import operator
 from functools import reduce
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import Field, model_validator
+
+from archspec._lazy import lazy
+from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
-from archspec.ops.base import Operation, Shape
+from archspec.ops._special import erf
+from archspec.ops.base import Constant, DType, Operation, Shape
 
 if TYPE_CHECKING:
+    from typing import Self
+
+    import numpy as np
+
     from archspec.ops.base import Array
+else:
+    np = lazy("numpy")
+
+NUMBERS: tuple[DType, ...] = ("float", "int64")
 
 
-class _Arithmetic(Operation):
-    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+def _one_kind(*dtypes: DType) -> DType:
+    """The kind of number that all inputs have."""
+    if len(set(dtypes)) > 1:
+        raise ShapeError(f"needs inputs of one kind of numbers, not {' and '.join(dtypes)}")
+    return dtypes[0]
+
+
+class _Elementwise(Operation):
+    """One whose reference, unless it says otherwise, is NumPy's function of the same name."""
+
     elementwise: ClassVar[bool] = True
+
+    def reference(self, *inputs: Array) -> Array:
+        return getattr(np, self.key)(*inputs)
+
+
+# Functions of one input ---------------------------------------------------------------------------------------------
+
+
+class Abs(_Elementwise):
+    """y = |x|."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+
+class Neg(_Elementwise):
+    """y = -x."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+    def reference(self, x: Array) -> Array:
+        return -x
+
+
+class Sign(_Elementwise):
+    """y = 1 where x > 0, -1 where x < 0, else 0."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+
+class Square(_Elementwise):
+    """y = x^2."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+
+class Exp(_Elementwise):
+    """y = e^x."""
+
+
+class Log(_Elementwise):
+    """y = ln x; NaN where x < 0."""
+
+
+class Log1p(_Elementwise):
+    """y = ln(1 + x), exact also where x is near 0; NaN where x < -1."""
+
+
+class Sqrt(_Elementwise):
+    """y = x^(1/2); NaN where x < 0."""
+
+
+class Rsqrt(_Elementwise):
+    """y = 1 / x^(1/2); NaN where x < 0."""
+
+    def reference(self, x: Array) -> Array:
+        return 1 / np.sqrt(x)
+
+
+class Reciprocal(_Elementwise):
+    """y = 1 / x."""
+
+
+class Sin(_Elementwise):
+    """y = sin x, of an angle in radians."""
+
+
+class Cos(_Elementwise):
+    """y = cos x, of an angle in radians."""
+
+
+class Erf(_Elementwise):
+    """y = 2 / sqrt(pi) * the integral of e^(-t^2) from 0 to x: the error function."""
+
+    def reference(self, x: Array) -> Array:
+        return erf(x)
+
+
+class Floor(_Elementwise):
+    """y = the largest whole number that is at most x."""
+
+
+class Ceil(_Elementwise):
+    """y = the smallest whole number that is at least x."""
+
+
+class Round(_Elementwise):
+    """y = the whole number nearest to x; halfway between two, the even one (IEEE 754)."""
+
+
+class _WithConstants(_Elementwise):
+    """One whose attributes may be operands: whole numbers where the inputs are."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+    def result(self, *dtypes: DType) -> DType:
+        for name, value in self:
+            if isinstance(value, float) and dtypes[0] == "int64":
+                raise ShapeError(f"{name} (={value}) must be a whole number, as those of its input are", attribute=name)
+        return _one_kind(*dtypes)
+
+
+class Clip(_WithConstants):
+    """y = min(max(x, minimum), maximum)."""
+
+    minimum: Constant | None = Field(None, description="the least value that is kept")
+    maximum: Constant | None = Field(None, description="the largest value that is kept")
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("needs a minimum or a maximum")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum (={self.minimum}) must not be above maximum (={self.maximum})")
+        return self
+
+    def reference(self, x: Array) -> Array:
+        return np.clip(x, self.minimum, self.maximum)
+
+
+# Functions of two inputs, or of one and a constant ------------------------------------------------------------------
+
+
+class _Binary(_WithConstants):
+    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+
+    value: Constant | None = Field(None, description="the second operand, in place of a second input")
+
+    def accepts(self) -> tuple[int, int | None]:
+        return (2, self.arity[1]) if self.value is None else (1, 1)
+
+    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return (broadcast(*inputs),)
+
+    def reference(self, *inputs: Array) -> Array:
+        operands: tuple[Any, ...] = inputs if self.value is None else (*inputs, self.value)
+        return reduce(getattr(np, self.key), operands)
+
+
+class Add(_Binary):
+    """y = a + b + ...
+
+    Inputs: two or more, of shapes that broadcast, or one and `value`. Output: their common shape.
+    """
+
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
+
+
+class Subtract(_Binary):
+    """y = a - b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
+    """
+
+
+class Multiply(_Binary):
+    """y = a * b * ...
+
+    Inputs: two or more, of shapes that broadcast, or one and `value`. Output: their common shape.
+    """
+
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
+
+
+class Divide(_Binary):
+    """y = a / b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ("float",)
+
+
+class Power(_Binary):
+    """y = a^b; NaN where a < 0 and b is no whole number.
+
+    Inputs: two, of shapes that broadcast, or one and the exponent `value`. Output: their common shape.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ("float",)
+
+
+class Mod(_Binary):
+    """y = a - b * floor(a / b), which has the sign of b, as Python's `%`.
+
+    Inputs: two, of shapes that broadcast, or one and the divisor `value`. Output: their common shape.
+    """
+
+
+class Maximum(_Binary):
+    """y = a if a > b else b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
+    """
+
+
+class Minimum(_Binary):
+    """y = a if a < b else b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
+    """
+
+
+# Comparisons and logic ----------------------------------------------------------------------------------------------
+
+
+class _Comparison(_Binary):
+    def result(self, *dtypes: DType) -> DType:
+        super().result(*dtypes)
+        return "bool"
+
+
+class Equal(_Comparison):
+    """y = whether a = b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: truth values of their common shape.
+    """
+
+
+class NotEqual(_Comparison):
+    """y = whether a differs from b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: truth values of their common shape.
+    """
+
+
+class Less(_Comparison):
+    """y = whether a < b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: truth values of their common shape.
+    """
+
+
+class LessEqual(_Comparison):
+    """y = whether a <= b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: truth values of their common shape.
+    """
+
+
+class Greater(_Comparison):
+    """y = whether a > b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: truth values of their common shape.
+    """
+
+
+class GreaterEqual(_Comparison):
+    """y = whether a >= b.
+
+    Inputs: two, of shapes that broadcast, or one and `value`. Output: truth values of their common shape.
+    """
+
+
+class LogicalNot(_Elementwise):
+    """y = whether x is false."""
+
+    takes: ClassVar[tuple[DType, ...]] = ("bool",)
+
+
+class _Logical(_Elementwise):
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    takes: ClassVar[tuple[DType, ...]] = ("bool",)
 
     def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
         return (broadcast(*inputs),)
 
 
-class Add(_Arithmetic):
-    """y = a + b + ...
+class LogicalAnd(_Logical):
+    """y = whether both a and b are true.
 
-    Inputs: two or more, of shapes that broadcast. Output: their common shape.
+    Inputs: two of truth values, of shapes that broadcast. Output: their common shape.
     """
 
-    arity: ClassVar[tuple[int, int | None]] = (2, None)
 
-    def reference(self, *inputs: Array) -> Array:
-        return reduce(operator.add, inputs)
+class LogicalOr(_Logical):
+    """y = whether a or b is true, or both.
 
-
-class Subtract(_Arithmetic):
-    """y = a - b.
-
-    Inputs: two, of shapes that broadcast. Output: their common shape.
+    Inputs: two of truth values, of shapes that broadcast. Output: their common shape.
     """
 
-    def reference(self, a: Array, b: Array) -> Array:
-        return a - b
 
+class LogicalXor(_Logical):
+    """y = whether one of a and b is true, not both.
 
-class Multiply(_Arithmetic):
-    """y = a * b * ...
-
-    Inputs: two or more, of shapes that broadcast. Output: their common shape.
+    Inputs: two of truth values, of shapes that broadcast. Output: their common shape.
     """
 
-    arity: ClassVar[tuple[int, int | None]] = (2, None)
 
-    def reference(self, *inputs: Array) -> Array:
-        return reduce(operator.mul, inputs)
+class Where(_Elementwise):
+    """y = a if condition else b.
 
-
-class Divide(_Arithmetic):
-    """y = a / b.
-
-    Inputs: two, of shapes that broadcast. Output: their common shape.
+    Inputs: condition, of truth values, then a and b, of one kind of numbers; of shapes that broadcast. Output: their
+    common shape.
     """
 
-    def reference(self, a: Array, b: Array) -> Array:
-        return a / b
+    arity: ClassVar[tuple[int, int | None]] = (3, 3)
+    takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("bool",), NUMBERS, NUMBERS)
+
+    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return (broadcast(*inputs),)
+
+    def result(self, *dtypes: DType) -> DType:
+        return _one_kind(*dtypes[1:])

@@ -4,15 +4,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
-from archspec.ops.base import DType, Flag, Operation, Parameter, Positive, Shape, product, show
+from archspec.ops.base import (
+    DType,
+    Flag,
+    Natural,
+    Operation,
+    Parameter,
+    Positive,
+    Shape,
+    describe,
+    product,
+    show,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +32,29 @@ if TYPE_CHECKING:
     from archspec.ops.base import Array
 else:
     np = lazy("numpy")
+
+
+def _equation(value: Any) -> str:
+    """An equation without its spaces."""
+    text = value.replace(" ", "") if isinstance(value, str) else ""
+    if not re.fullmatch(r"[A-Za-z]+(,[A-Za-z]+)*->[A-Za-z]+", text):
+        raise ValueError(f"must be letters for the axes, as in bij,bjk->bik, not {describe(value)}")
+    operands, _, result = text.partition("->")
+    if any(part[0] != result[0] or part.count(part[0]) > 1 for part in [*operands.split(","), result]):
+        raise ValueError(f"must begin with the batch axis everywhere, and have it nowhere else, not {describe(value)}")
+    unknown = next((letter for letter in result if letter not in operands), "")
+    if unknown:
+        raise ValueError(f"must not have '{unknown}' in the output alone, not {describe(value)}")
+    for part in [*operands.split(","), result]:
+        if len(set(part)) < len(part):
+            raise ValueError(f"must not name an axis of '{part}' twice, not {describe(value)}")
+    return text
+
+
+if TYPE_CHECKING:
+    Equation = str
+else:
+    Equation = Annotated[Any, BeforeValidator(_equation), WithJsonSchema({"type": "string", "pattern": "->"})]
 
 
 class Linear(Operation):
@@ -47,18 +82,52 @@ class Linear(Operation):
         return x @ weight.T if bias is None else x @ weight.T + bias
 
 
+class Bilinear(Operation):
+    """y[o] = x1 weight[o] x2^T + bias[o], on the last axes of two inputs.
+
+    Inputs: batch, ..., features1 and batch, ..., features2. Output: batch, ..., out_features.
+    Weight: out_features, features1, features2.
+    """
+
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    out_features: Positive = Field(description="size of the last axis of the output")
+    bias: Flag = Field(True, description="add a learned number to each feature of the output")
+
+    def infer(self, x1: Shape, x2: Shape) -> tuple[Shape, ...]:
+        if len(x1) < 2 or x1[:-1] != x2[:-1]:
+            raise ShapeError(f"needs inputs that differ in their features alone, not {show(x1)} and {show(x2)}")
+        return ((*x1[:-1], self.out_features),)
+
+    def parameters(self, x1: Shape, x2: Shape) -> dict[str, Parameter]:
+        weight = Parameter((self.out_features, x1[-1], x2[-1]))
+        return {"weight": weight} | ({"bias": Parameter((self.out_features,), "bias")} if self.bias else {})
+
+    def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
+        return product(outputs[0]) * (inputs[0][-1] + 1) * inputs[1][-1]
+
+    def reference(self, x1: Array, x2: Array, weight: Array, bias: Array | None = None) -> Array:
+        y = np.einsum("...i,oij,...j->...o", x1, weight, x2, optimize=True)
+        return y if bias is None else y + bias
+
+
 class Embedding(Operation):
     """y = weight[x]: a learned row for each index.
 
     Input: whole numbers from 0 to num_embeddings - 1, batch, .... Output: batch, ..., embedding_dim.
-    Weight: num_embeddings, embedding_dim.
+    Weight: num_embeddings, embedding_dim. The row `padding_index` is used as it is; training leaves it alone.
     """
 
     takes: ClassVar[tuple[DType, ...]] = ("int64",)
     num_embeddings: Positive = Field(description="rows of the table: indices are smaller than this")
     embedding_dim: Positive = Field(description="size of a row")
+    padding_index: Natural | None = Field(None, description="a row that gets no gradient; null: none")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
+        if self.padding_index is not None and self.padding_index >= self.num_embeddings:
+            raise ShapeError(
+                f"padding_index (={self.padding_index}) must be less than num_embeddings (={self.num_embeddings})",
+                attribute="padding_index",
+            )
         return ((*x, self.embedding_dim),)
 
     def result(self, *dtypes: DType) -> DType:
@@ -103,3 +172,48 @@ class Matmul(Operation):
         a = a.swapaxes(-1, -2) if self.transpose_a else a
         b = b.swapaxes(-1, -2) if self.transpose_b else b
         return a @ b
+
+
+class Einsum(Operation):
+    """y = sum of the products of the inputs over the axes that the output does not have.
+
+    `bij,bjk->bik` is the product of matrices: each letter is an axis, of the same size wherever it stands. All inputs
+    and the output begin with the batch axis.
+    """
+
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
+    equation: Equation = Field(description="a letter for each axis of each input -> those of the output")
+
+    @property
+    def _operands(self) -> list[str]:
+        return self.equation.partition("->")[0].split(",")
+
+    def accepts(self) -> tuple[int, int | None]:
+        return (len(self._operands),) * 2
+
+    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
+        sizes: dict[str, int] = {}
+        for letters, shape in zip(self._operands, inputs, strict=True):
+            if len(letters) != len(shape):
+                raise ShapeError(f"'{letters}' names {len(letters)} axes, but the input is {show(shape)}",
+                                 attribute="equation")  # fmt: skip
+            for letter, size in zip(letters, shape, strict=True):
+                if sizes.setdefault(letter, size) != size:
+                    raise ShapeError(f"'{letter}' is {sizes[letter]} in one place and {size} in another, from "
+                                     f"{' and '.join(map(show, inputs))}", attribute="equation")  # fmt: skip
+        return (tuple(sizes[letter] for letter in self.equation.partition("->")[2]),)
+
+    def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
+        """The inputs are multiplied from left to right, and summed over an axis as soon as no other has it."""
+        operands = self._operands
+        sizes = {letter: n for part, shape in zip(operands, inputs, strict=True)
+                 for letter, n in zip(part, shape, strict=True)}  # fmt: skip
+        total, held = 0, set(operands[0])
+        for index, part in enumerate(operands[1:], 1):
+            held |= set(part)
+            total = total + product([sizes[letter] for letter in sorted(held)])
+            held &= set("".join(operands[index + 1 :]) + self.equation.partition("->")[2])
+        return total
+
+    def reference(self, *inputs: Array) -> Array:
+        return np.einsum(self.equation, *inputs, optimize=True)

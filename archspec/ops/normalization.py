@@ -1,4 +1,4 @@
-"""Normalizations: subtract a mean, divide by a deviation, then scale and shift by learned numbers.
+"""Normalizations: subtract a mean, divide by a deviation or a norm, then scale and shift by learned numbers.
 
 All variances are biased: the mean of squared distances, not divided by n - 1.
 """
@@ -13,8 +13,8 @@ from pydantic import Field
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
-from archspec.ops._shapes import inner_axes, listed
-from archspec.ops.base import Axes, Epsilon, Flag, Operation, Parameter, Positive, Real, Shape, check_rank
+from archspec.ops._shapes import inner_axes, inner_axis, listed
+from archspec.ops.base import Axes, Axis, Epsilon, Flag, Operation, Parameter, Positive, Real, Shape, check_rank
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +41,10 @@ def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
 
 def _affine(y: Array, weight: Array | None, bias: Array | None, axes: tuple[int, ...] = (1,)) -> Array:
     """`y` scaled and shifted by numbers that vary along `axes`."""
-    if weight is None or bias is None:
-        return y
     shape = [size if axis in axes else 1 for axis, size in enumerate(y.shape)]
-    return y * weight.reshape(shape) + bias.reshape(shape)
+    if weight is not None:
+        y = y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
 
 
 class BatchNorm(_Normalization):
@@ -77,18 +77,20 @@ class BatchNorm(_Normalization):
         y = (x - running_mean.reshape(shape)) / np.sqrt(running_var.reshape(shape) + self.epsilon)
         return _affine(y, weight, bias)
 
+    def train(
+        self, x: Array, running_mean: Array, running_var: Array, weight: Array | None = None, bias: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        axes = (0, *range(2, x.ndim))
+        y = _affine(_standardize(x, axes, self.epsilon), weight, bias)
+        old, new = 1 - self.momentum, self.momentum
+        return y, {
+            "running_mean": old * running_mean + new * x.mean(axes),
+            "running_var": old * running_var + new * x.var(axes),
+        }
 
-class LayerNorm(_Normalization):
-    """y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance over `axis`.
 
-    Input and output: batch and any other axes; weight and bias have the sizes of the axes normalized over.
-    These are one axis (`-1`, or `channels` for an image) or all axes from one on (`[channels, height, width]`).
-    Ba et al., 2016, https://arxiv.org/abs/1607.06450.
-    """
-
+class _OverAxes(_Normalization):
     axis: Axes = Field((-1,), description="axis to normalize over, or a list of axes up to the last")
-    epsilon: Epsilon = EPSILON
-    affine: Flag = AFFINE
 
     def axes(self, rank: int) -> tuple[int, ...]:
         """The numbers of the axes. Raises ShapeError unless it is one, or a row that ends with the last."""
@@ -104,12 +106,61 @@ class LayerNorm(_Normalization):
         self.axes(len(x))
         return (x,)
 
+
+class LayerNorm(_OverAxes):
+    """y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance over `axis`.
+
+    Input and output: batch and any other axes; weight and bias have the sizes of the axes normalized over.
+    These are one axis (`-1`, or `channels` for an image) or all axes from one on (`[channels, height, width]`).
+    Ba et al., 2016, https://arxiv.org/abs/1607.06450.
+    """
+
+    epsilon: Epsilon = EPSILON
+    affine: Flag = AFFINE
+
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         return _scale_and_shift(tuple(x[axis] for axis in self.axes(len(x)))) if self.affine else {}
 
     def reference(self, x: Array, weight: Array | None = None, bias: Array | None = None) -> Array:
         axes = self.axes(x.ndim)
         return _affine(_standardize(x, axes, self.epsilon), weight, bias, axes)
+
+
+class RmsNorm(_OverAxes):
+    """y = x / sqrt(mean square + epsilon) * weight, the mean over `axis`.
+
+    Input and output: batch and any other axes; weight has the sizes of the axes normalized over.
+    These are one axis (`-1`, or `channels` for an image) or all axes from one on (`[channels, height, width]`).
+    Zhang and Sennrich, 2019, https://arxiv.org/abs/1910.07467.
+    """
+
+    epsilon: Epsilon = Field(1e-6, description="added to the mean square, before the root")
+    affine: Flag = Field(True, description="scale by learned numbers")
+
+    def parameters(self, x: Shape) -> dict[str, Parameter]:
+        return {"weight": Parameter(tuple(x[axis] for axis in self.axes(len(x))), "scale")} if self.affine else {}
+
+    def reference(self, x: Array, weight: Array | None = None) -> Array:
+        axes = self.axes(x.ndim)
+        return _affine(x / np.sqrt((x * x).mean(axes, keepdims=True) + self.epsilon), weight, None, axes)
+
+
+class L2Normalize(_Normalization):
+    """y = x / max(norm, epsilon), the norm being the root of the sum of squares along `axis`.
+
+    Input and output: batch and any other axes. What is zero along `axis` stays zero.
+    """
+
+    axis: Axis = Field(-1, description="axis along which the norm becomes one")
+    epsilon: Real = Field(1e-12, ge=1e-18, description="the least norm that is divided by")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        inner_axis(self.axis, len(x))
+        return (x,)
+
+    def reference(self, x: Array) -> Array:
+        norm = np.sqrt((x * x).sum(inner_axis(self.axis, x.ndim), keepdims=True))
+        return x / np.maximum(norm, self.epsilon)
 
 
 class GroupNorm(_Normalization):

@@ -1,4 +1,4 @@
-"""Pools: the largest or the mean element of each window, per channel."""
+"""Pools: the largest element, the mean or the norm of each window, per channel."""
 # mypy: disable-error-code="override, no-any-return"
 # An operation names its inputs and weights, where `Operation` takes any; NumPy's arithmetic has the type Any.
 
@@ -18,11 +18,15 @@ from archspec.ops.base import (
     Operation,
     OptionalWindow1d,
     OptionalWindow2d,
+    OptionalWindow3d,
     Padding1d,
     Padding2d,
+    Padding3d,
+    Real,
     Shape,
     Window1d,
     Window2d,
+    Window3d,
     check_rank,
     window_pads,
 )
@@ -113,6 +117,20 @@ class MaxPool2d(_MaxPool):
     ceil_mode: Flag = CEIL_MODE
 
 
+class MaxPool3d(_MaxPool):
+    """y[c, p] = max over t of x[c, stride p + dilation t - padding], p and t in space, padding ignored.
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, depth, height, width.
+    """
+
+    rank: ClassVar[int] = 3
+    kernel_size: Window3d = KERNEL_SIZE
+    stride: OptionalWindow3d = STRIDE
+    padding: Padding3d = PADDING
+    dilation: Window3d = DILATION
+    ceil_mode: Flag = CEIL_MODE
+
+
 class _AvgPool(_Pool):
     if TYPE_CHECKING:
         count_include_pad: bool
@@ -162,6 +180,76 @@ class AvgPool2d(_AvgPool):
     padding: Padding2d = ZEROS
     ceil_mode: Flag = CEIL_MODE
     count_include_pad: Flag = COUNT_INCLUDE_PAD
+
+
+class AvgPool3d(_AvgPool):
+    """y[c, p] = mean over t of x[c, stride p + t - padding], p and t in space.
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, depth, height, width. Where a window covers
+    padding, the mean is that of its elements in the input, unless `count_include_pad`.
+    """
+
+    rank: ClassVar[int] = 3
+    kernel_size: Window3d = KERNEL_SIZE
+    stride: OptionalWindow3d = STRIDE
+    padding: Padding3d = ZEROS
+    ceil_mode: Flag = CEIL_MODE
+    count_include_pad: Flag = COUNT_INCLUDE_PAD
+
+
+NORM_TYPE: Any = Field(2.0, gt=0, allow_inf_nan=False, description="the p of the norm")
+
+
+class _LpPool(_Pool):
+    if TYPE_CHECKING:
+        norm_type: float
+
+    def reference(self, x: Array) -> Array:
+        total = sum(taps(self.windows(abs(x) ** self.norm_type, 0.0), self.rank))
+        return total ** (1 / self.norm_type)
+
+
+class LpPool1d(_LpPool):
+    """y[c, i] = (sum over t of |x[c, stride i + t - padding]|^p)^(1/p), for norm_type p.
+
+    Input: batch, channels, length. Output: batch, channels, length. As LpPool of ONNX.
+    """
+
+    rank: ClassVar[int] = 1
+    norm_type: Real = NORM_TYPE
+    kernel_size: Window1d = KERNEL_SIZE
+    stride: OptionalWindow1d = STRIDE
+    padding: Padding1d = ZEROS
+    ceil_mode: Flag = CEIL_MODE
+
+
+class LpPool2d(_LpPool):
+    """y[c, i, j] = (sum over s, t of |x[c, stride i + s - padding, stride j + t - padding]|^p)^(1/p), for norm_type p.
+
+    Input: batch, channels, height, width. Output: batch, channels, height, width. As LpPool of ONNX.
+    Sermanet et al., Convolutional neural networks applied to house numbers digit classification, 2012,
+    https://arxiv.org/abs/1204.3968.
+    """
+
+    norm_type: Real = NORM_TYPE
+    kernel_size: Window2d = KERNEL_SIZE
+    stride: OptionalWindow2d = STRIDE
+    padding: Padding2d = ZEROS
+    ceil_mode: Flag = CEIL_MODE
+
+
+class LpPool3d(_LpPool):
+    """y[c, q] = (sum over t of |x[c, stride q + t - padding]|^p)^(1/p), q and t in space, for norm_type p.
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, depth, height, width. As LpPool of ONNX.
+    """
+
+    rank: ClassVar[int] = 3
+    norm_type: Real = NORM_TYPE
+    kernel_size: Window3d = KERNEL_SIZE
+    stride: OptionalWindow3d = STRIDE
+    padding: Padding3d = ZEROS
+    ceil_mode: Flag = CEIL_MODE
 
 
 OUTPUT_SIZE: Any = Field(description="size of the output: one number, or one per axis")
@@ -218,6 +306,17 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     output_size: Window2d = OUTPUT_SIZE
 
 
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """y[c, i, j, k] = mean of window i, j, k of the windows that cover space as evenly as whole numbers allow.
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, *output_size.
+    Window i of an axis goes from floor(i n / o) to ceil((i + 1) n / o).
+    """
+
+    rank: ClassVar[int] = 3
+    output_size: Window3d = OUTPUT_SIZE
+
+
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """y[c, i] = max of x[c, floor(i n / o)] to x[c, ceil((i + 1) n / o) - 1], for length n and output_size o.
 
@@ -236,6 +335,17 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """
 
     output_size: Window2d = OUTPUT_SIZE
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """y[c, i, j, k] = max of window i, j, k of the windows that cover space as evenly as whole numbers allow.
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, *output_size.
+    Window i of an axis goes from floor(i n / o) to ceil((i + 1) n / o).
+    """
+
+    rank: ClassVar[int] = 3
+    output_size: Window3d = OUTPUT_SIZE
 
 
 class _GlobalPool(Operation):
@@ -274,6 +384,15 @@ class GlobalAvgPool2d(_GlobalAvgPool):
     """
 
 
+class GlobalAvgPool3d(_GlobalAvgPool):
+    """y[c] = mean over i, j, k of x[c, i, j, k].
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, or batch, channels, 1, 1, 1 with `keepdims`.
+    """
+
+    rank: ClassVar[int] = 3
+
+
 class GlobalMaxPool1d(_GlobalMaxPool):
     """y[c] = max over i of x[c, i].
 
@@ -288,3 +407,12 @@ class GlobalMaxPool2d(_GlobalMaxPool):
 
     Input: batch, channels, height, width. Output: batch, channels, or batch, channels, 1, 1 with `keepdims`.
     """
+
+
+class GlobalMaxPool3d(_GlobalMaxPool):
+    """y[c] = max over i, j, k of x[c, i, j, k].
+
+    Input: batch, channels, depth, height, width. Output: batch, channels, or batch, channels, 1, 1, 1 with `keepdims`.
+    """
+
+    rank: ClassVar[int] = 3

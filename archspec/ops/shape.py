@@ -1,34 +1,17 @@
-"""Operations that move elements about: join, cut, reshape, reorder, pad and resize."""
+"""Operations that arrange elements anew: reshape, reorder, repeat and pad; and that change their kind."""
 # mypy: disable-error-code="override, no-any-return"
 # An operation names its inputs and weights, where `Operation` takes any; NumPy's arithmetic has the type Any.
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
-from archspec.ops._shapes import inner_axes, inner_axis, listed
-from archspec.ops.base import (
-    Axes,
-    Axis,
-    DType,
-    Flag,
-    Integer,
-    Operation,
-    OptionalWindow2d,
-    Positive,
-    Real,
-    Shape,
-    check_rank,
-    describe,
-    pads,
-    product,
-    show,
-)
+from archspec.ops._shapes import ANY, Sizes, inner_axes, inner_axis, listed, many, whole_numbers
+from archspec.ops.base import Axes, Axis, DType, Operation, Positive, Real, Shape, pads, per_axis, product, show
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,122 +22,47 @@ if TYPE_CHECKING:
 else:
     np = lazy("numpy")
 
-ANY: tuple[DType, ...] = ("float", "int64", "bool")
 
-
-def _list(value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ValueError(f"must be a list, not {describe(value) if value != [] else 'an empty one'}")
-    return tuple(value)
-
-
-def _sizes(value: Any) -> tuple[int, ...]:
-    sizes = _list(value)
-    for size in sizes:
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"must be whole numbers from 1, not {describe(size)}")
+def _stretched(value: Any) -> tuple[int, ...]:
+    sizes = many(value)
+    whole_numbers([size for size in sizes if size != -1] or [1], 1)
     return sizes
 
 
 def _target(value: Any) -> tuple[int, ...]:
-    sizes = _list(value)
-    known = [size for size in sizes if size != -1]
-    if len(known) < len(sizes) - 1:
+    sizes = _stretched(value)
+    if sizes.count(-1) > 1:
         raise ValueError("must have -1 at most once")
-    return sizes if not known else _sizes(known) and sizes
+    return sizes
 
 
 def _pairs(value: Any) -> tuple[tuple[int, int], ...]:
-    pairs: Any = pads(_list(value), len(value))
+    pairs: Any = pads(many(value), len(value))
     return pairs
 
 
+def _shifts(value: Any) -> tuple[int, ...]:
+    return per_axis(value, len(value) if isinstance(value, (list, tuple)) else 1, -(2**53))
+
+
 if TYPE_CHECKING:
-    Sizes = tuple[int, ...]
     Target = tuple[int, ...]
+    Stretched = tuple[int, ...]
     Pairs = tuple[tuple[int, int], ...]
+    Shifts = tuple[int, ...]
 else:
     _NATURAL = {"type": "integer", "minimum": 0}
     _PAIR = {"type": "array", "items": _NATURAL, "minItems": 2, "maxItems": 2}
-    Sizes, Target, Pairs = (
+    _INTEGERS = {"type": "array", "items": {"type": "integer"}, "minItems": 1}
+    Target, Stretched, Pairs = (
         Annotated[Any, BeforeValidator(check), WithJsonSchema({"type": "array", "items": item, "minItems": 1})]
         for check, item in (
-            (_sizes, {"type": "integer", "minimum": 1}),
             (_target, {"type": "integer", "minimum": -1}),
+            (_stretched, {"type": "integer", "minimum": -1}),
             (_pairs, {"anyOf": [_NATURAL, _PAIR]}),
         )
     )
-
-
-class Concat(Operation):
-    """y = the inputs one after the other along `axis`.
-
-    Inputs: two or more, of shapes that are equal but for that axis. Output: there the sum of their sizes.
-    """
-
-    arity: ClassVar[tuple[int, int | None]] = (2, None)
-    axis: Axis = Field(1, description="axis along which to join")
-
-    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
-        first = inputs[0]
-        axis = inner_axis(self.axis, len(first))
-        rest = first[:axis] + first[axis + 1 :]
-        if any(len(x) != len(first) or x[:axis] + x[axis + 1 :] != rest for x in inputs):
-            raise ShapeError(
-                f"cannot join inputs of shapes {' and '.join(map(show, inputs))}",
-                attribute="axis",
-                hint=f"all axes but axis {axis} must be equal",
-            )
-        total = inputs[0][axis]
-        for x in inputs[1:]:
-            total = total + x[axis]
-        return ((*first[:axis], total, *first[axis + 1 :]),)
-
-    def reference(self, *inputs: Array) -> Array:
-        return np.concatenate(inputs, inner_axis(self.axis, inputs[0].ndim))
-
-
-class Split(Operation):
-    """y0, y1, ... = x cut along `axis`, into pieces of the given `sizes` or into `sections` equal ones.
-
-    Input: batch and other axes. Outputs: one for each piece.
-    """
-
-    takes: ClassVar[tuple[DType, ...]] = ANY
-    sizes: Sizes | None = Field(None, description="size of each piece; together the size of the axis")
-    sections: Positive | None = Field(None, description="number of equal pieces, instead of sizes")
-    axis: Axis = Field(1, description="axis to cut")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.sizes is None) == (self.sections is None):
-            raise ValueError("needs either sizes or sections")
-        return self
-
-    def pieces(self, x: Shape) -> tuple[int, ...]:
-        axis = inner_axis(self.axis, len(x))
-        if self.sizes is not None:
-            if sum(self.sizes) != x[axis]:
-                raise ShapeError(
-                    f"sizes (={listed(self.sizes)}) must add up to {x[axis]}, the size of "
-                    f"axis {axis}, not to {sum(self.sizes)}",
-                    attribute="sizes",
-                )
-            return self.sizes
-        sections = self.sections or 1
-        if x[axis] % sections:
-            raise ShapeError(
-                f"sections (={sections}) must divide {x[axis]}, the size of axis {axis}", attribute="sections"
-            )
-        return (x[axis] // sections,) * sections
-
-    def infer(self, x: Shape) -> tuple[Shape, ...]:
-        axis = inner_axis(self.axis, len(x))
-        return tuple((*x[:axis], size, *x[axis + 1 :]) for size in self.pieces(x))
-
-    def reference(self, x: Array) -> tuple[Array, ...]:
-        cuts = list(accumulate(self.pieces(x.shape)))[:-1]
-        return tuple(np.split(x, cuts, inner_axis(self.axis, x.ndim)))
+    Shifts = Annotated[Any, BeforeValidator(_shifts), WithJsonSchema({"anyOf": [{"type": "integer"}, _INTEGERS]})]
 
 
 class Flatten(Operation):
@@ -203,6 +111,47 @@ class Reshape(Operation):
         return x.reshape(len(x), *self.shape)
 
 
+class Squeeze(Operation):
+    """y[batch, ...] = x[batch, ..., 0, ...]: without axes of size 1.
+
+    Input: batch and other axes. Output: without those in `axis`.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    axis: Axes = Field(description="axis to drop, of size 1, or a list of such axes")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        axes = inner_axes(self.axis, len(x))
+        for axis in axes:
+            if x[axis] != 1:
+                raise ShapeError(
+                    f"axis (={listed(self.axis)}) must have size 1, unlike axis {axis} of {show(x)}", attribute="axis"
+                )
+        return (tuple(size for axis, size in enumerate(x) if axis not in axes),)
+
+    def reference(self, x: Array) -> Array:
+        return x.squeeze(inner_axes(self.axis, x.ndim))
+
+
+class Unsqueeze(Operation):
+    """y[batch, ..., 0, ...] = x[batch, ...]: with new axes of size 1.
+
+    Input: batch and other axes. Output: more axes, which stand where `axis` says.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    axis: Axes = Field(description="the new axis, as the output counts its axes, or a list of new axes")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        rank = len(x) + len(self.axis)
+        axes = inner_axes(self.axis, rank, of="output")
+        old = iter(x)
+        return (tuple(1 if axis in axes else next(old) for axis in range(rank)),)
+
+    def reference(self, x: Array) -> Array:
+        return x.reshape(self.infer(x.shape)[0])
+
+
 class Permute(Operation):
     """y = x with its axes in another order: axis i of the output is axis axes[i - 1] of the input.
 
@@ -228,15 +177,112 @@ class Permute(Operation):
         return x.transpose(self.order(x.ndim))
 
 
+class Expand(Operation):
+    """y[batch, i, ...] = x[batch, 0, ...]: axes of size 1 become larger, others stay as they are.
+
+    Input: batch and other axes. Output: batch, *shape.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    shape: Stretched = Field(description="new sizes without the batch axis; -1: as it is")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        if len(self.shape) != len(x) - 1 or any(
+            size not in (-1, old) and old != 1 for old, size in zip(x[1:], self.shape, strict=True)
+        ):
+            raise ShapeError(
+                f"shape (={listed(self.shape)}) cannot be had from {show(x)}",
+                attribute="shape",
+                hint="it names all axes but the batch axis, and only axes of size 1 can change",
+            )
+        return ((x[0], *(old if size == -1 else size for old, size in zip(x[1:], self.shape, strict=True))),)
+
+    def reference(self, x: Array) -> Array:
+        return np.broadcast_to(x, self.infer(x.shape)[0])
+
+
+class Tile(Operation):
+    """y[batch, i, ...] = x[batch, i mod n, ...] along each axis of n elements: copies side by side.
+
+    Input: batch and other axes. Output: each axis but the batch axis as many times as large.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    repeats: Sizes = Field(description="number of copies along each axis but the batch axis")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        if len(self.repeats) != len(x) - 1:
+            raise ShapeError(
+                f"repeats (={listed(self.repeats)}) must have a number for each of the {len(x) - 1} axes of {show(x)} "
+                "but the batch axis",
+                attribute="repeats",
+            )
+        return ((x[0], *(size * count for size, count in zip(x[1:], self.repeats, strict=True))),)
+
+    def reference(self, x: Array) -> Array:
+        return np.tile(x, (1, *self.repeats))
+
+
+class Roll(Operation):
+    """y[..., i, ...] = x[..., (i - shift) mod n, ...] along each `axis` of n elements.
+
+    Input and output: batch and other axes.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    shifts: Shifts = Field(
+        description="how many places elements move up, or down if negative: one number, or one per axis"
+    )
+    axis: Axes = Field(description="axis to move along, or a list of axes")
+
+    @model_validator(mode="after")
+    def _per_axis(self) -> Self:
+        if len(self.shifts) not in (1, len(self.axis)):
+            raise ValueError(
+                f"shifts must be one number, or one for each of the {len(self.axis)} axes, not {len(self.shifts)}"
+            )
+        return self
+
+    def moves(self) -> tuple[int, ...]:
+        """The shift along each axis."""
+        return self.shifts if len(self.shifts) == len(self.axis) else self.shifts * len(self.axis)
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        inner_axes(self.axis, len(x))
+        return (x,)
+
+    def reference(self, x: Array) -> Array:
+        return np.roll(x, self.moves(), inner_axes(self.axis, x.ndim))
+
+
+class Flip(Operation):
+    """y[..., i, ...] = x[..., n - 1 - i, ...] along each `axis` of n elements.
+
+    Input and output: batch and other axes.
+    """
+
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    axis: Axes = Field(description="axis to reverse, or a list of axes")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        inner_axes(self.axis, len(x))
+        return (x,)
+
+    def reference(self, x: Array) -> Array:
+        return np.flip(x, inner_axes(self.axis, x.ndim))
+
+
 class Pad(Operation):
-    """y = x with a border, of a constant, of its mirror image or of its edge.
+    """y = x with a border, of a constant, of its mirror image, of its edge or of its other end.
 
     Input: batch and other axes. Output: the last axes larger, by the sum of their pair.
     """
 
     padding: Pairs = Field(description="[before, after] for each of the last axes, or one number for both")
-    mode: Literal["constant", "reflect", "replicate"] = Field(
-        "constant", description="constant: value; reflect: the mirror image, edge not repeated; replicate: the edge"
+    mode: Literal["constant", "reflect", "replicate", "circular"] = Field(
+        "constant",
+        description="constant: value; reflect: the mirror image, edge not repeated; replicate: the edge; "
+        "circular: the other end",
     )
     value: Real = Field(0.0, description="what a constant border holds")
 
@@ -247,11 +293,9 @@ class Pad(Operation):
         return self
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
-        free = 1 if self.mode == "constant" else 2
-        if len(self.padding) > len(x) - free:
-            kind = "other than the batch axis" if free == 1 else "beyond batch and channels"
+        if len(self.padding) > len(x) - 1:
             raise ShapeError(
-                f"padding has {len(self.padding)} pairs, but {show(x)} has {max(0, len(x) - free)} axes {kind}",
+                f"padding has {len(self.padding)} pairs, but {show(x)} has {len(x) - 1} axes other than the batch axis",
                 attribute="padding",
             )
         kept = len(x) - len(self.padding)
@@ -261,143 +305,57 @@ class Pad(Operation):
                     f"padding (={max(pair)}) must be smaller than the axis that it mirrors (={size})",
                     attribute="padding",
                 )
+            if self.mode == "circular" and max(pair) > size:
+                raise ShapeError(
+                    f"padding (={max(pair)}) must not be larger than the axis that it continues (={size})",
+                    attribute="padding",
+                )
         return ((*x[:kept], *(size + sum(pair) for size, pair in zip(x[kept:], self.padding, strict=True))),)
 
     def reference(self, x: Array) -> Array:
         around = [*[(0, 0)] * (x.ndim - len(self.padding)), *self.padding]
         if self.mode == "constant":
             return np.pad(x, around, constant_values=self.value)
-        return np.pad(x, around, mode="reflect" if self.mode == "reflect" else "edge")
+        modes: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+        return np.pad(x, around, mode=modes[self.mode])
 
 
-class Slice(Operation):
-    """y = x[start:end:step] along `axis`.
+class Cast(Operation):
+    """y = x as numbers of another kind.
 
-    Input: batch and other axes. Output: along that axis ceil((end - start) / step) elements.
+    Input and output: batch and any other axes. Fractions are cut off toward 0 by int64, true is 1, and what is not 0 is
+    true.
     """
 
     takes: ClassVar[tuple[DType, ...]] = ANY
-    axis: Axis = Field(description="axis to cut")
-    start: Integer = Field(0, description="first element; negative: counted from the end")
-    end: Integer | None = Field(None, description="first element left out; negative: counted from the end; null: none")
-    step: Positive = Field(1, description="take every step-th element")
+    elementwise: ClassVar[bool] = True
+    dtype: DType = Field(description="float: the precision of the weights; int64; or bool")
 
-    def bounds(self, size: int, axis: int) -> tuple[int, int]:
-        """Where the slice begins and ends, counted from 0. Raises ShapeError if it is empty or leaves the axis."""
-        start = self.start + size if self.start < 0 else self.start
-        end = size if self.end is None else self.end + size if self.end < 0 else self.end
-        if not 0 <= start < size:
-            raise ShapeError(f"start (={self.start}) is beyond the {size} elements of axis {axis}", attribute="start")
-        if not start < end <= size:
-            raise ShapeError(
-                f"end (={self.end}) must come after start (={self.start}) and within the {size} elements of "
-                f"axis {axis}",
-                attribute="end",
-            )
-        return start, end
-
-    def infer(self, x: Shape) -> tuple[Shape, ...]:
-        axis = inner_axis(self.axis, len(x))
-        start, end = self.bounds(x[axis], axis)
-        return ((*x[:axis], -(-(end - start) // self.step), *x[axis + 1 :]),)
+    def result(self, *dtypes: DType) -> DType:
+        return self.dtype
 
     def reference(self, x: Array) -> Array:
-        axis = inner_axis(self.axis, x.ndim)
-        start, end = self.bounds(x.shape[axis], axis)
-        return x[(*[slice(None)] * axis, slice(start, end, self.step))]
+        if self.dtype == "float":
+            return x if x.dtype.kind == "f" else x.astype(np.float64)
+        return x.astype(self.dtype)
 
 
-class Upsample(Operation):
-    """y[j] = x[floor(j n / m)] along an axis of n elements that becomes m, or a blend of two neighbours.
+class OneHot(Operation):
+    """y[..., i] = 1 if x[...] = i else 0.
 
-    Input: batch, channels, height, width. Output: batch, channels, *size. With `bilinear` the place in the input is
-    (j + 1/2) n / m - 1/2, but at least 0; with `align_corners` it is j (n - 1) / (m - 1).
+    Input: whole numbers from 0 to num_classes - 1, batch, .... Output: batch, ..., num_classes, of floats.
     """
 
-    scale: OptionalWindow2d = Field(None, description="factor of the size: one whole number, or one per axis")
-    size: OptionalWindow2d = Field(
-        None, description="size of the output, instead of scale: one number, or one per axis"
-    )
-    mode: Literal["nearest", "bilinear"] = Field("nearest", description="nearest: copy; bilinear: blend")
-    align_corners: Flag = Field(False, description="bilinear: the corners of input and output coincide")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.scale is None) == (self.size is None):
-            raise ValueError("needs either scale or size")
-        if self.align_corners and self.mode == "nearest":
-            raise ValueError("align_corners has a meaning only with mode (=bilinear)")
-        return self
+    takes: ClassVar[tuple[DType, ...]] = ("int64",)
+    num_classes: Positive = Field(description="size of the new last axis: the input is smaller than this")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
-        check_rank(x, 4)
-        if self.scale is not None:
-            return ((*x[:2], *(n * factor for n, factor in zip(x[2:], self.scale, strict=True))),)
-        return ((*x[:2], *(self.size or ())),)
+        return ((*x, self.num_classes),)
+
+    def result(self, *dtypes: DType) -> DType:
+        return "float"
 
     def reference(self, x: Array) -> Array:
-        for axis, m in enumerate(self.infer(x.shape)[0][2:], 2):
-            n = x.shape[axis]
-            if self.mode == "nearest":
-                x = x.take([j * n // m for j in range(m)], axis)
-                continue
-            whole, part, unit = self._places(n, m)
-            weight = (part / unit).astype(x.dtype).reshape(-1, *(1,) * (3 - axis))
-            x = x.take(whole, axis) * (1 - weight) + x.take(np.minimum(whole + 1, n - 1), axis) * weight
-        return x
-
-    def _places(self, n: int, m: int) -> tuple[Array, Array, int]:
-        """The places in the input as `whole + part / unit`, exactly."""
-        j = np.arange(m)
-        if self.align_corners:
-            unit = max(m - 1, 1)
-            return *np.divmod(j * (n - 1), unit), unit
-        return *np.divmod(np.maximum((2 * j + 1) * n - m, 0), 2 * m), 2 * m
-
-
-class ChannelShuffle(Operation):
-    """y[i groups + g] = x[g (channels / groups) + i]: the channels of the groups take turns.
-
-    Input and output: batch, channels, ....
-    Zhang et al., ShuffleNet, 2017, https://arxiv.org/abs/1707.01083.
-    """
-
-    groups: Positive = Field(description="groups of neighbouring channels; must divide the channels")
-
-    def infer(self, x: Shape) -> tuple[Shape, ...]:
-        check_rank(x, 3, 4, 5)
-        if x[1] % self.groups:
-            raise ShapeError(
-                f"groups (={self.groups}) must divide the {x[1]} channels of its input", attribute="groups"
-            )
-        return (x,)
-
-    def reference(self, x: Array) -> Array:
-        return x.reshape(len(x), self.groups, -1, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape)
-
-
-class PixelShuffle(Operation):
-    """y[c, r h + i, r w + j] = x[c r^2 + r i + j, h, w]: channels become an image r = upscale_factor times as large.
-
-    Input: batch, channels, height, width. Output: batch, channels / r^2, height r, width r.
-    Shi et al., 2016, https://arxiv.org/abs/1609.05158.
-    """
-
-    upscale_factor: Positive = Field(description="factor of height and width; its square must divide the channels")
-
-    def infer(self, x: Shape) -> tuple[Shape, ...]:
-        check_rank(x, 4)
-        batch, channels, height, width = x
-        r = self.upscale_factor
-        if channels % (r * r):
-            raise ShapeError(
-                f"upscale_factor (={r}) squared must divide the {channels} channels of its input",
-                attribute="upscale_factor",
-            )
-        return ((batch, channels // (r * r), height * r, width * r),)
-
-    def reference(self, x: Array) -> Array:
-        batch, _, height, width = x.shape
-        r = self.upscale_factor
-        blocks = x.reshape(batch, -1, r, r, height, width).transpose(0, 1, 4, 2, 5, 3)
-        return blocks.reshape(self.infer(x.shape)[0])
+        if x.size and not 0 <= x.min() <= x.max() < self.num_classes:
+            raise IndexError(f"classes must be from 0 to {self.num_classes - 1}, not {x.min()} to {x.max()}")
+        return (x[..., None] == np.arange(self.num_classes)).astype(np.float64)

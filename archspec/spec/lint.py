@@ -3,6 +3,7 @@ stand, also in blocks that no network uses."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, get_args
@@ -29,11 +30,24 @@ _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names i
 _OPERATIONS: Final = frozenset(ops.names())
 
 
+class Texts(frozenset[str]):
+    """Texts that are taken as they are: these, and all in which a pattern is found."""
+
+    pattern: str | None = None
+
+    def __contains__(self, text: object) -> bool:
+        found = self.pattern is not None and isinstance(text, str) and re.search(self.pattern, text) is not None
+        return found or super().__contains__(text)
+
+
 @cache
 def literal_texts(cls: type[Operation], attribute: str) -> frozenset[str]:
     """The texts that an attribute takes as they are; any other text is an expression."""
     field = cls.model_fields[attribute]
-    return frozenset(_texts(field.annotation, field.metadata))
+    found = Texts(_texts(field.annotation, field.metadata))
+    for item in field.metadata:
+        found.pattern = (getattr(item, "json_schema", None) or {}).get("pattern", found.pattern)
+    return found
 
 
 def _texts(annotation: Any, metadata: Iterable[Any]) -> Iterator[str]:

@@ -26,9 +26,9 @@ BOUND = 1e-9
 INEXACT_MULTIPLE = 16.0
 """How many times the largest declared bound a gradient may be off: it passes through all steps after it."""
 
-STEP = 2.0**-23
-"""How far to go along a direction, which has the size of what it changes. The error by rounding is about 1e-9; a longer
-step crosses more of the kinks of rectifiers and pools."""
+STEP = 2.0**-29
+"""How far to go along a direction, which has the size of what it changes. In whole networks the error by rounding was
+measured to be below 1e-6; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off by 1e-3."""
 
 SLOPE_BOUND = 1e-5
 """What the slope may be off, by rounding and by kinks that are crossed."""
@@ -56,7 +56,7 @@ def projections(outputs: Mapping[str, Tensor], seed: int = 0) -> dict[str, Array
 
 def slopes(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], outputs: Mapping[str, Tensor],
-    seed: int = 0, *, training: bool = False,
+    seed: int = 0, *, training: bool = False, learning: bool = False,
 ) -> tuple[dict[str, float], dict[str, Array]]:  # fmt: skip
     """The slope of the reference along a random direction, for each projected output alone; and the direction."""
     names = set(wanted(graph, outputs, training=training))
@@ -75,7 +75,7 @@ def slopes(
 
     ends = []
     for step in (STEP, -STEP):
-        truth = reference.run(graph, moved(parameters, step), moved(inputs, step), training=training)
+        truth = reference.run(graph, moved(parameters, step), moved(inputs, step), training=training, learning=learning)
         ends.append({name: truth[outputs[name].name] for name in projected(outputs)})
     # The difference before the sum: sums of unequal elements lose digits.
     with np.errstate(all="ignore"):

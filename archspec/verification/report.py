@@ -36,8 +36,8 @@ class Rung:
     """One comparison of a whole network."""
 
     name: str
-    """`float64`, `float32`; `gradient`: against the nearest other framework, in float64; `slope`: of all gradients along
-    a direction, against the reference's; or `alone`: each step by itself, on the reference's inputs, in float64."""
+    """`float64`, `float32`; `gradient`: against the nearest other framework, in float64; `slope`: that of all gradients
+    along a direction, against the reference's; `alone`: each step by itself, on the reference's inputs, in float64."""
     compared: int
     """How many tensors, the outputs included."""
     unseen: tuple[str, ...]

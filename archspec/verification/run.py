@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from archspec import reference
 from archspec.backend import Layout, Program
 from archspec.errors import BackendError
+from archspec.expressions import float32
 from archspec.graph.graph import Graph
 from archspec.verification import compare, data, worker
 from archspec.verification import gradients as differentiation
@@ -38,18 +39,20 @@ def verify(
     timeout: float = 300,
     inputs: Mapping[str, Array] | None = None,
     gradients: bool = False,
+    learning: bool = False,
 ) -> Report:
     """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
     The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `training` takes in the
     outputs that exist only in training. `timeout` limits the seconds of each run. `inputs` replace the drawn ones.
-    With `gradients`, those of a projection of the outputs are compared, too.
+    With `gradients`, those of a projection of the outputs are compared, too. With `learning`, all of it happens as in
+    training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
     """
     seconds: dict[str, float] = {}
     outcomes = {name: Outcome(name) for name in programs}
     with _timed(seconds, "total"):
         with _timed(seconds, "data"):
-            task = _Task(graph, pool, seed, training, timeout, inputs or {}, gradients)
+            task = _Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning)
         try:
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
@@ -57,7 +60,9 @@ def verify(
             # than its share of the cores: its threads wait spinning, and got in each other's way (7 seconds, not 1).
             cores = max(1, (os.cpu_count() or 1) // (1 + len(programs)))
             with _timed(seconds, "reference"), threadpool_limits(cores, "blas"):
-                task.truth = reference.run(graph, task.parameters, task.inputs, training=training)
+                task.truth = reference.run(
+                    graph, task.parameters, task.inputs, training=task.training, learning=learning
+                )
             alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
             for run in doubles:
                 _judge_float64(task, run, outcomes[run.backend])
@@ -94,12 +99,17 @@ class _Task:
 
     def __init__(
         self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool,
+        gradients: bool, learning: bool,
     ) -> None:  # fmt: skip
         self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
+        self.learning = learning
         self._nodes = [node for node in graph.nodes if training or not node.training_only]
         self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
         self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
+        self.statistics = {
+            name: node for node in self._nodes for name, p in node.parameters().items() if learning and not p.trainable
+        }
+        """The parameters that training changes by what it sees, and their steps."""
         self.parameters, self.inputs = data.parameters(graph, seed), {**data.inputs(graph, seed), **inputs}
         self.truth: dict[str, Array] = {}
         self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
@@ -124,7 +134,9 @@ class _Task:
             self.outputs,
             optional=self._optional,
             training=self.training,
+            learning=self.learning,
             forced=forced,
+            statistics=self.statistics if forced is None else (),
             gradients=self.wanted if dtype == "float64" and forced is None else (),
             projected=differentiation.projected(self.outputs),
         )
@@ -159,8 +171,28 @@ class _Task:
 
     def _difference(self, run: _Run, array: Array, name: str, layout: Layout) -> Difference:
         expected = self.truth[name]
+        if name in self.statistics:
+            expected = self._kept(name, expected, run.program)
         dtype = run.dtype if expected.dtype.kind == "f" else expected.dtype.name
         return compare.difference(array, worker.arrange(expected, layout), dtype)
+
+    def _kept(self, name: str, new: Array, program: Program) -> Array:
+        """A running statistic as the framework keeps it, from what the reference makes of it.
+
+        The momentum is a float32 number, as which 0.9 and 0.1 do not add up to one; and the variance of the batch may
+        be divided by n - 1.
+        """
+        node: Any = self.statistics[name]
+        if not node.op.momentum:
+            return new
+        old = self.parameters[name].astype(np.float64)
+        batch = (new - (1 - node.op.momentum) * old) / node.op.momentum
+        if program.unbiased_variance and name.endswith("running_var"):
+            count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
+            batch = batch * (count / (count - 1))
+        share = 1 - float32(1 - node.op.momentum) if program.keeps_old else node.op.momentum
+        kept: Array = (1 - share) * old + share * batch
+        return kept
 
     def _until(self, run: _Run, result: Stopped) -> dict[str, Difference]:
         """The differences of what a program showed before it raised, and why it did, at the step where it did."""
@@ -229,15 +261,20 @@ class _Task:
         shown = {name: probed[name] for name in self.steps if name in probed}
         for name, tensor in self.outputs.items():
             shown[f"output {name}"] = tensor.name, program.outputs[name]
-        return shown
+        layouts = {weight.parameter: weight.layout for weight in program.weights}
+        return shown | {name: (name, layouts[name]) for name in self.statistics if name in layouts}
 
     def rung(self, name: str, run: _Run, measured: _Measured, bounds: Mapping[str, float]) -> Rung:
         """The findings about one run, in the order of the graph."""
         found, seconds = measured
+        kept = {statistic: node.outputs[0].name for statistic, node in self.statistics.items()}
+        bounds = {**bounds, **{statistic: bounds[tensor] for statistic, tensor in kept.items()}}
         findings = [
-            Finding(key, self._ops.get(tensor, ""), found[key].error, bounds[tensor], found[key].problem)
+            Finding(
+                key, self._ops.get(kept.get(tensor, tensor), ""), found[key].error, bounds[tensor], found[key].problem
+            )
             for key, (tensor, _) in self._shown(run.program).items()
-            if key in found and (name != "alone" or key == tensor)  # outputs of a forced run are the truth itself
+            if key in found and (name != "alone" or key in self.steps)  # outputs of a forced run are the truth itself
         ]
         probed = {seen.tensor for probe in run.program.probes.values() for seen in probe}
         return _rung(name, findings, tuple(tensor for tensor in self.steps if tensor not in probed), seconds)
@@ -268,6 +305,9 @@ class _Task:
         if node is not None:
             finding = next(wrong[tensor.name] for tensor in node.outputs if tensor.name in wrong)
             return Culprit(node.path, node.op.key, finding)
+        for statistic, node in self.statistics.items():
+            if statistic in wrong:
+                return Culprit(node.path, node.op.key, wrong[statistic])
         for name, tensor in self.outputs.items():
             last = next((node for node in self._nodes if tensor in node.outputs), None)
             if f"output {name}" in wrong and last is not None:
@@ -316,10 +356,12 @@ def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome
 
 def _numpy_float32(task: _Task) -> dict[str, Difference]:
     """What NumPy makes of the network in float32: the measure for a framework that has no other beside it."""
-    steps = reference.steps(task.graph, task.parameters, task.inputs, training=task.training, dtype=np.float32)
+    steps = reference.steps(
+        task.graph, task.parameters, task.inputs, training=task.training, learning=task.learning, dtype=np.float32
+    )
     return {
         tensor.name: compare.difference(array, task.truth[tensor.name], array.dtype.name)
-        for node, arrays in steps
+        for node, arrays, _ in steps
         for tensor, array in zip(node.outputs, arrays, strict=True)
     }
 
@@ -334,7 +376,13 @@ def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outco
     if not found:
         return
     by_output, direction = differentiation.slopes(
-        task.graph, task.parameters, task.inputs, task.outputs, task.seed, training=task.training
+        task.graph,
+        task.parameters,
+        task.inputs,
+        task.outputs,
+        task.seed,
+        training=task.training,
+        learning=task.learning,
     )
     off: dict[str, dict[str, Difference]] = {name: {} for name in found}
     for backend, name, difference in differentiation.differences(found):

@@ -5,7 +5,7 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
 - `versions`: a dict;
 - `to_numpy(value)`, `from_numpy(array)`;
 - `Session(dtype, see)`, one model of one run, with the methods `probe` (what generated code calls), `build(make, hooks,
-  training)`, `variables()` (name: variable; a variable may have several names), `assign(variable, array)`,
+  training, learning)`, `variables()` (name: variable; a variable may have several names), `assign(variable, array)`,
   `run(inputs)` and `gradients(inputs, variables, loss)`: those of `loss(outputs)` by the floating-point inputs and by
   the variables, in this order, None for what it does not depend on. `loss` multiplies outputs with arrays by
   `dot(value, array)`, a function of the runner that gives a number.
@@ -220,7 +220,7 @@ def _run(
         program.__dict__["probe"] = probe
         exec(compile(request["source"], str(program.__file__), "exec"), program.__dict__)
         entry = getattr(program, request["entry"])
-        session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"])
+        session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"], request["learning"])
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
     arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
@@ -229,6 +229,12 @@ def _run(
         outputs = {f"output {name}": value for name, value in named(session.run(inputs), request["outputs"]).items()}
     clock.seconds["run"] -= trace.seconds
     trace.active = False
+    if request["learning"]:
+        variables = session.variables()
+        for parameter in request["statistics"]:
+            target = next(target for name, target, *_ in request["weights"] if name == parameter)
+            if target in variables:
+                outputs[parameter] = np.array(runner.to_numpy(variables[target]))
     if request["gradients"]:
         with clock.enter("gradients"):
             outputs |= differentiate(request, runner, session, inputs, data)

@@ -89,8 +89,10 @@ def message(
     *,
     optional: Collection[str] = (),
     training: bool = False,
+    learning: bool = False,
     forced: dict[str, Any] | None = None,
     repeat: int = 1,
+    statistics: Collection[str] = (),
     gradients: Collection[str] = (),
     projected: Collection[str] = (),
 ) -> dict[str, Any]:
@@ -98,7 +100,9 @@ def message(
 
     `data` is what `worker.save` returned for parameters and inputs, and `forced` the same for the values that shall
     replace those of the steps. `outputs` are the ones expected; `optional` parameters may have no place in the model.
-    `training` asks for the outputs that exist only in training; layers stay in evaluation mode. `gradients` are wanted
+    `training` asks for the outputs that exist only in training; layers stay in evaluation mode unless they are
+    `learning`: then normalizations use the statistics of the batch and keep them, which are in the result by the names
+    of their parameters, as the framework lays them out; and what is random is idle. `gradients` are wanted
     by these inputs and parameters, of the sum of the outputs `projected`, each times `projection <name>` in `data`.
     """
     return {
@@ -113,8 +117,10 @@ def message(
         "probes": {key: [(o.tensor, o.layout) for o in seen] for key, seen in program.probes.items()},
         "hooks": program.hooks,
         "training": training,
+        "learning": learning,
         "forced": forced,
         "repeat": repeat,
+        "statistics": list(statistics),
         "gradients": list(gradients),
         "projected": {name: program.outputs[name] for name in projected},
         "into": str(into),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -59,17 +59,21 @@ class Session:
         keras.config.set_dtype_policy(dtype)
         self.see = see
         self.model: Any = None
+        self.learning = False
 
     def probe(self, name: str, value: Any) -> Any:
         return Probe(name, self.see)(value)
 
-    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool) -> None:
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
         if hooks:
             raise ValueError("functional models have probes, no hooks")
         # Random numbers take long, and every weight is assigned afterwards.
         for random in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal):
             random.__call__ = keras.initializers.Zeros.__call__
         self.model = make()
+        self.learning = learning
+        if learning:
+            idle(self.model.layers)
 
     def variables(self) -> dict[str, Any]:
         found = {f"{layer.name}/{weight.name}": weight for layer in self.model.layers for weight in layer.weights}
@@ -80,7 +84,7 @@ class Session:
 
     def run(self, inputs: Sequence[Any]) -> Any:
         # Eager: tracing a function costs more than one run of it.
-        return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=self.learning)
 
     def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
         wanted = [*(x for x in inputs if x.dtype.is_floating), *(variable.value for variable in variables)]
@@ -89,3 +93,11 @@ class Session:
             total = loss(self.run(inputs))
         found = tape.gradient(total, wanted)
         return [None if gradient is None else tensorflow.convert_to_tensor(gradient) for gradient in found]
+
+
+def idle(layers: Iterable[Any]) -> None:
+    """Takes the randomness out of layers, whose rates have these names."""
+    for layer in layers:
+        for name in ("rate", "dropout", "stddev"):
+            if isinstance(getattr(layer, name, None), float):
+                setattr(layer, name, 0.0)

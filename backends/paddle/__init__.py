@@ -29,6 +29,8 @@ DIALECT: Final = Dialect(
     layer_list="nn.LayerList",
     identity="nn.Identity()",
     reserved=RESERVED,
+    unbiased_variance=False,
+    keeps_old=True,
     ordered=False,
 )
 

@@ -6,7 +6,7 @@ The target of a weight is its key in the `state_dict`: `layer1.0.bn1._mean`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -42,12 +42,14 @@ class Session:
         path = self.paths[owner]
         return self.see(f"{path}.{name}" if path else name, value)
 
-    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool) -> None:
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
         # Random numbers take long, and every weight is assigned afterwards.
         nn.initializer.set_global_initializer(nn.initializer.Constant(0.0))
         self.model = make()
-        self.model.eval()
-        self.model.training = training  # the model's own choice of outputs; its layers stay in evaluation mode
+        (self.model.train if learning else self.model.eval)()
+        self.model.training = training or learning  # the model's own choice of outputs
+        if learning:
+            idle(self.model.sublayers(include_self=True))
         layers = dict(self.model.named_sublayers(include_self=True))
         self.paths = {layer: path for path, layer in layers.items()}
         for path, key in hooks.items():
@@ -69,3 +71,11 @@ class Session:
             tensor.stop_gradient = False
         loss(self.model(*inputs)).backward()  # `paddle.grad` is wrong for some layers unless all weights take part
         return [tensor.grad for tensor in wanted]
+
+
+def idle(layers: Iterable[Any]) -> None:
+    """Takes the randomness out of layers, whose rates have these names."""
+    for layer in layers:
+        for name in ("p", "dropout", "std"):
+            if isinstance(getattr(layer, name, None), float):
+                setattr(layer, name, 0.0)

@@ -27,6 +27,8 @@ DIALECT: Final = Dialect(
     layer_list="nn.ModuleList",
     identity="nn.Identity()",
     reserved=RESERVED,
+    unbiased_variance=True,
+    keeps_old=False,
     ordered=True,
 )
 

@@ -6,7 +6,7 @@ The target of a weight is its key in the `state_dict`: `layer1.0.conv1.weight`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -43,11 +43,13 @@ class Session:
         path = self.paths[owner]
         return self.see(f"{path}.{name}" if path else name, value)
 
-    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool) -> None:
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
         with _NoInitialization():
             self.model = make()
-        self.model.eval()
-        self.model.training = training  # the model's own choice of outputs; its layers stay in evaluation mode
+        self.model.train(learning)
+        self.model.training = training or learning  # the model's own choice of outputs
+        if learning:
+            idle(self.model.modules())
         modules = dict(self.model.named_modules())
         self.paths = {module: path for path, module in modules.items()}
         for path, key in hooks.items():
@@ -67,7 +69,18 @@ class Session:
     def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
         floats = [x.requires_grad_() for x in inputs if x.is_floating_point()]
         wanted = [*floats, *(variable.requires_grad_() for variable in variables)]
-        return torch.autograd.grad(loss(self.model(*inputs)), wanted, allow_unused=True)  # type: ignore[no-any-return]
+        total = loss(self.model(*inputs))
+        if not total.requires_grad:
+            return [None] * len(wanted)
+        return torch.autograd.grad(total, wanted, allow_unused=True)  # type: ignore[no-any-return]
+
+
+def idle(layers: Iterable[Any]) -> None:
+    """Takes the randomness out of layers, whose rates have these names."""
+    for layer in layers:
+        for name in ("p", "dropout", "std"):
+            if isinstance(getattr(layer, name, None), float):
+                setattr(layer, name, 0.0)
 
 
 class _NoInitialization(TorchFunctionMode):  # type: ignore[misc]

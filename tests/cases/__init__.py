@@ -20,7 +20,7 @@ __all__ = ["CASES", "TABLE", "Case"]
 def made() -> Iterator[Case]:
     for op, rows in TABLE.items():
         for attributes, *rest in rows:
-            options = rest.pop() if isinstance(rest[-1], dict) else {}
+            options = rest.pop() if rest and isinstance(rest[-1], dict) else {}
             yield Case(op, attributes, tuple(rest), **options)
 
 

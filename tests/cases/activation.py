@@ -16,12 +16,17 @@ ACTIVATED: Final[list[Row]] = [
 TABLE: Final[Table] = {
     **{
         op: list(ACTIVATED)
-        for op in ("relu", "relu6", "selu", "silu", "mish", "sigmoid", "tanh", "hard_sigmoid", "hard_swish")
+        for op in (
+            "relu relu6 selu silu mish sigmoid log_sigmoid tanh hard_sigmoid hard_swish softsign tanh_shrink"
+        ).split()
     },
     "leaky_relu": [
         *ACTIVATED,
         ({"negative_slope": 0.2}, IMAGE, {"values": "wide"}),
-        ({"negative_slope": -1.5}, (5,), {"refused": {"keras": "its slope is not negative"}}),
+        ({"negative_slope": -1.5}, (5,)),
+        ({"negative_slope": -0.3}, IMAGE, {"values": "wide"}),
+        ({"negative_slope": 0}, (5,)),
+        ({"negative_slope": 3}, IMAGE),
     ],
     "prelu": [
         ({}, IMAGE),
@@ -31,7 +36,36 @@ TABLE: Final[Table] = {
         ({"per_channel": False}, (5,)),
         ({}, VOLUME),
     ],
-    "elu": [*ACTIVATED, ({"alpha": 0.3}, IMAGE, {"values": "wide"}), ({"alpha": 2}, (5,))],
+    "elu": [*ACTIVATED, ({"alpha": 0.3}, IMAGE, {"values": "wide"}), ({"alpha": 2}, (5,)), ({"alpha": -0.7}, LINE)],
+    "celu": [
+        *ACTIVATED,
+        ({"alpha": 0.3}, IMAGE, {"values": "wide"}),
+        ({"alpha": 3}, LINE),
+        ({"alpha": 0.04}, (5,), {"values": "negative"}),
+    ],
+    "hard_tanh": [
+        *ACTIVATED,
+        ({"minimum": -0.4, "maximum": 0.7}, IMAGE),
+        ({"minimum": 1.5, "maximum": 2}, LINE, {"values": "wide"}),
+        ({"minimum": -2.5}, (5,), {"values": "wide"}),
+        ({"maximum": 20.3}, VOLUME, {"values": "wide"}),
+    ],
+    "threshold": [
+        ({"threshold": 0.3}, IMAGE),
+        ({"threshold": 6, "value": -0.7}, IMAGE, {"values": "wide"}),
+        ({"threshold": -0.8, "value": 20.1}, LINE),
+        ({"threshold": 0, "value": 1}, (13,), {"values": "wide"}),
+        ({"threshold": -3, "value": -2.5}, (3, 1, 5), {"values": "wide"}),
+    ],
+    **{
+        op: [
+            *ACTIVATED,
+            ({"threshold": 3}, IMAGE, {"values": "wide"}),
+            ({"threshold": 0.3}, LINE),
+            ({"threshold": 0}, (5,), {"values": "wide"}),
+        ]
+        for op in ("hard_shrink", "soft_shrink")
+    },
     "gelu": [*ACTIVATED, ({"approximate": "tanh"}, IMAGE, {"values": "wide"}), ({"approximate": "tanh"}, (5,))],
     "softplus": [
         *ACTIVATED,
@@ -46,6 +80,18 @@ TABLE: Final[Table] = {
             ({"axis": -1}, (3, 1)),
             ({"axis": 1}, (5, 4)),
         ]
-        for op in ("softmax", "log_softmax")
+        for op in ("softmax", "softmin", "log_softmax")
+    },
+    **{
+        op: [
+            ({}, (8,)),
+            ({"axis": "channels"}, IMAGE),
+            ({"axis": 2}, (3, 10, 7)),
+            ({"axis": "width"}, (3, 5, 2)),
+            ({"axis": -1}, (5, 14), {"values": "wide"}),
+            ({"axis": 1}, (4, 5)),
+            ({"axis": -2}, VOLUME),
+        ]
+        for op in ("glu", "swiglu")
     },
 }

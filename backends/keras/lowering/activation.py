@@ -1,28 +1,28 @@
-"""Activations that need more than a rename, and dropout."""
+"""Activations."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.code import Call, Raw, call, literal
+from archspec.emit.code import Call, Raw, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import held
 from archspec.emit.signature import spell
-from archspec.errors import BackendError
-from archspec.ops.base import resolve_axis
 
 from .rows import (
     anywhere,
-    axis_of,
+    applied,
+    axis,
     image_layer,
     signed,
 )
 
 
 def leaky_relu(site: Site) -> Lowered:
-    if not site.every(lambda step: step.op.negative_slope >= 0):
-        raise BackendError(f"its slope is not negative, as {site.op.negative_slope:g} is")
-    return anywhere("layers.LeakyReLU(*, negative_slope=0.3)")(site)
+    """The layer takes no negative slope."""
+    if site.every(lambda step: step.op.negative_slope >= 0):
+        return anywhere("layers.LeakyReLU(*, negative_slope=0.3)")(site)
+    return applied("ops.leaky_relu(*, negative_slope=0.2)")(site)
 
 
 def prelu(site: Site) -> Lowered:
@@ -35,12 +35,20 @@ def prelu(site: Site) -> Lowered:
 
 
 def softmax(site: Site) -> Lowered:
-    axis = axis_of(site, resolve_axis(site.op.axis, site.inputs[0].rank))
-    layouts = (signed(site, held(site.inputs[0])),)
-    if site.op.key == "softmax":
-        made = spell("layers.Softmax(*, axis=-1)", site, axis=axis)
-        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made}, layouts=layouts)
-    return Lowered(lambda own, inputs: call("ops.log_softmax", inputs[0], axis=literal(axis)), layouts=layouts)
+    made = spell("layers.Softmax(*, axis=-1)", site, axis=axis())
+    return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
+                   layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
+
+
+def along(name: str, sign: str = "") -> Lowering:
+    """A function along one axis, of the input or its negative."""
+
+    def lower(site: Site) -> Lowered:
+        where = axis()(site)
+        return Lowered(lambda own, inputs: call(name, Template(sign + "{0}", tuple(inputs)), axis=where),
+                       layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
+
+    return lower
 
 
 def softplus(site: Site) -> Lowered:
@@ -54,9 +62,9 @@ def gelu(site: Site) -> Lowered:
     layouts = (held(site.inputs[0]).plain(),)
     if site.every(lambda step: step.op.approximate == "tanh"):
         return Lowered(lambda own, inputs: call("ops.gelu", inputs[0], approximate=literal(True)), layouts=layouts,
-                       inexact=1e-8)  # fmt: skip
+                       inexact=1e-8, inexact_gradient=1e-8)  # fmt: skip
     return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": call("layers.Activation", literal("gelu"))},
-                   layouts=layouts, inexact=1e-8)  # fmt: skip
+                   layouts=layouts, inexact=1e-8, inexact_gradient=1e-8)  # fmt: skip
 
 
 def relu6(site: Site) -> Lowered:
@@ -80,15 +88,26 @@ ROWS: Final[dict[str, Lowering]] = {
     "leaky_relu": leaky_relu,
     "prelu": prelu,
     "elu": anywhere("layers.ELU(*, alpha=1.0)"),
+    "celu": applied("celu(alpha)"),
     "selu": activation("selu"),
     "gelu": gelu,
     "silu": activation("silu"),
     "mish": activation("mish"),
     "sigmoid": activation("sigmoid"),
+    "log_sigmoid": activation("log_sigmoid"),
     "tanh": activation("tanh"),
     "hard_sigmoid": activation("hard_sigmoid"),
     "hard_swish": activation("hard_swish"),
+    "hard_tanh": applied("ops.clip(x_min, x_max)", x_min="minimum", x_max="maximum"),
+    "softsign": activation("softsign"),
+    "threshold": applied("ops.threshold(threshold, default_value)", default_value="value"),
+    "hard_shrink": applied("ops.hard_shrink(*, threshold=0.5)"),
+    "soft_shrink": applied("ops.soft_shrink(*, threshold=0.5)"),
+    "tanh_shrink": activation("tanh_shrink"),
     "softplus": softplus,
     "softmax": softmax,
-    "log_softmax": softmax,
+    "softmin": along("ops.softmax", sign="-"),
+    "log_softmax": along("ops.log_softmax"),
+    "glu": applied("ops.glu(*, axis=-1)", axis=axis()),
+    "swiglu": applied("swiglu(*, axis)", axis=axis()),
 }

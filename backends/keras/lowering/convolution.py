@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Items, Symbol, Template, call, literal
+from archspec.emit.code import Call, Code, Items, Slice, Symbol, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.signature import spell
-from archspec.errors import BackendError
 from archspec.expressions import Apply as Applied
 from archspec.expressions import Const
 from archspec.graph.tree import Step
 from archspec.ops.base import same_pads
 
-from .rows import (
-    Border,
-    image_layer,
-)
+from .rows import Border, image_layer
 
 
 def is_same(step: Step) -> bool:
@@ -42,14 +38,16 @@ class Padding:
     sized: bool = False
 
 
-def padding(site: Site) -> Padding:
-    """`valid` or `same` where the layer pads so by itself in all instances, else a layer that pads before it, in the
-    instances that need one."""
+def padding(site: Site, *, causal: bool = False) -> Padding:
+    """`valid`, `same` or, if the layer knows that, `causal` where it pads so by itself in all instances, else a layer
+    that pads before it, in the instances that need one."""
     if site.every(windows.unpadded):
         return Padding(literal("valid"))
     strided = not site.every(unstrided)
     if site.every(is_same):
         return Padding(literal("same"), None, strided)
+    if causal and site.every(lambda step: step.op.padding == "causal"):
+        return Padding(literal("causal"))
     border = zero_padding(site)
     alone = site.distinguish(lambda step: is_same(step) and unstrided(step), "stride")
     if alone is None:
@@ -82,31 +80,48 @@ def depthwise_kernel(step: Step) -> Any:
 
 
 def conv(site: Site) -> Lowered:
-    """Grouped by channel, it is a depthwise layer; strided and dilated at once, which TensorFlow has not, it is
-    dilated first and thinned out after."""
-    op = site.op
-    rank = op.rank
-    padded = padding(site)
+    """Grouped by channel, it is a depthwise layer."""
+    rank = site.op.rank
     if rank < 3 and site.every(_by_channel):
         return _depthwise(site, _ratio)
-    text = (f"layers.Conv{rank}D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, groups=1, "
-            "use_bias=True)")  # fmt: skip
-    sources: dict[str, Any] = {"filters": "out_channels", "use_bias": "bias", "dilation_rate": "dilation"}
-    after = None
-    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):
-        padded = _outside(site)
-        sources["strides"] = 1
-        steps = ", ".join(f"::{s}" if s > 1 else ":" for s in op.stride)
-        after = lambda code: Template(f"{{0}}[:, {steps}]", (code,))  # noqa: E731
-    else:
-        sources["strides"] = "stride"
-    made = spell(text, site, padding=padded.own, **sources)
-    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, after, padded.sized)
+    return _conv(site, f"layers.Conv{rank}D(filters, kernel_size, {CONV})", causal=rank == 1)
+
+
+CONV: Final = "*, strides=1, padding='valid', dilation_rate=1, groups=1, use_bias=True"
+
+
+def masked(site: Site) -> Lowered:
+    return _conv(site, f"MaskedConv2D(filters, kernel_size, mask, {CONV})")
+
+
+def _conv(site: Site, text: str, *, causal: bool = False) -> Lowered:
+    """Strided and dilated at once, which TensorFlow has not, it is dilated first and thinned out after."""
+    thin = _thinned(site)
+    padded = _outside(site) if thin else padding(site, causal=causal)
+    made = spell(text, site, filters="out_channels", strides=1 if thin else "stride", padding=padded.own,
+                 dilation_rate="dilation", use_bias="bias")  # fmt: skip
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, _thin(site) if thin else None,
+                       padded.sized)  # fmt: skip
+
+
+def _thinned(site: Site) -> bool:
+    return not site.every(lambda step: max(step.op.stride) == 1 or max(step.op.dilation) == 1)
+
+
+def _thin(site: Site) -> Callable[[Code], Code]:
+    """What keeps one element of each stride."""
+    one, slices = literal(1), []
+    for axis in range(site.op.rank):
+        step = site.value(lambda step, axis=axis: step.op.stride[axis], f"stride{axis}")  # type: ignore[misc]
+        slices.append(Slice(None, None, None if step == one else step))
+    places = ", ".join(f"{{{axis}}}" for axis in range(1, len(slices) + 1))
+    return lambda code: Template(f"{{0}}[:, {places}]", (code, *slices))
 
 
 def _outside(site: Site) -> Padding:
     """All padding in a layer before."""
-    return Padding(literal("valid"), None if site.every(windows.unpadded) else zeros(site))
+    sized = not site.every(lambda step: step.op.padding != "same")
+    return Padding(literal("valid"), None if site.every(windows.unpadded) else zeros(site), sized)
 
 
 def zeros(site: Site) -> Border:
@@ -141,67 +156,75 @@ def _ratio(site: Site) -> Code:
     return site.value(lambda step: step.op.out_channels // step.inputs[0].shape[1], "multiplier")
 
 
-def _depthwise(site: Site, multiplier: Any) -> Lowered:
-    rank = site.inputs[0].rank - 2
-    padded = padding(site)
+def _depthwise(site: Site, multiplier: Any, **sources: Any) -> Lowered:
+    rank = site.op.rank
+    thin = _thinned(site)
+    padded = _outside(site) if thin else padding(site)
     text = (f"layers.DepthwiseConv{rank}D(kernel_size, *, strides=1, padding='valid', depth_multiplier=1, "
             "dilation_rate=1, use_bias=True)")  # fmt: skip
-    made = spell(text, site, strides="stride", padding=padded.own, depth_multiplier=multiplier,
-                 dilation_rate="dilation", use_bias="bias")  # fmt: skip
-    weights = {"weight": ("kernel", depthwise_kernel)}
-    return image_layer(site, made, weights, padded.before, sized=padded.sized)
+    options = {"use_bias": "bias", **sources}
+    made = spell(text, site, strides=1 if thin else "stride", padding=padded.own, depth_multiplier=multiplier,
+                 dilation_rate="dilation", **options)  # fmt: skip
+    weights = dict.fromkeys(("weight", "depthwise_weight"), ("kernel", depthwise_kernel))
+    return image_layer(site, made, weights, padded.before, _thin(site) if thin else None, padded.sized)
 
 
-def depthwise(site: Site) -> Lowered:
+def depthwise(site: Site, **sources: Any) -> Lowered:
     """With unequal strides TensorFlow has no float64 kernel: an ordinary grouped convolution, then."""
-    if site.every(
-        lambda step: len(set(step.op.stride)) == 1 and not (max(step.op.stride) > 1 and max(step.op.dilation) > 1)
-    ):
-        return _depthwise(site, "multiplier")
+    if _thinned(site) or site.every(_evenly_strided):
+        return _depthwise(site, "multiplier", **sources)
     padded = padding(site)
-    after = None
-    strides: Any = "stride"
-    if max(site.op.stride) > 1 and max(site.op.dilation) > 1:
-        padded = _outside(site)
-        strides = 1
-        steps = ", ".join(f"::{s}" if s > 1 else ":" for s in site.op.stride)
-        after = lambda code: Template(f"{{0}}[:, {steps}]", (code,))  # noqa: E731
-    made = spell("layers.Conv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, groups=1, "
-                 "use_bias=True)", site,
+    options = {"use_bias": "bias", **sources}
+    made = spell(f"layers.Conv2D(filters, kernel_size, {CONV})", site,
                  filters=lambda s: s.value(lambda step: step.op.multiplier * step.inputs[0].shape[1], "filters"),
-                 strides=strides, padding=padded.own, dilation_rate="dilation", groups=lambda s: s.size(1),
-                 use_bias="bias")  # fmt: skip
-    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, after, padded.sized)
+                 strides="stride", padding=padded.own, dilation_rate="dilation", groups=lambda s: s.size(1),
+                 **options)  # fmt: skip
+    weights = dict.fromkeys(("weight", "depthwise_weight"), ("kernel", kernel))
+    return image_layer(site, made, weights, padded.before, None, padded.sized)
+
+
+def _evenly_strided(step: Step) -> bool:
+    return len(set(step.op.stride)) == 1
 
 
 def separable(site: Site) -> Lowered:
-    if not site.every(lambda step: len(set(step.op.stride)) == 1):
-        raise BackendError("TensorFlow has no separable convolution with unequal strides")
-    if site.every(lambda step: max(step.op.stride) > 1 and max(step.op.dilation) > 1):
-        raise BackendError("TensorFlow has no separable convolution with stride and dilation at once")
+    """One layer, or two where TensorFlow has no such depthwise convolution."""
+    rank = site.op.rank
+    if _thinned(site) or not site.every(_evenly_strided):
+        return _in_two_layers(site)
     padded = padding(site)
-    made = spell(
-        "layers.SeparableConv2D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "
-        "depth_multiplier=1, use_bias=True)",
-        site,
-        filters="out_channels",
-        strides="stride",
-        padding=padded.own,
-        dilation_rate="dilation",
-        depth_multiplier="multiplier",
-        use_bias="bias",
-    )
+    text = (f"layers.SeparableConv{rank}D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "
+            "depth_multiplier=1, use_bias=True)")  # fmt: skip
+    made = spell(text, site, filters="out_channels", strides="stride", padding=padded.own, dilation_rate="dilation",
+                 depth_multiplier="multiplier", use_bias="bias")  # fmt: skip
     weights = {"depthwise_weight": ("depthwise_kernel", depthwise_kernel),
                "pointwise_weight": ("pointwise_kernel", kernel)}  # fmt: skip
     return image_layer(site, made, weights, padded.before, sized=padded.sized)
 
 
+def _in_two_layers(site: Site) -> Lowered:
+    first = depthwise(site, use_bias=False)
+    second = spell(f"layers.Conv{site.op.rank}D(filters, kernel_size, *, use_bias=True)", site, filters="out_channels",
+                   kernel_size=1, use_bias="bias")  # fmt: skip
+    _, name, layout = first.weights["depthwise_weight"]
+    weights = {"depthwise_weight": ("depthwise", name, layout), "pointwise_weight": ("pointwise", "kernel", kernel),
+               "bias": ("pointwise", "bias", None)}  # fmt: skip
+    layers = {"depthwise": first.layers[""], "pointwise": second}
+    return replace(
+        first,
+        apply=lambda own, inputs: Call(own["pointwise"], (first.apply({"": own["depthwise"]}, inputs),)),
+        layers=first.layers | layers,
+        weights={name: weights[name] for name in first.weights},
+    )
+
+
 def conv_transpose(site: Site) -> Lowered:
     """Keras' layer crops only as `same` does: the whole result is made, and cropped after. It has no groups, and
     TensorFlow no dilated kernel for it in float64: a layer at the top of the file has both."""
+    rank = site.op.rank
     plain_ = site.every(lambda step: step.op.groups == 1 and max(step.op.dilation) == 1)
     if not plain_:
-        made = spell("ConvTranspose2D(filters, kernel_size, *, strides=1, padding=0, output_padding=0, dilation=1, "
+        made = spell("ConvTranspose(filters, kernel_size, *, strides=1, padding=0, output_padding=0, dilation=1, "
                      "groups=1, use_bias=True)", site, filters="out_channels", strides="stride", use_bias="bias",
                      padding=windows.nested_pads)  # fmt: skip
         return image_layer(site, made, {"weight": ("kernel", _transposed_kernel)})
@@ -214,25 +237,31 @@ def conv_transpose(site: Site) -> Lowered:
         op: Any = step.op
         return tuple(max(0, extra - hi) for (_, hi), extra in zip(op.padding, op.output_padding, strict=True))
 
-    made = spell("layers.Conv2DTranspose(filters, kernel_size, *, strides=1, output_padding=None, use_bias=True)", site,
-                 filters="out_channels", strides="stride", use_bias="bias",
+    text = f"layers.Conv{rank}DTranspose(filters, kernel_size, *, strides=1, output_padding=None, use_bias=True)"
+    made = spell(text, site, filters="out_channels", strides="stride", use_bias="bias",
                  output_padding=lambda s: s.value(extras, "output_padding"))  # fmt: skip
     after = None
     if not site.every(lambda step: all(c == (0, 0) for c in crops(step))):
-        cropping = call("layers.Cropping2D", site.value(crops, "crop"))
+        crop = once(site.value(crops, "crop")) if rank == 1 else site.value(crops, "crop")
+        cropping = call(f"layers.Cropping{rank}D", crop)
         after = lambda code: Call(cropping, (code,))  # noqa: E731
     return image_layer(site, made, {"weight": ("kernel", kernel)}, None, after)
 
 
 def _transposed_kernel(step: Step) -> Any:
-    return (("transpose", (2, 3, 0, 1)),)
+    return (("transpose", (*range(2, len(step.inputs[0].shape)), 0, 1)),)
 
 
 ROWS: Final[dict[str, Lowering]] = {
     "conv1d": conv,
     "conv2d": conv,
     "conv3d": conv,
+    "masked_conv2d": masked,
+    "depthwise_conv1d": depthwise,
     "depthwise_conv2d": depthwise,
+    "separable_conv1d": separable,
     "separable_conv2d": separable,
+    "conv_transpose1d": conv_transpose,
     "conv_transpose2d": conv_transpose,
+    "conv_transpose3d": conv_transpose,
 }

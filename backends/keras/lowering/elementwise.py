@@ -1,20 +1,52 @@
-"""Arithmetic between inputs."""
+"""Arithmetic, comparisons and functions, element by element."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from archspec.emit.code import Call, Code, Infix, Items, call
+from archspec.emit.code import Call, Code, Infix, Items, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.signature import operator, spell
 
 from .rows import alike, signed, together
 
 
-def merging(name: str) -> Lowering:
-    """A layer that joins inputs element by element."""
+def anyhow(row: Lowering) -> Lowering:
+    """A row to which no axis matters, as long as all inputs have them in one order."""
 
     def lower(site: Site) -> Lowered:
+        lowered = row(site)
+        return Lowered(lambda own, inputs: lowered.apply(own, alike(site, inputs)), layouts=(together(site).plain(),))
+
+    return lower
+
+
+def infix(symbol: str) -> Lowering:
+    return anyhow(operator(symbol, "value"))
+
+
+def function(text: str, **sources: Any) -> Lowering:
+    return anyhow(lambda site: Lowered(lambda own, inputs: spell(text, site, inputs, **sources)))
+
+
+def joined(name: str) -> Lowering:
+    """A function of all inputs, and of nothing else."""
+    return anyhow(lambda site: Lowered(lambda own, inputs: call(name, *inputs)))
+
+
+def binary(name: str) -> Lowering:
+    """A function of two inputs, or of one and a number."""
+    constant = function(f"{name}(x2)", x2="value")
+    return lambda site: (joined(name) if site.op.value is None else constant)(site)
+
+
+def merging(name: str, symbol: str) -> Lowering:
+    """A layer that joins inputs element by element; they are tensors of floats."""
+
+    def lower(site: Site) -> Lowered:
+        if site.op.value is not None or not site.every(lambda step: step.inputs[0].dtype == "float"):
+            return infix(symbol)(site)
         made = call(f"layers.{name}")
 
         def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
@@ -25,13 +57,55 @@ def merging(name: str) -> Lowering:
     return lower
 
 
-def divide(site: Site) -> Lowered:
-    return Lowered(lambda own, inputs: Infix("/", tuple(alike(site, inputs))), layouts=(together(site),))
+def clip(site: Site) -> Lowered:
+    """Keras' own has two bounds."""
+    if site.op.minimum is None:
+        return function("ops.minimum(x2)", x2="maximum")(site)
+    if site.op.maximum is None:
+        return function("ops.maximum(x2)", x2="minimum")(site)
+    return function("ops.clip(x_min, x_max)", x_min="minimum", x_max="maximum")(site)
+
+
+def reciprocal(site: Site) -> Lowered:
+    """To `ops.reciprocal` everything is float32 while a model is built."""
+    return anyhow(lambda site: Lowered(lambda own, inputs: Infix("/", (literal(1), *inputs))))(site)
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "add": merging("Add"),
-    "subtract": merging("Subtract"),
-    "multiply": merging("Multiply"),
-    "divide": divide,
+    "add": merging("Add", "+"),
+    "subtract": merging("Subtract", "-"),
+    "multiply": merging("Multiply", "*"),
+    "divide": infix("/"),
+    "power": binary("ops.power"),
+    "mod": infix("%"),
+    "maximum": binary("ops.maximum"),
+    "minimum": binary("ops.minimum"),
+    "clip": clip,
+    "abs": joined("ops.abs"),
+    "neg": joined("ops.negative"),
+    "sign": joined("ops.sign"),
+    "square": joined("ops.square"),
+    "sqrt": joined("ops.sqrt"),
+    "rsqrt": joined("ops.rsqrt"),
+    "reciprocal": reciprocal,
+    "exp": joined("ops.exp"),
+    "log": joined("ops.log"),
+    "log1p": joined("ops.log1p"),
+    "sin": joined("ops.sin"),
+    "cos": joined("ops.cos"),
+    "erf": joined("ops.erf"),
+    "floor": joined("ops.floor"),
+    "ceil": joined("ops.ceil"),
+    "round": joined("ops.round"),
+    "equal": binary("ops.equal"),
+    "not_equal": binary("ops.not_equal"),
+    "less": binary("ops.less"),
+    "less_equal": binary("ops.less_equal"),
+    "greater": binary("ops.greater"),
+    "greater_equal": binary("ops.greater_equal"),
+    "logical_and": joined("ops.logical_and"),
+    "logical_or": joined("ops.logical_or"),
+    "logical_xor": joined("ops.logical_xor"),
+    "logical_not": joined("ops.logical_not"),
+    "where": joined("ops.where"),
 }

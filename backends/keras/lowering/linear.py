@@ -49,8 +49,10 @@ def image_weights(sizes: tuple[int, ...]) -> Callable[[Step], Any]:
 
 
 def embedding(site: Site) -> Lowered:
-    made = spell("layers.Embedding(input_dim, output_dim)", site, input_dim="num_embeddings",
-                 output_dim="embedding_dim")  # fmt: skip
+    frozen = not site.every(lambda step: step.op.padding_index is None)
+    text = "FrozenRowEmbedding(input_dim, output_dim, padding_index)" if frozen else (
+        "layers.Embedding(input_dim, output_dim)")  # fmt: skip
+    made = spell(text, site, input_dim="num_embeddings", output_dim="embedding_dim")
     return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
                    weights=bindings(site, {"weight": "embeddings"}),
                    layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
@@ -69,8 +71,22 @@ def matmul(site: Site) -> Lowered:
     return Lowered(apply, layouts=(canonical(site.outputs[0].rank),))
 
 
+def bilinear(site: Site) -> Lowered:
+    made = spell("Bilinear(units, *, use_bias=True)", site, units="out_features", use_bias="bias")
+    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
+                   weights=bindings(site, {"weight": "kernel"}),
+                   layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+
+
+def einsum(site: Site) -> Lowered:
+    return Lowered(lambda own, inputs: call("ops.einsum", site.attr("equation"), *plain(site, inputs)),
+                   layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "linear": linear,
+    "bilinear": bilinear,
     "embedding": embedding,
     "matmul": matmul,
+    "einsum": einsum,
 }

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from archspec.emit.code import Call, literal
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.layouts import canonical, held
+from archspec.emit.layouts import Layout, arranged, canonical, held
 from archspec.emit.signature import bindings, spell
-from archspec.ops.base import resolve_axis
 
 from .rows import (
+    applied,
+    axis,
+    axis_of,
     image_layer,
     moved,
     supported,
@@ -34,7 +36,7 @@ def _complement(momentum: float) -> float:
 
 def layer_norm(site: Site) -> Lowered:
     wire = site.inputs[0]
-    axes = [resolve_axis(a, wire.rank) for a in site.op.axis]
+    axes = site.same(lambda step: step.op.axes(wire.rank), "axis")
     layout = held(wire)
     if len(axes) > 1:
         layout = canonical(wire.rank)
@@ -44,6 +46,22 @@ def layer_norm(site: Site) -> Lowered:
                  axis=literal(shown if len(shown) > 1 else shown[0]), center="affine", scale="affine")  # fmt: skip
     return Lowered(lambda own, inputs: Call(own[""], (moved(inputs[0], wire, layout),)), {"": made},
                    weights=bindings(site, SCALE_AND_SHIFT), layouts=(layout.plain(),))  # fmt: skip
+
+
+def rms_norm(site: Site) -> Lowered:
+    """Keras' own layer scales along trailing axes; another axis is moved to the end and back."""
+    wire = site.inputs[0]
+    layout = held(wire)
+    axes = site.same(lambda step: step.op.axes(wire.rank), "axis")
+    if not site.same(lambda step: step.op.affine, "affine"):
+        places = sorted(layout.position(a) for a in axes)
+        where = literal(places if len(places) > 1 else axis_of(site, axes[0]))
+        return applied("ops.rms_normalization(*, scale=None, axis=-1, epsilon=None)", axis=where)(site)
+    last = Layout((*(a for a in layout.axes if a not in axes), *axes))
+    where = literal(list(range(-len(axes), 0)) if len(axes) > 1 else -1)
+    made = spell("layers.RMSNormalization(*, axis=-1, epsilon=1e-06)", site, axis=where)
+    return Lowered(lambda own, inputs: arranged(Call(own[""], (moved(inputs[0], wire, last),)), last, layout),
+                   {"": made}, weights=bindings(site, {"weight": "scale"}), layouts=(layout.plain(),))  # fmt: skip
 
 
 def group_norm(site: Site) -> Lowered:
@@ -56,6 +74,8 @@ def group_norm(site: Site) -> Lowered:
 ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
+    "l2_normalize": applied("ops.normalize(*, axis=-1, order=2, epsilon=None)", axis=axis()),
     "group_norm": group_norm,
     "instance_norm": group_norm,
     "local_response_norm": supported("local_response_norm", named=("size", "alpha", "beta", "k")),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, Items, Template, call, literal
+from archspec.emit.code import Code, Items, Raw, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import held
 from archspec.emit.signature import spell
@@ -14,13 +14,7 @@ from archspec.graph.tree import Step
 from archspec.ops.base import same_pads
 
 from .convolution import unstrided, zero_padding, zeros
-from .rows import (
-    Apply,
-    Border,
-    image_layer,
-    image_layouts,
-    imaged,
-)
+from .rows import Apply, Border, image_layer, image_layouts, imaged
 
 
 def ceil_pads(step: Step) -> tuple[tuple[int, int], ...]:
@@ -58,8 +52,10 @@ def _padded_axes(site: Site, pads: Code) -> Code:
 def max_pool(site: Site) -> Lowered:
     """Max pooling ignores padding: -inf is put around, or zeros where nothing is below them."""
     rank = site.inputs[0].rank - 2
-    if site.every(lambda step: max(step.op.dilation) > 1):
+    if not site.every(lambda step: max(step.op.dilation) == 1):
         return _dilated_max_pool(site)
+    if rank == 3:
+        return _volume_pool(site, "max_pool", ceil_pads, constant_values=windows.MINUS_INFINITY)
     own = "valid"
     before: Apply = None
     if site.every(_ceil_unpadded):
@@ -85,17 +81,27 @@ def _sizeless(step: Step) -> bool:
 
 
 def _dilated_max_pool(site: Site) -> Lowered:
-    pads = _padded_axes(site, site.value(ceil_pads, "padding"))
-    names = ("kernel_size", "stride" if site.op.stride is not None else "kernel_size", "dilation")
-    sizes = [_full(site, name) for name in names]
+    sizes = [*_window(site), _full(site, "dilation")]
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        (code,) = imaged(site, inputs)
-        if not site.every(_ceil_unpadded):
-            code = call("ops.pad", code, pads, constant_values=windows.MINUS_INFINITY)
+        code = _bordered(site, inputs, ceil_pads, constant_values=windows.MINUS_INFINITY)
         return call("dilated_max_pool", code, *sizes)
 
-    return Lowered(apply, layouts=image_layouts(site))
+    return Lowered(apply, layouts=image_layouts(site), sized=not site.every(_sizeless))
+
+
+def _bordered(site: Site, inputs: Sequence[Code], pads: Callable[[Step], windows.Pairs], **options: Code) -> Code:
+    """The input with padding around, if there is any."""
+    (code,) = imaged(site, inputs)
+    if site.every(lambda step: all(lo == hi == 0 for lo, hi in pads(step))):
+        return code
+    return call("ops.pad", code, _padded_axes(site, site.value(pads, "padding")), **options)
+
+
+def _window(site: Site) -> list[Code]:
+    """The size of the window and its step, with a number for each axis."""
+    stride = site.value(lambda step: step.op.stride or step.op.kernel_size, "stride")
+    return [_full(site, "kernel_size"), stride]
 
 
 def _full(site: Site, name: str) -> Code:
@@ -103,27 +109,55 @@ def _full(site: Site, name: str) -> Code:
     return site.value(lambda step: getattr(step.op, name), name)
 
 
+def _volume_pool(site: Site, name: str, pads: Callable[[Step], windows.Pairs], **options: Code) -> Lowered:
+    """TensorFlow has no such kernels for float64, and its float32 ones send gradients elsewhere if there are ties."""
+    sizes = _window(site)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        return call("pool3d", Raw(f"ops.{name}"), _bordered(site, inputs, pads, **options), *sizes)
+
+    return Lowered(apply, layouts=image_layouts(site), sized=not site.every(_sizeless))
+
+
+def lp_pool(site: Site) -> Lowered:
+    """Keras has none: the mean of powers, times their number."""
+    name = "lp_pool3d" if site.op.rank == 3 else "lp_pool"
+    arguments = [site.attr("norm_type"), *_window(site)]
+    return Lowered(lambda own, inputs: call(name, _bordered(site, inputs, ceil_pads), *arguments),
+                   layouts=image_layouts(site), sized=not site.every(_sizeless))  # fmt: skip
+
+
 def avg_pool(site: Site) -> Lowered:
     """Padding that does not count is Keras' `same`, or else divided out; padding that counts comes before."""
     rank = site.inputs[0].rank - 2
     text = f"layers.AveragePooling{rank}D(pool_size, *, strides=None, padding='valid')"
     sources: dict[str, Any] = {"pool_size": "kernel_size", "strides": "stride", "padding": "valid"}
+    counted = site.every(lambda step: step.op.count_include_pad)
+    if rank == 3 and site.every(lambda step: _ceil_unpadded(step) or _fits_counted(step)):
+        return _volume_pool(site, "average_pool", ceil_pads)
     if site.every(_ceil_unpadded):
         return image_layer(site, spell(text, site, **sources), sized=not site.every(_sizeless))
-    counted = site.every(lambda step: step.op.count_include_pad)
-    if not counted and site.every(_pool_same):
+    if rank < 3 and not counted and site.every(_pool_same):
         sized = not site.every(lambda step: unstrided(step) and not step.op.ceil_mode)
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
-    if counted and site.every(lambda step: ceil_pads(step) == windows.resolved(step)):
+    if site.every(_fits_counted):
         return image_layer(site, spell(text, site, **sources), None, zeros(site))
-    arguments = [site.attr("kernel_size"), site.attr("kernel_size" if site.op.stride is None else "stride")]
+    name, arguments = "partial_average_pool3d", _window(site)
+    if rank < 3:
+        arguments = [site.attr("kernel_size"), site.attr("kernel_size" if site.op.stride is None else "stride")]
+        name = "partial_average_pool"
     if counted:
         arguments.append(_padded_axes(site, site.value(_beyond, "beyond")))
         arguments.append(_padded_axes(site, site.value(windows.resolved, "padding")))
     else:
         arguments.append(_padded_axes(site, site.value(ceil_pads, "padding")))
-    return Lowered(lambda own, inputs: call("partial_average_pool", *imaged(site, inputs), *arguments),
+    return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), *arguments),
                    layouts=image_layouts(site), sized=not site.every(_sizeless))  # fmt: skip
+
+
+def _fits_counted(step: Step) -> bool:
+    """Whether all that windows cover counts."""
+    return bool(step.op.count_include_pad) and ceil_pads(step) == windows.resolved(step)
 
 
 def _beyond(step: Step) -> tuple[tuple[int, int], ...]:
@@ -136,7 +170,9 @@ def adaptive(kind: str) -> Lowering:
 
     def lower(site: Site) -> Lowered:
         rank = site.inputs[0].rank - 2
-        if site.every(lambda step: all(i % o == 0 for i, o in _adaptive_sizes(step))):
+        if rank == 3 and site.every(lambda step: max(step.op.output_size) == 1):
+            return image_layer(site, call(f"layers.Global{kind}Pooling3D", keepdims=literal(True)))
+        if rank < 3 and site.every(lambda step: all(i % o == 0 for i, o in _adaptive_sizes(step))):
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
             return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
         name = "adaptive_average_pool" if kind == "Average" else "adaptive_max_pool"
@@ -164,17 +200,17 @@ def global_pool(kind: str) -> Lowering:
     return lower
 
 
+def each(name: str, row: Lowering) -> dict[str, Lowering]:
+    """A row for one, two and three axes."""
+    return {f"{name}{rank}d": row for rank in (1, 2, 3)}
+
+
 ROWS: Final[dict[str, Lowering]] = {
-    "max_pool1d": max_pool,
-    "max_pool2d": max_pool,
-    "avg_pool1d": avg_pool,
-    "avg_pool2d": avg_pool,
-    "adaptive_avg_pool1d": adaptive("Average"),
-    "adaptive_avg_pool2d": adaptive("Average"),
-    "adaptive_max_pool1d": adaptive("Max"),
-    "adaptive_max_pool2d": adaptive("Max"),
-    "global_avg_pool1d": global_pool("Average"),
-    "global_avg_pool2d": global_pool("Average"),
-    "global_max_pool1d": global_pool("Max"),
-    "global_max_pool2d": global_pool("Max"),
+    **each("max_pool", max_pool),
+    **each("avg_pool", avg_pool),
+    **each("lp_pool", lp_pool),
+    **each("adaptive_avg_pool", adaptive("Average")),
+    **each("adaptive_max_pool", adaptive("Max")),
+    **each("global_avg_pool", global_pool("Average")),
+    **each("global_max_pool", global_pool("Max")),
 }

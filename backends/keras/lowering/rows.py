@@ -11,6 +11,7 @@ from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
 from archspec.emit.merge import Wire
 from archspec.emit.signature import bindings, spell
+from archspec.ops.base import resolve_axis
 
 Apply = Any
 
@@ -43,8 +44,10 @@ def alike(site: Site, codes: Sequence[Code]) -> list[Code]:
     return [moved(code, wire, together(site)) for code, wire in zip(codes, site.inputs, strict=True)]
 
 
-NONNEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax", "hard_sigmoid"})
-KEEPS_SIGN: Final = frozenset({"dropout", "concat", "add", "multiply", "upsample", "channel_shuffle"})
+NONNEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax", "softmin", "hard_sigmoid"})
+KEEPS_SIGN: Final = frozenset(
+    {"dropout", "dropout2d", "drop_path", "concat", "add", "multiply", "upsample", "channel_shuffle"}
+)
 
 
 def signed(site: Site, layout: Layout) -> Layout:
@@ -65,6 +68,16 @@ def axis_of(site: Site, number: int, wire: Wire | None = None) -> int:
     wire = site.inputs[0] if wire is None else wire
     position = held(wire).position(number)
     return -1 if position == wire.rank - 1 else position
+
+
+def axis(name: str = "axis") -> Any:
+    """An attribute that names an axis, as the framework counts axes."""
+
+    def place(site: Site) -> Code:
+        rank = site.inputs[0].rank
+        return site.value(lambda step: axis_of(site, resolve_axis(getattr(step.op, name), rank)), name)
+
+    return place
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------
@@ -88,7 +101,7 @@ def image_layer(
     if isinstance(before, Border):
         layers["pad"] = before.layer
     return Lowered(apply, layers, weights=bindings(site, weights or {}), layouts=image_layouts(site),
-                   first=None if before is None else first, sized=sized,
+                   first=() if before is None else (first,), sized=sized,
                    condition=before.condition if isinstance(before, Border) else None)  # fmt: skip
 
 
@@ -103,13 +116,23 @@ class Border:
         return Call(own, (code,))
 
 
-def anywhere(text: str, inexact: float = 0.0) -> Lowering:
+def anywhere(text: str, inexact: float = 0.0, **sources: Any) -> Lowering:
     """A layer to which no axis matters."""
 
     def lower(site: Site) -> Lowered:
-        made = spell(text, site)
+        made = spell(text, site, **sources)
         return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
                        layouts=(signed(site, held(site.inputs[0])),), inexact=inexact)  # fmt: skip
+
+    return lower
+
+
+def applied(text: str, **sources: Any) -> Lowering:
+    """A function of the framework, or of the file, to which the order of axes does not matter."""
+
+    def lower(site: Site) -> Lowered:
+        return Lowered(lambda own, inputs: spell(text, site, inputs, **sources),
+                       layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
 
     return lower
 

@@ -1,35 +1,39 @@
-"""Shapes: flatten, reshape, permute, join, cut, pad and resize."""
+"""Arrange elements anew: reshape, reorder, repeat and pad; and change their kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from archspec.emit.code import Call, Code, Items, Slice, Template, call, literal
+from archspec.emit.code import Call, Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.layouts import Layout, canonical, channels_last, held
+from archspec.emit.layouts import Layout, canonical, channels_last, held, usual
 from archspec.emit.merge import MCall, MStep, Wire
-from archspec.emit.signature import spell
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
-from .rows import (
-    alike,
-    axis_of,
-    image_layer,
-    image_layouts,
-    imaged,
-    plain,
-    signed,
-    supported,
-    together,
-)
+from .rows import axis_of, plain
+
+
+def axes(site: Site, rank: int = 0) -> list[int]:
+    """The axes as the spec counts them."""
+    rank = rank or site.inputs[0].rank
+    found: list[int] = site.same(lambda step: [resolve_axis(a, rank) for a in step.op.axis], "axes")
+    return found
+
+
+def positions(site: Site) -> Code:
+    """Where the framework has the axes: one, or a tuple."""
+    found = tuple(axis_of(site, axis) for axis in axes(site))
+    return literal(found if len(found) > 1 else found[0])
 
 
 def flatten(site: Site) -> Lowered:
     wire = site.inputs[0]
     layout = held(wire)
-    first, last = (resolve_axis(a, wire.rank) for a in (site.op.start_axis, site.op.end_axis))
+    first, last = site.same(
+        lambda step: [resolve_axis(a, wire.rank) for a in (step.op.start_axis, step.op.end_axis)], "axes"
+    )
     whole = (first, last) == (1, wire.rank - 1)
     if (first, last) == (2, wire.rank - 1) and layout.axes == channels_last(wire.rank).axes:
         sizes = site.value(lambda step: (step.outputs[0].shape[2], step.outputs[0].shape[1]), "shape")
@@ -78,53 +82,84 @@ def reshape(site: Site) -> Lowered:
                    layouts=(canonical(rank),))  # fmt: skip
 
 
+def squeeze(site: Site) -> Lowered:
+    gone, where = axes(site), positions(site)
+    kept = [axis for axis in held(site.inputs[0]).axes if axis not in gone]
+    return Lowered(lambda own, inputs: call("ops.squeeze", inputs[0], where),
+                   layouts=(Layout(tuple(sorted(kept).index(axis) for axis in kept)),))  # fmt: skip
+
+
+def unsqueeze(site: Site) -> Lowered:
+    layout, where = widened(site, held(site.inputs[0]), axes(site, site.outputs[0].rank))
+    return Lowered(lambda own, inputs: call("ops.expand_dims", inputs[0], where), layouts=(layout,))
+
+
+def widened(site: Site, layout: Layout, new: Sequence[int]) -> tuple[Layout, Code]:
+    """A layout that has new axes besides those of another: the usual one, if the old axes are in its order. And where
+    the new axes are."""
+    wire = site.outputs[0]
+    old = [axis for axis in range(wire.rank) if axis not in new]
+    order = [old[axis] for axis in layout.axes]
+    for wanted in (usual(wire), canonical(wire.rank)):
+        if [axis for axis in wanted.axes if axis not in new] == order:
+            break
+    else:
+        for axis in sorted(new):
+            order.insert(axis, axis)
+        wanted = Layout(tuple(order))
+    where = sorted(wanted.position(axis) for axis in new)
+    if len(where) > 1:
+        return wanted, literal(tuple(where))
+    return wanted, literal(-1 if where == [wire.rank - 1] else where[0])
+
+
 def permute(site: Site) -> Lowered:
     """No work at all: the axes get other names where they are."""
     wire = site.inputs[0]
-    order = [0, *(resolve_axis(a, wire.rank) for a in site.op.axes)]
+    order = site.same(lambda step: step.op.order(wire.rank), "axes")
     axes = tuple(order.index(axis) for axis in held(wire).axes)
     return Lowered(lambda own, inputs: inputs[0], layouts=(Layout(axes),))
 
 
-def concat(site: Site) -> Lowered:
-    axis = resolve_axis(site.op.axis, site.inputs[0].rank)
-    position = together(site).position(axis)
-    last = position == site.inputs[0].rank - 1
-    made = spell("layers.Concatenate(*, axis=-1)", site, axis=-1 if last else position)
-
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        return Call(own[""], (Items(tuple(alike(site, inputs)), "[]"),))
-
-    return Lowered(apply, {"": made}, layouts=(signed(site, together(site)),))
+def repeated(site: Site, counts: Any) -> Lowered:
+    """Copies along the axes, as many as `counts` gives for each axis of the spec."""
+    layout = held(site.inputs[0]).plain()
+    factors = site.value(lambda step: tuple(counts(step)[axis] for axis in layout.axes), "repeats")
+    return Lowered(lambda own, inputs: call("ops.tile", inputs[0], factors), layouts=(layout,))
 
 
-def split(site: Site) -> Lowered:
-    """Keras takes the number of pieces, or where to cut."""
-    axis = axis_of(site, resolve_axis(site.op.axis, site.inputs[0].rank))
-    if site.every(lambda step: step.op.sections is not None):
-        where = site.attr("sections")
-    else:
-        where = site.value(lambda step: _cuts(step.op.sizes), "cuts")
-    layouts = (held(site.inputs[0]).plain(),) * len(site.outputs)
+def expand(site: Site) -> Lowered:
+    """Copies, because `ops.broadcast_to` would have to know the size of the batch."""
 
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        pieces = call("ops.split", inputs[0], where, axis=literal(axis))
-        return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
+    def counts(step: Step) -> list[int]:
+        pairs = zip(step.inputs[0].shape[1:], step.outputs[0].shape[1:], strict=True)
+        return [1, *(after if before == 1 else 1 for before, after in pairs)]
 
-    return Lowered(apply, layouts=layouts)
+    return repeated(site, counts)
 
 
-def _cuts(sizes: Sequence[int]) -> list[int]:
-    total, cuts = 0, []
-    for size in sizes[:-1]:
-        total = total + size
-        cuts.append(total)
-    return cuts
+def tile(site: Site) -> Lowered:
+    return repeated(site, lambda step: (1, *step.op.repeats))
+
+
+def roll(site: Site) -> Lowered:
+    where = positions(site)
+    alone = len(axes(site)) == 1
+    moves = site.value(lambda step: step.op.moves()[0] if alone else step.op.moves(), "shifts")
+    return Lowered(lambda own, inputs: call("ops.roll", inputs[0], moves, axis=where),
+                   layouts=(held(site.inputs[0]).plain(),))  # fmt: skip
+
+
+def flip(site: Site) -> Lowered:
+    where = positions(site)
+    return Lowered(lambda own, inputs: call("ops.flip", inputs[0], axis=where),
+                   layouts=(held(site.inputs[0]).plain(),))  # fmt: skip
 
 
 def pad(site: Site) -> Lowered:
     wire = site.inputs[0]
     layout = held(wire).plain()
+    mode = site.same(lambda step: step.op.mode, "mode")
 
     def pairs(step: Step) -> tuple[tuple[int, int], ...]:
         op: Any = step.op
@@ -132,48 +167,39 @@ def pad(site: Site) -> Lowered:
         return tuple(everything[axis] for axis in layout.axes)
 
     pads = site.value(pairs, "padding")
-    if site.op.mode == "replicate":
-        return Lowered(lambda own, inputs: call("replicate_pad", inputs[0], pads), layouts=(layout,))
+    target = f"{mode}_pad" if mode in ("replicate", "circular") else "ops.pad"
     options: dict[str, Code] = {}
-    if site.op.mode == "reflect":
+    if mode == "reflect":
         options["mode"] = literal("reflect")
-    elif site.attr("value") != literal(0.0):
+    elif site.attr("value") != literal(0.0) and mode == "constant":
         options["constant_values"] = site.attr("value")
-    return Lowered(lambda own, inputs: call("ops.pad", inputs[0], pads, **options), layouts=(layout,))
+    return Lowered(lambda own, inputs: call(target, inputs[0], pads, **options), layouts=(layout,))
 
 
-def slice_(site: Site) -> Lowered:
+def cast(site: Site) -> Lowered:
+    kind = site.same(lambda step: step.op.dtype, "dtype")
+    code = call("keras.config.floatx") if kind == "float" else literal(kind)
+    return Lowered(lambda own, inputs: call("ops.cast", inputs[0], code), layouts=(held(site.inputs[0]).plain(),))
+
+
+def one_hot(site: Site) -> Lowered:
     wire = site.inputs[0]
-    position = held(wire).position(resolve_axis(site.op.axis, wire.rank))
-    start, end, step = (site.attr(name) for name in ("start", "end", "step"))
-    part = Slice(
-        None if start == literal(0) else start,
-        None if end == literal(None) else end,
-        None if step == literal(1) else step,
-    )
-    ahead = "..., " if position == wire.rank - 1 else ":, " * position
-    return Lowered(lambda own, inputs: Template("{0}[" + ahead + "{1}]", (inputs[0], part)),
-                   layouts=(held(wire).plain(),))  # fmt: skip
-
-
-def upsample(site: Site) -> Lowered:
-    if site.op.mode == "nearest" and site.every(lambda step: step.op.scale is not None):
-        return image_layer(site, spell("layers.UpSampling2D(size)", site, size="scale"))
-    size = site.value(lambda step: tuple(step.outputs[0].shape[2:]), "size")
-    name = "resize_nearest" if site.op.mode == "nearest" else "resize_bilinear"
-    corners = (literal(True),) if site.op.align_corners and site.op.mode == "bilinear" else ()
-    return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), size, *corners), layouts=image_layouts(site))
+    classes = site.attr("num_classes")
+    return Lowered(lambda own, inputs: call("ops.one_hot", inputs[0], classes),
+                   layouts=(Layout((*held(wire).axes, wire.rank)),))  # fmt: skip
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "concat": concat,
-    "split": split,
     "flatten": flatten,
     "reshape": reshape,
+    "squeeze": squeeze,
+    "unsqueeze": unsqueeze,
     "permute": permute,
+    "expand": expand,
+    "tile": tile,
+    "roll": roll,
+    "flip": flip,
     "pad": pad,
-    "slice": slice_,
-    "upsample": upsample,
-    "channel_shuffle": supported("channel_shuffle", "groups"),
-    "pixel_shuffle": supported("pixel_shuffle", "upscale_factor"),
+    "cast": cast,
+    "one_hot": one_hot,
 }

@@ -4,3 +4,15 @@ from keras import ops
 def softplus(x, beta, threshold):
     """log(1 + exp(beta x)) / beta, and x itself where beta x is over the threshold."""
     return ops.where(x * beta > threshold, x, ops.softplus(x * beta) / beta)
+
+
+def celu(x, alpha):
+    """x, or alpha * (exp(x / alpha) - 1) below zero; the slope of `ops.celu` is 2 at zero."""
+    curve = alpha * ops.expm1(ops.where(x > 0, 0.0, x) / alpha)
+    return ops.where(x > 0, x, curve)
+
+
+def swiglu(x, axis):
+    """Multiplies the second half by SiLU of the first."""
+    gate, value = ops.split(x, 2, axis=axis)
+    return ops.silu(gate) * value

@@ -3,8 +3,8 @@ from keras import layers, ops
 
 
 @keras.saving.register_keras_serializable()
-class ConvTranspose2D(layers.Layer):
-    """Transposed convolution with groups and dilation."""
+class ConvTranspose(layers.Layer):
+    """Transposed convolution with groups and dilation, along any number of axes."""
 
     def __init__(
         self,
@@ -20,9 +20,8 @@ class ConvTranspose2D(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.filters, self.groups, self.use_bias = filters, groups, use_bias
-        self.kernel_size, self.strides = pair(kernel_size), pair(strides)
-        self.padding = [pair(item) for item in pair(padding)]
-        self.output_padding, self.dilation = pair(output_padding), pair(dilation)
+        self.kernel_size, self.strides, self.padding = kernel_size, strides, padding
+        self.output_padding, self.dilation = output_padding, dilation
 
     def get_config(self):
         names = "filters groups use_bias kernel_size strides padding output_padding dilation"
@@ -32,38 +31,65 @@ class ConvTranspose2D(layers.Layer):
         }
 
     def build(self, input_shape):
-        shape = (*self.kernel_size, input_shape[-1], self.filters // self.groups)
+        kernel_size = per_axis(self.kernel_size, len(input_shape) - 2)
+        shape = (*kernel_size, input_shape[-1], self.filters // self.groups)
         self.kernel = self.add_weight(shape=shape, name="kernel")
         if self.use_bias:
             shape, zeros = (self.filters,), "zeros"
             self.bias = self.add_weight(shape=shape, initializer=zeros, name="bias")
 
     def call(self, x):
-        for axis in (1, 2):
-            gap, size = self.strides[axis - 1], x.shape[axis]
-            zeros = [ops.zeros_like(x)] * (gap - 1)
+        rank = len(x.shape) - 2
+        names = "kernel_size strides dilation padding output_padding"
+        geometry = zip(*(per_axis(getattr(self, name), rank) for name in names.split()))
+        borders, crops = [(0, 0)], [slice(None)]
+        for axis, (size, stride, gap, padding, extra) in enumerate(geometry, start=1):
+            length = x.shape[axis]
+            zeros = [ops.zeros_like(x)] * (stride - 1)
             x = ops.stack([x, *zeros], axis=axis + 1)
-            shape = [-1, *x.shape[1:axis], size * gap, *x.shape[axis + 2 :]]
-            x = ops.take(ops.reshape(x, shape), range((size - 1) * gap + 1), axis=axis)
-        borders = []
-        for size, gap, pads, extra in zip(
-            self.kernel_size, self.dilation, self.padding, self.output_padding
-        ):
+            shape = [-1, *x.shape[1:axis], length * stride, *x.shape[axis + 2 :]]
+            length = (length - 1) * stride + 1
+            x = ops.take(ops.reshape(x, shape), range(length), axis=axis)
+            before, after = per_axis(padding, 2)
             reach = (size - 1) * gap
-            borders.append((reach - pads[0], reach - pads[1] + extra))
-        x = ops.pad(x, [[0, 0], *[[max(a, 0), max(b, 0)] for a, b in borders], [0, 0]])
-        (top, bottom), (left, right) = [(max(-a, 0), max(-b, 0)) for a, b in borders]
-        x = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
-        kernel = ops.flip(self.kernel, axis=(0, 1))
-        kernels = ops.split(kernel, self.groups, axis=2)
+            before, after = reach - before, reach - after + extra
+            borders.append((max(before, 0), max(after, 0)))
+            length += max(before, 0) + after
+            crops.append(slice(max(-before, 0), length))
+        x = ops.pad(x, [*borders, (0, 0)])[tuple(crops)]
+        kernels = ops.flip(self.kernel, axis=tuple(range(rank)))
         parts = [
-            ops.conv(part, own, dilation_rate=self.dilation)
-            for part, own in zip(ops.split(x, self.groups, axis=-1), kernels)
+            ops.conv(part, kernel, dilation_rate=self.dilation)
+            for part, kernel in zip(
+                ops.split(x, self.groups, axis=-1),
+                ops.split(kernels, self.groups, axis=rank),
+            )
         ]
         x = ops.concatenate(parts, axis=-1)
         return x + self.bias if self.use_bias else x
 
 
-def pair(value):
-    """One number for both axes, or one for each."""
-    return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
+@keras.saving.register_keras_serializable()
+class MaskedConv2D(layers.Conv2D):
+    """A convolution that sees what comes before its centre, row by row.
+
+    With mask "B" it sees the centre, too; with "A" it does not.
+    """
+
+    def __init__(self, filters, kernel_size, mask, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.mask = mask
+
+    def get_config(self):
+        return {**super().get_config(), "mask": self.mask}
+
+    def convolution_op(self, inputs, kernel):
+        height, width = self.kernel_size
+        count = height // 2 * width + width // 2 + (self.mask == "B")
+        seen = ops.reshape(ops.arange(height * width) < count, (height, width, 1, 1))
+        return super().convolution_op(inputs, kernel * ops.cast(seen, kernel.dtype))
+
+
+def per_axis(value, count):
+    """One item for all axes, or one for each, as a tuple."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,) * count

@@ -1,4 +1,16 @@
+import numpy as np
 from keras import ops
+
+
+def pool3d(pool, x, pool_size, strides):
+    """Pools height and width, then depth: TensorFlow pools volumes in float32 only."""
+    depth, height, width, channels = x.shape[1:]
+    x = ops.reshape(x, (-1, height, width, channels))
+    x = pool(x, pool_size[1:], strides[1:])
+    height, width = x.shape[1:3]
+    x = ops.reshape(x, (-1, depth, height * width, channels))
+    x = pool(x, (pool_size[0], 1), (strides[0], 1))
+    return ops.reshape(x, (-1, x.shape[1], height, width, channels))
 
 
 def partial_average_pool(x, pool_size, strides, padding, border=None):
@@ -11,6 +23,30 @@ def partial_average_pool(x, pool_size, strides, padding, border=None):
         for part in (x, ones)
     )
     return total / share
+
+
+def partial_average_pool3d(x, pool_size, strides, padding, border=None):
+    """The mean of those elements under a window that are in the input or its border."""
+    ones = ops.ones_like(x[..., :1])
+    if border is not None:
+        x, ones = ops.pad(x, border), ops.pad(ones, border, constant_values=1)
+    total, share = (
+        pool3d(ops.average_pool, ops.pad(part, padding), pool_size, strides)
+        for part in (x, ones)
+    )
+    return total / share
+
+
+def lp_pool(x, norm_type, pool_size, strides):
+    """The norm of what is under each window."""
+    mean = ops.average_pool(ops.abs(x) ** norm_type, pool_size, strides)
+    return (mean * int(np.prod(pool_size))) ** (1 / norm_type)
+
+
+def lp_pool3d(x, norm_type, pool_size, strides):
+    """The norm of what is under each window."""
+    mean = pool3d(ops.average_pool, ops.abs(x) ** norm_type, pool_size, strides)
+    return (mean * int(np.prod(pool_size))) ** (1 / norm_type)
 
 
 def adaptive_average_pool(x, output_size):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from archspec.emit.code import Code, Infix, call, literal
+from archspec.emit.code import Code, Infix, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, layer
 
@@ -20,7 +20,7 @@ def inexact(row: Lowering, bound: float) -> Lowering:
 
     def lower(site: Site) -> Lowered:
         lowered = row(site)
-        lowered.inexact = bound
+        lowered.inexact = lowered.inexact_gradient = bound
         return lowered
 
     return lower
@@ -42,6 +42,11 @@ def is_tanh(site: Site) -> Code:
     return site.value(lambda step: step.op.approximate == "tanh", "approximate")
 
 
+def softmin(site: Site) -> Lowered:
+    where = axis()(site)
+    return Lowered(apply=lambda own, inputs: call("F.softmax", Template("-{0}", tuple(inputs)), axis=where))
+
+
 def log_softmax(site: Site) -> Lowered:
     """Paddle's own takes a distance of more than 64 from the largest for 64."""
     where = axis()(site)
@@ -54,16 +59,27 @@ ROWS: Final[dict[str, Lowering]] = {
     "leaky_relu": activation("F.leaky_relu", "LeakyReLU", "*, negative_slope=0.01"),
     "prelu": prelu,
     "elu": activation("F.elu", "ELU", "*, alpha=1.0"),
+    "celu": function("celu(alpha)"),
     "selu": inexact(activation("F.selu", "SELU"), 1e-7),
     "gelu": activation("F.gelu", "GELU", "*, approximate=False", approximate=is_tanh),
     "silu": activation("F.swish", "Swish"),  # the gradient of F.silu is NaN from -89 down
     "mish": activation("F.mish", "Mish"),
     "sigmoid": activation("F.sigmoid", "Sigmoid"),
+    "log_sigmoid": activation("F.log_sigmoid", "LogSigmoid"),
     "tanh": activation("F.tanh", "Tanh"),
     "hard_sigmoid": hard_sigmoid,
     "hard_swish": activation("F.hardswish", "Hardswish"),
+    "hard_tanh": activation("F.hardtanh", "Hardtanh", "*, min=-1.0, max=1.0", min="minimum", max="maximum"),
+    "softsign": activation("F.softsign", "Softsign"),
+    "threshold": activation("F.thresholded_relu", "ThresholdedReLU", "*, threshold=1.0, value=0.0"),
+    "hard_shrink": function("hard_shrink(threshold)"),
+    "soft_shrink": activation("F.softshrink", "Softshrink", "*, threshold=0.5"),
+    "tanh_shrink": activation("F.tanhshrink", "Tanhshrink"),
     "softplus": activation("F.softplus", "Softplus", "*, beta=1.0, threshold=20.0"),
     # On CPUs it takes a distance of more than 64 from the maximum for 64: an error of 1.6e-28.
     "softmax": activation("F.softmax", "Softmax", "*, axis=-1", axis=axis()),
+    "softmin": softmin,
     "log_softmax": log_softmax,
+    "glu": activation("F.glu", "GLU", "*, axis=-1", axis=axis()),
+    "swiglu": function("swiglu(*, axis)", axis=axis()),
 }  # fmt: skip

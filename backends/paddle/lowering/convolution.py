@@ -18,9 +18,15 @@ def conv(site: Site) -> Lowered:
     return own_layer(spell(text, site, in_channels=in_channels, padding=pads, bias_attr=wanted("bias")), site)
 
 
+def masked(site: Site) -> Lowered:
+    text = ("MaskedConv2D(in_channels, out_channels, *, kernel_size, mask, stride=1, padding=0, dilation=1, groups=1, "
+            "bias_attr=None)")  # fmt: skip
+    return own_layer(spell(text, site, in_channels=in_channels, padding=pads, bias_attr=wanted("bias")), site)
+
+
 def per_channel(site: Site, bias: Any) -> Call:
     sources = {"groups": in_channels, "out_channels": depthwise_channels, "bias_attr": bias}
-    return spell(f"nn.Conv2D{CONV}", site, in_channels=in_channels, padding=pads, **sources)
+    return spell(f"nn.Conv{site.op.rank}D{CONV}", site, in_channels=in_channels, padding=pads, **sources)
 
 
 def depthwise(site: Site) -> Lowered:
@@ -32,10 +38,10 @@ def depthwise_channels(site: Site) -> Code:
 
 
 def separable(site: Site) -> Lowered:
-    """Two convolutions: one per channel, without bias, and a 1x1 across channels."""
+    """Two convolutions: one per channel, without bias, and one across channels, of size 1."""
     first = per_channel(site, False)
-    second = spell(f"nn.Conv2D{CONV}", site, in_channels=depthwise_channels, kernel_size=1, stride=1, padding=0,
-                   dilation=1, groups=1, bias_attr=wanted("bias"))  # fmt: skip
+    second = spell(f"nn.Conv{site.op.rank}D{CONV}", site, in_channels=depthwise_channels, kernel_size=1, stride=1,
+                   padding=0, dilation=1, groups=1, bias_attr=wanted("bias"))  # fmt: skip
     weights = {
         "depthwise_weight": ("depthwise", "weight", None),
         "pointwise_weight": ("pointwise", "weight", None),
@@ -51,8 +57,8 @@ def separable(site: Site) -> Lowered:
 
 
 def conv_transpose(site: Site) -> Lowered:
-    text = ("nn.Conv2DTranspose(in_channels, out_channels, *, kernel_size, stride=1, padding=0, output_padding=0, "
-            "dilation=1, groups=1, bias_attr=None)")  # fmt: skip
+    text = (f"nn.Conv{site.op.rank}DTranspose(in_channels, out_channels, *, kernel_size, stride=1, padding=0, "
+            "output_padding=0, dilation=1, groups=1, bias_attr=None)")  # fmt: skip
     return own_layer(spell(text, site, in_channels=in_channels, padding=pads, bias_attr=wanted("bias")), site)
 
 
@@ -60,7 +66,12 @@ ROWS: Final[dict[str, Lowering]] = {
     "conv1d": conv,
     "conv2d": conv,
     "conv3d": conv,
+    "masked_conv2d": masked,
+    "depthwise_conv1d": depthwise,
     "depthwise_conv2d": depthwise,
+    "separable_conv1d": separable,
     "separable_conv2d": separable,
+    "conv_transpose1d": conv_transpose,
     "conv_transpose2d": conv_transpose,
+    "conv_transpose3d": conv_transpose,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Final
 
 from archspec.emit.code import call, literal
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.signature import layer, operator
+from archspec.emit.signature import bindings, layer, operator, own_layer, spell
 
 from .rows import wanted
 
@@ -21,9 +21,33 @@ def matmul(site: Site) -> Lowered:
     return Lowered(apply=lambda own, inputs: call("paddle.matmul", *inputs, **flags))
 
 
+def bilinear(site: Site) -> Lowered:
+    """Paddle's takes matrices, and its bias has two axes."""
+    text = "nn.Bilinear(in1_features, in2_features, out_features, *, bias_attr=None)"
+    made = spell(text, site, in1_features=site.size(-1), in2_features=site.size(-1, 1), bias_attr=wanted("bias"))
+    weights = {"bias": ("bias", lambda step: (("reshape", (1, int(step.op.out_features))),))}
+    if site.inputs[0].rank == 2:
+        return own_layer(made, site, weights)
+    return Lowered(apply=lambda own, inputs: call("bilinear_rows", own[""], *inputs), layers={"": made},
+                   weights=bindings(site, weights))  # fmt: skip
+
+
+def embedding(site: Site) -> Lowered:
+    """Paddle's own padding gives zeros instead of the row."""
+    if site.every(lambda step: step.op.padding_index is None):
+        return layer("nn.Embedding(num_embeddings, embedding_dim)")(site)
+    return layer("FrozenRowEmbedding(num_embeddings, embedding_dim, padding_index)")(site)
+
+
+def einsum(site: Site) -> Lowered:
+    return Lowered(apply=lambda own, inputs: call("paddle.einsum", site.attr("equation"), *inputs))
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "linear": layer("nn.Linear(in_features, out_features, *, bias_attr=None)", {"weight": TRANSPOSED},
                     in_features=lambda site: site.size(-1), bias_attr=wanted("bias")),
-    "embedding": layer("nn.Embedding(num_embeddings, embedding_dim)"),
+    "bilinear": bilinear,
+    "embedding": embedding,
     "matmul": matmul,
+    "einsum": einsum,
 }  # fmt: skip

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from archspec.emit.code import Call, Code, Infix, Items, Number, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, own_layer, spell
-from archspec.errors import BackendError
-from archspec.ops.base import resolve_axis
 
-from .rows import in_channels, wanted
+from .rows import axis, in_channels, wanted
 
 FLAT: Final = lambda step: (("reshape", (-1,)),)  # noqa: E731
 
@@ -39,35 +37,57 @@ def instance_norm(site: Site) -> Lowered:
     return layer(text, {"weight": "scale"}, num_features=in_channels, **AFFINE)(site)
 
 
+def over_axes(text: str, weights: Mapping[str, Any] | None = None) -> Lowering:
+    """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back."""
+
+    def lower(site: Site) -> Lowered:
+        rank = site.inputs[0].rank
+        axes = site.same(lambda step: step.op.axes(rank), "axis")
+        shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
+        one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
+        made = spell(text, site, normalized_shape=one, **AFFINE)
+        if axes[-1] == rank - 1:
+            return own_layer(made, site, weights)
+        there = [*(a for a in range(rank) if a not in axes), *axes]
+        back = [there.index(a) for a in range(rank)]
+
+        def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+            moved = method(inputs[0], "transpose", literal(there))
+            return method(Call(own[""], (moved,)), "transpose", literal(back))
+
+        return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights or {}))
+
+    return lower
+
+
 def layer_norm(site: Site) -> Lowered:
-    """Paddle normalizes trailing axes; another axis is moved to the end and back."""
-    if not site.every(lambda step: step.op.epsilon <= 1e-3):
-        raise BackendError(f"its epsilon is at most 0.001, not {site.op.epsilon:g}")
-    rank = site.inputs[0].rank
-    axes = [resolve_axis(a, rank) for a in site.op.axis]
-    shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
-    one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
-    made = spell("nn.LayerNorm(normalized_shape, *, epsilon=1e-05, weight_attr=None, bias_attr=None)", site,
-                 normalized_shape=one, **AFFINE)  # fmt: skip
-    weights = {"weight": ("weight", FLAT), "bias": ("bias", FLAT)} if len(axes) > 1 else {}
-    if axes == list(range(rank - len(axes), rank)):
-        return own_layer(made, site, weights)
-    there = [a for a in range(rank) if a not in axes] + axes
-    back = [there.index(a) for a in range(rank)]
+    """Paddle's own takes no epsilon over 0.001."""
+    name = "nn.LayerNorm" if site.every(lambda step: step.op.epsilon <= 1e-3) else "LayerNorm"
+    arguments = "(normalized_shape, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
+    return over_axes(name + arguments, {"weight": ("weight", FLAT), "bias": ("bias", FLAT)})(site)
 
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        moved = method(inputs[0], "transpose", literal(there))
-        return method(Call(own[""], (moved,)), "transpose", literal(back))
 
-    return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights))
+def group_norm(site: Site) -> Lowered:
+    """The gradient of Paddle's own is wrong without a weight."""
+    name = "nn.GroupNorm" if site.every(lambda step: step.op.affine) else "GroupNorm"
+    arguments = "(num_groups, num_channels, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
+    return layer(name + arguments, num_channels=in_channels, **AFFINE)(site)
+
+
+def local_response_norm(site: Site) -> Lowered:
+    """Paddle's own averages squares by a pooling whose gradient has 1 / size as a float32 even in float64."""
+    lowered = function("F.local_response_norm(size, *, alpha=0.0001, beta=0.75, k=1.0)",
+                       "nn.LocalResponseNorm(size, *, alpha=0.0001, beta=0.75, k=1.0)")(site)  # fmt: skip
+    lowered.inexact_gradient = 1e-7
+    return lowered
 
 
 ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
-    "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, epsilon=1e-05, weight_attr=None, bias_attr=None)",
-                        num_channels=in_channels, **AFFINE),
+    "rms_norm": over_axes("RMSNorm(normalized_shape, *, epsilon=1e-06, affine=True)"),
+    "l2_normalize": function("l2_normalize(*, axis, epsilon=1e-12)", axis=axis()),
+    "group_norm": group_norm,
     "instance_norm": instance_norm,
-    "local_response_norm": function("F.local_response_norm(size, *, alpha=0.0001, beta=0.75, k=1.0)",
-                                    "nn.LocalResponseNorm(size, *, alpha=0.0001, beta=0.75, k=1.0)"),
+    "local_response_norm": local_response_norm,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, call, literal, method
+from archspec.emit.code import Code, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, spell
 from archspec.graph.tree import Step
@@ -79,6 +79,27 @@ def avg_pool(site: Site) -> Lowered:
     return Lowered(apply=apply, module=made)
 
 
+def float32_gradient(row: Lowering) -> Lowering:
+    """Paddle multiplies the gradient of an average by 1/n as a float32 number."""
+
+    def lower(site: Site) -> Lowered:
+        lowered = row(site)
+        lowered.inexact_gradient = 6e-8  # half a unit in the last place
+        return lowered
+
+    return lower
+
+
+def lp_pool(site: Site) -> Lowered:
+    """Paddle takes powers to float32 exponents, knows no volumes, and has another `ceil_mode`."""
+    sizes = [site.value(compute, name) for name, compute in
+             (("kernel_size", lambda step: step.op.kernel_size),
+              ("stride", lambda step: step.op.stride or step.op.kernel_size))]  # fmt: skip
+    if not site.every(lambda step: all(lo == hi == 0 for lo, hi in windows.fitted(step))):
+        sizes.append(fitted_pads(site))
+    return Lowered(apply=lambda own, inputs: call("lp_pool", inputs[0], site.attr("norm_type"), *sizes))
+
+
 def global_pool(name: str, module: str) -> Lowering:
     def lower(site: Site) -> Lowered:
         dims = list(range(2, site.inputs[0].rank))
@@ -87,22 +108,34 @@ def global_pool(name: str, module: str) -> Lowering:
         made = call(f"nn.{module}{len(dims)}D", literal(1))
         whole = made if keep else call("nn.Sequential", made, call("nn.Flatten"))
         options = {"keepdim": literal(True)} if keep else {}
+        if name == "max" and len(dims) > 2:  # the gradient of a maximum over several axes of five is not even filled in
+            text = "{0}.flatten(2).max(-1)" + (".unsqueeze([2, 3, 4])" if keep else "")
+            return Lowered(apply=lambda own, inputs: Template(text, tuple(inputs)), module=whole)
         return Lowered(apply=lambda own, inputs: method(inputs[0], name, shown, **options), module=whole)
 
     return lower
 
 
+def each(name: str, row: Lowering) -> dict[str, Lowering]:
+    """A row for one, two and three axes."""
+    return {f"{name}{rank}d": row for rank in (1, 2, 3)}
+
+
+def adaptive(kind: str) -> Lowering:
+    def lower(site: Site) -> Lowered:
+        rank = site.op.rank
+        text = f"F.adaptive_{kind.lower()}_pool{rank}d(output_size)"
+        return function(text, f"nn.Adaptive{kind}Pool{rank}D(output_size)")(site)
+
+    return lower
+
+
 ROWS: Final[dict[str, Lowering]] = {
-    "max_pool1d": max_pool,
-    "max_pool2d": max_pool,
-    "avg_pool1d": avg_pool,
-    "avg_pool2d": avg_pool,
-    "adaptive_avg_pool1d": function("F.adaptive_avg_pool1d(output_size)", "nn.AdaptiveAvgPool1D(output_size)"),
-    "adaptive_avg_pool2d": function("F.adaptive_avg_pool2d(output_size)", "nn.AdaptiveAvgPool2D(output_size)"),
-    "adaptive_max_pool1d": function("F.adaptive_max_pool1d(output_size)", "nn.AdaptiveMaxPool1D(output_size)"),
-    "adaptive_max_pool2d": function("F.adaptive_max_pool2d(output_size)", "nn.AdaptiveMaxPool2D(output_size)"),
-    "global_avg_pool1d": global_pool("mean", "AdaptiveAvgPool"),
-    "global_avg_pool2d": global_pool("mean", "AdaptiveAvgPool"),
-    "global_max_pool1d": global_pool("max", "AdaptiveMaxPool"),
-    "global_max_pool2d": global_pool("max", "AdaptiveMaxPool"),
-}  # fmt: skip
+    **each("max_pool", max_pool),
+    **each("avg_pool", float32_gradient(avg_pool)),
+    **each("lp_pool", lp_pool),
+    **each("adaptive_avg_pool", float32_gradient(adaptive("Avg"))),
+    **each("adaptive_max_pool", adaptive("Max")),
+    **each("global_avg_pool", float32_gradient(global_pool("mean", "AdaptiveAvgPool"))),
+    **each("global_max_pool", global_pool("max", "AdaptiveMaxPool")),
+}

@@ -1,7 +1,25 @@
 import paddle
 from paddle import Tensor
+from paddle.nn import functional as F
 
 
 def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
     """The logarithm of softmax; `F.log_softmax` is never below -64 on CPUs."""
     return x - paddle.logsumexp(x, axis=axis, keepdim=True)
+
+
+def celu(x: Tensor, alpha: float) -> Tensor:
+    """x, or alpha * (exp(x / alpha) - 1) below zero; `F.celu` has no gradient at 100."""
+    curve = alpha * paddle.expm1(paddle.clip(x, max=0.0) / alpha)
+    return paddle.where(x > 0, x, curve)
+
+
+def hard_shrink(x: Tensor, threshold: float) -> Tensor:
+    """x beyond the threshold, else zero; `F.hardshrink` keeps what is at the threshold."""
+    return paddle.where(x.abs() > threshold, x, paddle.zeros_like(x))
+
+
+def swiglu(x: Tensor, axis: int) -> Tensor:
+    """Multiplies the second half by SiLU of the first."""
+    gate, value = x.chunk(2, axis)
+    return F.swish(gate) * value

@@ -22,3 +22,19 @@ def dilated_max_pool(
         ]
         x = paddle.stack(parts).max(0)
     return x
+
+
+def lp_pool(
+    x: Tensor,
+    norm_type: float,
+    kernel_size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: int | tuple[int, ...] = 0,
+) -> Tensor:
+    """The norm of what is under each window."""
+    conv = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}[x.ndim]
+    channels = x.shape[1]
+    ones = paddle.ones([channels, 1, *kernel_size], dtype=x.dtype)
+    p = paddle.to_tensor(norm_type, dtype=x.dtype)
+    total = conv(x.abs() ** p, ones, None, stride, padding, groups=channels)
+    return total ** (1 / p)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, layer
+from archspec.expressions import float32
 
 from .rows import axis, in_channels
 
@@ -19,21 +20,48 @@ def activation(name: str, module: str, arguments: str = "", **sources: Any) -> L
     return function(f"{name}({arguments})", f"nn.{module}({arguments})", **sources)
 
 
+def celu(site: Site) -> Lowered:
+    """The gradient of PyTorch's own has 1 / alpha as a float32 even in float64."""
+    lowered = activation("F.celu", "CELU", "*, alpha=1.0")(site)
+    if not site.every(lambda step: float32(1 / step.op.alpha) == 1 / step.op.alpha):
+        lowered.inexact_gradient = 1e-7
+    return lowered
+
+
+def hard_sigmoid(site: Site) -> Lowered:
+    """The gradient of PyTorch's own has 1 / 6 as a float32 even in float64."""
+    lowered = activation("F.hardsigmoid", "Hardsigmoid")(site)
+    lowered.inexact_gradient = 1e-8
+    return lowered
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "relu": activation("F.relu", "ReLU"),
     "relu6": activation("F.relu6", "ReLU6"),
     "leaky_relu": activation("F.leaky_relu", "LeakyReLU", "*, negative_slope=0.01"),
     "prelu": prelu,
     "elu": activation("F.elu", "ELU", "*, alpha=1.0"),
+    "celu": celu,
     "selu": activation("F.selu", "SELU"),
     "gelu": activation("F.gelu", "GELU", "*, approximate='none'"),
     "silu": activation("F.silu", "SiLU"),
     "mish": activation("F.mish", "Mish"),
     "sigmoid": activation("torch.sigmoid", "Sigmoid"),
+    "log_sigmoid": activation("F.logsigmoid", "LogSigmoid"),
     "tanh": activation("torch.tanh", "Tanh"),
-    "hard_sigmoid": activation("F.hardsigmoid", "Hardsigmoid"),
+    "hard_sigmoid": hard_sigmoid,
     "hard_swish": activation("F.hardswish", "Hardswish"),
+    "hard_tanh": activation("F.hardtanh", "Hardtanh", "*, min_val=-1.0, max_val=1.0",
+                            min_val="minimum", max_val="maximum"),
+    "softsign": activation("F.softsign", "Softsign"),
+    "threshold": activation("F.threshold", "Threshold", "threshold, value"),
+    "hard_shrink": activation("F.hardshrink", "Hardshrink", "*, lambd=0.5", lambd="threshold"),
+    "soft_shrink": activation("F.softshrink", "Softshrink", "*, lambd=0.5", lambd="threshold"),
+    "tanh_shrink": activation("F.tanhshrink", "Tanhshrink"),
     "softplus": activation("F.softplus", "Softplus", "*, beta=1.0, threshold=20.0"),
     "softmax": activation("F.softmax", "Softmax", "*, dim=None", dim=axis()),
+    "softmin": activation("F.softmin", "Softmin", "*, dim=None", dim=axis()),
     "log_softmax": activation("F.log_softmax", "LogSoftmax", "*, dim=None", dim=axis()),
+    "glu": activation("F.glu", "GLU", "*, dim=-1", dim=axis()),
+    "swiglu": function("swiglu(*, dim)", dim=axis()),
 }  # fmt: skip

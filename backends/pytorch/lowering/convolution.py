@@ -15,8 +15,16 @@ from .rows import in_channels
 
 def conv(site: Site) -> Lowered:
     """PyTorch's layers pad both sides alike; another padding is a step of its own before the layer."""
-    rank = site.op.rank
-    text = (f"nn.Conv{rank}d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
+    return padded(site, conv_text(site), in_channels=in_channels)
+
+
+def conv_text(site: Site) -> str:
+    return (f"nn.Conv{site.op.rank}d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, "
+            "groups=1, bias=True)")  # fmt: skip
+
+
+def masked(site: Site) -> Lowered:
+    text = ("MaskedConv2d(in_channels, out_channels, *, mask, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
             "bias=True)")  # fmt: skip
     return padded(site, text, in_channels=in_channels)
 
@@ -37,9 +45,8 @@ def padded(site: Site, text: str, **sources: Any) -> Lowered:
 
 
 def depthwise(site: Site) -> Lowered:
-    text = ("nn.Conv2d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
-            "bias=True)")  # fmt: skip
-    return padded(site, text, in_channels=in_channels, groups=in_channels, out_channels=depthwise_channels)
+    sources = {"in_channels": in_channels, "groups": in_channels, "out_channels": depthwise_channels}
+    return padded(site, conv_text(site), **sources)
 
 
 def depthwise_channels(site: Site) -> Code:
@@ -47,10 +54,11 @@ def depthwise_channels(site: Site) -> Code:
 
 
 def separable(site: Site) -> Lowered:
-    """Two convolutions: one per channel, without bias, and a 1x1 across channels."""
-    text = "nn.Conv2d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True)"
-    first = padded(site, text, in_channels=in_channels, groups=in_channels, out_channels=depthwise_channels, bias=False)
-    second = call("nn.Conv2d", depthwise_channels(site), site.attr("out_channels"), kernel_size=literal(1))
+    """Two convolutions: one per channel, without bias, and one across channels, of size 1."""
+    sources = {"in_channels": in_channels, "groups": in_channels, "out_channels": depthwise_channels}
+    first = padded(site, conv_text(site), **sources, bias=False)
+    layer, channels = f"nn.Conv{site.op.rank}d", depthwise_channels(site)
+    second = call(layer, channels, site.attr("out_channels"), kernel_size=literal(1))
     if not site.every(lambda step: step.op.bias):
         second = Call(second.target, second.args, (*second.kwargs, ("bias", site.attr("bias"))))
     weights = {
@@ -70,8 +78,9 @@ def separable(site: Site) -> Lowered:
 
 def conv_transpose(site: Site) -> Lowered:
     """PyTorch crops both sides alike; another crop comes after the layer."""
-    text = ("nn.ConvTranspose2d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, output_padding=0, "
-            "groups=1, bias=True, dilation=1)")  # fmt: skip
+    rank = site.op.rank
+    text = (f"nn.ConvTranspose{rank}d(in_channels, out_channels, *, kernel_size, stride=1, padding=0, "
+            "output_padding=0, groups=1, bias=True, dilation=1)")  # fmt: skip
     if site.every(windows.symmetric):
         return own_layer(spell(text, site, in_channels=in_channels, padding=windows.before), site)
     made = spell(text, site, in_channels=in_channels, padding=0)
@@ -83,7 +92,7 @@ def conv_transpose(site: Site) -> Lowered:
     return Lowered(
         apply=lambda own, inputs: call("F.pad", Call(own[""], tuple(inputs)), crop),
         layers={"": made},
-        module=call("nn.Sequential", made, call("nn.ConstantPad2d", crop, literal(0))),
+        module=call("nn.Sequential", made, call(f"nn.ConstantPad{rank}d", crop, literal(0))),
         places={"": "0"},
         weights=bindings(site, {}),
     )
@@ -93,7 +102,12 @@ ROWS: Final[dict[str, Lowering]] = {
     "conv1d": conv,
     "conv2d": conv,
     "conv3d": conv,
+    "masked_conv2d": masked,
+    "depthwise_conv1d": depthwise,
     "depthwise_conv2d": depthwise,
+    "separable_conv1d": separable,
     "separable_conv2d": separable,
+    "conv_transpose1d": conv_transpose,
     "conv_transpose2d": conv_transpose,
+    "conv_transpose3d": conv_transpose,
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from archspec.emit.code import Code, Infix, Template
+from archspec.emit.code import Code, Infix, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import layer
 
@@ -19,8 +19,16 @@ def matmul(site: Site) -> Lowered:
     return Lowered(apply=apply)
 
 
+def einsum(site: Site) -> Lowered:
+    return Lowered(apply=lambda own, inputs: call("torch.einsum", site.attr("equation"), *inputs))
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "linear": layer("nn.Linear(in_features, out_features, *, bias=True)", in_features=lambda site: site.size(-1)),
-    "embedding": layer("nn.Embedding(num_embeddings, embedding_dim)"),
+    "bilinear": layer("nn.Bilinear(in1_features, in2_features, out_features, *, bias=True)",
+                      in1_features=lambda site: site.size(-1), in2_features=lambda site: site.size(-1, 1)),
+    "embedding": layer("nn.Embedding(num_embeddings, embedding_dim, *, padding_idx=None)",
+                       padding_idx="padding_index"),
     "matmul": matmul,
+    "einsum": einsum,
 }  # fmt: skip

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from archspec.emit.code import Call, Code, Items, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, own_layer, spell
-from archspec.ops.base import resolve_axis
 
-from .rows import in_channels
+from .rows import axis, in_channels
 
 
 def batch_norm(site: Site) -> Lowered:
@@ -24,29 +23,34 @@ def instance_norm(site: Site) -> Lowered:
     return layer(text, num_features=in_channels, eps="epsilon")(site)
 
 
-def layer_norm(site: Site) -> Lowered:
-    """PyTorch normalizes trailing axes; another axis is moved to the end and back."""
-    rank = site.inputs[0].rank
-    axes = [resolve_axis(a, rank) for a in site.op.axis]
-    shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
-    one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
-    made = spell("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True)", site,
-                 normalized_shape=one, eps="epsilon", elementwise_affine="affine")  # fmt: skip
-    if axes == list(range(rank - len(axes), rank)):
-        return own_layer(made, site)
-    there = [a for a in range(rank) if a not in axes] + axes
-    back = [there.index(a) for a in range(rank)]
+def over_axes(text: str) -> Lowering:
+    """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back."""
 
-    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
-        moved = method(inputs[0], "permute", *map(literal, there))
-        return method(Call(own[""], (moved,)), "permute", *map(literal, back))
+    def lower(site: Site) -> Lowered:
+        rank = site.inputs[0].rank
+        axes = site.same(lambda step: step.op.axes(rank), "axis")
+        shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
+        one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
+        made = spell(text, site, normalized_shape=one, eps="epsilon", elementwise_affine="affine")
+        if axes[-1] == rank - 1:
+            return own_layer(made, site)
+        there = [*(a for a in range(rank) if a not in axes), *axes]
+        back = [there.index(a) for a in range(rank)]
 
-    return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {}))
+        def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+            moved = method(inputs[0], "permute", *map(literal, there))
+            return method(Call(own[""], (moved,)), "permute", *map(literal, back))
+
+        return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {}))
+
+    return lower
 
 
 ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
-    "layer_norm": layer_norm,
+    "layer_norm": over_axes("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True)"),
+    "rms_norm": over_axes("nn.RMSNorm(normalized_shape, *, eps=None, elementwise_affine=True)"),
+    "l2_normalize": function("F.normalize(*, dim=1, eps=1e-12)", dim=axis(), eps="epsilon"),
     "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, eps=1e-05, affine=True)",
                         num_channels=in_channels, eps="epsilon"),
     "instance_norm": instance_norm,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, call, literal, method
+from archspec.emit.code import Code, Number, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, spell
 from archspec.graph.tree import Step
@@ -65,7 +65,7 @@ def avg_pool(site: Site) -> Lowered:
 
     def apply(own: Mapping[str, Code], inputs: Any) -> Code:
         arguments = {"kernel_size": site.attr("kernel_size"), "stride": stride, "padding": rest}
-        return call(f"partial_avg_pool{rank}d", inputs[0], **arguments, **({"border": around} if counts else {}))
+        return call("partial_avg_pool", inputs[0], **arguments, **({"border": around} if counts else {}))
 
     return Lowered(apply=apply)
 
@@ -76,6 +76,33 @@ def _no_pads(step: Step) -> windows.Pairs:
 
 def _minus(a: windows.Pairs, b: windows.Pairs) -> windows.Pairs:
     return tuple((x[0] - y[0], x[1] - y[1]) for x, y in zip(a, b, strict=True))
+
+
+def lp_pool(site: Site) -> Lowered:
+    """PyTorch adds up x^p and not |x|^p, and takes what `ceil_mode` reaches beyond the input for more of the same; so
+    there are absolute values, unless p is even, and zeros before it."""
+    rank = site.op.rank
+    arguments = "(norm_type, *, kernel_size, stride=None, ceil_mode=False)"
+    even = site.every(lambda step: step.op.norm_type % 2 == 0)
+    inside = site.every(lambda step: windows.fitted(step) == _no_pads(step))
+    pads = windows.flat_pads(site, last_first=True, pads=windows.fitted)
+    sources: dict[str, Any] = {"norm_type": norm_type, "ceil_mode": False}
+    if rank == 1:
+        sources["kernel_size"] = lambda s: s.value(lambda step: step.op.kernel_size[0], "kernel_size")
+
+    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
+        code = inputs[0] if inside else call("F.pad", inputs[0], pads)
+        return spell(f"F.lp_pool{rank}d{arguments}", site, (code if even else method(code, "abs"),), **sources)
+
+    made = spell(f"nn.LPPool{rank}d{arguments}", site, **sources)
+    whole = made if inside else call("nn.Sequential", call(f"nn.ConstantPad{rank}d", pads, literal(0)), made)
+    return Lowered(apply=apply, module=whole if even else None)
+
+
+def norm_type(site: Site) -> Code:
+    """The p of a norm; a whole number as people write it."""
+    code = site.attr("norm_type")
+    return literal(int(code.value)) if isinstance(code, Number) and code.value.is_integer() else code
 
 
 def global_pool(name: str, module: str) -> Lowering:
@@ -91,17 +118,26 @@ def global_pool(name: str, module: str) -> Lowering:
     return lower
 
 
+def each(name: str, row: Lowering) -> dict[str, Lowering]:
+    """A row for one, two and three axes."""
+    return {f"{name}{rank}d": row for rank in (1, 2, 3)}
+
+
+def adaptive(kind: str) -> Lowering:
+    def lower(site: Site) -> Lowered:
+        rank = site.op.rank
+        text = f"F.adaptive_{kind.lower()}_pool{rank}d(output_size)"
+        return function(text, f"nn.Adaptive{kind}Pool{rank}d(output_size)")(site)
+
+    return lower
+
+
 ROWS: Final[dict[str, Lowering]] = {
-    "max_pool1d": max_pool,
-    "max_pool2d": max_pool,
-    "avg_pool1d": avg_pool,
-    "avg_pool2d": avg_pool,
-    "adaptive_avg_pool1d": function("F.adaptive_avg_pool1d(output_size)", "nn.AdaptiveAvgPool1d(output_size)"),
-    "adaptive_avg_pool2d": function("F.adaptive_avg_pool2d(output_size)", "nn.AdaptiveAvgPool2d(output_size)"),
-    "adaptive_max_pool1d": function("F.adaptive_max_pool1d(output_size)", "nn.AdaptiveMaxPool1d(output_size)"),
-    "adaptive_max_pool2d": function("F.adaptive_max_pool2d(output_size)", "nn.AdaptiveMaxPool2d(output_size)"),
-    "global_avg_pool1d": global_pool("mean", "AdaptiveAvgPool"),
-    "global_avg_pool2d": global_pool("mean", "AdaptiveAvgPool"),
-    "global_max_pool1d": global_pool("amax", "AdaptiveMaxPool"),
-    "global_max_pool2d": global_pool("amax", "AdaptiveMaxPool"),
-}  # fmt: skip
+    **each("max_pool", max_pool),
+    **each("avg_pool", avg_pool),
+    **each("lp_pool", lp_pool),
+    **each("adaptive_avg_pool", adaptive("Avg")),
+    **each("adaptive_max_pool", adaptive("Max")),
+    **each("global_avg_pool", global_pool("mean", "AdaptiveAvgPool")),
+    **each("global_max_pool", global_pool("amax", "AdaptiveMaxPool")),
+}

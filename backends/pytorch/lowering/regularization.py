@@ -9,4 +9,10 @@ from archspec.emit.signature import layer
 
 ROWS: Final[dict[str, Lowering]] = {
     "dropout": layer("nn.Dropout(p)"),
+    "dropout1d": layer("nn.Dropout1d(p)"),
+    "dropout2d": layer("nn.Dropout2d(p)"),
+    "dropout3d": layer("nn.Dropout3d(p)"),
+    "alpha_dropout": layer("nn.AlphaDropout(p)"),
+    "drop_path": layer("DropPath(p)"),
+    "gaussian_noise": layer("GaussianNoise(std)"),
 }  # fmt: skip

@@ -1,121 +1,137 @@
-"""Shapes: flatten, reshape, permute, join, cut, pad and resize."""
+"""Arrange elements anew: reshape, reorder, repeat and pad; and change their kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from archspec.emit import windows
-from archspec.emit.code import Code, Items, Raw, Slice, Template, call, literal, method
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.code import Code, Items, Raw, Template, call, literal, method
+from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.signature import function
-from archspec.errors import BackendError
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
 from .rows import axis
 
-
-def concat(site: Site) -> Lowered:
-    where = axis()(site)
-    return Lowered(apply=lambda own, inputs: call("torch.cat", Items(tuple(inputs)), dim=where))
+DEFAULT: Final = call("torch.get_default_dtype")
 
 
-def split(site: Site) -> Lowered:
-    where = axis()(site)
-    if site.every(lambda step: step.op.sections is not None):
-        target, parts = "torch.chunk", site.attr("sections")
-    else:
-        target, parts = "torch.split", site.value(lambda step: list(step.op.sizes), "sizes")
+def axes(site: Site) -> Code:
+    """The axes by their numbers."""
+    return site.value(lambda step: tuple(resolve_axis(a, site.inputs[0].rank) for a in step.op.axis), "axis")
 
-    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
-        pieces = call(target, inputs[0], parts, dim=where)
-        return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
 
-    return Lowered(apply=apply)
+def spread(numbers: Code) -> Sequence[Code]:
+    """A tuple as arguments."""
+    return numbers.items if isinstance(numbers, Items) else (Template("*{0}", (numbers,)),)
 
 
 def reshape(site: Site) -> Lowered:
     """The batch is -1 unless the spec leaves another size to be inferred."""
     infers = site.every(lambda step: -1 in step.op.shape)
     sizes = site.value(lambda step: tuple(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")
-    rest = sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)
 
-    def apply(own: Mapping[str, Code], inputs: Any) -> Code:
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         batch = Template("{0}.shape[0]", (inputs[0],)) if infers else literal(-1)
-        return method(inputs[0], "reshape", batch, *rest)
+        return method(inputs[0], "reshape", batch, *spread(sizes))
 
     return Lowered(apply=apply)
 
 
+def squeeze(site: Site) -> Lowered:
+    gone = once(axes(site))
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "squeeze", gone))
+
+
+def unsqueeze(site: Site) -> Lowered:
+    """One new axis at a time, or several as `None` between the others."""
+    rank = site.outputs[0].rank
+    new = site.same(lambda step: {resolve_axis(a, rank) for a in step.op.axis}, "axes")
+    if len(new) == 1:
+        return Lowered(apply=lambda own, inputs: method(inputs[0], "unsqueeze", *map(literal, new)))
+    shown = ", ".join("None" if axis in new else ":" for axis in range(max(new) + 1))
+    return Lowered(apply=lambda own, inputs: Template(f"{{0}}[{shown}]", tuple(inputs)))
+
+
 def permute(site: Site) -> Lowered:
-    axes = [0, *(resolve_axis(a, site.inputs[0].rank) for a in site.op.axes)]
-    return Lowered(apply=lambda own, inputs: method(inputs[0], "permute", *map(literal, axes)))
+    order = site.value(lambda step: step.op.order(site.inputs[0].rank), "axes")
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "permute", *spread(order)))
+
+
+def expand(site: Site) -> Lowered:
+    sizes = site.value(lambda step: step.op.shape, "shape")
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "expand", literal(-1), *spread(sizes)))
+
+
+def tile(site: Site) -> Lowered:
+    repeats = site.value(lambda step: step.op.repeats, "repeats")
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "repeat", literal(1), *spread(repeats)))
+
+
+def shifts(site: Site) -> Code:
+    """One number for one axis, else one per axis."""
+    alone = site.same(lambda step: len(step.op.axis) == 1, "number of axes")
+    return site.value(lambda step: step.op.moves()[0] if alone else step.op.moves(), "shifts")
+
+
+def flip(site: Site) -> Lowered:
+    where = axes(site)
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "flip", *spread(where)))
 
 
 def pad(site: Site) -> Lowered:
-    """`F.pad` takes the last axes, the last one first; but with a mode all axes beyond the channels."""
+    """`F.pad` takes the last axes, the last one first; but with a mode at least all axes beyond the channels."""
     rank = site.inputs[0].rank
-    mode, value = site.attr("mode"), site.attr("value")
-    constant = mode == literal("constant")
-    if rank > 5 and not constant:
-        raise BackendError(f"F.pad has mode {site.op.mode} for inputs with up to 5 axes, this has {rank}")
+    constant = site.same(lambda step: step.op.mode == "constant", "mode")
+    count = site.same(lambda step: len(step.op.padding), "number of axes")
+    options = {} if constant else {"mode": site.attr("mode")}
+    count = count if constant else max(count, rank - 2)
+    if not constant and count > 3:
+        pairs = site.value(lambda step: step.op.padding, "padding")
+        return Lowered(apply=lambda own, inputs: call("pad_axes", inputs[0], pairs, **options))
 
     def numbers(step: Step) -> tuple[int, ...]:
-        pairs = step.op.padding
-        whole = [*[(0, 0)] * (0 if constant else rank - 2 - len(pairs)), *pairs]
+        op: Any = step.op
+        whole = [*[(0, 0)] * (count - len(op.padding)), *op.padding]
         return tuple(n for pair in reversed(whole) for n in pair)
 
-    pads = site.value(numbers, "padding")
-    options = {} if constant else {"mode": mode}
+    pads, value = site.value(numbers, "padding"), site.attr("value")
     if constant and value != literal(0.0):
         options["value"] = value
     return Lowered(apply=lambda own, inputs: call("F.pad", inputs[0], pads, **options))
 
 
-def slice_(site: Site) -> Lowered:
-    number = resolve_axis(site.op.axis, site.inputs[0].rank)
-    start, end, step = (site.attr(name) for name in ("start", "end", "step"))
-    part = Slice(
-        None if start == literal(0) else start,
-        None if end == literal(None) else end,
-        None if step == literal(1) else step,
-    )
-    return Lowered(apply=lambda own, inputs: Template("{0}[" + ":, " * number + "{1}]", (inputs[0], part)))
+def cast(site: Site) -> Lowered:
+    kind = site.same(lambda step: step.op.dtype, "dtype")
+    if kind == "float":
+        return Lowered(apply=lambda own, inputs: method(inputs[0], "to", DEFAULT))
+    name = {"int64": "long", "bool": "bool"}[kind]
+    return Lowered(apply=lambda own, inputs: method(inputs[0], name))
 
 
-def upsample(site: Site) -> Lowered:
-    op = site.op
-    if op.mode == "nearest" and not site.every(windows.nearest_in_float32):
-        return resize_nearest(site)
-    sources: dict[str, Any] = {"scale_factor": "scale"} if op.scale is not None else {}
-    corners: Any = None if op.mode == "nearest" else "align_corners"
-    arguments = "(*, size=None, scale_factor=None, mode='nearest', align_corners=None)"
-    return function(f"F.interpolate{arguments}", f"nn.Upsample{arguments}", align_corners=corners, **sources)(site)
-
-
-def resize_nearest(site: Site) -> Lowered:
-    """PyTorch's scales are float32, which for some sizes picks other neighbours than whole numbers do."""
-    size = site.value(lambda step: tuple(step.outputs[0].shape[2:]), "size")
-    return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], size))
+def one_hot(site: Site) -> Lowered:
+    classes = site.attr("num_classes")
+    return Lowered(apply=lambda own, inputs: method(call("F.one_hot", inputs[0], classes), "to", DEFAULT))
 
 
 def end_axis(site: Site) -> Code:
     rank = site.inputs[0].rank
-    number = resolve_axis(site.op.end_axis, rank)
+    number = site.same(lambda step: resolve_axis(step.op.end_axis, rank), "end_axis")
     return Raw("-1", 8) if number == rank - 1 else literal(number)
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "concat": concat,
-    "split": split,
     "flatten": function("torch.flatten(start_dim, *, end_dim=-1)", "nn.Flatten(*, start_dim=1, end_dim=-1)",
                         start_dim=axis("start_axis"), end_dim=lambda site: end_axis(site)),
     "reshape": reshape,
+    "squeeze": squeeze,
+    "unsqueeze": unsqueeze,
     "permute": permute,
+    "expand": expand,
+    "tile": tile,
+    "roll": function("torch.roll(*, shifts, dims=())", shifts=shifts, dims=lambda site: once(axes(site))),
+    "flip": flip,
     "pad": pad,
-    "slice": slice_,
-    "upsample": upsample,
-    "channel_shuffle": function("F.channel_shuffle(groups)", "nn.ChannelShuffle(groups)"),
-    "pixel_shuffle": function("F.pixel_shuffle(upscale_factor)", "nn.PixelShuffle(upscale_factor)"),
+    "cast": cast,
+    "one_hot": one_hot,
 }  # fmt: skip
