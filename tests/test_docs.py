@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from archspec import ops
 from archspec.errors import SpecError
 from archspec.expressions import FUNCTIONS
 from archspec.loading import variants
 from archspec.model import Spec
-from archspec.ops.base import Operation
 from archspec.spec.document import Document, OperationStep
 from archspec.spec.schema import schema
+
+from .operations_page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
 LANGUAGE = (DOCS / "language.md").read_text()
@@ -56,27 +53,4 @@ def test_every_key_is_described() -> None:
 
 @pytest.mark.golden
 def test_operations_page(golden: Callable[[Path, str], None]) -> None:
-    golden(DOCS / "operations.md", "\n".join(_page()))
-
-
-def _page() -> Iterator[str]:
-    yield "# Operations\n\nMade by `make golden` from `archspec/ops`; a `*` marks an attribute that has no default."
-    for family, keys in ops.FAMILIES.items():
-        yield f"\n## {family.capitalize()}"
-        for key in keys:
-            yield from _entry(ops.get(key))
-    yield ""
-
-
-def _entry(operation: type[Operation]) -> Iterator[str]:
-    yield f"\n### {operation.key}\n"
-    yield f"```text\n{inspect.cleandoc(operation.__doc__ or '')}\n```"
-    if operation.model_fields:
-        yield "\n| attribute | default | meaning |\n| --- | --- | --- |"
-        for name, field in operation.model_fields.items():
-            default = "*" if field.is_required() else f"`{_shown(field.default)}`"
-            yield f"| `{name}` | {default} | {field.description} |"
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+    golden(DOCS / "operations.md", "\n".join(page()))

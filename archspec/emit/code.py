@@ -291,13 +291,15 @@ def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: S
 
 
 def _chained(code: Call, style: Style, indent: int, before: int, after: int) -> str:
-    """`layers.Conv2D(...)(x)`: the last brackets are opened if all before them fits, else the first ones."""
+    """`layers.Conv2D(...)(x)`: the last brackets are opened if all before them fits, else the first ones; or both."""
     head = flat(code.target, style, 10)
     parts = _parts(code, style)
     if indent + before + len(head) + 1 <= WIDTH:
         return _bracketed(f"{head}(", parts, ")", style, indent)
     inner = ", ".join(_arguments(code, style))
     first = layout(code.target, style, indent, WIDTH, len(inner) + 2 + after)
+    if indent + len(inner) + 3 + after > WIDTH:
+        return _bracketed(f"{first}(", parts, ")", style, indent)
     return f"{first}({inner})"
 
 

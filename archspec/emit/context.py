@@ -191,6 +191,11 @@ class Site:
             raise Mergeable(f"step '{self.path}' differs in its {what}")
         return first
 
+    def shared(self, which: int) -> bool:
+        """Whether an input has one value for all samples, where others have one for each."""
+        sizes = {int(wire.shape[0]) for wire in self.inputs}
+        return len(sizes) > 1 and int(self.inputs[which].shape[0]) == 1
+
     def distinguish(self, predicate: Callable[[Step], Any], attribute: str) -> Code | None:
         """A condition on one param of the block that holds in just the instances where `predicate` does; if there is
         a choice, a param that gives `attribute`."""

@@ -174,7 +174,7 @@ class Flow:
         self.variables.held[item.outputs[0]] = Held(Raw(target))
 
     def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
-        if place.last and wire.uses == 1:
+        if wire.uses == 1 and (place.last or isinstance(_bare(value), Own)):  # an attribute is read where it is used
             return True
         if not self.nest or wire.uses != 1 or wire.label or place.following is None:
             return False
@@ -183,7 +183,7 @@ class Flow:
             return False
         length = len(flat(value, Style(names=self.style.names)))
         if place.simple_ok and not reader.op.follows:
-            return _simple(value) and length <= 30
+            return _simple(value) and length <= 30 and len({int(other.shape[0]) for other in reader.inputs}) == 1
         return reader.op.follows and length <= LIMIT
 
     def _name(self, wire: Wire, inputs: Sequence[Wire], place: Place, step: str, index: int | None) -> str:
@@ -207,10 +207,13 @@ def _variable(step: str) -> str:
     return name if name.isidentifier() else ""
 
 
+def _bare(value: Code) -> Code:
+    return value.value if isinstance(value, Probe) else value
+
+
 def _simple(value: Code) -> bool:
     """A single call on a variable: `self.downsample(x)`."""
-    if isinstance(value, Probe):
-        value = value.value
+    value = _bare(value)
     return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Raw) for a in value.args)
 
 

@@ -111,7 +111,9 @@ def wanted_by(item: MCall, wire: Wire) -> Layout:
 _LAST = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle|dropout\d")
 _PLAIN = frozenset({"linear", "layer_norm", "rms_norm", "matmul", "reshape", "flatten"})
 _SPEC = frozenset({"bilinear", "einsum", *ops.FAMILIES["attention"]})
-_EITHER = frozenset({"pad", "slice", "split", "concat"})
+_EITHER = frozenset({
+    "pad", "slice", "split", "chunk", "concat", "index_select", "gather", "expand", "tile", "roll", "flip",
+})  # fmt: skip
 
 
 def _demand(readers: list[Merged], wire: Wire) -> str | None:

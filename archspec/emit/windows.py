@@ -17,7 +17,7 @@ Pairs = tuple[tuple[int, int], ...]
 def resolved(step: Step) -> Pairs:
     """The padding of a convolution or pooling per axis, before and after, with `same` as numbers."""
     op: Any = step.op
-    sizes = (step.outputs if op.key == "fold" else step.inputs)[0].shape[2:]
+    sizes = step.inputs[0].shape[2:]
     stride = op.kernel_size if op.stride is None else op.stride
     dilation = getattr(op, "dilation", (1,) * len(sizes))
     return window_pads(op.padding, sizes, op.kernel_size, stride, dilation)

@@ -180,7 +180,7 @@ class Elaborator(Steps):
         if declared is None:
             several = current is not None and len(current) != 1
             return None if current is None else {
-                str(index) if several else "output": value for index, value in enumerate(current)
+                f"output{index}" if several else "output": value for index, value in enumerate(current)
             }  # fmt: skip
         if isinstance(declared, str):
             return self._referenced({"output": (declared, path)}, scope)

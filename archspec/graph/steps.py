@@ -295,7 +295,8 @@ class Steps(ABC):
         result = tree.Step("", op, inputs, outputs, exprs, path)
         names.add(result, key, name)
         if name is not None and (join or name == step.name):
-            self._register(scope, name, Wire(outputs), path[:-1] if join else path)
+            labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
+            self._register(scope, name, Wire(outputs, labels), path[:-1] if join else path)
         return result
 
     def _call(

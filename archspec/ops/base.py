@@ -34,7 +34,8 @@ DType = Literal["float", "int64", "bool"]
 class Parameter:
     """A weight of an operation: its canonical shape and how it is initialized.
 
-    `trainable` is false for statistics (a batch norm's running mean), which gradients do not reach.
+    `trainable` is false for statistics (a batch norm's running mean), which gradients do not reach, and `frozen` is a
+    row of a table that they do not reach.
     `kind` tells what values are plausible: `weight` (fan-in scaled), `bias`, `scale` (near one), `mean`, `variance`
     (positive) or `table` (rows of unit scale).
     """
@@ -42,6 +43,7 @@ class Parameter:
     shape: Shape
     kind: Literal["weight", "bias", "scale", "mean", "variance", "table"] = "weight"
     trainable: bool = True
+    frozen: int | None = None
 
 
 class Operation(BaseModel):
@@ -57,6 +59,8 @@ class Operation(BaseModel):
     """The kinds of numbers that its inputs may have."""
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = ()
     """The kinds of numbers of each input, where they are not the same for all."""
+    gives: ClassVar[tuple[str, ...]] = ()
+    """The names of its outputs, if it has several."""
     follows: ClassVar[bool] = False
     """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
     elementwise: ClassVar[bool] = False

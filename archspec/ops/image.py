@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
@@ -177,8 +177,8 @@ def _each(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
         return (value,) * count
     if len(value) != count:
         raise ShapeError(
-            f"{attribute} (={_text(value)}) has {len(value)} numbers, but {show(x)} has {count} axes beyond batch and "
-            "channels",
+            f"{attribute} (={_text(value)}) must be one number, or one for each of the {count} axes of {show(x)} "
+            "beyond batch and channels",
             attribute=attribute,
         )
     return value
@@ -349,13 +349,9 @@ class _Windows(Operation):
         """How many windows there are along height and width of an image."""
         return output_sizes((height, width), self.kernel_size, self.stride, self.padding, self.dilation)
 
-    def borders(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """The padding of such an image, before and after."""
-        return window_pads(self.padding, (height, width), self.kernel_size, self.stride, self.dilation)
-
 
 CROPPING: Any = Field(
-    0, description="border of the output that is cut off: a number, one per axis, [before, after] pairs, or same"
+    0, description="border of the output that is cut off: a number, one per axis, or [before, after] pairs"
 )
 
 
@@ -377,8 +373,9 @@ class Unfold(_Windows):
         return ((x[0], high * wide * x[1], rows * columns),)
 
     def reference(self, x: Array) -> Array:
-        counts, pads = self.counts(*x.shape[2:]), self.borders(*x.shape[2:])
-        windows = slide(x, counts, self.kernel_size, self.stride, pads, self.dilation)
+        geometry = self.kernel_size, self.stride
+        pads = window_pads(self.padding, x.shape[2:], *geometry, self.dilation)
+        windows = slide(x, self.counts(*x.shape[2:]), *geometry, pads, self.dilation)
         return windows.transpose(0, 1, 4, 5, 2, 3).reshape(self.infer(x.shape)[0])
 
 
@@ -394,6 +391,13 @@ class Fold(_Windows):
     stride: Window2d = STRIDE
     padding: Padding2d = CROPPING
     dilation: Window2d = DILATION
+
+    @field_validator("padding")
+    @classmethod
+    def _explicit(cls, padding: Padding2d) -> Padding2d:
+        if padding == "same":
+            raise ValueError("must be given in numbers, not as same")
+        return padding
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         check_rank(x, 3)
@@ -411,15 +415,15 @@ class Fold(_Windows):
         return ((x[0], x[1] // (high * wide), *self.output_size),)
 
     def reference(self, x: Array) -> Array:
-        counts, pads = self.counts(*self.output_size), self.borders(*self.output_size)
+        pads: Any = self.padding
+        counts, sizes = self.counts(*self.output_size), list(zip(self.output_size, pads, strict=True))
         x = x.reshape(len(x), -1, *self.kernel_size, *counts)
-        y = np.zeros((*x.shape[:2], *(size + sum(pair) for size, pair in zip(self.output_size, pads, strict=True))))
-        y = y.astype(x.dtype)
+        y = np.zeros((*x.shape[:2], *(size + sum(pair) for size, pair in sizes)), x.dtype)
         for place in np.ndindex(*self.kernel_size):
             rows, columns = (
                 slice(tap * gap, tap * gap + (count - 1) * step + 1, step)
                 for tap, gap, count, step in zip(place, self.dilation, counts, self.stride, strict=True)
             )
             y[:, :, rows, columns] += x[:, :, *place]
-        inside = (slice(before, before + size) for size, (before, _) in zip(self.output_size, pads, strict=True))
+        inside = (slice(before, before + size) for size, (before, _) in sizes)
         return y[:, :, *inside]

@@ -134,7 +134,8 @@ class Embedding(Operation):
         return "float"
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        return {"weight": Parameter((self.num_embeddings, self.embedding_dim), "table")}
+        shape = (self.num_embeddings, self.embedding_dim)
+        return {"weight": Parameter(shape, "table", frozen=self.padding_index)}
 
     def reference(self, x: Array, weight: Array) -> Array:
         if x.size and not 0 <= x.min() <= x.max() < len(weight):  # NumPy would count negative ones from the end

@@ -202,6 +202,7 @@ class Topk(Operation):
     of equal elements is not defined.
     """
 
+    gives: ClassVar[tuple[str, ...]] = ("values", "indices")
     k: Positive = Field(description="how many elements to keep")
     axis: Axis = Field(-1, description="axis along which the elements compete")
     largest: Flag = Field(True, description="false: the smallest elements, the smallest first")

@@ -65,6 +65,9 @@ def slopes(
         for name, array in {**data.parameters(graph, seed + 1), **data.inputs(graph, seed + 1)}.items()
         if name in names
     }
+    for name, parameter in graph.parameters(training=training).items():
+        if parameter.frozen is not None:
+            direction[name][parameter.frozen] = 0  # the slope of the reference knows of no frozen row
     weights = projections(outputs, seed)
 
     def moved(arrays: Mapping[str, Array], step: float) -> dict[str, Array]:

@@ -69,6 +69,9 @@ class Session:
         wanted = [*(x for x in inputs if x.is_floating_point()), *variables]
         for tensor in wanted:
             tensor.stop_gradient = False
+        for layer in self.model.sublayers():
+            if isinstance(layer, nn.layer.rnn.RNNBase):  # its kernel has gradients in training only
+                layer.training, layer.dropout = True, 0.0
         loss(self.model(*inputs)).backward()  # `paddle.grad` is wrong for some layers unless all weights take part
         return [tensor.grad for tensor in wanted]
 

@@ -6,15 +6,28 @@ the operation lets them be, so that swapped axes and half-pixel errors show.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
+from archspec.model import Model, Spec
 from archspec.ops import FAMILIES
 
 from .common import Case, Table
 
-__all__ = ["CASES", "TABLE", "Case"]
+__all__ = ["CASES", "TABLE", "Case", "alone"]
+
+
+def alone(case: Case) -> Model:
+    """A network of nothing but this case."""
+    shapes = case.shapes or ((2,),)
+    inputs: dict[str, Any] = {}
+    for name, shape, dtype in zip("xyzuvw", shapes, case.dtypes or ("float",), strict=False):
+        inputs[name] = {"shape": list(shape), "dtype": dtype} | ({"below": case.below} if dtype == "int64" else {})
+    step = {"op": case.op, **case.attributes} | ({"from": list(inputs)} if case.shapes else {})
+    document = {"archspec": 1, "name": "Alone", "inputs": inputs, "layers": [step]}
+    return Spec.parse(json.dumps(document)).network()
 
 
 def made() -> Iterator[Case]:

@@ -27,7 +27,7 @@ def leaky_relu(site: Site) -> Lowered:
 
 def prelu(site: Site) -> Lowered:
     wire = site.inputs[0]
-    shared = site.op.per_channel
+    shared = site.same(lambda step: step.op.per_channel, "per_channel")
     axes = list(range(1, wire.rank - 1)) if shared else list(range(1, wire.rank))
     made = spell("layers.PReLU(*, shared_axes=None)", site, shared_axes=literal(axes) if axes else None)
     shape = (*(1,) * (wire.rank - 2), -1)
@@ -60,7 +60,7 @@ def softplus(site: Site) -> Lowered:
 def gelu(site: Site) -> Lowered:
     """Keras' own, whose constants are float32 even in float64 models."""
     layouts = (held(site.inputs[0]).plain(),)
-    if site.every(lambda step: step.op.approximate == "tanh"):
+    if site.same(lambda step: step.op.approximate, "approximate") == "tanh":
         return Lowered(lambda own, inputs: call("ops.gelu", inputs[0], approximate=literal(True)), layouts=layouts,
                        inexact=1e-8, inexact_gradient=1e-8)  # fmt: skip
     return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": call("layers.Activation", literal("gelu"))},

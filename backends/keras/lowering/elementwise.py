@@ -42,10 +42,13 @@ def binary(name: str) -> Lowering:
 
 
 def merging(name: str, symbol: str) -> Lowering:
-    """A layer that joins inputs element by element; they are tensors of floats."""
+    """A layer that joins inputs element by element; they are tensors of floats, with a batch."""
 
     def lower(site: Site) -> Lowered:
-        if site.op.value is not None or not site.every(lambda step: step.inputs[0].dtype == "float"):
+        plain = site.every(lambda step: step.inputs[0].dtype == "float") and not any(
+            map(site.shared, range(len(site.inputs)))
+        )
+        if site.op.value is not None or not plain:
             return infix(symbol)(site)
         made = call(f"layers.{name}")
 

@@ -34,7 +34,7 @@ def hard_sigmoid(site: Site) -> Lowered:
 
 
 def prelu(site: Site) -> Lowered:
-    count = in_channels if site.op.per_channel else 1
+    count = in_channels if site.same(lambda step: step.op.per_channel, "per_channel") else 1
     return layer("nn.PReLU(*, num_parameters=1)", {"weight": "_weight"}, num_parameters=count)(site)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit.code import Code, Items, Raw, Template, call, literal, method
@@ -53,13 +54,23 @@ def permute(site: Site) -> Lowered:
 
 
 def expand(site: Site) -> Lowered:
-    sizes = listed(site.value(lambda step: step.op.shape, "shape"), -1)
-    return Lowered(apply=lambda own, inputs: method(inputs[0], "expand", sizes))
+    return repeated(site, "expand", listed(site.value(lambda step: step.op.shape, "shape"), -1))
 
 
 def tile(site: Site) -> Lowered:
-    repeats = listed(site.value(lambda step: step.op.repeats, "repeats"), 1)
-    return Lowered(apply=lambda own, inputs: method(inputs[0], "tile", repeats))
+    return repeated(site, "tile", listed(site.value(lambda step: step.op.repeats, "repeats"), 1))
+
+
+def repeated(site: Site, name: str, numbers: Code) -> Lowered:
+    """In static graphs Paddle refuses to repeat truth values that are inputs, which it takes for trainable."""
+    if site.every(lambda step: step.inputs[0].dtype != "bool"):
+        return Lowered(apply=lambda own, inputs: method(inputs[0], name, numbers))
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        made = method(method(inputs[0], "astype", literal("int64")), name, numbers)
+        return method(made, "astype", literal("bool"))
+
+    return Lowered(apply=apply)
 
 
 def shifts(site: Site) -> Code:

@@ -13,7 +13,7 @@ def dilated_max_pool(
     """The maximum of windows with gaps, one axis after the other."""
     x = F.pad(x, (0, 0, 0, 0, *padding), value=float("-inf"))
     windows = zip(kernel_size, stride, dilation)
-    for axis, (size, step, gap) in enumerate(windows, start=2):
+    for axis, (size, step, gap) in enumerate(windows, 2):
         stop = x.shape[axis] - (size - 1) * gap
         starts = [i * gap for i in range(size)]
         parts = [

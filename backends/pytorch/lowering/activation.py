@@ -12,7 +12,7 @@ from .rows import axis, in_channels
 
 
 def prelu(site: Site) -> Lowered:
-    count = in_channels if site.op.per_channel else 1
+    count = in_channels if site.same(lambda step: step.op.per_channel, "per_channel") else 1
     return layer("nn.PReLU(*, num_parameters=1)", num_parameters=count)(site)
 
 

@@ -1,0 +1,109 @@
+"""Attention and positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from archspec.emit import attention as shared
+from archspec.emit.code import Call, Code, Items, call, literal
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.layouts import canonical
+from archspec.emit.signature import bindings, spell
+from archspec.graph.tree import Step
+
+from .rows import plain
+
+
+def scaled_dot_product_attention(site: Site) -> Lowered:
+    """Keras' has time before the heads, and its scale in float32."""
+    options = shared.given(site, "causal", "scale")
+    return Lowered(lambda own, inputs: call("attend", *plain(site, inputs), **options), layouts=(canonical(4),))
+
+
+def multi_head_attention(site: Site) -> Lowered:
+    """The layer of Keras takes masks that say yes or no."""
+    if len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool"):
+        return biased_multi_head_attention(site)
+    same = site.every(lambda step: step.outputs[0].shape[2] == step.inputs[0].shape[2])
+    out = None if same else Items((shared.out_features(site),))
+    made = spell("layers.MultiHeadAttention(num_heads, key_dim, *, use_bias=True, output_shape=None)", site,
+                 key_dim=shared.head_dim, use_bias="bias", output_shape=out)  # fmt: skip
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        query, *others = plain(site, inputs)
+        options: dict[str, Code] = {}
+        if len(others) > 1:
+            options["key"] = others[0]
+        if len(others) == 3:
+            options["attention_mask"] = others[2]
+        if site.attr("causal") != literal(False):
+            options["use_causal_mask"] = site.attr("causal")
+        return Call(own[""], (query, [query, *others[:2]][-1]), tuple(options.items()))
+
+    error = shared.scale_error(site, shared.head_size)
+    return Lowered(apply, {"": made}, weights=bindings(site, _WEIGHTS), layouts=(canonical(3),), inexact=error,
+                   inexact_gradient=error)  # fmt: skip
+
+
+def _split_heads(step: Step) -> Any:
+    """A projection whose outputs are on axes of their own: head and feature."""
+    op: Any = step.op
+    return int(op.num_heads), shared.head_size(step)
+
+
+def _projection(which: int) -> Any:
+    def lay(step: Step) -> Any:
+        value = step.inputs[min(which, len(step.inputs) - 1)]
+        return (("transpose", (1, 0)), ("reshape", (int(value.shape[2]), *_split_heads(step))))
+
+    return lay
+
+
+_WEIGHTS: Final[dict[str, Any]] = {
+    **{
+        f"{short}_proj_{kind}": (f"{name}/{own}", lay)
+        for which, (short, name) in enumerate({"q": "query", "k": "key", "v": "value"}.items())
+        for kind, own, lay in (
+            ("weight", "kernel", _projection(which)),
+            ("bias", "bias", lambda step: (("reshape", _split_heads(step)),)),
+        )
+    },
+    "out_proj_weight": (
+        "attention_output/kernel",
+        lambda step: (("transpose", (1, 0)), ("reshape", (*_split_heads(step), int(step.outputs[0].shape[2])))),
+    ),
+    "out_proj_bias": "attention_output/bias",
+}
+
+
+def biased_multi_head_attention(site: Site) -> Lowered:
+    made = spell("BiasedMultiHeadAttention(num_heads, head_dim, out_features, *, use_bias=True, causal=False)", site,
+                 head_dim=shared.head_dim, out_features=shared.out_features, use_bias="bias")  # fmt: skip
+    weights: dict[str, Any] = {f"{name}_proj_bias": f"{name}_proj/bias" for name in ("q", "k", "v", "out")}
+    for name in ("q", "k", "v", "out"):
+        weights[f"{name}_proj_weight"] = (f"{name}_proj/kernel", lambda step: (("transpose", (1, 0)),))
+    return _layer(site, made, weights)
+
+
+def _layer(site: Site, made: Call, weights: dict[str, Any] | None = None) -> Lowered:
+    """A layer that takes its inputs in the order of the spec."""
+    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
+                   weights=bindings(site, weights or {}), layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+
+
+def positions(text: str, **sources: Any) -> Lowering:
+    """A layer that adds or multiplies what depends on the place."""
+    return lambda site: _layer(site, spell(text, site, **sources))
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "scaled_dot_product_attention": scaled_dot_product_attention,
+    "multi_head_attention": multi_head_attention,
+    "rotary_embedding": positions("RotaryEmbedding(*, base=10000.0, style='half')"),
+    "sinusoidal_positions": positions("SinusoidalPositions(*, base=10000.0, layout='interleaved')"),
+    "learned_positions": positions("LearnedPositions(max_length)", max_length=shared.table_length),
+    "relative_position_bias": positions("RelativePositionBias(window_size)", window_size=shared.window_size),
+    "bucketed_position_bias": positions(
+        "BucketedPositionBias(*, num_buckets=32, max_distance=128, bidirectional=True)"),
+}  # fmt: skip

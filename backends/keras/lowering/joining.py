@@ -1,0 +1,115 @@
+"""Join tensors, cut them, and select from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Final
+
+from archspec.emit.code import Call, Code, Items, Slice, Template, call, literal
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.layouts import held
+from archspec.emit.signature import spell
+from archspec.graph.tree import Step
+from archspec.ops.base import resolve_axis
+
+from .rows import alike, axis_of, signed, together
+from .shape import widened
+
+
+def axis(site: Site) -> int:
+    """The axis as the spec counts it."""
+    number: int = site.same(lambda step: resolve_axis(step.op.axis, site.inputs[0].rank), "axis")
+    return number
+
+
+def concat(site: Site) -> Lowered:
+    """The layer takes what comes out for floats."""
+    position = together(site).position(axis(site))
+    layouts = (signed(site, together(site)),)
+    shown = -1 if position == site.inputs[0].rank - 1 else position
+
+    def parts(inputs: Sequence[Code]) -> Code:
+        codes = alike(site, inputs)
+        whole = next(code for index, code in enumerate(codes) if not site.shared(index))
+        each = [call("for_each", c, whole, literal(position)) if site.shared(i) else c for i, c in enumerate(codes)]
+        return Items(tuple(each), "[]")
+
+    if site.every(lambda step: step.outputs[0].dtype != "float"):
+        return Lowered(lambda own, inputs: call("ops.concatenate", parts(inputs), axis=literal(shown)),
+                       layouts=layouts)  # fmt: skip
+    made = spell("layers.Concatenate(*, axis=-1)", site, axis=shown)
+    return Lowered(lambda own, inputs: Call(own[""], (parts(inputs),)), {"": made}, layouts=layouts)
+
+
+def stack(site: Site) -> Lowered:
+    new = site.same(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
+    layout, where = widened(site, together(site), [new])
+    return Lowered(lambda own, inputs: call("ops.stack", Items(tuple(alike(site, inputs)), "[]"), axis=where),
+                   layouts=(layout,))  # fmt: skip
+
+
+def split(site: Site) -> Lowered:
+    if site.every(lambda step: step.op.sections is not None):
+        return cut(site, site.attr("sections"))
+    return cut(site)
+
+
+def chunk(site: Site) -> Lowered:
+    if site.every(lambda step: step.inputs[0].shape[axis(site)] % step.op.chunks == 0):
+        return cut(site, site.attr("chunks"))
+    return cut(site)
+
+
+def cut(site: Site, count: Code | None = None) -> Lowered:
+    """Keras takes the number of equal pieces, or where to cut."""
+
+    def cuts(step: Step) -> list[int]:
+        return list(accumulate(value.shape[axis(site)] for value in step.outputs[:-1]))
+
+    parts = site.value(cuts, "cuts") if count is None else count
+    where = literal(axis_of(site, axis(site)))
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        pieces = call("ops.split", inputs[0], parts, axis=where)
+        return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
+
+    return Lowered(apply, layouts=(held(site.inputs[0]).plain(),) * len(site.outputs))
+
+
+def slice_(site: Site) -> Lowered:
+    wire = site.inputs[0]
+    position = held(wire).position(axis(site))
+    start, end, step = (site.attr(name) for name in ("start", "end", "step"))
+    part = Slice(
+        None if start == literal(0) else start,
+        None if end == literal(None) else end,
+        None if step == literal(1) else step,
+    )
+    ahead = "..., " if position == wire.rank - 1 else ":, " * position
+    return Lowered(lambda own, inputs: Template("{0}[" + ahead + "{1}]", (inputs[0], part)),
+                   layouts=(held(wire).plain(),))  # fmt: skip
+
+
+def index_select(site: Site) -> Lowered:
+    where = literal(axis_of(site, axis(site)))
+    indices = site.value(lambda step: list(step.op.indices), "indices")
+    return Lowered(lambda own, inputs: call("ops.take", inputs[0], indices, axis=where),
+                   layouts=(held(site.inputs[0]).plain(),))  # fmt: skip
+
+
+def gather(site: Site) -> Lowered:
+    where = literal(together(site).position(axis(site)))
+    return Lowered(lambda own, inputs: call("ops.take_along_axis", *alike(site, inputs), axis=where),
+                   layouts=(together(site).plain(),))  # fmt: skip
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "concat": concat,
+    "stack": stack,
+    "split": split,
+    "chunk": chunk,
+    "slice": slice_,
+    "index_select": index_select,
+    "gather": gather,
+}

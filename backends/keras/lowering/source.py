@@ -1,0 +1,48 @@
+"""Learned and fixed arrays."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from archspec.emit.code import Call, Code, Items, call, literal
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.layouts import Layout, canonical, channels_last
+
+
+def order(site: Site) -> Layout:
+    """Channels last for what meets images."""
+    rank = site.outputs[0].rank
+    return channels_last(rank) if rank > 3 else canonical(rank)
+
+
+def held(made: Call, site: Site, layout: Layout, weights: dict[str, Any]) -> Lowered:
+    return Lowered(
+        apply=lambda own, inputs: Call(own[""], tuple(inputs)), layers={"": made}, weights=weights, layouts=(layout,)
+    )
+
+
+def parameter(site: Site) -> Lowered:
+    layout = order(site)
+    sizes = site.value(lambda step: tuple((1, *step.op.shape)[axis] for axis in layout.axes[1:]), "shape")
+    options: dict[str, Code] = {}
+    for name in ("mean", "std"):
+        if site.attr(name) != literal(0.0):
+            options[name] = site.attr(name)
+    weights = {"": ("", "value", lambda step: layout.moves())}
+    return held(call("Parameter", sizes, **options), site, layout, weights)
+
+
+def constant(site: Site) -> Lowered:
+    numbers = site.value(lambda step: step.op.numbers(), "value")
+    options: dict[str, Code] = {}
+    if not isinstance(numbers, Items):
+        options["shape"] = site.value(lambda step: tuple(step.op.sizes()), "shape")
+    if site.op.dtype != "float":
+        options["dtype"] = literal(site.op.dtype)
+    return held(call("Constant", numbers, **options), site, canonical(site.outputs[0].rank), {})
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "parameter": parameter,
+    "constant": constant,
+}

@@ -1,0 +1,47 @@
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable()
+class Bilinear(layers.Layer):
+    """A linear function of each of two inputs."""
+
+    def __init__(self, units, use_bias=True, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.use_bias = units, use_bias
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "use_bias": self.use_bias}
+
+    def build(self, x1_shape, x2_shape):
+        shape = (self.units, x1_shape[-1], x2_shape[-1])
+        self.kernel = self.add_weight(shape=shape, name="kernel")
+        if self.use_bias:
+            shape, zeros = (self.units,), "zeros"
+            self.bias = self.add_weight(shape=shape, initializer=zeros, name="bias")
+
+    def call(self, x1, x2):
+        y = ops.einsum("...i,oij,...j->...o", x1, self.kernel, x2)
+        return y + self.bias if self.use_bias else y
+
+
+@keras.saving.register_keras_serializable()
+class FrozenRowEmbedding(layers.Embedding):
+    """An embedding with a row, at first of zeros, that training leaves alone."""
+
+    def __init__(self, input_dim, output_dim, padding_index, **kwargs):
+        super().__init__(input_dim, output_dim, **kwargs)
+        self.padding_index = padding_index
+
+    def get_config(self):
+        return {**super().get_config(), "padding_index": self.padding_index}
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        kept = ops.arange(self.input_dim)[:, None] != self.padding_index
+        self.embeddings.assign(ops.where(kept, self.embeddings, 0))
+
+    def call(self, inputs):
+        y = super().call(inputs)
+        frozen = ops.expand_dims(ops.equal(inputs, self.padding_index), -1)
+        return ops.where(frozen, ops.stop_gradient(y), y)

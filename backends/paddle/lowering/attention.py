@@ -1,0 +1,66 @@
+"""Attention and positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from archspec.emit import attention as shared
+from archspec.emit.code import Call, Code, Raw, call
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.signature import bindings, function, layer, own_layer, spell
+
+from .linear import TRANSPOSED
+from .rows import wanted
+
+
+def scaled_dot_product_attention(site: Site) -> Lowered:
+    """Paddle's has time before the heads, and no mask where it is causal."""
+    options = shared.given(site, "causal", "scale")
+    return Lowered(apply=lambda own, inputs: call("attend", *inputs, **options))
+
+
+def multi_head_attention(site: Site) -> Lowered:
+    weights: dict[str, Any] = {}
+    for name in ("q", "k", "v", "out"):
+        weights[f"{name}_proj_weight"] = (f"{name}_proj.weight", TRANSPOSED[1])
+        weights[f"{name}_proj_bias"] = f"{name}_proj.bias"
+    others = shared.other_features(site)
+    if site.every(shared.like_query) and site.every(lambda step: not step.op.causal):
+        text = "nn.MultiHeadAttention(embed_dim, num_heads, *, kdim=None, vdim=None, bias_attr=None)"
+        count = min(len(site.inputs), 3)
+        made = spell(text, site, embed_dim=site.size(2), bias_attr=wanted("bias"),
+                     kdim=site.size(2, min(1, count - 1)) if others else None,
+                     vdim=site.size(2, count - 1) if others else None)  # fmt: skip
+        if count == 2:  # else the value would be the query
+            return Lowered(apply=to_memory, layers={"": made}, weights=bindings(site, weights))
+    else:
+        text = (
+            "MultiHeadAttention(features, num_heads, *, head_dim=None, key_features=None, value_features=None, "
+            "out_features=None, bias_attr=None, causal=False)"
+        )
+        made = spell(text, site, features=site.size(2), bias_attr=wanted("bias"), **others)
+    return own_layer(made, site, weights)
+
+
+def to_memory(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+    """Attention whose keys and values come from one tensor, which is written twice if it is a variable."""
+    query, memory = inputs
+    if isinstance(memory, Raw):
+        return Call(own[""], (query, memory, memory))
+    return call("attend_to", own[""], query, memory)
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "scaled_dot_product_attention": scaled_dot_product_attention,
+    "multi_head_attention": multi_head_attention,
+    "rotary_embedding": function("rotary_embedding(*, base=10000.0, style='half')"),
+    "sinusoidal_positions": function("add_sinusoidal_positions(*, base=10000.0, layout='interleaved')"),
+    "learned_positions": layer("LearnedPositions(max_length, features)", max_length=shared.table_length,
+                               features=shared.features),
+    "relative_position_bias": layer("RelativePositionBias(window_size, num_heads)", window_size=shared.window_size,
+                                    num_heads=shared.heads),
+    "bucketed_position_bias": layer(
+        "BucketedPositionBias(num_heads, *, num_buckets=32, max_distance=128, bidirectional=True)",
+        num_heads=shared.heads),
+}  # fmt: skip

@@ -1,0 +1,95 @@
+"""Join tensors, cut them, and select from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from archspec.emit.code import Code, Items, Slice, Template, call, literal, method
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.graph.tree import Step
+from archspec.ops.base import resolve_axis
+
+from .rows import axis
+
+
+def concat(site: Site) -> Lowered:
+    where = axis()(site)
+    return Lowered(apply=lambda own, inputs: call("paddle.concat", Items(tuple(each(site, inputs)), "[]"), axis=where))
+
+
+def each(site: Site, inputs: Sequence[Code]) -> list[Code]:
+    """The inputs, those that are the same for all samples repeated for each."""
+    whole = next(code for index, code in enumerate(inputs) if not site.shared(index))
+    kept = (literal(-1),) * (site.inputs[0].rank - 1)
+    return [
+        method(code, "expand", Items((Template("{0}.shape[0]", (whole,)), *kept), "[]")) if site.shared(index) else code
+        for index, code in enumerate(inputs)
+    ]
+
+
+def stack(site: Site) -> Lowered:
+    where = site.value(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
+    return Lowered(apply=lambda own, inputs: call("paddle.stack", Items(tuple(inputs), "[]"), axis=where))
+
+
+def split(site: Site) -> Lowered:
+    if site.every(lambda step: step.op.sections is not None):
+        return cut(site, "paddle.split", site.attr("sections"))
+    return cut(site, "paddle.split", site.value(lambda step: list(step.op.sizes), "sizes"))
+
+
+def chunk(site: Site) -> Lowered:
+    """Paddle's own makes equal pieces only."""
+    where = site.same(lambda step: resolve_axis(step.op.axis, site.inputs[0].rank), "axis")
+    if site.every(lambda step: step.inputs[0].shape[where] % step.op.chunks == 0):
+        return cut(site, "paddle.chunk", site.attr("chunks"))
+
+    def sizes(step: Step) -> list[int]:
+        return [*(value.shape[where] for value in step.outputs[:-1]), -1]
+
+    return cut(site, "paddle.split", site.value(sizes, "sizes"))
+
+
+def cut(site: Site, target: str, parts: Code) -> Lowered:
+    where = axis()(site)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        pieces = call(target, inputs[0], parts, axis=where)
+        return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
+
+    return Lowered(apply=apply)
+
+
+def slice_(site: Site) -> Lowered:
+    number = site.same(lambda step: resolve_axis(step.op.axis, site.inputs[0].rank), "axis")
+    start, end, step = (site.attr(name) for name in ("start", "end", "step"))
+    part = Slice(
+        None if start == literal(0) else start,
+        None if end == literal(None) else end,
+        None if step == literal(1) else step,
+    )
+    return Lowered(apply=lambda own, inputs: Template("{0}[" + ":, " * number + "{1}]", (inputs[0], part)))
+
+
+def index_select(site: Site) -> Lowered:
+    where = axis()(site)
+    places = call("paddle.to_tensor", site.value(lambda step: list(step.op.indices), "indices"))
+    return Lowered(apply=lambda own, inputs: call("paddle.index_select", inputs[0], places, axis=where))
+
+
+def gather(site: Site) -> Lowered:
+    """By default Paddle broadcasts the axes that differ, the gathered one among them."""
+    options = {"axis": axis()(site), "broadcast": literal(False)}
+    return Lowered(apply=lambda own, inputs: call("paddle.take_along_axis", *inputs, **options))
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "concat": concat,
+    "stack": stack,
+    "split": split,
+    "chunk": chunk,
+    "slice": slice_,
+    "index_select": index_select,
+    "gather": gather,
+}

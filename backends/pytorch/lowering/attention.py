@@ -1,0 +1,109 @@
+"""Attention and positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from archspec.emit import attention as shared
+from archspec.emit.code import Call, Code, Raw, Template, call, literal
+from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.signature import bindings, function, layer, own_layer, spell
+from archspec.graph.tree import Step
+
+
+def scaled_dot_product_attention(site: Site) -> Lowered:
+    """PyTorch's is causal without a mask only. Its gradient, on CPUs, has the scale in float32."""
+    masked = len(site.inputs) == 4
+    found = shared.given(site, "causal", "scale")
+    options = {"is_causal" if name == "causal" else name: code for name, code in found.items()}
+    if masked:
+        options.pop("is_causal", None)
+    if not site.every(lambda step: step.inputs[0].shape[1] == step.inputs[1].shape[1]):
+        options["enable_gqa"] = literal(True)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        mask = {"attn_mask": causal_mask(site, inputs[3], inputs[0])} if masked else {}
+        return call("F.scaled_dot_product_attention", *inputs[:3], **mask, **options)
+
+    inexact = 0.0 if "scale" in options else shared.scale_error(site, lambda step: int(step.inputs[0].shape[3]))
+    return Lowered(apply=apply, inexact_gradient=inexact)
+
+
+def causal_mask(site: Site, mask: Code, q: Code) -> Code:
+    """A mask that also hides what comes later, if the step is causal."""
+    if site.every(lambda step: not step.op.causal):
+        return mask
+    hidden = call("hide_future", mask, q)
+    if site.every(lambda step: step.op.causal):
+        return hidden
+    return Template("{0} if {1} else {2}", (hidden, site.attr("causal"), mask))
+
+
+def _same_features(step: Step) -> bool:
+    return len({int(x.shape[2]) for x in step.inputs[:3]}) == 1
+
+
+def multi_head_attention(site: Site) -> Lowered:
+    """PyTorch's takes a mask for each sample and head, and has the sizes of the query inside."""
+    native = site.every(shared.like_query) and site.every(lambda step: not step.op.causal) and len(site.inputs) < 4
+    packed = site.every(_same_features)
+    if not native or not (packed or site.every(lambda step: not _same_features(step))):
+        return own_multi_head_attention(site)
+    text = "nn.MultiheadAttention(embed_dim, num_heads, *, bias=True, kdim=None, vdim=None, batch_first=False)"
+    count = len(site.inputs)
+    made = spell(text, site, embed_dim=site.size(2), batch_first=True,
+                 kdim=None if packed else site.size(2, min(1, count - 1)),
+                 vdim=None if packed else site.size(2, count - 1))  # fmt: skip
+    weights: dict[str, Any] = {f"out_proj_{kind}": f"out_proj.{kind}" for kind in ("weight", "bias")}
+    for place, name in enumerate("qkv"):
+        weights[f"{name}_proj_bias"] = ("in_proj_bias", _part(place))
+        if packed:
+            weights[f"{name}_proj_weight"] = ("in_proj_weight", _part(place))
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        if count == 2 and not isinstance(inputs[1], Raw):
+            return call("attend_to", own[""], *inputs)
+        q, k, v = (*inputs, *inputs[-1:] * (3 - count))
+        return Template("{0}[0]", (Call(own[""], (q, k, v), (("need_weights", literal(False)),)),))
+
+    inexact = shared.scale_error(site, shared.head_size)
+    return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights), inexact_gradient=inexact)
+
+
+def _part(place: int) -> Any:
+    """The layout of one of three weights that are stored as one."""
+
+    def lay(step: Step) -> Any:
+        size = int(step.inputs[0].shape[2])
+        return (("pad", (place * size, (2 - place) * size)),)
+
+    return lay
+
+
+def own_multi_head_attention(site: Site) -> Lowered:
+    text = (
+        "MultiHeadAttention(features, num_heads, *, head_dim=None, key_features=None, value_features=None, "
+        "out_features=None, bias=True, causal=False)"
+    )
+    made = spell(text, site, features=site.size(2), **shared.other_features(site))
+    names = {f"{name}_proj_{kind}": f"{name}_proj.{kind}" for name in ("q", "k", "v", "out")
+             for kind in ("weight", "bias")}  # fmt: skip
+    lowered = own_layer(made, site, names)
+    lowered.inexact_gradient = shared.scale_error(site, shared.head_size)
+    return lowered
+
+
+ROWS: Final[dict[str, Lowering]] = {
+    "scaled_dot_product_attention": scaled_dot_product_attention,
+    "multi_head_attention": multi_head_attention,
+    "rotary_embedding": function("rotary_embedding(*, base=10000.0, style='half')"),
+    "sinusoidal_positions": function("add_sinusoidal_positions(*, base=10000.0, layout='interleaved')"),
+    "learned_positions": layer("LearnedPositions(max_length, features)", max_length=shared.table_length,
+                               features=shared.features),
+    "relative_position_bias": layer("RelativePositionBias(window_size, num_heads)", window_size=shared.window_size,
+                                    num_heads=shared.heads),
+    "bucketed_position_bias": layer(
+        "BucketedPositionBias(num_heads, *, num_buckets=32, max_distance=128, bidirectional=True)",
+        num_heads=shared.heads),
+}  # fmt: skip

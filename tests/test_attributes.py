@@ -1,0 +1,66 @@
+"""An attribute that changes nothing in the generated code is a bug."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from archspec import ops
+from archspec.backend import backends
+from archspec.errors import BackendError, SpecError
+
+from .cases import CASES, Case, alone
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+ATTRIBUTES: Final = [(key, name) for key in ops.names() for name in ops.get(key).model_fields]
+
+
+def flipped(key: str, name: str) -> Iterator[tuple[Case, Case]]:
+    """Rows of the table, each with itself but for one attribute: without it, or with what another row gives it."""
+    rows = [case for case in CASES if case.op == key]
+    others = [case.attributes[name] for case in rows if name in case.attributes]
+    for case in rows:
+        if name in case.attributes:
+            rest = {key: value for key, value in case.attributes.items() if key != name}
+            yield case, replace(case, attributes=rest)
+            for other in others:
+                if other != case.attributes[name]:
+                    yield case, replace(case, attributes={**rest, name: other})
+
+
+_CODE: dict[tuple[str, str], str | None] = {}
+
+
+def code(backend: str, case: Case) -> str | None:
+    """The code of a case, without comments and docstrings, which tell shapes; None if it is not valid, or refused."""
+    key = (backend, repr(case))
+    if key not in _CODE:
+        try:
+            source = BACKENDS[backend].write(alone(case))
+            _CODE[key] = re.sub(r'"""[\s\S]*?"""|  # .*', "", source)
+        except (SpecError, BackendError):
+            _CODE[key] = None
+    return _CODE[key]
+
+
+def laid_out(backend: str, case: Case) -> Any:
+    """How the outputs are laid out: in Keras permuting axes is no work at all."""
+    return BACKENDS[backend].generate(alone(case)).outputs
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("key", "name"), ATTRIBUTES, ids=[f"{key}.{name}" for key, name in ATTRIBUTES])
+def test_an_attribute_changes_the_code(key: str, name: str, backend: str) -> None:
+    pairs: list[tuple[Any, Any]] = []
+    for case, other in flipped(key, name):
+        before, after = code(backend, case), code(backend, other)
+        if before is not None and after is not None:
+            pairs.append((before, after))
+            if before != after or laid_out(backend, case) != laid_out(backend, other):
+                return
+    assert pairs, f"no two rows of {key} differ in {name} alone"
+    pytest.fail(f"{name} of {key} changes nothing in the code for {backend}")

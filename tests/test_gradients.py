@@ -1,0 +1,144 @@
+"""Gradients: what is off in one framework is found and named, and what is off in all of them alike, too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from textwrap import dedent
+from typing import Final
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archspec.backend import Layout, Program, backends
+from archspec.graph.graph import Graph, rounded
+from archspec.model import Spec
+from archspec.verification import gradients
+from archspec.verification.run import verify
+from archspec.verification.worker import arrange, restore
+from archspec.verification.workers import Pool
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+
+SPEC: Final = """
+    archspec: 1
+    name: Small
+    inputs: {image: [3, 9, 7], token: {shape: [4], dtype: int64, below: 5}}
+    layers:
+      - {op: conv2d, name: conv1, from: image, out_channels: 5, kernel_size: 3}
+      - {op: batch_norm, name: bn1}
+      - tanh
+      - {op: conv2d, name: conv2, out_channels: 6, kernel_size: 2, groups: 1}
+      - {op: flatten, name: flat}
+      - {op: embedding, name: embed, from: token, num_embeddings: 5, embedding_dim: 3}
+      - {op: flatten, name: words}
+      - {op: concat, from: [flat, words]}
+      - {op: linear, name: head, out_features: 4}
+"""
+
+
+@cache
+def graph() -> Graph:
+    return rounded(Spec.parse(dedent(SPEC), "small.yaml").network().graph)
+
+
+@cache
+def programs() -> dict[str, Program]:
+    model = Spec.parse(dedent(SPEC), "small.yaml").network()
+    return {name: backend.generate(model) for name, backend in BACKENDS.items()}
+
+
+def stopped(name: str) -> Program:
+    """A program whose gradient does not pass the second convolution; its values are right."""
+    program = programs()[name]
+    if name == "keras":
+        changed = program.rounded.replace('name="conv2")(', 'name="conv2")(keras.ops.stop_gradient(', 1)
+        at = changed.index("keras.ops.stop_gradient(") + len("keras.ops.stop_gradient(")
+    else:
+        changed = program.rounded
+        at = changed.index("self.conv2(") + len("self.conv2(")
+    depth, end = 1, at
+    while depth:
+        depth += {"(": 1, ")": -1}.get(changed[end], 0)
+        end += 1
+    closing = ")" if name == "keras" else ".detach()"
+    return replace(program, rounded=changed[: end - 1] + closing + changed[end - 1 :])
+
+
+@pytest.mark.frameworks
+def test_gradients_agree(pool: Pool) -> None:
+    report = verify(graph(), programs(), pool, gradients=True)
+    assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
+    for outcome in report.outcomes.values():
+        names = {name for node in graph().nodes for name, p in node.parameters().items() if p.trainable}
+        assert outcome.rungs["gradient"].compared == len(names) + 1, "all weights, and the image"
+        assert outcome.rungs["gradient"].worst is not None
+        assert outcome.rungs["gradient"].worst.error < 1e-13
+        assert outcome.rungs["slope"].worst is not None
+        assert outcome.rungs["slope"].worst.error < 1e-6
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_wrong_gradient_is_found(name: str, pool: Pool) -> None:
+    report = verify(graph(), {**programs(), name: stopped(name)}, pool, gradients=True)
+    assert {key: each.status for key, each in report.outcomes.items()} == {
+        key: "failed" if key == name else "passed" for key in BACKENDS
+    }
+    rungs = report.outcomes[name].rungs
+    assert not rungs["float64"].wrong
+    assert not rungs["float32"].wrong
+    assert {finding.tensor for finding in rungs["gradient"].wrong} == {
+        f"gradient of {label}" for label in ("image", "conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias")
+    }
+    assert rungs["slope"].wrong
+    culprit = report.outcomes[name].culprit
+    assert culprit is not None
+    assert culprit.step == "bn1", "the last step that no gradient reaches"
+
+
+@pytest.mark.frameworks
+def test_what_all_have_wrong_alike_the_slope_shows(pool: Pool) -> None:
+    report = verify(graph(), {name: stopped(name) for name in BACKENDS}, pool, gradients=True)
+    for outcome in report.outcomes.values():
+        assert outcome.status == "failed"
+        assert not outcome.rungs["gradient"].wrong
+        assert outcome.rungs["slope"].wrong
+
+
+@pytest.mark.frameworks
+def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
+    outcome = verify(graph(), {"paddle": stopped("paddle")}, pool, gradients=True).outcomes["paddle"]
+    assert "gradient" not in outcome.rungs
+    assert outcome.rungs["slope"].wrong
+    assert outcome.status == "failed"
+
+
+@given(st.data())
+def test_restore_is_the_inverse_of_arrange(draw: st.DataObject) -> None:
+    shape = tuple(draw.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
+    array = np.random.default_rng(0).random(shape)
+    layout: list[tuple[str, tuple[int, ...]]] = []
+    current = array
+    for _ in range(draw.draw(st.integers(0, 4))):
+        match draw.draw(st.sampled_from(["reshape", "transpose", "take", "pad"])):
+            case "reshape":
+                step: tuple[str, tuple[int, ...]] = ("reshape", (-1, *current.shape[1:][::-1]))
+            case "transpose":
+                step = ("transpose", tuple(draw.draw(st.permutations(range(current.ndim)))))
+            case "take":
+                step = ("take", tuple(draw.draw(st.permutations(range(len(current))))))
+            case _:
+                step = ("pad", (draw.draw(st.integers(0, 2)), draw.draw(st.integers(0, 2))))
+        layout.append(step)
+        current = arrange(current, [step])
+    done: Layout = tuple(layout)
+    assert np.array_equal(restore(arrange(array, done), done, shape), array)
+
+
+def test_there_is_no_gradient_without_floats() -> None:
+    spec = Spec.parse("archspec: 1\nname: Ints\ninputs: {x: {shape: [3], dtype: int64, below: 5}}\nlayers: [flatten]")
+    found = spec.network().graph
+    assert gradients.wanted(found, found.outputs) == []
