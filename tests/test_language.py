@@ -190,7 +190,7 @@ def test_blocks_with_several_inputs_and_outputs() -> None:
 
 def test_outputs() -> None:
     layers = "layers: [{op: relu, name: a}, {op: split, name: h, sections: 2}]\n"
-    assert {n: t.name for n, t in graph(layers).outputs.items()} == {"0": "h.0", "1": "h.1"}
+    assert {n: t.name for n, t in graph(layers).outputs.items()} == {"output0": "h.0", "output1": "h.1"}
     assert {n: t.name for n, t in graph(layers + "outputs: a").outputs.items()} == {"output": "a"}
     found = graph(layers + "outputs: {y: h.1, z: {from: a}, aux: {from: h.0, when: training}}")
     assert {n: t.name for n, t in found.outputs.items()} == {"y": "h.1", "z": "a", "aux": "h.0"}

@@ -93,13 +93,15 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("archspec.proof.verify", verify)
     command = (
-        "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9"
+        "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9 "
+        "--gradients --training"
     )
     assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
     del given["watch"]
     assert given == {
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
         "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "picture": Path("photo.png"),
+        "gradients": True, "training": True,
     }  # fmt: skip
 
 

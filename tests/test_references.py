@@ -405,8 +405,8 @@ def test_keeps_the_dtype(key: str, attributes: dict[str, Any], shapes: list[tupl
             np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(w).max())
 
 
-def test_every_operation_is_in_the_table() -> None:
-    assert {key for key, _, _ in TABLE} == set(ops.names()) == set(ORACLES)
+def test_every_oracle_is_asked() -> None:
+    assert {key for key, _, _ in TABLE} == set(ORACLES) <= set(ops.names())
 
 
 @pytest.mark.parametrize("key", ops.names())

@@ -192,18 +192,22 @@ class Generator:
         return next(iter(found.values()))
 
     def _block(self, block: str, layouts: tuple[Any, ...]) -> None:
-        """Writes a block once for all its instances, or once for each form that they have."""
-        modules = self.instances[block]
+        """Writes a block once for all its instances, or once for each form that they have, or for each of them."""
+        self._forms(block, self.instances[block], layouts)
+
+    def _forms(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
         try:
             self._write_block(block, modules, layouts)
         except Mergeable:
+            if len(modules) == 1:
+                raise
             forms: dict[Any, dict[Key, Module]] = {}
             for key, module in modules.items():
                 forms.setdefault(form(module), {})[key] = module
             if len(forms) == 1:
-                raise
+                forms = {key: {key: module} for key, module in modules.items()}
             for same in forms.values():
-                self._write_block(block, same, layouts)
+                self._forms(block, same, layouts)
 
     def _write_block(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
         declared = self.model.spec.document.blocks[block]

@@ -111,8 +111,12 @@ class Operations:
         """What comes out of an operation. Raises Failed after an error."""
         least, most = op.accepts()
         if len(inputs) < least or (most is not None and len(inputs) > most):
-            due = "no input" if most == 0 else "one input" if (least, most) == (1, 1) else f"{least} inputs" if least == most else (
-                f"{least} or more inputs" if most is None else f"{least} to {most} inputs")  # fmt: skip
+            if most is None:
+                due = f"{least} or more inputs"
+            elif least < most:
+                due = f"{least} to {most} inputs"
+            else:
+                due = {0: "no input", 1: "one input"}.get(least, f"{least} inputs")
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
             raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame,
                                       hint="say which with from: name, or from: [name, name]")  # fmt: skip

@@ -45,12 +45,13 @@ def _attend(
     scores = q @ k.swapaxes(-1, -2)
     scores *= q.dtype.type(q.shape[-1] ** -0.5 if scale is None else scale)
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tril(np.ones(scores.shape[-2:], dtype=bool)), scores, -np.inf)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    if np.isnan(weights).any():
+    highest = scores.max(-1, keepdims=True)
+    if (highest == -np.inf).any():
         raise ValueError("a mask hides everything from one of the queries")
+    weights = np.exp(scores - highest)
     return weights / weights.sum(-1, keepdims=True) @ v
 
 
@@ -200,7 +201,7 @@ class RotaryEmbedding(Operation):
         return 2 * product(outputs[0])
 
     def reference(self, x: Array) -> Array:
-        angles = _angles(*x.shape[2:], self.base)
+        angles = _angles(x.shape[2], x.shape[3], self.base)
         cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
         half = x.shape[3] // 2
         first, second = (np.s_[..., :half], np.s_[..., half:]) if self.style == "half" else (
@@ -227,7 +228,7 @@ class SinusoidalPositions(Operation):
         return (x,)
 
     def reference(self, x: Array) -> Array:
-        angles = _angles(*x.shape[1:], self.base)
+        angles = _angles(x.shape[1], x.shape[2], self.base)
         waves = np.stack((np.sin(angles), np.cos(angles)), -1 if self.layout == "interleaved" else -2)
         return x + waves.reshape(x.shape[1:]).astype(x.dtype)
 

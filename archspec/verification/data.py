@@ -64,7 +64,10 @@ def _input(tensor: Tensor, limit: int, random: np.random.Generator) -> Array:
         case "int64":
             return random.integers(0, limit, tensor.shape, dtype=np.int64)
         case "bool":
-            return random.integers(0, 2, tensor.shape, dtype=np.int64).astype(bool)
+            array = random.integers(0, 2, tensor.shape, dtype=np.int64).astype(bool)
+            if len(tensor.shape) > 1 and tensor.shape[-1] > 1:
+                array[..., 0] = True  # attention must not be masked altogether, not even where it is causal
+            return array
 
 
 def _uniform(random: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Array:

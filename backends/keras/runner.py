@@ -99,5 +99,6 @@ def idle(layers: Iterable[Any]) -> None:
     """Takes the randomness out of layers, whose rates have these names."""
     for layer in layers:
         for name in ("rate", "dropout", "stddev"):
-            if isinstance(getattr(layer, name, None), float):
+            rate = getattr(layer, name, None)
+            if isinstance(rate, float) and rate:  # that of some layers cannot be set
                 setattr(layer, name, 0.0)

@@ -16,6 +16,7 @@ TABLE: Final[Table] = {
         ({"axis": "depth"}, VOLUME, (4, 1, 6, 7)),
         ({}, (5,), (2,), {"dtype": "int64", "below": 9}),
         ({"axis": "width"}, IMAGE, (6, 9, 2), {"dtype": "bool"}),
+        ({"axis": 2}, (5, 3), (5, 3)),
     ],
     "stack": [
         ({}, IMAGE, IMAGE),
@@ -37,6 +38,7 @@ TABLE: Final[Table] = {
         ({"sizes": [5, 1]}, (6,), {"dtype": "int64", "below": 9}),
         ({"sections": 3, "axis": "height"}, (4, 2, 9, 5)),
         ({"sections": 2}, (4, 3), {"dtype": "bool"}),
+        ({"sections": 2, "axis": 2}, (4, 8)),
     ],
     "chunk": [
         ({"chunks": 3}, IMAGE),
@@ -112,5 +114,6 @@ TABLE: Final[Table] = {
         ({"axis": -1}, LINE, (6, 1), {"dtype": ("float", "int64"), "below": 11}),
         ({"axis": -2}, VOLUME, (4, 5, 2, 7), {"dtype": ("float", "int64"), "below": 6}),
         ({"axis": 1}, (5,), (8,), {"dtype": "int64", "below": 5}),
+        ({"axis": 2}, (3, 3), (3, 3), {"dtype": ("float", "int64"), "below": 3}),
     ],
 }

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from archspec import ops
 from archspec.errors import ShapeError
 from archspec.expressions import FUNCTIONS
-from archspec.ops.base import AXES, DType, Operation, Parameter, Shape
+from archspec.ops.base import AXES, DType, Operation, Parameter, Shape, resolve_axis
 from archspec.spec.lint import literal_texts
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -85,7 +85,7 @@ def evaluate(raw: Any, env: Mapping[str, Any], texts: frozenset[str] = frozenset
     """A value of a spec: its texts are expressions, which are also Python's, unless they are among `texts`."""
     if isinstance(raw, list):
         return [evaluate(item, env, texts) for item in raw]
-    if not isinstance(raw, str) or raw in texts or (not texts.isdisjoint({"->"}) and "->" in raw):
+    if not isinstance(raw, str) or raw in texts:
         return raw
     try:
         return eval(raw, {"__builtins__": {}, **FUNCTIONS}, dict(env))
@@ -101,7 +101,7 @@ class Interpreter:
 
     def steps(self, layers: list[Any], current: Wires, env: Mapping[str, Any], names: Names) -> Wires:
         for step in layers:
-            current = self.step(step, current, env, names)
+            current = self.step({"op": step} if isinstance(step, str) else step, current, env, names)
         return current
 
     def step(self, step: Step, current: Wires, env: Mapping[str, Any], names: Names) -> Wires:
@@ -136,7 +136,7 @@ class Interpreter:
             outputs = self._operation(step, current, env)
         elif "block" in step:
             labels, outputs = self._call(step, current, env)
-            if name:
+            if name and labels:
                 names.update((f"{name}.{label}", (value,)) for label, value in zip(labels, outputs, strict=True))
         elif "branches" in step:
             ends = []
@@ -151,7 +151,7 @@ class Interpreter:
         else:
             inner = _Child(names) if name else names
             outputs = self.steps(step["layers"], current, env, inner)
-            if isinstance(inner, _Child):
+            if name and isinstance(inner, _Child):
                 names.update((f"{name}.{key}", wires) for key, wires in inner.own.items())
         if name:
             names[name] = outputs
@@ -174,13 +174,15 @@ class Interpreter:
         shown = block.get("outputs")
         if shown is None:
             return [], end if len(end) == 1 else _reject("a block gives one value")
+        if not names.keys() >= set(shown.values()):
+            raise Rejected("a step that gives an output is left out")
         return list(shown), tuple(value for reference in shown.values() for value in names[reference])
 
     def _operation(self, step: Step, current: Wires, env: Mapping[str, Any]) -> Wires:
         key = env.get(step["op"], step["op"])
         cls = ops.get(key)
         given = {
-            name: evaluate(raw, env, literal_texts(cls, name) | ({"->"} if name == "equation" else frozenset()))
+            name: evaluate(raw, env, literal_texts(cls, name))
             for name, raw in step.items()
             if name not in ("op", "name", "from", "when", "repeat", "each")
         }
@@ -267,8 +269,6 @@ def _reject(reason: str) -> Any:
 
 
 def _axis_of(op: Operation, rank: int) -> int:
-    from archspec.ops.base import resolve_axis
-
     return resolve_axis(dict(op)["axis"], rank)
 
 

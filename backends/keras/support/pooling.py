@@ -57,7 +57,7 @@ def adaptive_average_pool(x, output_size):
             (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
         ]
         windows = [
-            ops.mean(ops.take(x, range(start, stop), axis=axis), axis=axis)
+            ops.mean(ops.take(x, list(range(start, stop)), axis=axis), axis=axis)
             for start, stop in bounds
         ]
         x = ops.stack(windows, axis=axis)
@@ -72,7 +72,7 @@ def adaptive_max_pool(x, output_size):
             (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
         ]
         windows = [
-            ops.max(ops.take(x, range(start, stop), axis=axis), axis=axis)
+            ops.max(ops.take(x, list(range(start, stop)), axis=axis), axis=axis)
             for start, stop in bounds
         ]
         x = ops.stack(windows, axis=axis)
@@ -85,7 +85,7 @@ def dilated_max_pool(x, kernel_size, strides, dilation):
     for axis, (size, stride, gap) in enumerate(axes, start=1):
         stop = x.shape[axis] - (size - 1) * gap
         shifted = [
-            ops.take(x, range(i * gap, i * gap + stop, stride), axis=axis)
+            ops.take(x, list(range(i * gap, i * gap + stop, stride)), axis=axis)
             for i in range(size)
         ]
         x = ops.max(ops.stack(shifted), axis=0)

@@ -64,8 +64,8 @@ def multi_head_attention(site: Site) -> Lowered:
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         if count == 2 and not isinstance(inputs[1], Raw):
             return call("attend_to", own[""], *inputs)
-        q, k, v = (*inputs, *inputs[-1:] * (3 - count))
-        return Template("{0}[0]", (Call(own[""], (q, k, v), (("need_weights", literal(False)),)),))
+        three = (*inputs, *[inputs[-1]] * (3 - count))
+        return Template("{0}[0]", (Call(own[""], three, (("need_weights", literal(False)),)),))
 
     inexact = shared.scale_error(site, shared.head_size)
     return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights), inexact_gradient=inexact)

@@ -129,7 +129,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "permute": permute,
     "expand": expand,
     "tile": tile,
-    "roll": function("torch.roll(*, shifts, dims=())", shifts=shifts, dims=lambda site: once(axes(site))),
+    "roll": function("torch.roll(*, shifts, dims=None)", shifts=shifts, dims=lambda site: once(axes(site))),
     "flip": flip,
     "pad": pad,
     "cast": cast,

@@ -1,0 +1,3 @@
+REASONS={}
+DELIBERATE={}
+def page(x): return []
