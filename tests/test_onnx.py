@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -21,25 +21,31 @@ from archspec.verification import compare, worker
 from archspec.verification.workers import Failure, Pool, Result, message
 
 from .onnx_judge import TABLE, Outcome, Twin, outcomes
-from .onnx_judge.page import DELIBERATE, REASONS, page
+from .onnx_judge.page import DELIBERATE, KNOWN, REASONS, page
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ULPS: Final = 4
-"""By how many units in the last place of float32, at the scale of the largest element, a number may differ from ONNX's.
+"""By how many units in the last place of float32, at the scale of the largest element, the reference may differ.
 
-Those are computed in float32 by NumPy, and are off by one or two themselves (at most 1.8 from our reference in
-float64: what is measured here is their error). What comes from frameworks has an error of its own, of the same size."""
+ONNX's numbers are computed in float32 by NumPy. The reference, in float64, shows their own error: at most 1.8."""
 
-FRAMEWORK_ULPS: Final = 16
-"""The same for a framework in float32; see `archspec.verification.compare.FLOAT32_FLOOR`."""
+FRAMEWORK_ULPS: Final = compare.FLOAT32_FLOOR / 2.0**-23
+"""The same for frameworks, which are in float32 as well: what verification always allows them. At most 6.5 was
+measured, of a bicubic, whose sums have 16 terms."""
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
 RUN: Final = {name: outcome for name, outcome in outcomes().items() if outcome.twin is not None}
 FAMILIES: Final = sorted({ops.family(outcome.twin.op) for outcome in RUN.values() if outcome.twin})
 
 
-def disagreement(actual: list[Array], expected: list[Array | None], dtype: str, ulps: int) -> list[str]:
+def twin_of(outcome: Outcome) -> Twin:
+    """That of a case that is run."""
+    assert outcome.twin is not None
+    return outcome.twin
+
+
+def disagreement(actual: list[Array], expected: list[Array | None], dtype: str, ulps: float) -> list[str]:
     """What is wrong with the outputs; those that ONNX does not tell are not compared."""
     found = []
     for index, due in enumerate(expected):
@@ -67,8 +73,7 @@ def computed(twin: Twin) -> list[Array]:
     return [*outputs, *(statistics[name] for name in twin.statistics)]
 
 
-def test_reference_would_be_found_wrong() -> None:
-    """The rule tells a wrong number, a missing sign, another shape and another kind of numbers."""
+def test_rule_finds_what_is_wrong() -> None:
     due: list[Array | None] = [np.array([[1.0, -2.0]])]
     assert not disagreement([np.array([[1.0, -2.0 - 2e-7]])], due, "float64", ULPS)
     for wrong in (np.array([[1.0, -2.000002]]), np.array([[1.0, 2.0]]), np.array([1.0, -2.0]), np.array([[1, -2]])):
@@ -79,16 +84,17 @@ def test_reference_would_be_found_wrong() -> None:
     "name", [pytest.param(name, marks=[pytest.mark.frameworks] * RUN[name].case.slow) for name in RUN]
 )  # the slow ones are marked so that `make quick` leaves them out: their expected numbers take seconds
 def test_reference_agrees_with_onnx(name: str) -> None:
-    outcome = RUN[name]
-    assert outcome.twin is not None
-    problems = disagreement(computed(outcome.twin), outcome.expected(), "float64", ULPS)
-    assert not problems, f"{outcome.twin.op} {outcome.twin.attributes}"
+    twin = twin_of(RUN[name])
+    problems = disagreement(computed(twin), RUN[name].expected(), "float64", ULPS)
+    assert not problems, f"{twin.op} {twin.attributes}"
 
 
 # Through the generated code ------------------------------------------------------------------------------------------
 
 Twins = Mapping[str, Twin]
-"""By the number that the names of its steps end in."""
+"""By the number that the names of their steps end in."""
+Problems = dict[str, list[str]]
+"""By the name of the case."""
 
 
 def network(twins: Twins) -> Model:
@@ -102,15 +108,19 @@ def network(twins: Twins) -> Model:
         for name, x in zip(names, twin.inputs, strict=True):
             inputs[name] = {"shape": list(x.shape[1:]), "dtype": kinds[x.dtype.kind]}
         layers.append({"op": twin.op, **twin.attributes, "name": f"step{number}", "from": names})
-        shapes = ops.get(twin.op)(**twin.attributes).infer(*(x.shape for x in twin.inputs))
-        parts = [f".{i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
-        outputs |= {f"y{number}_{i}": f"step{number}{part}" for i, part in enumerate(parts)}
+        count = outputs_of(twin)
+        outputs |= {f"y{number}_{i}": f"step{number}" + f".{i}" * (count > 1) for i in range(count)}
     document = {"archspec": 1, "name": "Onnx", "inputs": inputs, "layers": layers, "outputs": outputs}
     return Spec.parse(json.dumps(document)).network()
 
 
+def outputs_of(twin: Twin) -> int:
+    """How many outputs our operation has."""
+    return len(ops.get(twin.op)(**twin.attributes).infer(*(x.shape for x in twin.inputs)))
+
+
 def arrays_of(twins: Twins) -> dict[str, Array]:
-    """Inputs and parameters."""
+    """Inputs and parameters, by the names that they have in the network."""
     found: dict[str, Array] = {}
     for number, twin in twins.items():
         found |= {f"x{number}_{i}": x for i, x in enumerate(twin.inputs)}
@@ -118,67 +128,57 @@ def arrays_of(twins: Twins) -> dict[str, Array]:
     return found
 
 
-def run(names: list[str], pool: Pool, backend_names: list[str]) -> dict[str, dict[str, list[str]]]:
-    """For each backend and case what is wrong. All cases have the same size of the batch, and are about training or
-    not. What a backend cannot take at once, it gets one by one, so that the others still count."""
-    cases = {str(number): RUN[name] for number, name in enumerate(names)}
-    twins = {number: outcome.twin for number, outcome in cases.items() if outcome.twin is not None}
-    sample = next(iter(twins.values()))
-    model, found = network(twins), dict[str, dict[str, list[str]]]()
+def run(names: list[str], pool: Pool, backend: str) -> Problems:
+    """What is wrong with cases that have the same size of the batch, and are about training all or none.
+
+    What a backend cannot take at once, it gets one by one, so that the others still count.
+    """
+    twins = {str(number): twin_of(RUN[name]) for number, name in enumerate(names)}
+    sample, model = twins["0"], network(twins)
     graph = rounded(model.graph_for({"batch": len(sample.inputs[0])}))
     statistics = [parameter_name(f"step{number}", name) for number, twin in twins.items() for name in twin.statistics]
-    arrays = arrays_of(twins)
-    stored = worker.save(str(pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
-    for backend in backend_names:
-        try:
-            program = BACKENDS[backend].generate(model)
-        except BackendError as error:
-            result: Failure | Result = Failure("refused", str(error))
-        else:
-            request = message(program, "float32", stored, pool.scratch.file(2**27), graph.outputs,
-                              learning=sample.training, statistics=statistics)  # fmt: skip
-            result = pool.submit(backend, request, timeout=300).result()
-        if isinstance(result, Result):
-            found[backend] = {RUN_NAMES[id(cases[number])]: _judged(number, cases[number], result, program, graph)
-                              for number in twins}  # fmt: skip
-        elif len(names) > 1:
-            found[backend] = {name: run([name], pool, [backend])[backend][name] for name in names}
-        else:
-            found[backend] = {names[0]: [f"{result.kind}: {result.message}\n{result.detail}"]}
-    Path(stored["path"]).unlink()
-    return found
+    try:
+        program = BACKENDS[backend].generate(model)
+    except BackendError as error:
+        result: Failure | Result = Failure("refused", str(error))
+    else:
+        arrays = arrays_of(twins)
+        stored = worker.save(str(pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
+        request = message(program, "float32", stored, pool.scratch.file(2**27), graph.outputs,
+                          learning=sample.training, statistics=statistics)  # fmt: skip
+        result = pool.submit(backend, request, timeout=300).result()
+        pool.scratch.remove(Path(stored["path"]))
+    if isinstance(result, Result):
+        return {name: judged(str(number), RUN[name], result, program) for number, name in enumerate(names)}
+    if len(names) > 1:
+        return {name: run([name], pool, backend)[name] for name in names}
+    return {names[0]: [f"{result.kind}: {result.message}\n{result.detail}"]}
 
 
-RUN_NAMES: Final = {id(outcome): name for name, outcome in RUN.items()}
-
-
-def _judged(number: str, outcome: Outcome, result: Result, program: Program, graph: Graph) -> list[str]:
-    assert outcome.twin is not None
-    layouts = dict(program.outputs) | {weight.parameter: weight.layout for weight in program.weights}
-    keys = [f"y{number}_{i}" for i in range(sum(name.startswith(f"y{number}_") for name in graph.outputs))]
-    expected, actual = [], []
-    for key, due in zip(
-        [*keys, *(parameter_name(f"step{number}", name) for name in outcome.twin.statistics)],
-        [*outcome.expected(), *[None] * len(keys)],
-        strict=False,
-    ):
-        array = result.arrays[f"output {key}" if key in keys else key]
-        expected.append(None if due is None else worker.arrange(due, layouts[key]))
-        actual.append(array)
-    return disagreement(actual, expected, "float32", FRAMEWORK_ULPS)
+def judged(number: str, outcome: Outcome, result: Result, program: Program) -> list[str]:
+    """What is wrong with the outputs, and the new statistics, of a case."""
+    twin = twin_of(outcome)
+    layouts = {f"output {name}": layout for name, layout in program.outputs.items()}
+    layouts |= {weight.parameter: weight.layout for weight in program.weights}
+    keys = [f"output y{number}_{i}" for i in range(outputs_of(twin))]
+    keys += [parameter_name(f"step{number}", name) for name in twin.statistics]
+    expected = [
+        due if due is None else worker.arrange(due, layouts[key])
+        for key, due in zip(keys, outcome.expected(), strict=False)
+    ]
+    return disagreement([result.arrays[key] for key in keys], expected, "float32", FRAMEWORK_ULPS)
 
 
 @cache
-def verdicts(family: str, pool: Pool) -> dict[str, dict[str, list[str]]]:
-    """What is wrong, by backend and case, for all cases of a family."""
+def problems_of(family: str, backend: str, pool: Pool) -> Problems:
     groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
     for name, outcome in RUN.items():
-        if outcome.twin is not None and ops.family(outcome.twin.op) == family:
-            groups[len(outcome.twin.inputs[0]), outcome.twin.training].append(name)
-    found: dict[str, dict[str, list[str]]] = {backend: {} for backend in BACKENDS}
+        twin = twin_of(outcome)
+        if ops.family(twin.op) == family:
+            groups[len(twin.inputs[0]), twin.training].append(name)
+    found: Problems = {}
     for names in groups.values():
-        for backend, problems in run(names, pool, list(BACKENDS)).items():
-            found[backend] |= problems
+        found |= run(names, pool, backend)
     return found
 
 
@@ -186,9 +186,14 @@ def verdicts(family: str, pool: Pool) -> dict[str, dict[str, list[str]]]:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_backend_agrees_with_onnx(family: str, backend: str, pool: Pool) -> None:
-    found = verdicts(family, pool)[backend]
-    assert found.keys() == {n for n, each in RUN.items() if each.twin and ops.family(each.twin.op) == family}
-    wrong = [f"{name}: {text}" for name, problems in found.items() for text in problems]
+    found = problems_of(family, backend, pool)
+    wrong = []
+    for name, problems in found.items():
+        output, _ = KNOWN.get((backend, name), ("", ""))
+        if output:
+            assert [text.partition(":")[0] for text in problems] == [output], f"{name} is another difference now"
+        else:
+            wrong += [f"{name}: {text}" for text in problems]
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
 
@@ -202,6 +207,7 @@ def test_every_case_is_run_or_left_out_for_a_known_reason() -> None:
     assert counted.pop("") == len(RUN)
     assert counted == REASONS
     assert DELIBERATE.keys() <= REASONS.keys()
+    assert {name for _, name in KNOWN} <= RUN.keys()
 
 
 def test_counts() -> None:
@@ -209,29 +215,24 @@ def test_counts() -> None:
     assert (len(TABLE), len(operators), len(outcomes()), len(RUN)) == (108, 106, 868, 628)
 
 
-def test_twins_have_parameters_of_the_shapes_that_we_declare() -> None:
+def test_all_that_onnx_tells_is_compared() -> None:
+    """With one of our outputs, or it is said that we have none."""
     for name, outcome in RUN.items():
-        assert outcome.twin is not None
-        op = ops.get(outcome.twin.op)(**outcome.twin.attributes)
-        declared = op.parameters(*(x.shape for x in outcome.twin.inputs))
-        assert {key: each.shape for key, each in outcome.twin.parameters.items()} == {
-            key: each.shape for key, each in declared.items()
-        }, name
+        if not outcome.case.slow:
+            twin, expected = twin_of(outcome), outcome.expected()
+            told, compared = (sum(y is not None for y in each) for each in (outcome.case.outputs, expected))
+            assert compared == told or (twin.ignored and 0 < compared < told), name
+            assert len(expected) <= outputs_of(twin) + len(twin.statistics), name
+
+
+def test_twins_have_the_parameters_that_we_declare() -> None:
+    for name, outcome in RUN.items():
+        twin = twin_of(outcome)
+        declared = ops.get(twin.op)(**twin.attributes).parameters(*(x.shape for x in twin.inputs))
+        shapes = {key: parameter.shape for key, parameter in declared.items()}
+        assert {key: array.shape for key, array in twin.parameters.items()} == shapes, name
 
 
 @pytest.mark.golden
 def test_page(golden: Callable[[Path, str], None]) -> None:
-    golden(Path(__file__).parent.parent / "docs" / "onnx.md", "\n".join(page(_agrees())))
-
-
-def _agrees() -> dict[str, bool]:
-    return {name: not _problems(outcome) for name, outcome in RUN.items() if not outcome.case.slow}
-
-
-def _problems(outcome: Outcome) -> list[str]:
-    assert outcome.twin is not None
-    return disagreement(computed(outcome.twin), outcome.expected(), "float64", ULPS)
-
-
-def _unused() -> Iterator[None]:
-    yield
+    golden(Path(__file__).parent.parent / "docs" / "onnx.md", "\n".join(page()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from archspec.emit.code import Code, literal
@@ -63,16 +62,6 @@ def other_features(site: Site) -> dict[str, Any]:
 
     names = ("key_features", "value_features")[: len(site.inputs) - 1]
     return {name: site.size(2, which) for which, name in enumerate(names, 1) if not as_before(which)}
-
-
-def scale_error(site: Site, size: Callable[[Step], int]) -> float:
-    """The error of scores whose factor, 1 / sqrt(size), is stored as a float32: none if it is a power of two."""
-    exact = site.every(lambda step: _is_power_of_four(size(step)))
-    return 0.0 if exact else 2e-7
-
-
-def _is_power_of_four(size: int) -> bool:
-    return size == 1 or (size % 4 == 0 and _is_power_of_four(size // 4))
 
 
 def _op(step: Step) -> Any:

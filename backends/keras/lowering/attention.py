@@ -14,6 +14,9 @@ from archspec.graph.tree import Step
 
 from .rows import plain
 
+_SCALE_ERROR: Final = 2e-7
+"""Keras keeps the factor 1 / sqrt(head_dim) of the scores in float32, which is exact for powers of two alone."""
+
 
 def scaled_dot_product_attention(site: Site) -> Lowered:
     """Keras' has time before the heads, and its scale in float32."""
@@ -41,9 +44,13 @@ def multi_head_attention(site: Site) -> Lowered:
             options["use_causal_mask"] = site.attr("causal")
         return Call(own[""], (query, [query, *others[:2]][-1]), tuple(options.items()))
 
-    error = shared.scale_error(site, shared.head_size)
+    error = 0.0 if site.every(lambda step: _is_power_of_four(shared.head_size(step))) else _SCALE_ERROR
     return Lowered(apply, {"": made}, weights=bindings(site, _WEIGHTS), layouts=(canonical(3),), inexact=error,
                    inexact_gradient=error)  # fmt: skip
+
+
+def _is_power_of_four(size: int) -> bool:
+    return size == 1 or (size % 4 == 0 and _is_power_of_four(size // 4))
 
 
 def _split_heads(step: Step) -> Any:

@@ -175,9 +175,13 @@ def adaptive(kind: str) -> Lowering:
         if rank < 3 and site.every(lambda step: all(i % o == 0 for i, o in _adaptive_sizes(step))):
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
             return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
-        name = "adaptive_average_pool" if kind == "Average" else "adaptive_max_pool"
         size = _full(site, "output_size")
-        return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), size), layouts=image_layouts(site))
+        if rank < 3 and kind == "Average":
+            return Lowered(lambda own, inputs: call("adaptive_average_pool", *imaged(site, inputs), size),
+                           layouts=image_layouts(site))  # fmt: skip
+        reduce = Raw("ops.mean" if kind == "Average" else "ops.max")
+        return Lowered(lambda own, inputs: call("adaptive_pool", reduce, *imaged(site, inputs), size),
+                       layouts=image_layouts(site))  # fmt: skip
 
     return lower
 

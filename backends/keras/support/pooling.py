@@ -40,13 +40,19 @@ def partial_average_pool3d(x, pool_size, strides, padding, border=None):
 def lp_pool(x, norm_type, pool_size, strides):
     """The norm of what is under each window."""
     mean = ops.average_pool(ops.abs(x) ** norm_type, pool_size, strides)
-    return (mean * int(np.prod(pool_size))) ** (1 / norm_type)
+    return root(mean * int(np.prod(pool_size)), norm_type)
 
 
 def lp_pool3d(x, norm_type, pool_size, strides):
     """The norm of what is under each window."""
     mean = pool3d(ops.average_pool, ops.abs(x) ** norm_type, pool_size, strides)
-    return (mean * int(np.prod(pool_size))) ** (1 / norm_type)
+    return root(mean * int(np.prod(pool_size)), norm_type)
+
+
+def root(x, degree):
+    """The root of what is not negative, with a gradient of 0 where that is 0."""
+    positive = x > 0
+    return ops.where(positive, ops.where(positive, x, 1) ** (1 / degree), 0)
 
 
 def adaptive_average_pool(x, output_size):
@@ -57,22 +63,22 @@ def adaptive_average_pool(x, output_size):
             (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
         ]
         windows = [
-            ops.mean(ops.take(x, list(range(start, stop)), axis=axis), axis=axis)
+            ops.mean(ops.take(x, range(start, stop), axis=axis), axis=axis)
             for start, stop in bounds
         ]
         x = ops.stack(windows, axis=axis)
     return x
 
 
-def adaptive_max_pool(x, output_size):
-    """The largest element of windows that share an axis evenly, overlapping if they must."""
+def adaptive_pool(reduce, x, output_size):
+    """Reduces windows that share an axis evenly, overlapping if they must."""
     for axis, count in enumerate(output_size, start=1):
         size = x.shape[axis]
         bounds = [
             (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
         ]
         windows = [
-            ops.max(ops.take(x, list(range(start, stop)), axis=axis), axis=axis)
+            reduce(ops.take(x, list(range(start, stop)), axis=axis), axis=axis)
             for start, stop in bounds
         ]
         x = ops.stack(windows, axis=axis)

@@ -5,7 +5,8 @@ from paddle.nn import functional as F
 
 def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
     """The logarithm of softmax; `F.log_softmax` is never below -64 on CPUs."""
-    return x - paddle.logsumexp(x, axis=axis, keepdim=True)
+    lowered = x - x.max(axis, keepdim=True).detach()
+    return lowered - paddle.logsumexp(lowered, axis=axis, keepdim=True)
 
 
 def celu(x: Tensor, alpha: float) -> Tensor:

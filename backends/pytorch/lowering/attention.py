@@ -13,7 +13,7 @@ from archspec.graph.tree import Step
 
 
 def scaled_dot_product_attention(site: Site) -> Lowered:
-    """PyTorch's is causal without a mask only. Its gradient, on CPUs, has the scale in float32."""
+    """PyTorch's is causal without a mask only."""
     masked = len(site.inputs) == 4
     found = shared.given(site, "causal", "scale")
     options = {"is_causal" if name == "causal" else name: code for name, code in found.items()}
@@ -26,8 +26,7 @@ def scaled_dot_product_attention(site: Site) -> Lowered:
         mask = {"attn_mask": causal_mask(site, inputs[3], inputs[0])} if masked else {}
         return call("F.scaled_dot_product_attention", *inputs[:3], **mask, **options)
 
-    inexact = 0.0 if "scale" in options else shared.scale_error(site, lambda step: int(step.inputs[0].shape[3]))
-    return Lowered(apply=apply, inexact_gradient=inexact)
+    return Lowered(apply=apply)
 
 
 def causal_mask(site: Site, mask: Code, q: Code) -> Code:
@@ -67,8 +66,7 @@ def multi_head_attention(site: Site) -> Lowered:
         three = (*inputs, *[inputs[-1]] * (3 - count))
         return Template("{0}[0]", (Call(own[""], three, (("need_weights", literal(False)),)),))
 
-    inexact = shared.scale_error(site, shared.head_size)
-    return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights), inexact_gradient=inexact)
+    return Lowered(apply=apply, layers={"": made}, weights=bindings(site, weights))
 
 
 def _part(place: int) -> Any:
@@ -89,9 +87,7 @@ def own_multi_head_attention(site: Site) -> Lowered:
     made = spell(text, site, features=site.size(2), **shared.other_features(site))
     names = {f"{name}_proj_{kind}": f"{name}_proj.{kind}" for name in ("q", "k", "v", "out")
              for kind in ("weight", "bias")}  # fmt: skip
-    lowered = own_layer(made, site, names)
-    lowered.inexact_gradient = shared.scale_error(site, shared.head_size)
-    return lowered
+    return own_layer(made, site, names)
 
 
 ROWS: Final[dict[str, Lowering]] = {
