@@ -94,7 +94,7 @@ def test_equals_pytorch(
 def reached(op: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> set[tuple[int, ...]]:
     """The places of the output that an element of the input has an effect on."""
     x = np.zeros((1, *shape))
-    x[(0, slice(None), *place)] = 1
+    x[0, :, *place] = 1
     weights = {name: np.ones(p.shape) for name, p in op.parameters((1, *shape)).items()}
     return set(zip(*map(np.ndarray.tolist, np.nonzero(op.reference(x, **weights)[0, 0])), strict=True))
 

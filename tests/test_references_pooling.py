@@ -72,7 +72,7 @@ def test_equals_pytorch(
     assert op.reference(x.astype("float32")).dtype == np.float32
 
 
-@pytest.mark.parametrize(("p", "ceil_mode"), product((0.5, 1, 2, 3, 7.5), (False, True)))
+@pytest.mark.parametrize(("p", "ceil_mode"), [*product((0.5, 1, 2, 3, 7.5), (False, True))])
 def test_lp_pools_are_norms_of_their_windows(p: float, ceil_mode: bool) -> None:
     """Absolute values count, and what `ceil_mode` reaches beyond the input is zero."""
     x = np.random.default_rng(0).standard_normal((1, 1, 8))

@@ -205,7 +205,7 @@ class Merger:
         inputs = self._inputs(items)
         return MStep(prefix + _name(items), dict(items), inputs, self._outputs(items))
 
-    def _repeat(self, items: Mapping[Key, tree.Repeat], prefix: str) -> MRepeat:
+    def _repeat(self, items: Mapping[Key, tree.Repeat], prefix: str) -> MRepeat | None:
         inputs, name = self._inputs(items), _name(items)
         inner = f"{prefix}{name}." if name else prefix
         iterations: list[Merged] = []
@@ -214,20 +214,26 @@ class Merger:
             merged = self.item(there, inner)
             if merged is not None:
                 iterations.append(merged)
+        if not iterations:
+            self._pass(items)
+            return None
         result = MRepeat(prefix + name, name, iterations, dict(items), inputs, ())
-        if result.varies or not iterations:
+        if result.varies:
             result.outputs = self._outputs(items)
         else:
             result.outputs = self.found({key: item.outputs for key, item in items.items()})
         return result
 
+    def _pass(self, items: Mapping[Key, tree.Repeat | tree.When]) -> None:
+        """Notes that what comes out of a step that no instance has is what goes in."""
+        for key, item in items.items():
+            for before, after in zip(item.inputs, item.outputs, strict=True):
+                self.wires[key, id(after)] = self.wires[key, id(before)]
+
     def _when(self, items: Mapping[Key, tree.When], prefix: str) -> Merged | None:
         taken = {key: item.item for key, item in items.items() if item.item is not None}
-        for key, item in items.items():
-            if item.item is None and not taken:
-                for before, after in zip(item.inputs, item.outputs, strict=True):
-                    self.wires[key, id(after)] = self.wires[key, id(before)]
         if not taken:
+            self._pass(items)
             return None
         inputs = self._inputs(items)
         body = self.item(taken, prefix)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Final
 
 import numpy as np
@@ -53,20 +55,26 @@ def problems(spec: str, pool: Pool, *, gradients: bool = False) -> list[str]:
     except ArchspecError as error:
         return [f"{type(error).__name__}: {error}"]
     except Exception as error:  # whatever it is, it is a finding
-        return [f"{type(error).__name__}: {error} (in check or compile)"]
+        return [_blown("compile", error)]
     found = [f"{name}: refused: {reason}" for name, reason in tried.refused.items()]
     graph = rounded(tried.graph)
     seed = settled(graph, gradients=gradients)
     try:
         report = verify(graph, tried.programs, pool, seed=seed, gradients=gradients, timeout=120)
     except Exception as error:
-        return [*found, f"{type(error).__name__}: {error} (in verify)"]
+        return [*found, _blown("verify", error)]
     for name, outcome in report.outcomes.items():
         if outcome.status != "passed":
             wrong = [f"{rung.name}: {finding.tensor}: {finding}" for rung in outcome.rungs.values() for finding in rung.wrong]
             failure = [f"{outcome.failure.kind}: {outcome.failure.message}"] if outcome.failure else []
             found.append(f"{name}: {outcome.message} [{'; '.join([*failure, *wrong][:4])}]")
     return found
+
+
+def _blown(stage: str, error: Exception) -> str:
+    """What an unexpected exception tells, and where it comes from."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{stage} raised {type(error).__name__} in {Path(frame.filename).stem}.{frame.name}: {str(error)[:300]}"
 
 
 def settled(graph: Graph, *, gradients: bool) -> int:

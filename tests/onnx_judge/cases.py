@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import Any, Final
 from unittest.mock import patch
@@ -16,11 +16,15 @@ import onnx.backend.test.case.base
 import onnx.backend.test.case.node
 import onnx.reference.ops.op_pool_common as pools
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LARGE: Final = 50_000
 """Windows of a pool that take ONNX's loops in Python seconds: they are computed when they are asked for."""
+
+WEIGHTED: Final = ("Conv", "ConvTranspose", "GRU", "LSTM", "RNN")
+"""Operators most of whose cases have weights that are all equal."""
 
 
 class Left(Exception):
@@ -39,6 +43,8 @@ class OnnxCase:
     slow: bool
     """Whether the outputs are not computed yet, and take seconds."""
     given: list[Any]
+    varied: bool = False
+    """Whether it is one of ONNX's with other weights."""
 
     @cached_property
     def outputs(self) -> list[Array | None]:
@@ -140,7 +146,10 @@ def collect(operators: tuple[str, ...]) -> list[OnnxCase]:
 
     def expect(node: NodeProto, inputs: Sequence[Any], outputs: Sequence[Any], name: str, **_: Any) -> None:
         if node.op_type in operators:
-            found.append(_case(node, inputs, outputs, name))
+            case = _case(node, inputs, outputs, name)
+            found.append(case)
+            if node.op_type in WEIGHTED and np.ptp(case.x(1)) == 0:
+                found.append(_varied(node, case))
 
     package = onnx.backend.test.case.node
     wanted = {operator.lower() for operator in operators}
@@ -173,6 +182,22 @@ def _case(node: NodeProto, inputs: Sequence[Any], outputs: Sequence[Any], name: 
         any(isinstance(value, partial) for value in outputs),
         [next(values) if each else None for each in node.output],
     )
+
+
+def _varied(node: NodeProto, case: OnnxCase) -> OnnxCase:
+    """The same case with random weights; what it must give is computed by ONNX's reference, in NumPy as well.
+
+    A flipped kernel, or gates in another order, would not show where all weights are equal.
+    """
+    random = np.random.default_rng(0)
+    inputs = [
+        random.standard_normal(x.shape, np.float32) if place and x is not None and x.dtype.kind == "f" else x
+        for place, x in enumerate(case.inputs)
+    ]
+    feeds = {name: x for name, x in zip(node.input, inputs, strict=True) if x is not None}
+    outputs = ReferenceEvaluator(node).run(None, feeds)
+    wanted = [y if name else None for name, y in zip(node.output, outputs, strict=True)]
+    return replace(case, name=f"{case.name}_varied", inputs=inputs, given=wanted, varied=True)
 
 
 # What rules are made of.
