@@ -93,7 +93,7 @@ def test_equals_pytorch(
 
 def reached(op: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> set[tuple[int, ...]]:
     """The places of the output that an element of the input has an effect on."""
-    x = np.zeros((1, *shape))
+    x: Any = np.zeros((1, *shape))
     x[0, :, *place] = 1
     weights = {name: np.ones(p.shape) for name, p in op.parameters((1, *shape)).items()}
     return set(zip(*map(np.ndarray.tolist, np.nonzero(op.reference(x, **weights)[0, 0])), strict=True))

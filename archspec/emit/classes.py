@@ -182,8 +182,6 @@ class ClassWriter(Flow):
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
     def repeat(self, item: MRepeat, place: Place) -> None:
-        if not item.iterations:
-            return
         made = self._container(item) if item.name or item.varies else None
         if item.varies:
             item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out

@@ -32,7 +32,7 @@ from archspec.emit.context import Context, Site, Spelling, size_name
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted_by
 from archspec.emit.loops import generalize
-from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, training_only
+from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
 from archspec.emit.statements import names_read
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, free_names, substitute
@@ -78,6 +78,8 @@ class FunctionWriter(Flow):
         if root:
             for wire in body.inputs.values():
                 wire.uses += 1  # by `keras.Model`, at the end
+        # Layers without inputs are called on the first input, which no other value may take the name of before.
+        next(iter(body.inputs.values())).uses += sum(isinstance(i, MStep) and not i.inputs for i in leaves(body.items))
         self.bind_inputs(body.inputs)
         self.variables.reserved |= generator.called
 
@@ -94,8 +96,13 @@ class FunctionWriter(Flow):
 
     def layer_name(self, path: str) -> Code:
         """The name of a layer, below that of the block that it is in."""
-        own = path.replace(".", "_")
+        own = self.own_name(path)
         return Raw(quote(own)) if self.root else Raw(f'f"{{name}}_{own}"')
+
+    def own_name(self, path: str) -> str:
+        """The name of a layer, as it is called in its block."""
+        own = path.replace(".", "_")
+        return f"{own}_" if self.root and re.sub(r"_\d+$", "", own) in self.generator.inline else own
 
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         if not self.root or (inputs and inputs[0].shape == wire.shape):
@@ -113,16 +120,15 @@ class FunctionWriter(Flow):
             path = f"{item.path}_{suffix}" if suffix else item.path
             assert isinstance(made, Call)
             own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", self.layer_name(path))))
-            suffixes[suffix] = path.replace(".", "_")
+            suffixes[suffix] = self.own_name(path)
         layouts = lowered.layouts or (item.inputs[0].layout if item.inputs else None,) * len(item.outputs)
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
-        self.records[item.path] = Record(item.path.replace(".", "_"), suffixes=suffixes, weights=lowered.weights,
+        self.records[item.path] = Record(self.own_name(item.path), suffixes=suffixes, weights=lowered.weights,
                                          layouts=tuple(layouts), inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
-        codes, mentioned = self.variables.read(item.inputs)
-        if not item.inputs:  # called on anything of the model, a layer has its place in it
-            codes = [Raw(safe(next(iter(self.body.inputs))))]
+        # Called on anything of the model, a layer without inputs has its place in it.
+        codes, mentioned = self.variables.read(item.inputs or (next(iter(self.body.inputs.values())),))
         for first in lowered.first:
             codes, mentioned = self._first(first, lowered.condition, own, codes, item, mentioned, place)
         value = Probe("", self.layer_name(item.path), lowered.apply(own, codes))
@@ -162,7 +168,7 @@ class FunctionWriter(Flow):
 
     def _set_layouts(self, item: MCall) -> None:
         child = self.generator.written(item, self.wanted(item))
-        self.records[item.path] = Record(item.path.replace(".", "_"), child=child)
+        self.records[item.path] = Record(self.own_name(item.path), child=child)
         for wire, inner in zip(item.outputs, child.writer.body.outputs.values(), strict=True):
             wire.layout = inner.layout
 

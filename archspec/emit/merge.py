@@ -141,7 +141,9 @@ class Merger:
     wires: dict[tuple[Key, int], Wire] = field(default_factory=dict)
 
     def wire(self, values: dict[Key, Value]) -> Wire:
-        """A new wire for these values."""
+        """A new wire for these values. Raises Mergeable if they differ in more than their sizes."""
+        if len({(len(value.shape), value.dtype) for value in values.values()}) > 1:
+            raise Mergeable("its instances have values of different kinds")
         label = next((self.labels[key, id(v)] for key, v in values.items() if (key, id(v)) in self.labels), "")
         wire = Wire(values, label)
         for key, value in values.items():

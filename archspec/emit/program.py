@@ -88,6 +88,8 @@ class Generator:
         self._reserved = frozenset({self.entry}) | IMPORTED | declared_names(model.spec.document)
         self.called: frozenset[str] = frozenset()
         """Functions of the file after which variables would be called, and must not be."""
+        self.inline: frozenset[str] = frozenset()
+        """Names that the framework gives to operations outside of layers, after which layers would be called."""
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
@@ -184,16 +186,19 @@ class Generator:
         """
         for call in item.calls.values():
             if (id(call.module), layouts) not in self._written:
-                self._block(item.block, layouts)
+                self._block(call.module, layouts)
         found = {id(written): written for call in item.calls.values()
                  if (written := self._written[id(call.module), layouts])}  # fmt: skip
         if len(found) > 1:
             raise Mergeable(f"its instances need different forms of block {item.block}")
         return next(iter(found.values()))
 
-    def _block(self, block: str, layouts: tuple[Any, ...]) -> None:
-        """Writes a block once for all its instances, or once for each form that they have, or for each of them."""
-        self._forms(block, self.instances[block], layouts)
+    def _block(self, like: Module, layouts: tuple[Any, ...]) -> None:
+        """Writes a block once for all its instances that take such inputs, or once for each form that they have, or for
+        each of them."""
+        due = kinds(like.inputs.values())
+        alike = {key: m for key, m in self.instances[like.block].items() if kinds(m.inputs.values()) == due}
+        self._forms(like.block, alike, layouts)
 
     def _forms(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
         try:
@@ -312,9 +317,15 @@ def declared_names(document: Document) -> frozenset[str]:
 def form(module: Module) -> Any:
     """What instances of a block must have in common to share a class without further thought."""
     return tuple(
-        (path, item.op.key) if isinstance(item, tree.Step) else (path, item.module.block, form(item.module))
+        (path, kinds(item.outputs), item.op.key) if isinstance(item, tree.Step)
+        else (path, kinds(item.outputs), item.module.block, form(item.module))
         for path, item in _leaves(module.items, "")
-    )
+    )  # fmt: skip
+
+
+def kinds(values: Iterable[tree.Value]) -> tuple[tuple[int, str], ...]:
+    """How many axes values have, and what kind of numbers."""
+    return tuple((len(value.shape), value.dtype) for value in values)
 
 
 def _modules(items: Iterable[Item]) -> Iterator[Module]:

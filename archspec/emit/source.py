@@ -44,15 +44,20 @@ class _Writing(Generator):
         self.support = support
         self._reserved |= frozenset(support)
         self.run()
-        self.called = self._hidden()
-        if self.called:
+        self.called, self.inline = self._hidden(), self._doubled()
+        if self.called or self.inline:
             self.run()
 
     def _hidden(self) -> frozenset[str]:
-        """The functions of the support code that a variable hides."""
+        """The functions of the file that a variable hides."""
         text = self.text()
         assigned = set(re.findall(r"\w+", " ".join(re.findall(r"^ +(\w+(?:, \w+)*) = ", text, re.MULTILINE))))
-        return frozenset(name for name in assigned & set(self.support) if self.support[name] in text)
+        hidden = {name for name in assigned & set(self.support) if self.support[name] in text}
+        return frozenset(hidden | assigned & {block.name for block in self.blocks})
+
+    def _doubled(self) -> frozenset[str]:
+        """The names of operations outside of layers that layers have, too."""
+        return frozenset()
 
     def summary(self) -> str:
         """The docstring of the network."""
@@ -130,15 +135,33 @@ class FunctionGenerator(_Writing):
         for wire in body.inputs.values():
             wire.layout = usual(wire)
 
+    def _doubled(self) -> frozenset[str]:
+        # Keras calls what is not in a layer by its function, `add` and then `add_1`, and takes each name only once.
+        text = self.text()
+        inline = set(re.findall(r"\bops\.(\w+)\(", text)) | {name for sign, name in _SIGNS.items() if sign in text}
+        return frozenset(inline & {re.sub(r"_\d+$", "", name) for name in re.findall(r'\bname="(\w+)"', text)})
+
     def summary(self) -> str:
         assert self.root is not None
         return _model_doc(self.root.writer.body, self.training_outputs)
 
     def unwritten(self) -> frozenset[str]:
-        return unreachable(self.model.graph)  # a functional model consists of what its outputs depend on
+        # A functional model consists of what its outputs depend on, and layers without inputs are called on some value.
+        return unreachable(self.model.graph, beside=True)
 
     def training_arguments(self) -> dict[str, Any]:
         return {"training_outputs": True} if self.training_outputs else {}
+
+
+_SIGNS = {
+    " + ": "add",
+    " - ": "subtract",
+    " * ": "multiply",
+    " / ": "divide",
+    " ** ": "power",
+    " % ": "mod",
+    " @ ": "matmul",
+}
 
 
 def _model_doc(body: Body, training: frozenset[str]) -> str:

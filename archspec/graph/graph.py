@@ -35,6 +35,8 @@ class Node:
     """Where the step stands in the document."""
     training_only: bool = False
     """Whether only outputs that exist in training depend on it."""
+    beside: tuple[Tensor, ...] = ()
+    """For a step without inputs the first input of the block around, which a framework may call its layer on."""
 
     def parameters(self) -> dict[str, Parameter]:
         """The step's weights, by their full canonical names: `layer1.0.conv1.weight`."""
@@ -74,37 +76,37 @@ def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> 
     inputs = {key: Tensor(key, value.shape, value.dtype) for key, value in module.inputs.items()}
     values: dict[int, Tensor] = {id(value): inputs[key] for key, value in module.inputs.items()}
     nodes: list[Node] = []
-    _walk(module.items, "", values, nodes)
+    _walk(module.items, "", values, nodes, next(iter(inputs.values())))
     outputs = {key: values[id(value)] for key, value in module.outputs.items()}
     graph = Graph(name, inputs, nodes, outputs, module.training_outputs, limits or {})
     _mark_training(graph)
     return graph
 
 
-def _walk(items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: list[Node]) -> None:
+def _walk(items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: list[Node], first: Tensor) -> None:
     for item in items:
         match item:
             case tree.Step():
-                nodes.append(_node(item, prefix, values))
+                nodes.append(_node(item, prefix, values, () if item.inputs else (first,)))
             case tree.Call():
                 inner = {id(v): values[id(w)] for v, w in zip(item.module.inputs.values(), item.inputs, strict=True)}
-                _walk(item.module.items, f"{prefix}{item.name}.", inner, nodes)
+                _walk(item.module.items, f"{prefix}{item.name}.", inner, nodes, next(iter(inner.values())))
                 for mine, yours in zip(item.outputs, item.module.outputs.values(), strict=True):
                     values[id(mine)] = inner[id(yours)]
             case tree.Sequence():
-                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes)
+                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first)
             case tree.Repeat():
-                _walk(item.iterations, f"{prefix}{item.name}." if item.name else prefix, values, nodes)
+                _walk(item.iterations, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first)
                 if not item.iterations:
                     _pass(item.inputs, item.outputs, values)
             case tree.When():
                 if item.item is not None:
-                    _walk([item.item], prefix, values, nodes)
+                    _walk([item.item], prefix, values, nodes, first)
                 else:
                     _pass(item.inputs, item.outputs, values)
             case tree.Branches():
                 for body in item.bodies:
-                    _walk(body, prefix, values, nodes)
+                    _walk(body, prefix, values, nodes, first)
                 nodes.append(_node(item.join, prefix, values))
 
 
@@ -113,7 +115,7 @@ def _pass(inputs: tuple[Value, ...], outputs: tuple[Value, ...], values: dict[in
         values[id(after)] = values[id(before)]
 
 
-def _node(step: tree.Step, prefix: str, values: dict[int, Tensor]) -> Node:
+def _node(step: tree.Step, prefix: str, values: dict[int, Tensor], beside: tuple[Tensor, ...] = ()) -> Node:
     path = prefix + step.name
     single = len(step.outputs) == 1
     outputs = []
@@ -121,7 +123,8 @@ def _node(step: tree.Step, prefix: str, values: dict[int, Tensor]) -> Node:
         tensor = Tensor(path if single else f"{path}.{index}", _plain(value.shape), value.dtype)
         values[id(value)] = tensor
         outputs.append(tensor)
-    return Node(path, _numbers_only(step.op), tuple(values[id(v)] for v in step.inputs), tuple(outputs), step.origin)
+    inputs = tuple(values[id(v)] for v in step.inputs)
+    return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, beside=beside)
 
 
 def _plain(shape: Shape) -> Shape:
@@ -155,13 +158,14 @@ def _mark_training(graph: Graph) -> None:
             needed.update(id(tensor) for tensor in node.inputs)
 
 
-def unreachable(graph: Graph) -> frozenset[str]:
-    """The paths of steps that no output depends on, not even one of training."""
+def unreachable(graph: Graph, *, beside: bool = False) -> frozenset[str]:
+    """The paths of steps that no output depends on, not even one of training; `beside`: nor a step without inputs, if
+    it is called on them."""
     needed = {id(tensor) for tensor in graph.outputs.values()}
     dead = set()
     for node in reversed(graph.nodes):
         if any(id(tensor) in needed for tensor in node.outputs):
-            needed.update(id(tensor) for tensor in node.inputs)
+            needed.update(id(tensor) for tensor in (*node.inputs, *(node.beside if beside else ())))
         else:
             dead.add(node.path)
     return frozenset(dead)

@@ -15,7 +15,7 @@ import numpy as np
 
 from archspec import reference
 from archspec.backend import Program
-from archspec.graph.graph import Graph, Tensor
+from archspec.graph.graph import Graph, Tensor, unreachable
 from archspec.verification import data
 from archspec.verification.compare import Difference, difference
 from archspec.verification.worker import Array
@@ -35,11 +35,15 @@ SLOPE_BOUND = 1e-5
 
 
 def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = False) -> list[str]:
-    """The inputs and weights by which gradients exist; none if no output is a floating-point number."""
+    """The inputs and weights by which gradients exist; none if no output is a floating-point number. Weights of which
+    no output depends are not there in every framework."""
     if not projected(outputs):
         return []
     inputs = [name for name, tensor in graph.inputs.items() if tensor.dtype == "float"]
-    return inputs + [name for name, p in graph.parameters(training=training).items() if p.trainable]
+    dead = unreachable(graph)
+    idle = {name for node in graph.nodes if node.path in dead for name in node.parameters()}
+    weights = graph.parameters(training=training)
+    return inputs + [name for name, p in weights.items() if p.trainable and name not in idle]
 
 
 def projected(outputs: Mapping[str, Tensor]) -> list[str]:
@@ -66,7 +70,7 @@ def slopes(
         if name in names
     }
     for name, parameter in graph.parameters(training=training).items():
-        if parameter.frozen is not None:
+        if parameter.frozen is not None and name in direction:
             direction[name][parameter.frozen] = 0  # the slope of the reference knows of no frozen row
     weights = projections(outputs, seed)
 

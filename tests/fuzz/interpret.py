@@ -42,6 +42,8 @@ JUMPS: Final = frozenset(
 """Numbers that are whole are so in every framework here, and may stand on the border where the result jumps."""
 SINGULAR: Final = frozenset("norm std sqrt rsqrt power l2_normalize lp_pool1d lp_pool2d lp_pool3d divide log".split())
 """What has no derivative where its inputs are all zero, so that frameworks give any."""
+NORMS: Final = frozenset((*ops.FAMILIES["normalization"], "var", "std")) - {"batch_norm", "local_response_norm"}
+"""Where numbers hardly differ, what these make of them is but the error of rounding."""
 KEPT: Final = frozenset(ops.FAMILIES["shape"] + ops.FAMILIES["joining"] + ("where", "maximum", "minimum")) - {"one_hot"}
 """What gives whole numbers out of those that go in."""
 
@@ -203,6 +205,8 @@ class Interpreter:
         kinds = op.result(*(x.dtype for x in inputs))
         if any(min(shape) < 1 or prod(shape) > LARGEST for shape in shapes):
             raise Rejected("too large, or empty")
+        if op.key == "group_norm" and prod(shapes[0]) == shapes[0][0] * dict(op)["num_groups"]:
+            raise Rejected("groups of one element, which PyTorch refuses for a batch of one")
         weights = op.parameters(*(x.shape for x in inputs))
         if sum(prod(weight.shape) for weight in weights.values()) > 2 * LARGEST:
             raise Rejected("too many weights")
@@ -302,7 +306,8 @@ def _hold(
                 raise Rejected("on the border between whole numbers")
             continue
         far = np.abs([after - array, before - array]).max()
-        if not far <= STEP * STEEPEST * max(1.0, np.abs(array).max()):
+        steepest = STEEPEST / 10 if op.key in NORMS else STEEPEST
+        if not far <= STEP * steepest * max(1.0, np.abs(array).max()):
             raise Rejected("steep")
         if op.key in SINGULAR and not np.abs(after + before - 2 * array).max() <= 1e-3 * STEP:
             raise Rejected("singular")

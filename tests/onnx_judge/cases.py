@@ -148,7 +148,7 @@ def collect(operators: tuple[str, ...]) -> list[OnnxCase]:
         if node.op_type in operators:
             case = _case(node, inputs, outputs, name)
             found.append(case)
-            if node.op_type in WEIGHTED and np.ptp(case.x(1)) == 0:
+            if node.op_type in WEIGHTED and all(np.ptp(part) == 0 for part in case.x(1)):
                 found.append(_varied(node, case))
 
     package = onnx.backend.test.case.node
@@ -190,8 +190,10 @@ def _varied(node: NodeProto, case: OnnxCase) -> OnnxCase:
     A flipped kernel, or gates in another order, would not show where all weights are equal.
     """
     random = np.random.default_rng(0)
-    inputs = [
-        random.standard_normal(x.shape, np.float32) if place and x is not None and x.dtype.kind == "f" else x
+    inputs: list[Array | None] = [
+        np.asarray(random.standard_normal(x.shape, np.float32))
+        if place and x is not None and x.dtype.kind == "f"
+        else x
         for place, x in enumerate(case.inputs)
     ]
     feeds = {name: x for name, x in zip(node.input, inputs, strict=True) if x is not None}

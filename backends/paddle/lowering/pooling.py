@@ -91,7 +91,7 @@ def float32_gradient(row: Lowering) -> Lowering:
 
 
 def lp_pool(site: Site) -> Lowered:
-    """Paddle takes powers to float32 exponents, knows no volumes, and has another `ceil_mode`."""
+    """Paddle adds up x^p and not |x|^p, with exponents in float32, and knows no volumes."""
     sizes = [site.value(compute, name) for name, compute in
              (("kernel_size", lambda step: step.op.kernel_size),
               ("stride", lambda step: step.op.stride or step.op.kernel_size))]  # fmt: skip
