@@ -45,7 +45,8 @@ PAIRS: dict[str, dict[str, str]] = {
 """Backend: the variant that comes along, and what the library calls it."""
 
 MISSING = """
-    _deform_conv2d_backward _ps_roi_align_backward _ps_roi_pool_backward _roi_align_backward _roi_pool_backward deform_conv2d nms ps_roi_align ps_roi_pool qnms roi_align roi_pool
+    _deform_conv2d_backward _ps_roi_align_backward _ps_roi_pool_backward _roi_align_backward
+    _roi_pool_backward deform_conv2d nms ps_roi_align ps_roi_pool qnms roi_align roi_pool
 """
 """The operators of torchvision's extension, which need not be there for these networks."""
 

@@ -12,8 +12,8 @@ from archspec.model import Model
 from archspec.spec.catalogue import files, variants_in
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
-NETWORKS: Final = {name: path for path in files() for name in variants_in(path) or (path.stem,)}
-"""Name of a network: the file with its spec."""
+NETWORKS: Final = {(variants_in(path) or (path.stem,))[0]: path for path in files()}
+"""The first variant of each family: the file with its spec."""
 MORE: Final = {path.stem: path for path in sorted((Path(__file__).parent / "networks").glob("*.yaml"))}
 """Networks that are made for tests alone."""
 

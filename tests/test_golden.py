@@ -1,4 +1,4 @@
-"""Generated code, byte for byte: one ordinary file for every network and backend. `make golden` writes them."""
+"""Generated code, byte for byte: one ordinary file for every family and backend. `make golden` writes them."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ import hashlib, sys
 from archspec.backend import backends
 from archspec.loading import open_spec, variants
 for path in sys.argv[1:]:
-    spec, _ = open_spec(path)
-    for variant in variants(spec):
+    spec, named = open_spec(path)
+    for variant in variants(spec, named):
         for backend in backends():
             made = backend.generate(spec.network(variant))
             print(hashlib.sha256(repr(made).encode()).hexdigest())
@@ -116,7 +116,7 @@ for path in sys.argv[1:]:
 
 
 def _digests(seed: int) -> Iterator[str]:
-    paths = [*sorted(set(NETWORKS.values())), *MORE.values()]
+    paths = [*NETWORKS, *MORE.values()]
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     run = subprocess.run(
         [sys.executable, "-c", DIGESTS, *map(str, paths)], env=environment, capture_output=True, text=True, check=True

@@ -30,10 +30,7 @@ VARIANTS: Final = [variant for name in ALL for variant in spec(name).document.va
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_valid(variant: str) -> None:
     assert model(variant).check() == []
-    expect = model(variant).spec.document.variants[variant].expect
-    assert expect.parameters is not None
-    assert expect.multiply_adds is not None
-    assert next(iter(model(variant).graph.outputs)) == "logits"
+    assert model(variant).spec.document.variants[variant].expect.parameters is not None
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -281,7 +281,7 @@ class Generator:
             key = _joined(own, record.attribute, join)
             found.hooks[key] = key
         else:
-            key = _joined(own, path if join == "." else path.replace(".", join), join)
+            key = _joined(own, path if join == "." else record.attribute, join)
         found.probes[key] = observed
         if record.inexact:
             found.inexact.update(dict.fromkeys(names, record.inexact))

@@ -44,8 +44,13 @@ class _Writing(Generator):
         self.support = support
         self._reserved |= frozenset(support)
         self.run()
-        self.called, self.inline = self._hidden(), self._doubled()
-        if self.called or self.inline:
+        self.inline = self._doubled()
+        again = bool(self.inline)
+        while hidden := self._hidden() - self.called:
+            self.called |= hidden
+            self.run()
+            again = False
+        if again:
             self.run()
 
     def _hidden(self) -> frozenset[str]:
