@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden clean
+.PHONY: demo test quick lint golden fuzz clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -22,6 +22,13 @@ lint: $(INSTALLED)
 
 golden: $(INSTALLED)
 	$(BIN)/pytest -m golden --update-golden
+
+# Random specs in all frameworks: make fuzz N=500 SEED=1000
+N ?= 100
+SEED ?= 0
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz $(N) --seed $(SEED)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

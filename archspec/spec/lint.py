@@ -202,13 +202,20 @@ class Lint:
         bound = names.bind(step)
         if isinstance(step.each, str):
             self._expression(step.each, (*path, "each"), names)
-            return  # what its rows bind is not known
+            found, self.found = self.found, []
+            self._body(step, path, bound)
+            self.found = found  # what its rows bind is not known; what the body mentions is
+            return
         for number, row in enumerate(step.each or []):
             for key, value in row.items():
                 if isinstance(value, str) and value.isidentifier():
                     self._values.add(value)
                 else:
                     self._expression(value, (*path, "each", number, key), bound)
+        self._body(step, path, bound)
+
+    def _body(self, step: Step, path: Path, bound: _Names) -> None:
+        """A step without what repeats it."""
         if step.when is not True:
             self._expression(step.when, (*path, "when"), bound)
         match step:

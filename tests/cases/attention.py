@@ -67,6 +67,7 @@ TABLE: Final[Table] = {
     "relative_position_bias": [
         ({"window_size": 3}, (2, 9, 9)),
         ({"window_size": [2, 5]}, (3, 10, 10)),
+        ({"window_size": [5, 2]}, (3, 10, 10)),
         ({"window_size": [4, 1]}, (6, 2, 4, 4)),
         ({"window_size": 1}, (1, 1, 1)),
     ],

@@ -69,6 +69,7 @@ TABLE: Final[Table] = {
         ({"kernel_size": 2, "multiplier": 4}, (1, 9, 7)),
     ],
     "separable_conv1d": [
+        (conv(out_channels=5), LINE),
         (conv(padding=1, stride=2), LINE),
         (conv(kernel_size=2, multiplier=2, bias=False, padding="causal", dilation=3), LINE),
         (conv(stride=2, padding="same", multiplier=3), (3, 8)),
@@ -76,6 +77,7 @@ TABLE: Final[Table] = {
         (conv(kernel_size=4, stride=2, dilation=2, padding="causal", bias=False), (1, 9)),
     ],
     "separable_conv2d": [
+        (conv(out_channels=5, padding=1, stride=2), IMAGE),
         (conv(padding=1, stride=2), IMAGE),
         (conv(multiplier=2, bias=False, padding=[[0, 2], [1, 0]]), IMAGE),
         (conv(stride=2, padding="same", multiplier=3), (3, 8, 7)),

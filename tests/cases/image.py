@@ -104,5 +104,9 @@ TABLE: Final[Table] = {
         ({"output_size": [9, 7], "kernel_size": [2, 4], "padding": [[0, 2], [3, 1]], "stride": [1, 3]}, (16, 30)),
         ({"output_size": [9, 7], "kernel_size": [3, 2], "padding": [[1, 1], [0, 1]], "stride": 2}, (12, 20)),
         ({"output_size": 6, "kernel_size": 2, "stride": 2}, (8, 9)),
+        ({"output_size": [5, 7], "kernel_size": 2, "stride": [2, 2]}, (8, 6)),
+        ({"output_size": [5, 7], "kernel_size": 2, "stride": [3, 2]}, (8, 6)),
+        ({"output_size": [5, 7], "kernel_size": 2, "stride": [2, 2], "dilation": 2}, (8, 6)),
+        ({"output_size": [4, 7], "kernel_size": 2, "stride": [2, 2]}, (8, 6)),
     ],
 }

@@ -60,7 +60,9 @@ def _reduced(drawn: Document, found: list[str], pool: Pool, gradients: bool) -> 
 
     def fails(smaller: Document) -> bool:
         try:
-            return {problem.partition(":")[0] for problem in problems(text(smaller), pool, gradients=gradients)} == names
+            return {
+                problem.partition(":")[0] for problem in problems(text(smaller), pool, gradients=gradients)
+            } == names
         except Unsettled:
             return False
 

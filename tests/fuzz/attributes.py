@@ -1,4 +1,4 @@
-"""Attributes and companions for an operation on a value of some shape: rows of the table of tests, changed at random."""
+"""Attributes and companions for an operation on a value: rows of the table of tests, changed at random."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def changed(random: Random, value: Any) -> Any:
 
 def named_axis(random: Random, rank: int, axis: int) -> int | str:
     """An axis by its number from either end, or by a name."""
-    names = [name for name, number in AXES.get(rank, {}).items() if number == axis]
-    return random.choice([axis, axis - rank, *names])
+    ways: list[int | str] = [axis, axis - rank]
+    return random.choice(ways + [name for name, number in AXES.get(rank, {}).items() if number == axis])
 
 
 def some_axis(random: Random, x: Sizes) -> int:
@@ -147,7 +147,9 @@ def _slice(random: Random, x: Sizes) -> Attributes:
     start = start - n if random.random() < 0.4 else start
     end = end - n if end not in (None, n) and random.random() < 0.4 else end
     found = {"start": start, "end": end, "step": random.choice([1, 1, 2, 3])}
-    return {"axis": named_axis(random, len(x) + 1, axis)} | {k: v for k, v in found.items() if v or random.random() < 0.3}
+    return {"axis": named_axis(random, len(x) + 1, axis)} | {
+        k: v for k, v in found.items() if v or random.random() < 0.3
+    }
 
 
 def _index_select(random: Random, x: Sizes) -> Attributes:

@@ -34,6 +34,8 @@ LARGEST: Final = 3000
 HIGHEST: Final = 40.0
 STEEPEST: Final = 100.0
 """How many times an error in its inputs an operation may add to its result."""
+STEEPEST_NORM: Final = 10.0
+"""The same for normalizations, times their largest input: what they subtract from it is lost in float32."""
 STEP: Final = 2.0**-24
 
 JUMPS: Final = frozenset(
@@ -141,7 +143,7 @@ class Interpreter:
             if name and labels:
                 names.update((f"{name}.{label}", (value,)) for label, value in zip(labels, outputs, strict=True))
         elif "branches" in step:
-            ends = []
+            ends: list[Value] = []
             for label, layers in step["branches"].items():
                 end = self.steps(layers, current, env, names)
                 if len(end) != 1:
@@ -168,7 +170,9 @@ class Interpreter:
         inner: dict[str, Any] = {}
         for name, param in block["params"].items():
             raw = step.get(name, param["default"])
-            inner[name] = raw if param["type"] in ("operation", "block", "str") and raw not in env else evaluate(raw, env)
+            inner[name] = (
+                raw if param["type"] in ("operation", "block", "str") and raw not in env else evaluate(raw, env)
+            )
         names: Names = {}
         for name, value in zip(block["inputs"], current, strict=True):
             inner[name], names[name] = sizes_of(value), (value,)
@@ -223,11 +227,13 @@ class Interpreter:
 
     def _weight(self, weight: Parameter) -> Array:
         """Numbers as `archspec.verification.data` draws them."""
-        drawn = self.random.random(weight.shape)
+        drawn: Array = self.random.random(weight.shape)
         if weight.kind in ("scale", "variance"):
             return drawn + 0.5
         scale = {"bias": 0.1, "mean": 0.25, "table": 1.0}.get(weight.kind, (2 / max(1, prod(weight.shape[1:]))) ** 0.5)
-        return (drawn - 0.5) * scale * 12**0.5
+        drawn -= 0.5
+        drawn *= scale * 12**0.5
+        return drawn
 
     @staticmethod
     def _limit(op: Operation, array: Array, inputs: Wires) -> int | None:
@@ -306,7 +312,7 @@ def _hold(
                 raise Rejected("on the border between whole numbers")
             continue
         far = np.abs([after - array, before - array]).max()
-        steepest = STEEPEST / 10 if op.key in NORMS else STEEPEST
+        steepest = STEEPEST_NORM / max(1.0, np.abs(inputs[0]).max()) if op.key in NORMS else STEEPEST
         if not far <= STEP * steepest * max(1.0, np.abs(array).max()):
             raise Rejected("steep")
         if op.key in SINGULAR and not np.abs(after + before - 2 * array).max() <= 1e-3 * STEP:

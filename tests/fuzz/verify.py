@@ -24,6 +24,7 @@ from archspec.verification.worker import Array
 from archspec.verification.workers import Pool
 
 from .draw import Document
+from .interpret import NORMS, STEEPEST_NORM
 
 BACKENDS: Final = backends()
 WIDE: Final = 2.0**-15
@@ -65,7 +66,9 @@ def problems(spec: str, pool: Pool, *, gradients: bool = False) -> list[str]:
         return [*found, _blown("verify", error)]
     for name, outcome in report.outcomes.items():
         if outcome.status != "passed":
-            wrong = [f"{rung.name}: {finding.tensor}: {finding}" for rung in outcome.rungs.values() for finding in rung.wrong]
+            wrong = [
+                f"{rung.name}: {finding.tensor}: {finding}" for rung in outcome.rungs.values() for finding in rung.wrong
+            ]
             failure = [f"{outcome.failure.kind}: {outcome.failure.message}"] if outcome.failure else []
             found.append(f"{name}: {outcome.message} [{'; '.join([*failure, *wrong][:4])}]")
     return found
@@ -103,6 +106,7 @@ def border(graph: Graph, seed: int, *, gradients: bool) -> str:
         narrow = [reference.run(graph, moved(parameters, s), moved(inputs, s)) for s in (NARROW, -NARROW)]
     except (ValueError, IndexError) as error:
         return f"the reference: {error}"
+    norms = {t.name: node.inputs[0].name for node in graph.nodes if node.op.key in NORMS for t in node.outputs}
     gradients = gradients and bool(differentiation.wanted(graph, graph.outputs))
     for name, array in here.items():
         if array.dtype.kind != "f":
@@ -114,10 +118,20 @@ def border(graph: Graph, seed: int, *, gradients: bool) -> str:
             return f"{name}: large numbers"
         if not all(np.abs(other[name] - array).max() <= WIDE * STEEPEST * scale for other in wide):
             return f"{name}: steep, or a jump"
+        if name in norms and not steepness(norms[name], here, wide[0], name) <= STEEPEST_NORM:
+            return f"{name}: numbers that hardly differ"
         bend = np.abs(narrow[0][name] + narrow[1][name] - 2 * array).max() if gradients else 0.0
         if not bend <= 3e-3 * NARROW * scale:
             return f"{name}: a kink"
     return ""
+
+
+def steepness(given: str, here: dict[str, Array], moved: dict[str, Array], made: str) -> float:
+    """How many times an error in what a normalization is given it makes, times the largest number there."""
+    small = float(np.abs(moved[given] - here[given]).max())
+    if not small:
+        return 0.0  # made of nothing that is drawn
+    return float(np.abs(moved[made] - here[made]).max()) / small * max(1.0, float(np.abs(here[given]).max()))
 
 
 # Smaller specs that still fail ----------------------------------------------------------------------------------------
@@ -167,12 +181,15 @@ def _parts(document: Document) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
         for path, layers in _lists(("blocks", name, "layers"), block["layers"]):
             yield path, list(range(len(layers)))[::-1]
         yield ("blocks", name), ["outputs"] if "outputs" in block else []
-    yield ("inputs",), list(document["inputs"])
+    yield ("inputs",), list(document["inputs"]) if len(document["inputs"]) > 1 else []
     yield ("params",), list(document.get("params", {}))
     for path, layers in _lists(("layers",), document["layers"]):
         for number, step in enumerate(layers):
             if isinstance(step, dict):
-                yield (*path, number), [key for key in step if key not in ("op", "block", "branches", "join", "layers", "each")]
+                yield (
+                    (*path, number),
+                    [key for key in step if key not in ("op", "block", "branches", "join", "layers", "each")],
+                )
 
 
 def _lists(path: tuple[Any, ...], layers: list[Any]) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:

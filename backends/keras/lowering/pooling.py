@@ -176,9 +176,6 @@ def adaptive(kind: str) -> Lowering:
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
             return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
         size = _full(site, "output_size")
-        if rank < 3 and kind == "Average":
-            return Lowered(lambda own, inputs: call("adaptive_average_pool", *imaged(site, inputs), size),
-                           layouts=image_layouts(site))  # fmt: skip
         reduce = Raw("ops.mean" if kind == "Average" else "ops.max")
         return Lowered(lambda own, inputs: call("adaptive_pool", reduce, *imaged(site, inputs), size),
                        layouts=image_layouts(site))  # fmt: skip

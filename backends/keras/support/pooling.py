@@ -55,21 +55,6 @@ def root(x, degree):
     return ops.where(positive, ops.where(positive, x, 1) ** (1 / degree), 0)
 
 
-def adaptive_average_pool(x, output_size):
-    """Averages over windows that share an axis evenly, overlapping if they must."""
-    for axis, count in enumerate(output_size, start=1):
-        size = x.shape[axis]
-        bounds = [
-            (i * size // count, -(-(i + 1) * size // count)) for i in range(count)
-        ]
-        windows = [
-            ops.mean(ops.take(x, range(start, stop), axis=axis), axis=axis)
-            for start, stop in bounds
-        ]
-        x = ops.stack(windows, axis=axis)
-    return x
-
-
 def adaptive_pool(reduce, x, output_size):
     """Reduces windows that share an axis evenly, overlapping if they must."""
     for axis, count in enumerate(output_size, start=1):
