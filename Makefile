@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz clean
+.PHONY: demo test quick lint golden fuzz zoo clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -19,6 +19,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+zoo: $(INSTALLED)
+	$(BIN)/python benchmarks/zoo.py
 
 golden: $(INSTALLED)
 	$(BIN)/pytest -m golden --update-golden

@@ -76,7 +76,7 @@ def main() -> None:
     for path in files():
         cells = [f"[{path.stem}](../specs/{path.name})", str(len(variants_in(path)) or 1), str(spec_lines(path))]
         rows.append(f"| {' | '.join([*cells, *(library(name, path.stem) for name in NAMES)])} |")
-    head = "| family | variants | spec | torchvision | Keras Applications | PaddlePaddle |\n| --- | --- | --- | --- | --- | --- |"
+    head = f"| family | variants | spec | torchvision | Keras Applications | PaddlePaddle |\n|{' --- |' * 6}"
     text = f"""# Lines
 
 Lines of each spec, which stands for three frameworks, and of the same family in the frameworks' own libraries, without

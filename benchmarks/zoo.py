@@ -124,8 +124,8 @@ def page() -> Iterator[str]:
         rows.append(f"| {' | '.join(cells)} |")
     yield f"""# The zoo
 
-Made by `make zoo`: every network that comes along, verified at its published size with gradients. For each framework the
-largest error of any step in float64 and in float32, and of any gradient in float64, as `archspec verify` measures
+Made by `make zoo`: every network that comes along, verified at its published size with gradients. For each framework
+the largest error of any step in float64 and in float32, and of any gradient in float64, as `archspec verify` measures
 them ({len(rows)} networks: {", ".join(f"{count} {name}" for name, count in counts.items())}).
 """
     if versions:

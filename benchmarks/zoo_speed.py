@@ -80,9 +80,8 @@ def main() -> None:
                 print(f"{backend} {name}: {', '.join(cells)}", flush=True)
         for mode, values in ratios.items():
             if values:
-                print(
-                    f"{backend}, {mode}: median {statistics.median(values):.3f}, largest {max(values):.3f}, of {len(values)}"
-                )
+                middle = statistics.median(values)
+                print(f"{backend}, {mode}: median {middle:.3f}, largest {max(values):.3f}, of {len(values)}")
 
 
 def _apart(backend: str, name: str, runs: int) -> dict[str, list[tuple[float, float]]] | None:

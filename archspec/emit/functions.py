@@ -262,8 +262,10 @@ class FunctionWriter(Flow):
         self.run([item.item], Place(None, target))
         self.close_when(item, target)
         before, after = held(item.inputs[0]), held(item.item.outputs[0])
-        if after.plain() != before.plain():
+        if len(after.axes) != len(before.axes) or after.flattened != before.flattened:
             raise BackendError("a condition that changes the order of axes")
+        if after.axes != before.axes:
+            self.statements.append(Assign((target,), arranged(Raw(target), after, before)))
         item.outputs[0].layout = before if after.nonnegative else before.plain()
         body, self.statements = self.statements, outer
         self.statements.append(If(condition, body))

@@ -143,7 +143,9 @@ class FunctionGenerator(_Writing):
     def _doubled(self) -> frozenset[str]:
         # Keras calls what is not in a layer by its function, `add` and then `add_1`, and takes each name only once.
         text = self.text()
-        inline = set(re.findall(r"\bops\.(\w+)\(", text)) | {name for sign, name in _SIGNS.items() if sign in text}
+        inline = {re.sub("normalization$", "norm", name) for name in re.findall(r"\bops\.(\w+)\(", text)} | {
+            name for sign, name in _SIGNS.items() if sign in text
+        }
         return frozenset(inline & {re.sub(r"_\d+$", "", name) for name in re.findall(r'\bname="(\w+)"', text)})
 
     def summary(self) -> str:

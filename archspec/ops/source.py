@@ -86,6 +86,9 @@ else:
     Numbers = Annotated[Any, BeforeValidator(_nested), WithJsonSchema({"anyOf": [_NUMBER, {"type": "array"}]})]
 
 
+_KINDS: dict[str, set[type]] = {"float": {int, float}, "int64": {int}, "bool": {bool}}
+
+
 class Constant(_Source):
     """y = value, a fixed array that is the same for every sample.
 
@@ -101,9 +104,7 @@ class Constant(_Source):
         if self.shape is not None and isinstance(self.value, tuple):
             raise ValueError("shape has a meaning only for one number; the lists tell the shape already")
         kinds = {type(leaf) for leaf in _leaves(self.value)}
-        allowed = {"float": {int, float}, "int64": {int}, "bool": {bool}}[self.dtype]
-        if any(not any(issubclass(kind, one) for one in allowed) or (kind is bool) != (self.dtype == "bool")
-               for kind in kinds):  # fmt: skip
+        if not kinds <= _KINDS[self.dtype]:
             raise ValueError(f"value must have numbers of dtype (={self.dtype}) alone")
         return self
 

@@ -83,13 +83,17 @@ def recurrent(site: Site, text: str, cell: str, lay: Mapping[str, Any], **source
         if drops and not last:
             made[f"dropout{number}"] = call("layers.Dropout", site.attr("dropout"))
 
-    def through(suffix: str) -> Spelling:
-        return lambda own, inputs: Call(own[suffix], tuple(plain(site, inputs)))
-
     *before, last_suffix = made
 
+    def ordered(suffix: str, inputs: Sequence[Code]) -> Sequence[Code]:
+        """Only what comes from other steps may have another order of axes, not what a layer before gives."""
+        return plain(site, inputs) if stateful or suffix == next(iter(made)) else inputs
+
+    def through(suffix: str) -> Spelling:
+        return lambda own, inputs: Call(own[suffix], tuple(ordered(suffix, inputs)))
+
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        x, *initial = plain(site, inputs)
+        x, *initial = ordered(last_suffix, inputs)
         if stateful:
             result = call("run_recurrent", Items(tuple(own.values()), "[]"), x, *initial)
             return result if op.return_state else Template("{0}[0]", (result,))
