@@ -113,4 +113,7 @@ def _first_differs(codes: list[Code]) -> Code | None:
     first, then = _expr(codes[0]), _expr(rest[0])
     if any(code != rest[0] for code in rest) or first is None or then is None:
         return None
+    truths = [expr.value for expr in (first, then) if isinstance(expr, Const) and isinstance(expr.value, bool)]
+    if len(truths) == 2:
+        return Symbol(Apply("==" if truths[0] else "!=", (Name("index"), Const(0))))
     return Symbol(Apply("if", (Apply("==", (Name("index"), Const(0))), first, then)))

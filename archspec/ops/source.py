@@ -86,7 +86,13 @@ else:
     Numbers = Annotated[Any, BeforeValidator(_nested), WithJsonSchema({"anyOf": [_NUMBER, {"type": "array"}]})]
 
 
-_KINDS: dict[str, set[type]] = {"float": {int, float}, "int64": {int}, "bool": {bool}}
+_ALLOWED = {"float": ("int64", "float"), "int64": ("int64",), "bool": ("bool",)}
+
+
+def _kind(value: Any) -> DType:
+    if isinstance(value, bool):
+        return "bool"
+    return "int64" if isinstance(value, int) else "float"
 
 
 class Constant(_Source):
@@ -103,8 +109,7 @@ class Constant(_Source):
     def _one_kind(self) -> Self:
         if self.shape is not None and isinstance(self.value, tuple):
             raise ValueError("shape has a meaning only for one number; the lists tell the shape already")
-        kinds = {type(leaf) for leaf in _leaves(self.value)}
-        if not kinds <= _KINDS[self.dtype]:
+        if any(_kind(leaf) not in _ALLOWED[self.dtype] for leaf in _leaves(self.value)):
             raise ValueError(f"value must have numbers of dtype (={self.dtype}) alone")
         return self
 

@@ -13,7 +13,6 @@ TABLE: Final[Table] = {
         ({"axis": -2}, IMAGE, (6, 2, 7)),
         ({}, (5,), (1,)),
         ({"axis": 1}, (5, 3), (2, 3)),
-        ({"axis": 2}, (5, 3), (5, 3)),
         ({"axis": "depth"}, VOLUME, (4, 1, 6, 7)),
         ({}, (5,), (2,), {"dtype": "int64", "below": 9}),
         ({"axis": "width"}, IMAGE, (6, 9, 2), {"dtype": "bool"}),
