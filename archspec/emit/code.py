@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archspec.expressions import Expr, float32, render
+from archspec.expressions import Apply, Expr, float32, render
 
 WIDTH: Final = 88
 INDENT: Final = "    "
@@ -137,6 +137,15 @@ def quote(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain) + '"'
 
 
+def _imported(expr: Expr) -> Expr:
+    """An expression with functions as Python has them: `math.sqrt`."""
+    if not isinstance(expr, Apply):
+        return expr
+    head = f"math.{expr.head}" if expr.head in ("ceil", "floor", "sqrt") else expr.head
+    args = tuple(map(_imported, expr.args))
+    return Apply(head, args) if head != expr.head or args != expr.args else expr
+
+
 def number(value: float) -> str:
     """A float as people write it: `1e-5`, not `1e-05`."""
     if value in (float("inf"), float("-inf")) or value != value:
@@ -181,7 +190,7 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
         case Implied(value):
             return flat(value, style, rank)
         case Symbol(expr):
-            return render(style.names(expr), rank)
+            return render(_imported(style.names(expr)), rank)
         case Own(name):
             return f"self.{name}"
         case Call(target, _, _):

@@ -80,7 +80,7 @@ def ConvNeXtTiny(num_classes=1000, input_shape=(224, 224, 3)):
     x = block(x, 1e-6, 0.08823529411764706, name="stages_3_blocks_0")
     x = block(x, 1e-6, 0.09411764705882353, name="stages_3_blocks_1")
     x = block(x, 1e-6, 0.1, name="stages_3_blocks_2")
-    x = layers.GlobalAveragePooling2D(name="head_0")(x)  # [batch, 768]
+    x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 768]
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
     logits = layers.Dense(num_classes, name="head_fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="ConvNeXtTiny")

@@ -57,106 +57,39 @@ def basic_block(x, *, name):
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
-def resample(x, *, name):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-    return x
+def up(x, channels, scale=2, *, name):
+    """1x1 convolution and copies of each pixel."""
+    x = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv")
+    return layers.UpSampling2D(scale, name=f"{name}_upsample")(x)
 
 
-def resample2(x, channels, steps, *, name):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-    x = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv_norm2")
-    return layers.UpSampling2D(2**-steps, name=f"{name}_upsample")(x)
-
-
-def resample3(x, channels, *, name):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-    return conv_norm(x, channels, stride=2, name=f"{name}_conv_norm1")
-
-
-def resample4(x, channels, *, name):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
+def down_block(x, channels, times=1, *, name):
+    """3x3 convolutions that halve the resolution, with ReLU after all but the last."""
     in_channels = x.shape[-1]
-    x = conv_norm(x, in_channels, stride=2, name=f"{name}_conv_norm1")
-    x = layers.ReLU(name=f"{name}_relu")(x)
-    return conv_norm(x, channels, stride=2, name=f"{name}_conv_norm2")
-
-
-def resample5(x, channels, *, name):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-    in_channels = x.shape[-1]
-    x = conv_norm(x, in_channels, stride=2, name=f"{name}_conv_norm1")
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = conv_norm(x, in_channels, stride=2, name=f"{name}_conv_norm2")
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-    return conv_norm(x, channels, stride=2, name=f"{name}_conv_norm3")
-
-
-def fuse2_block(a, b, channels, level, *, name):
-    """The sum of two streams at one resolution."""
-    from0 = resample(a, name=f"{name}_from0")
-    from1 = resample2(b, channels, level - 1, name=f"{name}_from1")
-    x = layers.Add(name=f"{name}_add")([from0, from1])
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def fuse2_block2(a, b, channels, *, name):
-    """The sum of two streams at one resolution."""
-    from0 = resample3(a, channels, name=f"{name}_from0")
-    from1 = resample(b, name=f"{name}_from1")
-    x = layers.Add(name=f"{name}_add")([from0, from1])
-    return layers.ReLU(name=f"{name}_relu")(x)
+    for index in range(times - 1):
+        x = transition(x, in_channels, name=f"{name}_convs_{index}")
+    return conv_norm(x, channels, stride=2, name=f"{name}_last")
 
 
 def module2(a, b, *, name):
+    """Two streams, and what each takes from the other."""
     a_channels = a.shape[-1]
     b_channels = b.shape[-1]
     for index in range(2):
         a = basic_block(a, name=f"{name}_stream0_{index}")
     for index in range(2):
         b = basic_block(b, name=f"{name}_stream1_{index}")
-    fuse0 = fuse2_block(a, b, a_channels, 0, name=f"{name}_fuse0")
-    fuse1 = fuse2_block2(a, b, b_channels, name=f"{name}_fuse1")
-    return fuse0, fuse1
-
-
-def fuse3_block(a, b, c, channels, level, *, name):
-    """The sum of three streams at one resolution."""
-    from0 = resample(a, name=f"{name}_from0")
-    from1 = resample2(b, channels, level - 1, name=f"{name}_from1")
-    from2 = resample2(c, channels, level - 2, name=f"{name}_from2")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2])
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def fuse3_block2(a, b, c, channels, level, *, name):
-    """The sum of three streams at one resolution."""
-    from0 = resample3(a, channels, name=f"{name}_from0")
-    from1 = resample(b, name=f"{name}_from1")
-    from2 = resample2(c, channels, level - 2, name=f"{name}_from2")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2])
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def fuse3_block3(a, b, c, channels, *, name):
-    """The sum of three streams at one resolution."""
-    from0 = resample4(a, channels, name=f"{name}_from0")
-    from1 = resample3(b, channels, name=f"{name}_from1")
-    from2 = resample(c, name=f"{name}_from2")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2])
-    return layers.ReLU(name=f"{name}_relu")(x)
+    up10 = up(b, a_channels, name=f"{name}_up10")
+    x = layers.Add(name=f"{name}_add1")([a, up10])
+    y0 = layers.ReLU(name=f"{name}_y0")(x)
+    down01 = down_block(a, b_channels, name=f"{name}_down01")
+    x = layers.Add(name=f"{name}_add2")([down01, b])
+    y1 = layers.ReLU(name=f"{name}_y1")(x)
+    return y0, y1
 
 
 def module3(a, b, c, *, name):
+    """Three streams, and what each takes from the others."""
     a_channels = a.shape[-1]
     b_channels = b.shape[-1]
     c_channels = c.shape[-1]
@@ -166,53 +99,23 @@ def module3(a, b, c, *, name):
         b = basic_block(b, name=f"{name}_stream1_{index}")
     for index in range(2):
         c = basic_block(c, name=f"{name}_stream2_{index}")
-    fuse0 = fuse3_block(a, b, c, a_channels, 0, name=f"{name}_fuse0")
-    fuse1 = fuse3_block2(a, b, c, b_channels, 1, name=f"{name}_fuse1")
-    fuse2 = fuse3_block3(a, b, c, c_channels, name=f"{name}_fuse2")
-    return fuse0, fuse1, fuse2
-
-
-def fuse4(a, b, c, d, channels, level, *, name):
-    """The sum of four streams at one resolution."""
-    from0 = resample(a, name=f"{name}_from0")
-    from1 = resample2(b, channels, level - 1, name=f"{name}_from1")
-    from2 = resample2(c, channels, level - 2, name=f"{name}_from2")
-    from3 = resample2(d, channels, level - 3, name=f"{name}_from3")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2, from3])
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def fuse42(a, b, c, d, channels, level, *, name):
-    """The sum of four streams at one resolution."""
-    from0 = resample3(a, channels, name=f"{name}_from0")
-    from1 = resample(b, name=f"{name}_from1")
-    from2 = resample2(c, channels, level - 2, name=f"{name}_from2")
-    from3 = resample2(d, channels, level - 3, name=f"{name}_from3")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2, from3])
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def fuse43(a, b, c, d, channels, level, *, name):
-    """The sum of four streams at one resolution."""
-    from0 = resample4(a, channels, name=f"{name}_from0")
-    from1 = resample3(b, channels, name=f"{name}_from1")
-    from2 = resample(c, name=f"{name}_from2")
-    from3 = resample2(d, channels, level - 3, name=f"{name}_from3")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2, from3])
-    return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def fuse44(a, b, c, d, channels, *, name):
-    """The sum of four streams at one resolution."""
-    from0 = resample5(a, channels, name=f"{name}_from0")
-    from1 = resample4(b, channels, name=f"{name}_from1")
-    from2 = resample3(c, channels, name=f"{name}_from2")
-    from3 = resample(d, name=f"{name}_from3")
-    x = layers.Add(name=f"{name}_add")([from0, from1, from2, from3])
-    return layers.ReLU(name=f"{name}_relu")(x)
+    up10 = up(b, a_channels, name=f"{name}_up10")
+    up20 = up(c, a_channels, scale=4, name=f"{name}_up20")
+    x = layers.Add(name=f"{name}_add1")([a, up10, up20])
+    y0 = layers.ReLU(name=f"{name}_y0")(x)
+    down01 = down_block(a, b_channels, name=f"{name}_down01")
+    up21 = up(c, b_channels, name=f"{name}_up21")
+    x = layers.Add(name=f"{name}_add2")([down01, b, up21])
+    y1 = layers.ReLU(name=f"{name}_y1")(x)
+    down02 = down_block(a, c_channels, times=2, name=f"{name}_down02")
+    down12 = down_block(b, c_channels, name=f"{name}_down12")
+    x = layers.Add(name=f"{name}_add3")([down02, down12, c])
+    y2 = layers.ReLU(name=f"{name}_y2")(x)
+    return y0, y1, y2
 
 
 def module4(a, b, c, d, *, name):
+    """Four streams, and what each takes from the others."""
     a_channels = a.shape[-1]
     b_channels = b.shape[-1]
     c_channels = c.shape[-1]
@@ -225,11 +128,27 @@ def module4(a, b, c, d, *, name):
         c = basic_block(c, name=f"{name}_stream2_{index}")
     for index in range(2):
         d = basic_block(d, name=f"{name}_stream3_{index}")
-    fuse0 = fuse4(a, b, c, d, a_channels, 0, name=f"{name}_fuse0")
-    fuse1 = fuse42(a, b, c, d, b_channels, 1, name=f"{name}_fuse1")
-    fuse2 = fuse43(a, b, c, d, c_channels, 2, name=f"{name}_fuse2")
-    fuse3 = fuse44(a, b, c, d, d_channels, name=f"{name}_fuse3")
-    return fuse0, fuse1, fuse2, fuse3
+    up10 = up(b, a_channels, name=f"{name}_up10")
+    up20 = up(c, a_channels, scale=4, name=f"{name}_up20")
+    up30 = up(d, a_channels, scale=8, name=f"{name}_up30")
+    x = layers.Add(name=f"{name}_add1")([a, up10, up20, up30])
+    y0 = layers.ReLU(name=f"{name}_y0")(x)
+    down01 = down_block(a, b_channels, name=f"{name}_down01")
+    up21 = up(c, b_channels, name=f"{name}_up21")
+    up31 = up(d, b_channels, scale=4, name=f"{name}_up31")
+    x = layers.Add(name=f"{name}_add2")([down01, b, up21, up31])
+    y1 = layers.ReLU(name=f"{name}_y1")(x)
+    down02 = down_block(a, c_channels, times=2, name=f"{name}_down02")
+    down12 = down_block(b, c_channels, name=f"{name}_down12")
+    up32 = up(d, c_channels, name=f"{name}_up32")
+    x = layers.Add(name=f"{name}_add3")([down02, down12, c, up32])
+    y2 = layers.ReLU(name=f"{name}_y2")(x)
+    down03 = down_block(a, d_channels, times=3, name=f"{name}_down03")
+    down13 = down_block(b, d_channels, times=2, name=f"{name}_down13")
+    down23 = down_block(c, d_channels, name=f"{name}_down23")
+    x = layers.Add(name=f"{name}_add4")([down03, down13, down23, d])
+    y3 = layers.ReLU(name=f"{name}_y3")(x)
+    return y0, y1, y2, y3
 
 
 def reduce(fine, coarse, *, name):

@@ -67,11 +67,15 @@ def feed_forward_block(x, hidden, *, name):
 
 
 def encoder_layer(x, num_heads, hidden, *, name):
+    """Attention to the source, and a perceptron for each position."""
     x = self_attention(x, num_heads, name=f"{name}_self_attn")
     return feed_forward_block(x, hidden, name=f"{name}_feed_forward")
 
 
 def decoder_layer(x, memory, num_heads, hidden, *, name):
+    """Attention to what comes before and to the source, and a perceptron for each
+    position.
+    """
     self_attn = self_attention(x, num_heads, causal=True, name=f"{name}_self_attn")
     x = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_cross_attn")(
         self_attn, memory

@@ -16,7 +16,7 @@ def dense_encoder(x, *, name):
 
 
 def sample_block(mean, log_variance, noise, *, name):
-    """mean + e^(log_variance / 2) noise"""
+    """A sample, mean + e^(log_variance / 2) noise."""
     x = log_variance * 0.5
     deviation = ops.exp(x)
     offset = layers.Multiply(name=f"{name}_offset")([deviation, noise])

@@ -83,7 +83,6 @@ class ConvNeXtTiny(nn.Layer):
             Block(768, 1e-6, 0.1),
         )
         self.head = nn.Sequential(
-            ("0", nn.Sequential(nn.AdaptiveAvgPool2D(1), nn.Flatten())),
             ("norm", nn.LayerNorm(768, epsilon=1e-6)),
             ("fc", nn.Linear(768, num_classes)),
         )
@@ -108,4 +107,5 @@ class ConvNeXtTiny(nn.Layer):
         )
         x = self.stages_3_downsample_1(x)  # [batch, 768, 7, 7]
         x = self.stages_3_blocks(x)  # [batch, 768, 7, 7]
+        x = x.mean([2, 3])  # [batch, 768]
         return self.head(x)

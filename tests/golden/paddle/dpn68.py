@@ -121,7 +121,7 @@ class DPN68(nn.Layer):
                             32,
                             32,
                             stride=2 if index == 0 else 1,
-                            project=True if index == 0 else False,
+                            project=index == 0,
                         )
                         for index in range(12)
                     )

@@ -76,287 +76,88 @@ class BasicBlock(nn.Layer):
         return F.relu(main + x)
 
 
-class Resample(nn.Layer):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
+class Up(nn.Layer):
+    """1x1 convolution and copies of each pixel."""
+
+    def __init__(self, in_channels: int, channels: int, scale: int = 2) -> None:
+        super().__init__()
+        self.scale = scale
+        self.conv = ConvNorm(in_channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x
+        x = self.conv(x)
+        return F.interpolate(x, scale_factor=self.scale)
 
 
-class Resample2(nn.Layer):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
+class Down(nn.Layer):
+    """3x3 convolutions that halve the resolution, with ReLU after all but the last."""
 
-    def __init__(self, in_channels: int, channels: int, steps: int) -> None:
+    def __init__(self, in_channels: int, channels: int, times: int = 1) -> None:
         super().__init__()
-        self.steps = steps
-        self.conv_norm2 = ConvNorm(in_channels, channels, kernel_size=1)
+        self.convs = nn.Sequential(
+            *(Transition(in_channels, in_channels) for _ in range(times - 1))
+        )
+        self.last = ConvNorm(in_channels, channels, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv_norm2(x)
-        return F.interpolate(x, scale_factor=2**-self.steps)
-
-
-class Resample3(nn.Layer):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv_norm1 = ConvNorm(in_channels, channels, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv_norm1(x)
-
-
-class Resample4(nn.Layer):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv_norm1 = ConvNorm(in_channels, in_channels, stride=2)
-        self.conv_norm2 = ConvNorm(in_channels, channels, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.conv_norm1(x))
-        return self.conv_norm2(x)
-
-
-class Resample5(nn.Layer):
-    """Halves the resolution by convolutions as often as `steps` says, or doubles it by
-    copies if negative.
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv_norm1 = ConvNorm(in_channels, in_channels, stride=2)
-        self.conv_norm2 = ConvNorm(in_channels, in_channels, stride=2)
-        self.conv_norm3 = ConvNorm(in_channels, channels, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.conv_norm1(x))
-        x = F.relu(self.conv_norm2(x))
-        return self.conv_norm3(x)
-
-
-class Fuse2(nn.Layer):
-    """The sum of two streams at one resolution."""
-
-    def __init__(self, b_channels: int, channels: int, level: int) -> None:
-        super().__init__()
-        self.from0 = Resample()
-        self.from1 = Resample2(b_channels, channels, level - 1)
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        return F.relu(from0 + from1)
-
-
-class Fuse22(nn.Layer):
-    """The sum of two streams at one resolution."""
-
-    def __init__(self, a_channels: int, channels: int) -> None:
-        super().__init__()
-        self.from0 = Resample3(a_channels, channels)
-        self.from1 = Resample()
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        return F.relu(from0 + from1)
+        x = self.convs(x)
+        return self.last(x)
 
 
 class Module2(nn.Layer):
+    """Two streams, and what each takes from the other."""
+
     def __init__(self, a_channels: int, b_channels: int) -> None:
         super().__init__()
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
-        self.fuse0 = Fuse2(b_channels, a_channels, 0)
-        self.fuse1 = Fuse22(a_channels, b_channels)
+        self.up10 = Up(b_channels, a_channels)
+        self.down01 = Down(a_channels, b_channels)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         stream0 = self.stream0(a)
         stream1 = self.stream1(b)
-        fuse0 = self.fuse0(stream0, stream1)
-        fuse1 = self.fuse1(stream0, stream1)
-        return fuse0, fuse1
-
-
-class Fuse3(nn.Layer):
-    """The sum of three streams at one resolution."""
-
-    def __init__(
-        self, b_channels: int, c_channels: int, channels: int, level: int
-    ) -> None:
-        super().__init__()
-        self.from0 = Resample()
-        self.from1 = Resample2(b_channels, channels, level - 1)
-        self.from2 = Resample2(c_channels, channels, level - 2)
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        return F.relu(from0 + from1 + from2)
-
-
-class Fuse32(nn.Layer):
-    """The sum of three streams at one resolution."""
-
-    def __init__(
-        self, a_channels: int, c_channels: int, channels: int, level: int
-    ) -> None:
-        super().__init__()
-        self.from0 = Resample3(a_channels, channels)
-        self.from1 = Resample()
-        self.from2 = Resample2(c_channels, channels, level - 2)
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        return F.relu(from0 + from1 + from2)
-
-
-class Fuse33(nn.Layer):
-    """The sum of three streams at one resolution."""
-
-    def __init__(self, a_channels: int, b_channels: int, channels: int) -> None:
-        super().__init__()
-        self.from0 = Resample4(a_channels, channels)
-        self.from1 = Resample3(b_channels, channels)
-        self.from2 = Resample()
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        return F.relu(from0 + from1 + from2)
+        up10 = self.up10(stream1)
+        y0 = F.relu(stream0 + up10)
+        down01 = self.down01(stream0)
+        y1 = F.relu(down01 + stream1)
+        return y0, y1
 
 
 class Module3(nn.Layer):
+    """Three streams, and what each takes from the others."""
+
     def __init__(self, a_channels: int, b_channels: int, c_channels: int) -> None:
         super().__init__()
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
-        self.fuse0 = Fuse3(b_channels, c_channels, a_channels, 0)
-        self.fuse1 = Fuse32(a_channels, c_channels, b_channels, 1)
-        self.fuse2 = Fuse33(a_channels, b_channels, c_channels)
+        self.up10 = Up(b_channels, a_channels)
+        self.up20 = Up(c_channels, a_channels, scale=4)
+        self.down01 = Down(a_channels, b_channels)
+        self.up21 = Up(c_channels, b_channels)
+        self.down02 = Down(a_channels, c_channels, times=2)
+        self.down12 = Down(b_channels, c_channels)
 
     def forward(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stream0 = self.stream0(a)
         stream1 = self.stream1(b)
         stream2 = self.stream2(c)
-        fuse0 = self.fuse0(stream0, stream1, stream2)
-        fuse1 = self.fuse1(stream0, stream1, stream2)
-        fuse2 = self.fuse2(stream0, stream1, stream2)
-        return fuse0, fuse1, fuse2
-
-
-class Fuse4(nn.Layer):
-    """The sum of four streams at one resolution."""
-
-    def __init__(
-        self,
-        b_channels: int,
-        c_channels: int,
-        d_channels: int,
-        channels: int,
-        level: int,
-    ) -> None:
-        super().__init__()
-        self.from0 = Resample()
-        self.from1 = Resample2(b_channels, channels, level - 1)
-        self.from2 = Resample2(c_channels, channels, level - 2)
-        self.from3 = Resample2(d_channels, channels, level - 3)
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        from3 = self.from3(d)
-        return F.relu(from0 + from1 + from2 + from3)
-
-
-class Fuse42(nn.Layer):
-    """The sum of four streams at one resolution."""
-
-    def __init__(
-        self,
-        a_channels: int,
-        c_channels: int,
-        d_channels: int,
-        channels: int,
-        level: int,
-    ) -> None:
-        super().__init__()
-        self.from0 = Resample3(a_channels, channels)
-        self.from1 = Resample()
-        self.from2 = Resample2(c_channels, channels, level - 2)
-        self.from3 = Resample2(d_channels, channels, level - 3)
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        from3 = self.from3(d)
-        return F.relu(from0 + from1 + from2 + from3)
-
-
-class Fuse43(nn.Layer):
-    """The sum of four streams at one resolution."""
-
-    def __init__(
-        self,
-        a_channels: int,
-        b_channels: int,
-        d_channels: int,
-        channels: int,
-        level: int,
-    ) -> None:
-        super().__init__()
-        self.from0 = Resample4(a_channels, channels)
-        self.from1 = Resample3(b_channels, channels)
-        self.from2 = Resample()
-        self.from3 = Resample2(d_channels, channels, level - 3)
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        from3 = self.from3(d)
-        return F.relu(from0 + from1 + from2 + from3)
-
-
-class Fuse44(nn.Layer):
-    """The sum of four streams at one resolution."""
-
-    def __init__(
-        self, a_channels: int, b_channels: int, c_channels: int, channels: int
-    ) -> None:
-        super().__init__()
-        self.from0 = Resample5(a_channels, channels)
-        self.from1 = Resample4(b_channels, channels)
-        self.from2 = Resample3(c_channels, channels)
-        self.from3 = Resample()
-
-    def forward(self, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-        from0 = self.from0(a)
-        from1 = self.from1(b)
-        from2 = self.from2(c)
-        from3 = self.from3(d)
-        return F.relu(from0 + from1 + from2 + from3)
+        up10 = self.up10(stream1)
+        up20 = self.up20(stream2)
+        y0 = F.relu(stream0 + up10 + up20)
+        down01 = self.down01(stream0)
+        up21 = self.up21(stream2)
+        y1 = F.relu(down01 + stream1 + up21)
+        down02 = self.down02(stream0)
+        down12 = self.down12(stream1)
+        y2 = F.relu(down02 + down12 + stream2)
+        return y0, y1, y2
 
 
 class Module4(nn.Layer):
+    """Four streams, and what each takes from the others."""
+
     def __init__(
         self, a_channels: int, b_channels: int, c_channels: int, d_channels: int
     ) -> None:
@@ -365,10 +166,18 @@ class Module4(nn.Layer):
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
         self.stream3 = nn.Sequential(*(BasicBlock(d_channels) for _ in range(2)))
-        self.fuse0 = Fuse4(b_channels, c_channels, d_channels, a_channels, 0)
-        self.fuse1 = Fuse42(a_channels, c_channels, d_channels, b_channels, 1)
-        self.fuse2 = Fuse43(a_channels, b_channels, d_channels, c_channels, 2)
-        self.fuse3 = Fuse44(a_channels, b_channels, c_channels, d_channels)
+        self.up10 = Up(b_channels, a_channels)
+        self.up20 = Up(c_channels, a_channels, scale=4)
+        self.up30 = Up(d_channels, a_channels, scale=8)
+        self.down01 = Down(a_channels, b_channels)
+        self.up21 = Up(c_channels, b_channels)
+        self.up31 = Up(d_channels, b_channels, scale=4)
+        self.down02 = Down(a_channels, c_channels, times=2)
+        self.down12 = Down(b_channels, c_channels)
+        self.up32 = Up(d_channels, c_channels)
+        self.down03 = Down(a_channels, d_channels, times=3)
+        self.down13 = Down(b_channels, d_channels, times=2)
+        self.down23 = Down(c_channels, d_channels)
 
     def forward(
         self, a: Tensor, b: Tensor, c: Tensor, d: Tensor
@@ -377,11 +186,23 @@ class Module4(nn.Layer):
         stream1 = self.stream1(b)
         stream2 = self.stream2(c)
         stream3 = self.stream3(d)
-        fuse0 = self.fuse0(stream0, stream1, stream2, stream3)
-        fuse1 = self.fuse1(stream0, stream1, stream2, stream3)
-        fuse2 = self.fuse2(stream0, stream1, stream2, stream3)
-        fuse3 = self.fuse3(stream0, stream1, stream2, stream3)
-        return fuse0, fuse1, fuse2, fuse3
+        up10 = self.up10(stream1)
+        up20 = self.up20(stream2)
+        up30 = self.up30(stream3)
+        y0 = F.relu(stream0 + up10 + up20 + up30)
+        down01 = self.down01(stream0)
+        up21 = self.up21(stream2)
+        up31 = self.up31(stream3)
+        y1 = F.relu(down01 + stream1 + up21 + up31)
+        down02 = self.down02(stream0)
+        down12 = self.down12(stream1)
+        up32 = self.up32(stream3)
+        y2 = F.relu(down02 + down12 + stream2 + up32)
+        down03 = self.down03(stream0)
+        down13 = self.down13(stream1)
+        down23 = self.down23(stream2)
+        y3 = F.relu(down03 + down13 + down23 + stream3)
+        return y0, y1, y2, y3
 
 
 class Reduce(nn.Layer):

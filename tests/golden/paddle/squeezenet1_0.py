@@ -11,6 +11,9 @@ from paddle.nn import functional as F
 
 
 class Fire(nn.Layer):
+    """A convolution that squeezes channels, and two beside each other that expand them.
+    """
+
     def __init__(
         self, in_channels: int, squeeze_channels: int, expand_channels: int
     ) -> None:

@@ -141,6 +141,8 @@ class FeedForward(nn.Layer):
 
 
 class EncoderLayer(nn.Layer):
+    """Attention to the source, and a perceptron for each position."""
+
     def __init__(self, in_features: int, num_heads: int, hidden: int) -> None:
         super().__init__()
         self.self_attn = SelfAttention(in_features, num_heads)
@@ -152,6 +154,10 @@ class EncoderLayer(nn.Layer):
 
 
 class DecoderLayer(nn.Layer):
+    """Attention to what comes before and to the source, and a perceptron for each
+    position.
+    """
+
     def __init__(self, x_features: int, num_heads: int, hidden: int) -> None:
         super().__init__()
         self.self_attn = SelfAttention(x_features, num_heads, causal=True)

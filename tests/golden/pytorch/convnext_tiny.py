@@ -107,7 +107,6 @@ class ConvNeXtTiny(nn.Module):
         self.head = nn.Sequential(
             OrderedDict(
                 [
-                    ("0", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())),
                     ("norm", nn.LayerNorm(768, eps=1e-6)),
                     ("fc", nn.Linear(768, num_classes)),
                 ],
@@ -126,4 +125,5 @@ class ConvNeXtTiny(nn.Module):
         x = self.stages_3_downsample_0(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = self.stages_3_downsample_1(x)  # [batch, 768, 7, 7]
         x = self.stages_3_blocks(x)  # [batch, 768, 7, 7]
+        x = x.mean((2, 3))  # [batch, 768]
         return self.head(x)

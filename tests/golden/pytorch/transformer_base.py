@@ -128,6 +128,8 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
+    """Attention to the source, and a perceptron for each position."""
+
     def __init__(self, in_features: int, num_heads: int, hidden: int) -> None:
         super().__init__()
         self.self_attn = SelfAttention(in_features, num_heads)
@@ -139,6 +141,10 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
+    """Attention to what comes before and to the source, and a perceptron for each
+    position.
+    """
+
     def __init__(self, x_features: int, num_heads: int, hidden: int) -> None:
         super().__init__()
         self.self_attn = SelfAttention(x_features, num_heads, causal=True)

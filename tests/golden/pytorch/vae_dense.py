@@ -22,7 +22,7 @@ class DenseEncoder(nn.Module):
 
 
 class Sample(nn.Module):
-    """mean + e^(log_variance / 2) noise"""
+    """A sample, mean + e^(log_variance / 2) noise."""
 
     def forward(self, mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
         x = log_variance * 0.5
