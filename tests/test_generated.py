@@ -103,9 +103,7 @@ def test_use(backend: str, check: str, name: str, results: dict[str, Future[Resu
 
 
 CLASSIC = [
-    name
-    for name in NETWORKS
-    if re.match("alexnet|densenet|googlenet|lenet|mobilenet|resnet|squeezenet|vgg|xception", name)
+    name for name in NETWORKS if re.match("alexnet|densenet|googlenet|lenet|mobilenet|resnet|squeezenet|vgg", name)
 ]
 """Networks of convolutions, in which nothing needs another order of axes or another name."""
 
