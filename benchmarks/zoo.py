@@ -1,20 +1,24 @@
 """Verifies every network that comes along, at its published size, with gradients, and writes docs/zoo.md.
 
-Results are kept in build/zoo, one file for each network, as long as its generated code stays the same: a run that was
-interrupted goes on where it stopped. Small networks come first. `--only REGEX` chooses; `--page` only writes the page.
+Results are kept in docs/zoo.json as long as the generated code says the same: a run that was interrupted goes on where
+it stopped. Small networks come first. `--only REGEX` chooses; `--page` only writes the page.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from archspec.backend import Backend, backends
 from archspec.errors import BackendError
@@ -22,70 +26,123 @@ from archspec.loading import open_spec
 from archspec.model import Model, multiply_adds, parameter_count
 from archspec.proof import reports
 from archspec.spec.catalogue import files, variants_in
+from archspec.verification.report import Report
 from archspec.verification.workers import Pool
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "build" / "zoo"
-PAGE = ROOT / "docs" / "zoo.md"
-LARGE = 6 * 2**30
+DOCS: Final = Path(__file__).parent.parent / "docs"
+RESULTS: Final = DOCS / "zoo.json"
+LARGE: Final = 6 * 2**30
 """Bytes of a worker from which on the next network gets new ones."""
+RUNGS: Final = ("float64", "float32", "gradient")
+REDUCED: Final[dict[str, dict[str, Any]]] = {
+    "bert_large": {"depth": 4},
+    "convnext_large": {"depths": [1, 1, 3, 1]},
+    "convnextv2_large": {"depths": [1, 1, 3, 1]},
+    "convnextv2_huge": {"depths": [1, 1, 1, 1]},
+    "deeplabv3_resnet50": {"size": 232},
+    "efficientnet_b5": {"size": 264},
+    "efficientnet_b5_keras": {"size": 264},
+    "efficientnet_b6": {"size": 264},
+    "efficientnet_b7": {"size": 264},
+    "efficientnet_v2_l": {"size": 224},
+    "efficientnet_v2_m": {"size": 288},
+    "fcn_resnet50": {"size": 232},
+    "fcn_resnet101": {"size": 232},
+    "fpn_resnet50": {"size": 320},
+    "fpn_resnet101": {"size": 320},
+    "gpt2_medium": {"depth": 4},
+    "gpt2_large": {"depth": 4},
+    "gpt2_xl": {"depth": 2},
+    "llama_7b": {"depth": 1, "vocabulary": 1000},
+    "llama2_7b": {"depth": 1, "vocabulary": 1000},
+    "llama3_8b": {"depth": 1, "vocabulary": 1000},
+    "mixer_l16": {"depth": 6},
+    "transformer_big": {"depth": 2},
+    "unet": {"size": 300},
+    "unet3d": {"sizes": [92, 100, 108], "width": 16},
+    "vit_h_14": {"depth": 4},
+    "vit_l_16": {"depth": 6},
+    "vit_l_32": {"depth": 6},
+}
+"""Networks that three frameworks and a reference, in float64 with gradients, do not fit into 24 GiB: what is less."""
 
 
-def networks() -> Iterator[tuple[str, Model]]:
-    """The family and the network of each variant."""
+@dataclass(frozen=True)
+class Network:
+    """A variant that comes along, and what of it is verified."""
+
+    family: str
+    model: Model
+    tried: Model
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @cached_property
+    def digest(self) -> str:
+        """What a result stands for: what the code says, without comments and docstrings, and the sizes of inputs."""
+        parts = [str([(name, *map(int, tensor.shape)) for name, tensor in self.tried.graph.inputs.items()])]
+        for backend in backends():
+            try:
+                parts.append(_said(backend.write(self.tried)))
+            except BackendError as error:
+                parts.append(str(error))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _said(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def networks() -> Iterator[Network]:
     for path in files():
         spec, _ = open_spec(path)
         for name in variants_in(path) or (None,):
-            yield path.stem, spec.network(name)
-
-
-def digest(model: Model, chosen: list[Backend]) -> str:
-    """What a result stands for: the code, and how large the inputs are."""
-    parts = [str([(name, *map(int, tensor.shape)) for name, tensor in model.graph.inputs.items()])]
-    for backend in chosen:
-        try:
-            parts.append(backend.write(model))
-        except BackendError as error:
-            parts.append(str(error))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+            model = spec.network(name)
+            reduced = REDUCED.get(model.name)
+            yield Network(path.stem, model, spec.network(name, reduced) if reduced else model)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", metavar="REGEX", default="")
-    parser.add_argument("--page", action="store_true")
-    parser.add_argument("--timeout", type=float, default=1800)
-    parser.add_argument("--largest", type=float, metavar="GMAC", default=float("inf"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="REGEX", default="", help="networks whose names match")
+    parser.add_argument("--page", action="store_true", help="only write the page")
+    parser.add_argument("--timeout", type=float, default=1800, metavar="SECONDS", help="of one run in one framework")
     options = parser.parse_args()
-    if not options.page:
-        verify(options.only, options.timeout, options.largest * 1e9)
-    PAGE.write_text("\n".join(page()) + "\n")
+    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    everything = list(networks())
+    try:
+        if not options.page:
+            verify([each for each in everything if re.search(options.only, each.name)], known, options.timeout)
+    finally:
+        (DOCS / "zoo.md").write_text("\n".join(page(everything, known)) + "\n")
 
 
-def verify(only: str, timeout: float, largest: float) -> None:
-    chosen = backends()
-    todo = [
-        (multiply_adds(model.graph), family, model, key)
-        for family, model in networks()
-        if re.search(only, model.name) and known(model.name).get("digest") != (key := digest(model, chosen))
-    ]
-    todo = sorted((item for item in todo if item[0] <= largest), key=lambda item: item[0])
-    RESULTS.mkdir(parents=True, exist_ok=True)
+def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> None:
+    """Fills in what is not known yet, and saves it after each network."""
+    todo = [each for each in chosen if known.get(each.name, {}).get("digest") != each.digest]
+    todo.sort(key=lambda each: multiply_adds(each.tried.graph))
     started = time.monotonic()
     pool: Pool | None = None
     try:
-        for number, (_, family, model, key) in enumerate(todo, 1):
+        for number, each in enumerate(todo, 1):
             if pool is None:
-                pool = Pool({backend.name: backend.runner for backend in chosen}).__enter__()
+                pool = Pool({backend.name: backend.runner for backend in backends()}).__enter__()
             before = time.monotonic()
-            found = reports(model, chosen, pool, timeout=timeout, gradients=True)
+            found = reports(each.tried, backends(), pool, timeout=timeout, gradients=True)
             seconds = time.monotonic() - before
-            result = {"digest": key, "family": family, "seconds": seconds, "reports": [r.to_json() for r in found]}
-            (RESULTS / f"{model.name}.json").write_text(json.dumps(result, indent=1))
-            statuses = {name: each.status for report in found for name, each in report.outcomes.items()}
-            line = f"{number}/{len(todo)} {model.name}: {statuses}, {seconds:.0f} s"
+            known[each.name] = {"digest": each.digest, "seconds": round(seconds, 1), **_result(found)}
+            lines = (f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
+            RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+            statuses = ", ".join(f"{name} {cell['status']}" for name, cell in known[each.name]["frameworks"].items())
+            line = f"{number}/{len(todo)} {each.name}: {statuses}, {seconds:.0f} s"
             print(f"{line} ({time.monotonic() - started:.0f} s in all)", file=sys.stderr, flush=True)
-            if max((each.memory for report in found for each in report.outcomes.values()), default=0) > LARGE:
+            if max(outcome.memory for report in found for outcome in report.outcomes.values()) > LARGE:
                 pool.__exit__()
                 pool = None
     finally:
@@ -93,45 +150,60 @@ def verify(only: str, timeout: float, largest: float) -> None:
             pool.__exit__()
 
 
-def known(name: str) -> dict[str, Any]:
-    path = RESULTS / f"{name}.json"
-    result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return result
-
-
-def page() -> Iterator[str]:
-    """The table of all results."""
-    chosen = backends()
-    rows: list[str] = []
-    counts = {"verified": 0, "failed": 0, "not run": 0}
+def _result(found: Sequence[Report]) -> dict[str, Any]:
+    """The worst of all reports about one network, for each framework."""
+    frameworks: dict[str, Any] = {}
     versions: dict[str, str] = {}
-    for family, model in networks():
-        result = known(model.name)
-        fresh = result.get("digest") == digest(model, chosen)
-        wrong = any(report["exit_code"] for report in result.get("reports", ()))
-        status = ("failed" if wrong else "verified") if fresh else "not run"
-        counts[status] += 1
-        cells = [f"[{model.name}](../specs/{family}.yaml)", _inputs(model)]
-        cells += [f"{parameter_count(model.graph):,}", f"{multiply_adds(model.graph) / 1e6:,.1f} M"]
-        for backend in chosen:
-            cells.append(_errors([r["outcomes"][backend.name] for r in result["reports"]]) if fresh else "")
-        if fresh:
-            cells += [f"{result['seconds']:.0f} s", status]
-            for outcome in result["reports"][0]["outcomes"].values():
-                versions |= outcome["versions"]
-        else:
-            cells += ["", status]
-        rows.append(f"| {' | '.join(cells)} |")
+    for name in found[0].outcomes:
+        outcomes = [report.outcomes[name] for report in found]
+        bad = next((outcome for outcome in outcomes if outcome.status != "passed"), None)
+        worst = {
+            rung: max(outcome.rungs[rung].worst.error for outcome in outcomes)  # type: ignore[union-attr]
+            for rung in RUNGS
+            if all(rung in outcome.rungs and outcome.rungs[rung].worst for outcome in outcomes)
+        }
+        errors = {rung: float(f"{error:.2g}") for rung, error in worst.items()}
+        frameworks[name] = {"status": bad.status if bad else "passed", **errors}
+        if bad:
+            frameworks[name]["message"] = bad.message
+        versions |= outcomes[0].versions
+    return {"frameworks": frameworks, "versions": versions}
+
+
+def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
+    """The table of all results."""
+    rows: list[str] = []
+    counts: Counter[str] = Counter()
+    versions: dict[str, str] = {}
+    chosen: list[Backend] = backends()
+    for each in everything:
+        result = known.get(each.name, {})
+        status, cells = "not run", [""] * len(chosen)
+        if result.get("digest") == each.digest:
+            passed = all(cell["status"] == "passed" for cell in result["frameworks"].values())
+            reduced = ", ".join(f"{name} {value}" for name, value in REDUCED.get(each.name, {}).items())
+            status = "failed" if not passed else f"verified with {reduced}" if reduced else "verified"
+            cells = [_errors(result["frameworks"][backend.name]) for backend in chosen]
+            versions |= result["versions"]
+            status += f", {result['seconds']:.0f} s"
+        counts[re.split(r" with|,", status)[0]] += 1
+        facts = [f"{parameter_count(each.model.graph):,}", f"{multiply_adds(each.model.graph) / 1e6:,.1f} M"]
+        row = [f"[{each.name}](../specs/{each.family}.yaml)", _inputs(each.model), *facts, *cells, status]
+        rows.append(f"| {' | '.join(row)} |")
     yield f"""# The zoo
 
-Made by `make zoo`: every network that comes along, verified at its published size with gradients. For each framework
-the largest error of any step in float64 and in float32, and of any gradient in float64, as `archspec verify` measures
-them ({len(rows)} networks: {", ".join(f"{count} {name}" for name, count in counts.items())}).
+Made by `make zoo`: every network that comes along, verified with gradients. For each framework the largest error of any
+step in float64 and in float32, and of any gradient in float64, as `archspec verify --gradients` measures them, relative
+to the largest value of the tensor or 1; the outputs of training are taken in where there are any. Sizes are the
+published ones, but for networks that do not fit into 24 GiB in this way, at which is said what was less. Parameters are
+those of training, with auxiliary heads; multiply-adds are of evaluation and one sample.
+
+{len(rows)} networks: {", ".join(f"{count} {name}" for name, count in counts.items())}.
 """
     if versions:
         yield ", ".join(f"{name} {version}" for name, version in versions.items()) + ".\n"
     titles = [f"{backend.title}: float64, float32, gradient" for backend in chosen]
-    heads = ["network", "input", "parameters", "multiply-adds", *titles, "time", ""]
+    heads = ["network", "input", "parameters", "multiply-adds", *titles, "result"]
     yield f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}"
     yield from rows
 
@@ -140,14 +212,10 @@ def _inputs(model: Model) -> str:
     return ", ".join("x".join(map(str, tensor.shape[1:])) for tensor in model.graph.inputs.values())
 
 
-def _errors(outcomes: list[dict[str, Any]]) -> str:
-    if any(outcome["status"] != "passed" for outcome in outcomes):
-        return f"{outcomes[0]['status']}: {outcomes[0]['message'][:80]}"
-    cells = []
-    for rung in ("float64", "float32", "gradient"):
-        errors = [o["rungs"][rung]["worst"]["error"] for o in outcomes if rung in o["rungs"]]
-        cells.append(f"{max(errors):.1e}" if errors else "-")
-    return ", ".join(cells)
+def _errors(cell: dict[str, Any]) -> str:
+    if cell["status"] != "passed":
+        return f"{cell['status']}: {cell['message'][:80]}"
+    return ", ".join(f"{cell[rung]:.1e}" if rung in cell else "-" for rung in RUNGS)
 
 
 if __name__ == "__main__":
