@@ -34,6 +34,7 @@ from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
 from archspec.emit.statements import names_read
 from archspec.expressions import Expr, Name, free_names, substitute
+from archspec.graph.tree import Path
 from archspec.ops.base import show
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Element:
 
     name: str
     code: Code
-    records: dict[str, Record]
+    records: dict[tuple[str, Path], Record]
 
 
 class ClassWriter(Flow):
@@ -96,7 +97,7 @@ class ClassWriter(Flow):
         self.dialect = dialect
         self.root = root
         self.init: list[Statement] = []
-        self.records: dict[str, Record] = {}
+        self.records: dict[tuple[str, Path], Record] = {}
         self.taken: set[str] = set(dialect.reserved)
         self.kept: dict[str, str] = {}
         self.alone = len(body.inputs) == 1
@@ -155,7 +156,7 @@ class ClassWriter(Flow):
             self.init.append(Assign((f"self.{name}",), made))
             own[suffix], attributes[suffix] = Own(name), name
         base = attributes.get("", "") if single else ""
-        self.records[item.path] = Record(base, suffixes=attributes, weights=lowered.weights, inexact=lowered.inexact,
+        self.records[item.key] = Record(base, suffixes=attributes, weights=lowered.weights, inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         codes, mentioned = self.variables.read(item.inputs)
         value = Probe("self", literal(item.path), lowered.apply(own, codes))
@@ -165,7 +166,7 @@ class ClassWriter(Flow):
         made = self.generator.construct(self, item)
         name = self.attribute(item.path)
         self.init.append(Assign((f"self.{name}",), made))
-        self.records[item.path] = Record(name, child=self._child(item))
+        self.records[item.key] = Record(name, child=self._child(item))
         codes, mentioned = self.variables.read(item.inputs)
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
@@ -234,11 +235,11 @@ class ClassWriter(Flow):
         self._adopt(made.records, name)
         return name
 
-    def _adopt(self, records: dict[str, Record], prefix: str) -> None:
-        for path, record in records.items():
+    def _adopt(self, records: dict[tuple[str, Path], Record], prefix: str) -> None:
+        for key, record in records.items():
             record.attribute = f"{prefix}.{record.attribute}".rstrip(".")
             record.suffixes = {suffix: f"{prefix}.{inner}".rstrip(".") for suffix, inner in record.suffixes.items()}
-            self.records[path] = record
+            self.records[key] = record
 
     def _alone(self, item: MCall | MStep) -> Element | None:
         """A single step as a layer, if it is just one that takes one value and gives one."""
@@ -270,12 +271,12 @@ class ClassWriter(Flow):
                 if self.dialect.ordered
                 else call(self.dialect.sequential, *pairs)
             )
-        records: dict[str, Record] = {}
+        records: dict[tuple[str, Path], Record] = {}
         for element in elements:
-            for path, record in element.records.items():
+            for key, record in element.records.items():
                 record.attribute = f"{element.name}.{record.attribute}".rstrip(".")
                 record.suffixes = {s: f"{element.name}.{inner}".rstrip(".") for s, inner in record.suffixes.items()}
-                records[path] = record
+                records[key] = record
         return Element(getattr(item, "name", ""), code, records)
 
     def _elements(self, item: Merged) -> list[Element] | None:
@@ -304,13 +305,13 @@ class ClassWriter(Flow):
                     return None
                 suffixes = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
                 record = Record("", True, suffixes, lowered.weights, lowered.inexact, lowered.inexact_gradient)
-                return [Element(item.name, lowered.module, {item.path: record})]
+                return [Element(item.name, lowered.module, {item.key: record})]
             case MCall():
                 return [
                     Element(
                         item.name,
                         self.generator.construct(self, item),
-                        {item.path: Record("", child=self._child(item))},
+                        {item.key: Record("", child=self._child(item))},
                     )
                 ]
             case MSequence() | MRepeat():
@@ -334,7 +335,7 @@ class ClassWriter(Flow):
         name = self.attribute(item.path)
         self.init.append(Assign((f"self.{name}",), call(self.dialect.layer_list, Items(tuple(fold(made)), "[]"))))
         for index, inner in enumerate(calls):
-            self.records[inner.path] = Record(f"{name}.{index}", child=self._child(inner))
+            self.records[inner.key] = Record(f"{name}.{index}", child=self._child(inner))
         codes, mentioned = self.variables.read(item.inputs)
         self.variables.release(mentioned)
         variables = []

@@ -36,6 +36,7 @@ from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, W
 from archspec.emit.statements import names_read
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, free_names, substitute
+from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
     from archspec.emit.program import Generator
@@ -70,7 +71,7 @@ class FunctionWriter(Flow):
         self.context = context
         self.body = body
         self.root = root
-        self.records: dict[str, Record] = {}
+        self.records: dict[tuple[str, Path], Record] = {}
         self.alone = len(body.inputs) == 1
         self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
         params = set(next(iter(context.modules.values())).params) - set(context.folded)
@@ -124,7 +125,7 @@ class FunctionWriter(Flow):
         layouts = lowered.layouts or (item.inputs[0].layout if item.inputs else None,) * len(item.outputs)
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
-        self.records[item.path] = Record(self.own_name(item.path), suffixes=suffixes, weights=lowered.weights,
+        self.records[item.key] = Record(self.own_name(item.path), suffixes=suffixes, weights=lowered.weights,
                                          layouts=tuple(layouts), inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         # Called on anything of the model, a layer without inputs has its place in it.
@@ -168,7 +169,7 @@ class FunctionWriter(Flow):
 
     def _set_layouts(self, item: MCall) -> None:
         child = self.generator.written(item, self.wanted(item))
-        self.records[item.path] = Record(self.own_name(item.path), child=child)
+        self.records[item.key] = Record(self.own_name(item.path), child=child)
         for wire, inner in zip(item.outputs, child.writer.body.outputs.values(), strict=True):
             wire.layout = inner.layout
 

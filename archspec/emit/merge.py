@@ -12,7 +12,7 @@ from typing import Any
 
 from archspec.expressions import Expr
 from archspec.graph import tree
-from archspec.graph.tree import Module, Value
+from archspec.graph.tree import Module, Path, Value
 from archspec.ops.base import Operation, Shape
 
 Key = Hashable
@@ -57,6 +57,12 @@ class MStep:
         op: Operation = next(iter(self.steps.values())).op
         return op
 
+    @property
+    def key(self) -> tuple[str, Path]:
+        """Tells it apart from all others in its block: two steps may have one name if their conditions exclude each
+        other."""
+        return self.path, next(iter(self.steps.values())).origin
+
 
 @dataclass(eq=False, slots=True)
 class MCall:
@@ -72,6 +78,12 @@ class MCall:
     @property
     def block(self) -> str:
         return next(iter(self.calls.values())).module.block
+
+    @property
+    def key(self) -> tuple[str, Path]:
+        """Tells it apart from all others in its block: two steps may have one name if their conditions exclude each
+        other."""
+        return self.path, next(iter(self.calls.values())).origin
 
 
 @dataclass(eq=False, slots=True)

@@ -16,7 +16,7 @@ from archspec.errors import BackendError
 from archspec.expressions import Const, Expr
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
-from archspec.graph.tree import Item, Module
+from archspec.graph.tree import Item, Module, Path
 from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
@@ -28,8 +28,8 @@ IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers
 class Writer(Protocol):
     """What writes one block: as a class or as a function."""
 
-    records: dict[str, Any]
-    """How each step, by its path inside the block, is found in the generated code."""
+    records: dict[tuple[str, Path], Any]
+    """How each step, by its path inside the block and its place in the document, is found in the generated code."""
     context: Context
     body: Body
 
@@ -254,7 +254,7 @@ class Generator:
 
     def _bind(self, module: Module, writer: Writer, canonical: str, own: str, join: str, found: Bindings) -> None:
         for path, item in _leaves(module.items, ""):
-            record = writer.records.get(path)
+            record = writer.records.get((path, item.origin))
             if record is None:
                 raise AssertionError(f"{path} was not written")
             if isinstance(item, tree.Call):
