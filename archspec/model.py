@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec import ops
 from archspec.errors import Diagnostic, SpecError, UsageError
 from archspec.expressions import ExpressionError, expr_of, free_names, nearest, parse
 from archspec.graph.elaborate import Elaborator, param_problem
 from archspec.graph.graph import Graph, flatten
+from archspec.graph.operations import KEYS
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape, product, show
 from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
-from archspec.spec.lint import Lint
+from archspec.spec.lint import Lint, literal_texts
 from archspec.spec.reading import read
 from archspec.spec.source import Source
 
@@ -102,13 +104,14 @@ class Model:
         """Params that differ from the variant's, so that its expectations do not apply."""
         self.shapes: dict[str, tuple[int, ...]] = {}
         """Inputs that have another shape than the spec says."""
-        self._roots: dict[frozenset[str], dict[str, Module]] = {}
+        self._others: dict[frozenset[str], Module | None] = {}
         self._modules: dict[str, tuple[Module, int] | None] = {}
 
     @property
     def name(self) -> str:
-        """The variant's name, else the document's in small letters."""
-        return self.variant or self.spec.document.name.lower()
+        """The variant's name, else the file's, else (of a text, or a file that is called `my net`) the document's."""
+        stem = Path(self.spec.source.file).stem
+        return self.variant or (stem if stem.isidentifier() else self.spec.document.name.lower())
 
     def resized(self, shapes: Mapping[str, tuple[int, ...]]) -> Model:
         """The same network with inputs of other shapes (without the batch axis)."""
@@ -118,25 +121,45 @@ class Model:
 
     @cached_property
     def free_params(self) -> frozenset[str]:
-        """The params that stay arguments of the generated model, because they do not change its structure."""
-        return free_params(self.spec.document)
+        """The params that stay arguments of the generated model: they do not change its structure, and can have other
+        values. Raises SpecError."""
+        if not self._free or self._other(self._free) is not None:
+            return self._free
+        found: frozenset[str] = frozenset()
+        for name in self.params:
+            if name in self._free and self._other(found | {name}) is not None:
+                found |= {name}
+        return found
 
     def roots(self, free: frozenset[str]) -> dict[str, Module]:
         """The elaborated tree, and the same with other values for free params and open dimensions, so that generated
-        code can be held against more than one instance."""
-        if free not in self._roots:
-            main, elaborator = self._main if free == self.free_params else self._elaborated(free)
-            found = {"main": main}
-            sizes = {n: s + 6 for n, s in elaborator.open_sizes.items()}
-            params = {name: _other(self.params[name]) for name in free}
-            if sizes or params:
-                found["other"] = self._elaborated(free, sizes, params)[0]
-            self._roots[free] = found
-        return self._roots[free]
+        code can be held against more than one instance. Raises SpecError."""
+        main = self._main[0] if free == self._free else self._elaborated(free)[0]
+        other = self._other(free) if free or self._main[1].open_sizes else None
+        return {"main": main} if other is None else {"main": main, "other": other}
+
+    @cached_property
+    def _free(self) -> frozenset[str]:
+        return free_params(self.spec.document)
+
+    def _other(self, free: frozenset[str]) -> Module | None:
+        """The network with other values for free params and open dimensions; None if those params do not take them."""
+        if free not in self._others:
+            sizes = {name: size + 6 for name, size in self._main[1].open_sizes.items()}
+            self._others[free] = None
+            for change in (_next, _twice):
+                try:
+                    params = {name: change(self.params[name]) for name in free}
+                    self._others[free] = self._elaborated(free, sizes, params)[0]
+                    break
+                except SpecError:
+                    if not free:
+                        raise
+        return self._others[free]
 
     @cached_property
     def _main(self) -> tuple[Module, Elaborator]:
-        return self._elaborated(self.free_params)
+        return self._elaborated(self._free)
 
     def _elaborated(
         self, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
@@ -244,12 +267,20 @@ FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "
 
 
 def free_params(document: Document) -> frozenset[str]:
-    """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`."""
+    """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`.
+
+    What a block reads of the document's params is a constant of its code.
+    """
     found: dict[str, bool] = {}
+    blocks: dict[str, dict[str, bool]] = {}
     try:
-        _note_uses(document, document.layers, found, frozenset(document.params), {})
+        for name in document.blocks:
+            _note_block(document, name, blocks)
+        _note_uses(document, document.layers, found, frozenset(document.params), blocks)
     except RecursionError:
         return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
+    for name, uses in blocks.items():
+        found.update(dict.fromkeys(uses.keys() - document.blocks[name].hidden, False))
     for declared in document.inputs.values():
         for size in [*declared.shape, declared.below]:
             found.update(dict.fromkeys(_used(size), False))
@@ -257,6 +288,15 @@ def free_params(document: Document) -> frozenset[str]:
         name for name, free in found.items()
         if free and name in document.params and document.params[name].type in ("int", "float")
     )  # fmt: skip
+
+
+def _note_block(document: Document, name: str, blocks: dict[str, dict[str, bool]]) -> dict[str, bool]:
+    """Whether all uses of each param that a block reads are free."""
+    if name not in blocks:
+        block = document.blocks[name]
+        blocks[name] = {}
+        _note_uses(document, block.layers, blocks[name], frozenset([*document.params, *block.params]), blocks)
+    return blocks[name]
 
 
 def _note_uses(
@@ -268,26 +308,31 @@ def _note_uses(
         raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
         match step:
             case OperationStep():
-                raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in (step.__pydantic_extra__ or {}).items()]
+                raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in _without_texts(step)]
                 raws.append((step.op, False))
             case BlockStep():
-                block = document.blocks.get(step.block)
-                inner = blocks.get(step.block, {})
-                if block is not None and step.block not in blocks:
-                    blocks[step.block] = inner
-                    _note_uses(document, block.layers, inner, frozenset(block.params), blocks)
+                known = step.block in document.blocks
+                inner = _note_block(document, step.block, blocks) if known else {}
                 extra = step.__pydantic_extra__ or {}
-                raws += [(raw, block is not None and inner.get(key, True)) for key, raw in extra.items()]
+                raws += [(raw, known and inner.get(key, True)) for key, raw in extra.items()]
                 raws.append((step.block, False))
             case SequenceStep():
                 _note_uses(document, step.layers, found, names, blocks)
             case BranchesStep():
-                for inner_layers in step.branches.values():
+                for inner_layers in (*step.branches.values(), [step.joined]):
                     _note_uses(document, inner_layers, found, names, blocks)
-                raws += [(raw, False) for raw in (step.join.values() if isinstance(step.join, dict) else ())]
         for raw, free in raws:
             for name in _used(raw) & names:
                 found[name] = found.get(name, True) and free and raw == name
+
+
+def _without_texts(step: OperationStep) -> Iterator[tuple[str, Any]]:
+    """The attributes of a step, but for those that are words and no expressions: `axis: width`."""
+    cls = ops.get(step.op) if step.op in KEYS else None
+    for key, raw in (step.__pydantic_extra__ or {}).items():
+        texts = literal_texts(cls, key) if cls is not None and key in cls.model_fields else frozenset[str]()
+        if not all(isinstance(item, str) and item in texts for item in (raw if isinstance(raw, list) else [raw])):
+            yield key, raw
 
 
 def _used(raw: Any) -> set[str]:
@@ -303,8 +348,14 @@ def _used(raw: Any) -> set[str]:
         return set()
 
 
-def _other(value: Any) -> Any:
+def _next(value: Any) -> Any:
+    """Another value for a param, which has no factor in common with the first."""
     return value + 1 if isinstance(value, int) else value / 2 + 0.125
+
+
+def _twice(value: Any) -> Any:
+    """Another value for a param that something must divide."""
+    return 2 * value if isinstance(value, int) else value / 2 + 0.125
 
 
 def parameter_count(graph: Graph, *, training: bool = True) -> int:

@@ -59,10 +59,13 @@ def test_load_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_text(text)
     monkeypatch.chdir(tmp_path)
     for spec in (path, str(path), "resnet18.yaml", "./resnet18.yaml"):
-        assert archspec.load(spec).name == "net"
+        assert (archspec.load(spec).name, archspec.load(spec).spec.document.name) == ("resnet18", "Net")
     assert archspec.load(path, variant="small").name == "small"
     path.rename("plain")
-    assert archspec.load("plain").name == "net"
+    assert archspec.load("plain").name == "plain"
+    path = path.with_name("my net.yaml")
+    path.write_text(text)
+    assert archspec.load(path).name == "net"
     Path("resnet18").mkdir()
     assert archspec.load("resnet18").spec.document.name == "ResNet"
 

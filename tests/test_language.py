@@ -106,6 +106,16 @@ def test_what_a_block_leaves_out_keeps_its_place() -> None:
     assert paths(by_index) == ["s.1", "s.2", "s.3"]
 
 
+def test_what_the_documents_params_leave_out_of_a_block_takes_no_place() -> None:
+    text = (
+        "params: {deep: false}\n"
+        "blocks: {B: {layers: [{name: s, layers: [{op: tanh, when: deep}, relu]}]}}\nlayers: [{block: B, name: b}]"
+    )
+    assert paths(text) == ["b.s.0"]
+    assert paths(text, deep=True) == ["b.s.0", "b.s.1"]
+    assert paths(text.replace("B: {", "B: {params: {deep: false}, ")) == ["b.s.1"], "its own"
+
+
 # Flow ---------------------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +279,62 @@ def test_params_of_every_type() -> None:
         with pytest.raises(UsageError):
             network(text, **params)
     assert isinstance(network(text, ratio=2).params["ratio"], float)
+
+
+def test_blocks_read_the_documents_params() -> None:
+    text = (
+        "params: {width: 4, c: 9, sizes: [1, 3], unit: {type: block, default: B},"
+        " act: {type: operation, default: relu}}\n"
+        "blocks:\n"
+        "  A: {params: {c: int}, layers: [{block: unit, name: inner, i: 1}, act,"
+        " {op: conv2d, name: own, out_channels: c + width, kernel_size: 1}]}\n"
+        "  B: {params: {i: int}, layers: [{op: conv2d, out_channels: c, kernel_size: 'sizes[i]'}]}\n"
+        "  C: {params: {i: int, width: 5}, inputs: [c], layers: [{op: conv2d, out_channels: width, kernel_size: 1}]}\n"
+        "layers:\n"
+        "  - {each: [{width: 50}], block: A, name: a, c: 2}\n"
+    )
+    found = graph(text).nodes
+    assert [node.path for node in found] == ["a.0.inner.conv2d", "a.0.relu", "a.0.own"]
+    assert [node.outputs[0].shape[1:] for node in found] == [(9, 14, 14), (9, 14, 14), (6, 14, 14)], "lexical scope"
+    found = graph(text, unit="C", act="tanh", width=1).nodes
+    assert [(node.path, node.outputs[0].shape[1]) for node in found] == [
+        ("a.0.inner.conv2d", 5), ("a.0.tanh", 5), ("a.0.own", 3),
+    ]  # fmt: skip
+    module = root(network(text)).items[0].iterations[0].module  # type: ignore[union-attr]
+    assert [str(expr_of(step.outputs[0].shape[1])) for step in module.items] == ["9", "9", "c + 4"]
+
+
+WIDE: Final = "{op: conv2d, out_channels: n, kernel_size: 1}"
+OWN: Final = "blocks: {B: {params: {n: 8}, layers: [" + WIDE + "]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "free"),
+    {
+        "alone": (f"layers: [{WIDE}]", {"n", "m"}),
+        "in an expression": (f"layers: [{WIDE.replace('n,', '2 * n,')}]", {"m"}),
+        "for a size of a kernel": ("layers: [{op: conv2d, out_channels: 8, kernel_size: n}]", {"m"}),
+        "given to a block": (OWN + "layers: [{block: B, n: n}]", {"n", "m"}),
+        "hidden in a block": (OWN + f"layers: [{{block: B}}, {WIDE}]", {"n", "m"}),
+        "read in a block": (OWN.replace("n: 8", "k: 8") + f"layers: [{{block: B}}, {WIDE}]", {"m"}),
+        "what groups divide": (f"layers: [{WIDE}, {CONV.replace('}', ', groups: 4}')}]", {"n", "m"}),
+        "one value alone": (f"layers: [{WIDE}, {{op: reshape, shape: [8, 16, 16]}}]", {"m"}),
+    }.values(),
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)  # fmt: skip
+def test_what_stays_an_argument(text: str, free: set[str]) -> None:
+    """Params that stand alone for a number of features, in no block, and that can have another value."""
+    last = ", {op: conv2d, out_channels: m, kernel_size: 1}]"
+    model = network("params: {n: 8, m: 3}\n" + text.removesuffix("]") + last)
+    assert model.free_params == free
+    for name in ("n", "m"):
+        assert (f"{name}: int = {model.params[name]}" in model.compile("pytorch")) == (name in free)
+
+
+def test_an_axis_of_that_name_is_no_use_of_a_param() -> None:
+    block = "blocks: {B: {layers: [{op: flip, axis: [height, width]}, {op: slice, axis: width, end: x.width - 1}]}}\n"
+    text = "params: {width: 8}\n" + block + "layers: [{op: conv2d, out_channels: width, kernel_size: 1}, {block: B}]"
+    assert network(text).free_params == {"width"}
 
 
 def test_required_params() -> None:

@@ -25,9 +25,10 @@ from archspec.spec.source import Source
 class Elaborator(Steps):
     """Elaborates the networks of one document.
 
-    `params` are values for all of the document's params; `free` those that stay arguments of generated code; `sizes`
-    are numbers for open dimensions (and for `batch`); `modules` keeps instances of blocks from one elaboration to the
-    next; `shapes` are shapes of inputs in place of the document's.
+    `params` are values for all of the document's params; `free` those that stay arguments of generated code, which no
+    block reads; `sizes` are numbers for open dimensions (and for `batch`); `modules` keeps instances of blocks from one
+    elaboration to the next, in which all but the free params have the same values; `shapes` are shapes of inputs in
+    place of the document's.
     """
 
     def __init__(
@@ -139,17 +140,19 @@ class Elaborator(Steps):
     def _instance(
         self, module: Module, block: Block, inputs: tuple[Value, ...], open_axes: list[list[int]], context: str
     ) -> None:
-        values = dict(module.params)
-        exprs: dict[str, Expr] = {name: param_name(name, block.params[name], value) for name, value in values.items()}
+        outer = {name: value for name, value in self.params.items() if name not in block.hidden}
+        values = {**outer, **module.params}
+        exprs: dict[str, Expr] = {name: Const(value) for name, value in outer.items()}
+        exprs |= {name: param_name(name, block.params[name], value) for name, value in module.params.items()}
         open_sizes: set[str] = set()
-        for name, outer, axes in zip(block.inputs, inputs, open_axes, strict=True):
-            symbols = [Name("batch"), *(Name(f"{name}.{axis}") for axis in range(1, len(outer.shape)))]
-            sizes = tuple(Dim(int(size), symbol) for size, symbol in zip(outer.shape, symbols, strict=True))
-            module.inputs[name] = Value(sizes, outer.dtype)
+        for name, given, axes in zip(block.inputs, inputs, open_axes, strict=True):
+            symbols = [Name("batch"), *(Name(f"{name}.{axis}") for axis in range(1, len(given.shape)))]
+            sizes = tuple(Dim(int(size), symbol) for size, symbol in zip(given.shape, symbols, strict=True))
+            module.inputs[name] = Value(sizes, given.dtype)
             open_sizes.update(f"{name}.{axis}" for axis in axes if axis)
         for key, size in _axes(module.inputs).items():
             values[key], exprs[key] = int(size), expr_of_size(size)
-        frame = Frame(values, exprs, context, open=frozenset(open_sizes))
+        frame = Frame(values, exprs, context, constant=frozenset(outer), open=frozenset(open_sizes))
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 
     def _context(self, name: str, params: Mapping[str, Any], inputs: tuple[Value, ...], frame: Frame, step: BlockStep,

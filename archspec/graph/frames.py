@@ -73,6 +73,8 @@ class Frame:
     """Whether this is the network itself, of which there is one, and not a block."""
     bound: frozenset[str] = frozenset()
     """The names that `repeat` and `each` bind."""
+    constant: frozenset[str] = frozenset()
+    """The document's params as a block sees them: the same in all of its instances."""
     open: frozenset[str] = frozenset()
     """The sizes that may be any number when the network runs; what they are here is an example."""
 
@@ -90,7 +92,8 @@ class Frame:
         """Whether the network's params alone decide a condition, so that the step is the same wherever it stands."""
         if not isinstance(condition, str):
             return True
-        return self.network and not free_names(parse(condition)) & self.bound
+        names = free_names(parse(condition))
+        return not names & self.bound and (self.network or names <= self.constant)
 
 
 def param_name(name: str, param: Param, value: Any) -> Name:

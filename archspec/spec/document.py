@@ -357,6 +357,11 @@ class Block(_Model):
     layers: list[AnyStep]
     outputs: BlockOutputs | None = None
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The document's params that cannot be read in the block, because its own names come first."""
+        return frozenset([*self.params, *self.inputs])
+
 
 class Document(_Model):
     """A whole spec."""

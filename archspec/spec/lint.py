@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 from archspec import ops
 from archspec.errors import Diagnostic
-from archspec.expressions import Attribute, ExpressionError, Name, nearest, parse, references
+from archspec.expressions import Attribute, ExpressionError, Name, free_names, nearest, parse, references
 from archspec.graph.tree import Path
 from archspec.ops.base import AXES, Operation
 from archspec.spec.document import (
@@ -75,18 +75,21 @@ class _Names:
     """What expressions may read at a place: params and bound names with their types, and the sizes of inputs."""
 
     def __init__(
-        self, params: Mapping[str, str], inputs: Iterable[str] = (), open_sizes: frozenset[str] = frozenset()
-    ) -> None:
+        self, params: Mapping[str, str], inputs: Iterable[str] = (), open_sizes: frozenset[str] = frozenset(),
+        own: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.params = dict(params)
         self.inputs = frozenset(inputs)
         self.open_sizes = open_sizes
+        self.own = own
+        """The params of the block around, which hide the document's of the same name."""
 
     def bind(self, step: Step) -> _Names:
         if step.repeat is None and step.each is None:
             return self
         rows = step.each if isinstance(step.each, list) else []
         bound = {"index": "int", **{key: "any" for row in rows for key in row}}
-        return _Names({**self.params, **bound}, self.inputs, self.open_sizes)
+        return _Names({**self.params, **bound}, self.inputs, self.open_sizes, self.own)
 
 
 class Lint:
@@ -100,7 +103,7 @@ class Lint:
         """For each block (and the network, '') the names of blocks that its steps call, and where."""
         self._block = ""
         self._words: set[str] = set()
-        """All names that expressions read, and all texts that may be names."""
+        """All names that expressions read, and all texts that may be names; but not the params of the block around."""
         self._values: set[str] = set()
         """The texts that are values of params, and so may be names of blocks."""
 
@@ -124,8 +127,10 @@ class Lint:
             self._params(declared.params, (*path, "params"))
             for clash in sorted(set(declared.params) & set(declared.inputs)):
                 self._report((*path, "params", clash), f"'{clash}' is a param and an input", key=True)
-            inner = _Names({key: param.type for key, param in declared.params.items()}, declared.inputs)
-            self._steps(declared.layers, (*path, "layers"), inner)
+            own = {key: param.type for key, param in declared.params.items()}
+            outer = {key: kind for key, kind in types.items() if key not in declared.hidden}
+            names = _Names({**outer, **own}, declared.inputs, own=frozenset(own))
+            self._steps(declared.layers, (*path, "layers"), names)
         self._cycles()
         self._unused()
         return self.found
@@ -240,9 +245,9 @@ class Lint:
     def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:
         given = step.__pydantic_extra__ or {}
         if step.op not in _OPERATIONS:
-            self._words.add(step.op)
+            self._words |= {step.op} - names.own
             if names.params.get(step.op) in ("operation", "any"):
-                self._words.update(_possible_names(given))  # which of them are texts is not known
+                self._words |= _possible_names(given) - names.own  # which of them are texts is not known
                 return
             hint = nearest(step.op, _OPERATIONS)
             if step.op in self.document.blocks:
@@ -265,11 +270,11 @@ class Lint:
     def _call(self, step: BlockStep, path: Path, names: _Names) -> None:
         given = step.__pydantic_extra__ or {}
         block = self.document.blocks.get(step.block)
-        self._words.add(step.block)
+        self._words |= {step.block} - names.own
         self._calls.setdefault(self._block, {}).setdefault(step.block, path)
         if block is None:
             if names.params.get(step.block) in ("block", "any"):
-                self._values.update(_possible_names(given))
+                self._values |= _possible_names(given) - names.own
                 return
             hint = nearest(step.block, self.document.blocks)
             if step.block in _OPERATIONS:
@@ -282,7 +287,7 @@ class Lint:
                 hint = nearest(name, block.params) or f"it has: {', '.join(block.params) or 'none'}"
                 self._report((*path, name), f"block {step.block}: unknown param '{name}'", key=True, hint=hint)
             elif isinstance(raw, str) and param.type in ("str", "block", "operation"):
-                self._values.add(raw)
+                self._values |= {raw} - names.own
             else:
                 self._expression(raw, (*path, name), names)
         for name, param in block.params.items():
@@ -301,7 +306,7 @@ class Lint:
             self._report(path, str(error), hint=error.hint, offset=error.offset)
             return
         for node in references(parsed):
-            self._words.add(node.id if isinstance(node, Name) else node.base)
+            self._words |= {node.id if isinstance(node, Name) else node.base} - names.own
             message, hint = _undefined(node, names)
             if message:
                 if isinstance(node, Name) and texts and not hint:
@@ -373,18 +378,16 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
     return "", ""
 
 
-def _possible_names(raw: Any) -> Iterator[str]:
+def _possible_names(raw: Any) -> set[str]:
     """All names in what the spec gives, where it is not known which texts are expressions."""
     if isinstance(raw, dict):
         raw = list(raw.values())
     if isinstance(raw, list):
-        for item in raw:
-            yield from _possible_names(item)
-    if isinstance(raw, str):
-        try:
-            yield from (node.id if isinstance(node, Name) else node.base for node in references(parse(raw)))
-        except ExpressionError:
-            return
+        return set().union(*map(_possible_names, raw))
+    try:
+        return free_names(parse(raw)) if isinstance(raw, str) else set()
+    except ExpressionError:
+        return set()
 
 
 def _at(data: Any, path: Path) -> Any:
