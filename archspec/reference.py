@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +23,21 @@ def run(
     `training=False` leaves out what only outputs of training need. With `learning` normalizations use the statistics of
     the batch, and what they keep of them is in the result, too, under the names of the parameters.
     """
-    values = {name: _cast(array, np.float64) for name, array in inputs.items()}
+    values = doubles(inputs)
     for node, outputs, statistics in steps(graph, parameters, inputs, training=training, learning=learning):
-        values.update((tensor.name, value) for tensor, value in zip(node.outputs, outputs, strict=True))
-        values.update((parameter_name(node.path, name), value) for name, value in statistics.items())
+        values.update(named(node, outputs, statistics))
     return values
+
+
+def doubles(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays, with floating-point numbers in float64."""
+    return {name: _cast(array, np.float64) for name, array in arrays.items()}
+
+
+def named(node: Node, outputs: Iterable[Array], statistics: Mapping[str, Array]) -> dict[str, Array]:
+    """What a step gives, by the names of the tensors and parameters."""
+    found = {tensor.name: value for tensor, value in zip(node.outputs, outputs, strict=True)}
+    return found | {parameter_name(node.path, name): value for name, value in statistics.items()}
 
 
 def steps(
@@ -40,7 +50,7 @@ def steps(
     dtype: type[np.floating[Any]] = np.float64,
 ) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
     """Each step with its outputs and new statistics, as soon as they are computed; values that no later step reads are
-    not kept."""
+    not kept. What is done to the outputs before the next step is asked for, later steps see."""
     nodes = [node for node in graph.nodes if training or not node.training_only]
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}

@@ -143,46 +143,6 @@ def test_reference_gives_every_tensor(diamond: Graph) -> None:
     np.testing.assert_allclose(single["d"], found["d"], atol=1e-5)
 
 
-def test_data_depends_on_seed_and_name_alone(diamond: Graph) -> None:
-    longer = Spec.parse(
-        DIAMOND.replace("  - {op: relu", "  - {op: linear, name: z, out_features: 4}\n  - {op: relu")
-    ).network()
-    assert np.array_equal(data.parameters(longer.graph)["a.weight"], data.parameters(diamond)["a.weight"])
-    assert not np.array_equal(data.parameters(diamond, 1)["a.weight"], data.parameters(diamond)["a.weight"])
-    assert not np.array_equal(data.inputs(diamond, 1)["x"], data.inputs(diamond)["x"])
-
-
-def test_data_keeps_the_scale_of_signals() -> None:
-    layers = "\n".join(
-        f"  - {{op: conv2d, name: c{i}, out_channels: 64, kernel_size: 3, padding: same}}\n  - relu" for i in range(20)
-    )
-    text = f"archspec: 1\nname: Deep\ninputs: {{image: [3, 8, 8]}}\nlayers:\n{layers}"
-    graph = Spec.parse(text).network().graph
-    values = reference.run(graph, data.parameters(graph), data.inputs(graph))
-    assert 0.1 < values["c19"].std() < 10
-    assert data.inputs(graph)["image"].min() < 0
-
-
-def test_kinds_of_data() -> None:
-    text = """
-archspec: 1
-name: Kinds
-inputs: {tokens: {shape: [5], dtype: int64, below: 7}}
-layers:
-  - {op: embedding, name: table, num_embeddings: 7, embedding_dim: 6}
-  - {op: permute, axes: [2, 1]}
-  - {op: batch_norm, name: norm}
-"""
-    graph = Spec.parse(text).network().graph
-    found = data.parameters(graph)
-    assert {array.dtype.name for array in found.values()} == {"float32"}
-    assert 0.5 <= found["norm.running_var"].min() <= found["norm.running_var"].max() <= 1.5
-    assert np.abs(found["norm.running_mean"]).min() > 0
-    tokens = data.inputs(graph)["tokens"]
-    assert tokens.dtype == np.int64
-    assert 0 <= tokens.min() <= tokens.max() < 7
-
-
 # Reports.
 
 GOOD = Finding("a", "linear", 1e-16, 1e-10)

@@ -220,8 +220,7 @@ class Run:
 
     def judge_gradients(self) -> None:
         """Fills in `problems`: the frameworks against each other, and each against the slope of the reference."""
-        for name, label, difference in gradients.differences(self.gradients):
-            bound = self._gradient_bound(name, number_of(label))
+        for name, label, difference, bound in gradients.differences(self.gradients, self._gradient_bound):
             if not difference.within(bound):
                 text = difference.problem or f"error {difference.error:.2g}, bound {bound:.2g}"
                 self.problems.setdefault((name, number_of(label)), []).append(f"gradient of {label}: {text}")
@@ -234,8 +233,8 @@ class Run:
                         text = f"slope {slope:.9g}, that of the reference is {expected:.9g}"
                         self.problems.setdefault((name, number), []).append(text)
 
-    def _gradient_bound(self, name: str, number: str) -> float:
-        program = self.programs[name]
+    def _gradient_bound(self, name: str, label: str) -> float:
+        program, number = self.programs[name], number_of(label)
         declared = [
             bound
             for tensor, bound in [*program.inexact.items(), *program.inexact_gradients.items()]

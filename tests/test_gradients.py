@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from archspec.backend import Layout, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
-from archspec.verification import gradients
+from archspec.verification import data, gradients
 from archspec.verification.run import verify
 from archspec.verification.worker import arrange, restore
 from archspec.verification.workers import Pool
@@ -114,6 +114,47 @@ def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
     assert "gradient" not in outcome.rungs
     assert outcome.rungs["slope"].wrong
     assert outcome.status == "failed"
+
+
+KINK: Final = """
+    archspec: 1
+    name: Kink
+    inputs: {x: [2]}
+    layers: [relu]
+"""
+
+
+@pytest.mark.frameworks
+def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
+    model = Spec.parse(dedent(KINK), "kink.yaml").network()
+    large = np.array([[1, 1], [1, 0]], np.float32)
+    along = [abs(gradients.STEP * data.direction(large, 0, f"x {number}"))[1, 1] for number in range(2)]
+    assert along[0] > 1.1 * along[1], "only along the first direction"
+    inputs = {"x": np.array([[1, 1], [1, (along[0] + along[1]) / 2]], np.float32)}
+    programs = {name: backend.generate(model) for name, backend in BACKENDS.items()}
+    report = verify(model.graph, programs, pool, gradients=True, inputs=inputs)
+    assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
+    slope, direction = gradients.slopes(model.graph, {}, inputs, model.graph.outputs)
+    weights = gradients.projections(model.graph.outputs)["projection output"]
+    assert not gradients.slope_difference(gradients.along({"x": weights}, direction), slope["output"]).within(1e-5)
+
+
+PAIRS: Final = {
+    "two that are inexact, and one that is not": ({"x": 3e-8, "y": -2e-8, "z": 0.0}, {"x": 1e-7, "y": 1e-7}, ""),
+    "the exact one is wrong": ({"x": 3e-8, "y": -2e-8, "z": 1e-6}, {"x": 1e-7, "y": 1e-7}, "z"),
+    "an inexact one is wrong": ({"x": 1e-6, "y": 0.0, "z": 0.0}, {"x": 1e-7}, "x"),
+    "one beside what is inexact": ({"x": 3e-8, "y": 0.0, "z": 2e-9}, {"x": 1e-7}, ""),
+    "two that are exact": ({"y": 0.0, "z": 2e-9}, {}, "yz"),
+}
+
+
+@pytest.mark.parametrize(("off", "bounds", "wrong"), PAIRS.values(), ids=PAIRS)
+def test_a_gradient_is_judged_by_what_both_may_be_off(
+    off: dict[str, float], bounds: dict[str, float], wrong: str
+) -> None:
+    found = {name: {"w": np.array([1 + error])} for name, error in off.items()}
+    judged = gradients.differences(found, lambda name, _: bounds.get(name, gradients.BOUND))
+    assert [name for name, _, difference, bound in judged if not difference.within(bound)] == list(wrong)
 
 
 @given(st.data())

@@ -108,6 +108,7 @@ class MultiHeadAttention(Operation):
 
     arity: ClassVar[tuple[int, int | None]] = (1, 4)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",),) * 3 + (_MASK,)
+    gain: ClassVar[tuple[str, ...]] = ("out_proj_weight", "out_proj_bias")
     num_heads: Positive = Field(description="number of heads")
     causal: Flag = Field(False, description="the query at a place sees the places up to it, counted from the first")
     bias: Flag = Field(True, description="add learned numbers in each of the four projections")

@@ -65,6 +65,8 @@ class Operation(BaseModel):
     """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
     elementwise: ClassVar[bool] = False
     """Whether each output element depends only on the input elements at its own place, so that no axis matters."""
+    gain: ClassVar[tuple[str, ...]] = ()
+    """The weights that multiply the output if all of them are multiplied: the layer's kernel and bias."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

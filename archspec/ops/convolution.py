@@ -55,6 +55,7 @@ class _Windowed(Operation):
     """What all convolutions have; `rank` counts the spatial axes."""
 
     rank: ClassVar[int] = 2
+    gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     if TYPE_CHECKING:  # fields of the subclasses, of their rank
         kernel_size: tuple[int, ...]
         stride: tuple[int, ...]
@@ -268,6 +269,7 @@ class DepthwiseConv2d(_DepthwiseConv):
 
 
 class _SeparableConv(_Windowed):
+    gain: ClassVar[tuple[str, ...]] = ("pointwise_weight", "bias")
     if TYPE_CHECKING:
         out_channels: int
         multiplier: int

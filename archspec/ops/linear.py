@@ -63,6 +63,7 @@ class Linear(Operation):
     Input: batch, ..., features. Output: batch, ..., out_features. Weight: out_features, features.
     """
 
+    gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     out_features: Positive = Field(description="size of the last axis of the output")
     bias: Flag = Field(True, description="add a learned number to each feature of the output")
 
@@ -89,6 +90,7 @@ class Bilinear(Operation):
     Weight: out_features, features1, features2.
     """
 
+    gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     out_features: Positive = Field(description="size of the last axis of the output")
     bias: Flag = Field(True, description="add a learned number to each feature of the output")

@@ -1,30 +1,70 @@
-"""Weights and inputs for a comparison: the same for the same seed and name, whatever else the network has.
+"""Weights and inputs for a comparison: drawn from the seed and their name, whatever else the network has.
 
-Signals neither vanish nor explode, statistics are not trivial, and every number is a float32 one, so that models in
-float32 and float64 get the same.
+Statistics are not trivial, and every number is a float32 one, so that models in float32 and float64 get the same.
+`leveled` makes sure that signals neither vanish nor explode.
 """
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from collections.abc import Mapping
+from math import isfinite, log2, prod, sqrt
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
 
-from archspec.graph.graph import Graph, Tensor
+from archspec import reference
+from archspec.graph.graph import Graph, Tensor, parameter_name
 from archspec.ops.base import Parameter
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
 
-_GAIN = 2.0  # keeps the scale of signals through rectifiers (He et al., 2015, https://arxiv.org/abs/1502.01852)
+_LARGEST_GAIN = 12
+"""The binary logarithm of what a layer's weights are multiplied with at most: more would make a signal of what is zero
+but for rounding."""
 
 
 def parameters(graph: Graph, seed: int = 0, *, training: bool = True) -> dict[str, Array]:
     """A value for every weight of a graph, in float32."""
     found = graph.parameters(training=training)
     return {name: _parameter(parameter, _generator(seed, name)) for name, parameter in found.items()}
+
+
+def leveled(
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True,
+    learning: bool = False,
+) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
+    """The weights, with those of layers multiplied so that what each layer gives has a scale near one; and all values
+    of the reference with them, as `reference.run` gives them.
+
+    Whatever the depth, and whatever adds up on the way, signals neither vanish nor explode: a network of any kind
+    amplifies rounding as little as it can, and its squashing functions work where they bend. After Mishkin and Matas,
+    All you need is a good init, 2016, https://arxiv.org/abs/1511.06422. The factors are powers of two, with which
+    arithmetic commutes exactly, so that nothing has to be computed again.
+    """
+    weights, values = dict(parameters), reference.doubles(inputs)
+    for node, outputs, statistics in reference.steps(graph, weights, inputs, training=training, learning=learning):
+        factor = _level(outputs[0]) if node.op.gain else 1.0
+        if factor != 1:
+            np.multiply(outputs[0], factor, out=outputs[0])
+            for name in {parameter_name(node.path, part) for part in node.op.gain} & weights.keys():
+                weights[name] = weights[name] * np.float32(factor)
+        values.update(reference.named(node, outputs, statistics))
+    return weights, values
+
+
+def _level(y: Array) -> float:
+    """The power of two that brings numbers to a scale near one."""
+    with np.errstate(all="ignore"):
+        scale = float(np.vdot(y, y)) / max(1, y.size)
+    return 2.0 ** min(_LARGEST_GAIN, -round(log2(scale) / 2)) if scale > 0 and isfinite(scale) else 1.0
+
+
+def direction(array: Array, seed: int, name: str) -> Array:
+    """A random direction along which to change an array, as large as the array."""
+    scale = sqrt(float(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0
+    return _uniform(_generator(seed, f"direction {name}"), array.shape, scale or 1.0)
 
 
 def inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:
@@ -46,7 +86,7 @@ def _parameter(parameter: Parameter, random: np.random.Generator) -> Array:
     shape = parameter.shape
     match parameter.kind:
         case "weight":
-            return _uniform(random, shape, sqrt(_GAIN / max(1, prod(shape[1:]))))
+            return _uniform(random, shape, 1 / sqrt(max(1, prod(shape[1:]))))
         case "bias":
             return _uniform(random, shape, 0.1)
         case "mean":

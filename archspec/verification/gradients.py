@@ -7,7 +7,7 @@ direction, by finite differences. What all frameworks have wrong alike, the slop
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import inf
 from typing import Any
 
@@ -31,7 +31,11 @@ STEP = 2.0**-29
 measured to be below 1e-6; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off by 1e-3."""
 
 SLOPE_BOUND = 1e-5
-"""What the slope may be off, by rounding and by kinks that are crossed."""
+"""What the slope may be off by rounding."""
+
+DIRECTIONS = 3
+"""Along how many directions slopes are compared at most: a kink may lie within a step along one, and a gradient that
+is wrong is wrong along all."""
 
 
 def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = False) -> list[str]:
@@ -60,15 +64,13 @@ def projections(outputs: Mapping[str, Tensor], seed: int = 0) -> dict[str, Array
 
 def slopes(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], outputs: Mapping[str, Tensor],
-    seed: int = 0, *, training: bool = False, learning: bool = False,
+    seed: int = 0, *, training: bool = False, learning: bool = False, number: int = 0,
 ) -> tuple[dict[str, float], dict[str, Array]]:  # fmt: skip
-    """The slope of the reference along a random direction, for each projected output alone; and the direction."""
-    names = set(wanted(graph, outputs, training=training))
-    direction = {
-        name: array
-        for name, array in {**data.parameters(graph, seed + 1), **data.inputs(graph, seed + 1)}.items()
-        if name in names
-    }
+    """The slope of the reference along a random direction, for each projected output alone; and the direction, which is
+    another one for another `number`."""
+    arrays = {**parameters, **inputs}
+    names = wanted(graph, outputs, training=training)
+    direction = {name: data.direction(arrays[name], seed, f"{name} {number}") for name in names}
     for name, parameter in graph.parameters(training=training).items():
         if parameter.frozen is not None and name in direction:
             direction[name][parameter.frozen] = 0  # the slope of the reference knows of no frozen row
@@ -105,8 +107,11 @@ def slope_difference(found: float, expected: float) -> Difference:
     return Difference(abs(found - expected) / max(1.0, abs(expected)))
 
 
-def differences(found: Mapping[str, Mapping[str, Array]]) -> Iterator[tuple[str, str, Difference]]:
-    """Backend, name, and the difference of its gradient from that of the nearest other backend."""
+def differences(
+    found: Mapping[str, Mapping[str, Array]], bound_of: Callable[[str, str], float]
+) -> Iterator[tuple[str, str, Difference, float]]:
+    """Backend, name, the difference of its gradient from that of the nearest other backend, and what these two may be
+    off: the larger bound of both, since either may be the one that is inexact."""
     for name in dict.fromkeys(name for gradients in found.values() for name in gradients):
         have = {backend: gradients[name] for backend, gradients in found.items() if name in gradients}
         pairs: dict[tuple[str, str], Difference] = {}
@@ -115,10 +120,14 @@ def differences(found: Mapping[str, Mapping[str, Array]]) -> Iterator[tuple[str,
                 if backend != other:
                     known = pairs.get((other, backend))
                     pairs[backend, other] = known or difference(own, theirs, theirs.dtype.name)
-            nearest = min((pairs[backend, other] for other in have if other != backend), default=None,
-                          key=lambda d: (bool(d.problem), d.error))  # fmt: skip
-            if nearest is not None:
-                yield backend, name, nearest
+            judged = [
+                (pairs[backend, other], max(bound_of(backend, name), bound_of(other, name)))
+                for other in have
+                if other != backend
+            ]
+            if judged:
+                nearest, bound = min(judged, key=lambda each: (bool(each[0].problem), each[0].error / each[1]))
+                yield backend, name, nearest, bound
 
 
 def bound(program: Program) -> float:

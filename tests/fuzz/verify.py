@@ -93,15 +93,14 @@ def settled(graph: Graph, *, gradients: bool) -> int:
 def border(graph: Graph, seed: int, *, gradients: bool) -> str:
     """Why numbers cannot be held against each other for these inputs and weights: the reference itself, a little way to
     either side, gives other whole numbers, or much else; or bends, where there should be gradients."""
-    parameters, inputs = data.parameters(graph, seed), data.inputs(graph, seed)
-    steps = {**data.parameters(graph, seed + 100), **data.inputs(graph, seed + 100)}
+    inputs = data.inputs(graph, seed)
 
     def moved(arrays: dict[str, Array], step: float) -> dict[str, Array]:
-        return {name: array + step * steps[name].astype(np.float64) if array.dtype.kind == "f" else array
+        return {name: array + step * data.direction(array, seed, name) if array.dtype.kind == "f" else array
                 for name, array in arrays.items()}  # fmt: skip
 
     try:
-        here = reference.run(graph, parameters, inputs)
+        parameters, here = data.leveled(graph, data.parameters(graph, seed), inputs)
         wide = [reference.run(graph, moved(parameters, s), moved(inputs, s)) for s in (WIDE, -WIDE)]
         narrow = [reference.run(graph, moved(parameters, s), moved(inputs, s)) for s in (NARROW, -NARROW)]
     except (ValueError, IndexError) as error:
