@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 quick: $(INSTALLED)
 	$(BIN)/pytest -m "not frameworks" --numprocesses 2

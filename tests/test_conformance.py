@@ -275,7 +275,10 @@ def problems_of(op: str, pool: Pool) -> dict[tuple[str, str], list[str]]:
 
 @pytest.mark.frameworks
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case) for case in CASES])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(i, id=str(case), marks=pytest.mark.xdist_group(case.op)) for i, case in enumerate(CASES)],
+)
 def test_backend_agrees_with_reference(number: int, backend: str, pool: Pool) -> None:
     case = CASES[number]
     problems = problems_of(case.op, pool).get((backend, str(number)), [])

@@ -93,6 +93,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
 
 
 @pytest.mark.frameworks
+@pytest.mark.xdist_group("generated")
 @pytest.mark.parametrize(
     ("backend", "check", "name"),
     [(b, check, name) for b in CHECKS for name, wanted in CASES.items() for check in CHECKS[b] if check in wanted],
