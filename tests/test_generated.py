@@ -26,7 +26,7 @@ CHECKS: Final = {
     "paddle": ("to_static", "train", "train_static"),
 }
 CASES: Final = {
-    "lenet5_relu": ("canonical_names_are_its_own", "export", "save", "graph", "to_static", "train", "fit"),
+    "lenet5": ("canonical_names_are_its_own", "export", "save", "graph", "to_static", "train", "fit"),
     "resnet18": ("canonical_names_are_its_own", "compile_", "export", "save", "to_static", "train"),
     "googlenet": ("canonical_names_are_its_own", "save", "to_static", "train"),
     "stages": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
