@@ -135,7 +135,7 @@ def _pytorch(entry: Any, name: str, image: Any, labels: Any) -> Any:
     library = torch.library.Library("torchvision", "DEF")  # operators of an extension that may be missing
     for operator in MISSING.split():
         library.define(f"{operator}(Tensor a) -> Tensor")
-    import torchvision  # type: ignore[import-not-found, unused-ignore]
+    import torchvision
 
     torch.set_num_threads(2)
     extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from archspec.emit.code import (
@@ -33,7 +34,7 @@ from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
 from archspec.emit.statements import names_read
-from archspec.expressions import Expr, Name, free_names, substitute
+from archspec.expressions import Expr, Name, rename
 from archspec.graph.tree import Path
 from archspec.ops.base import show
 
@@ -107,10 +108,10 @@ class ClassWriter(Flow):
     # Names ----------------------------------------------------------------------------------------------------------
 
     def _forward_names(self, expr: Expr) -> Expr:
-        return substitute(expr, {name: self._symbol(name, forward=True) for name in free_names(expr)})
+        return rename(expr, partial(self._symbol, forward=True))
 
     def _init_names(self, expr: Expr) -> Expr:
-        return substitute(expr, {name: self._symbol(name, forward=False) for name in free_names(expr)})
+        return rename(expr, partial(self._symbol, forward=False))
 
     def _symbol(self, name: str, forward: bool) -> Expr:
         base, _, axis = name.partition(".")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archspec.expressions import Apply, Expr, float32, render
+from archspec.expressions import Apply, Expr, float32, operands, render
 
 WIDTH: Final = 88
 INDENT: Final = "    "
@@ -201,13 +201,13 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
                 return inner
             comma = "," if len(items) == 1 and brackets == "()" else ""
             return f"{brackets[0]}{inner}{comma}{brackets[1]}"
-        case Infix(operator, operands):
+        case Infix(operator, parts):
             own = _RANKS.get(operator, 5)
-            parts = [flat(part, style, own + (index > 0 or own == 5)) for index, part in enumerate(operands)]
-            text = f" {operator} ".join(parts)
+            texts = [flat(part, style, own + (index > 0 or own == 5)) for index, part in enumerate(parts)]
+            text = f" {operator} ".join(texts)
             return f"({text})" if own < rank else text
-        case Template(text, operands):
-            return text.format(*(flat(operand, style, 10) for operand in operands))
+        case Template(text, parts):
+            return text.format(*(flat(part, style, 10) for part in parts))
         case Slice(start, stop, step):
             return _slice([start, stop, *([] if step is None else [step])], style)
         case Loop(element, variable, iterable):
@@ -248,9 +248,9 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
     text = flat(code, style)
     if indent + before + len(text) + after <= WIDTH:
         return text
+    if isinstance(code, Implied) or (isinstance(code, Probe) and not style.probes):
+        return layout(code.value, style, indent, before, after)
     if isinstance(code, Probe):
-        if not style.probes:
-            return layout(code.value, style, indent, before, after)
         code = call("probe", *([Raw(code.owner)] if code.owner else []), code.key, code.value)
     if isinstance(code, Call) and isinstance(code.target, Call):
         return _chained(code, style, indent, before, after)
@@ -275,7 +275,39 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         if indent + before + len(head) + 1 <= WIDTH:
             return f"{head}[\n{' ' * (indent + len(INDENT))}{tail[1:-1]}\n{' ' * indent}]"
         return layout(code.operands[0], style, indent, before, len(tail) + after) + tail
-    return text
+    operators = _operands(code, style)
+    return _lined_up(operators, style, indent, after) if operators else text
+
+
+def _operands(code: Code, style: Style) -> list[tuple[str, Code, int]]:
+    """What stands between the operators that bind least, as in `archspec.expressions.operands`."""
+    match code:
+        case Infix(operator, parts):
+            own = _RANKS.get(operator, 5)
+            signed = enumerate(parts)
+            return [(operator if i else "", part, own + (i > 0 or own == 5)) for i, part in signed]
+        case Symbol(expr):
+            return [(sign, Symbol(part), rank) for sign, part, rank in operands(expr)]
+        case Probe(_, _, value) if not style.probes:
+            return _operands(value, style)
+    return []
+
+
+def _lined_up(parts: Sequence[tuple[str, Code, int]], style: Style, indent: int, after: int) -> str:
+    """Operands on lines of their own, each after its operator."""
+    lines = []
+    for sign, part, rank in parts:
+        head = f"{sign} " if sign else ""
+        text = flat(part, style, rank)
+        inner = indent + len(INDENT)
+        if indent + len(head) + len(text) + after <= WIDTH:
+            pass
+        elif text != flat(part, style):
+            text = f"(\n{' ' * inner}{layout(part, style, inner, 0, 0)}\n{' ' * indent})"
+        else:
+            text = layout(part, style, indent, len(head), after)
+        lines.append(head + text)
+    return f"\n{' ' * indent}".join(lines)
 
 
 def _called_owner(target: Code) -> Call | None:
@@ -371,7 +403,7 @@ def print_statements(statements: Sequence[Statement], style: Style, indent: int)
             case Return(value):
                 lines.append(f"{pad}return {_value(value, style, indent, 7, 0)}")
             case If(condition, body):
-                lines.append(f"{pad}if {_condition(condition, style, indent)}:")
+                lines.append(f"{pad}if {_value(condition, style, indent, 3, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))
             case For(variable, iterable, body):
                 lines.append(f"{pad}for {variable} in {layout(iterable, style, indent, len(variable) + 8, 1)}:")
@@ -391,25 +423,8 @@ def _assign(targets: tuple[str, ...], value: Code, comment: str, style: Style, i
 
 
 def _value(code: Code, style: Style, indent: int, before: int, after: int) -> str:
-    """A right-hand side; what has no brackets of its own to open gets some."""
-    text = layout(code, style, indent, before, after)
-    if "\n" in text or indent + before + len(text) + after <= WIDTH:
-        return text
-    inner = " " * (indent + len(INDENT))
-    plain = code
-    while isinstance(plain, Probe) and not style.probes:
-        plain = plain.value
-    if isinstance(plain, Infix) and len(inner) + len(text) > WIDTH:
-        parts = [flat(part, style, 7) for part in plain.operands]
-        text = f"\n{inner}{plain.operator} ".join(parts)
-    if isinstance(plain, (Infix, Symbol)):
-        return f"(\n{inner}{text}\n{' ' * indent})"
-    return text
-
-
-def _condition(code: Code, style: Style, indent: int) -> str:
-    text = flat(code, style)
-    if indent + len(text) + 4 <= WIDTH:
-        return text
-    inner = " " * (indent + len(INDENT))
-    return f"(\n{inner}{text}\n{' ' * indent})"
+    """A right-hand side or a condition; what has no brackets of its own to open gets some."""
+    if indent + before + len(flat(code, style)) + after > WIDTH and _operands(code, style):
+        inner = indent + len(INDENT)
+        return f"(\n{' ' * inner}{layout(code, style, inner, 0, 0)}\n{' ' * indent})"
+    return layout(code, style, indent, before, after)

@@ -35,7 +35,7 @@ from archspec.emit.loops import generalize
 from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
 from archspec.emit.statements import names_read
 from archspec.errors import BackendError
-from archspec.expressions import Expr, Name, free_names, substitute
+from archspec.expressions import Expr, Name, rename
 from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class FunctionWriter(Flow):
     # Names ----------------------------------------------------------------------------------------------------------
 
     def names(self, expr: Expr) -> Expr:
-        return substitute(expr, {name: self._symbol(name) for name in free_names(expr)})
+        return rename(expr, self._symbol)
 
     def _symbol(self, name: str) -> Expr:
         base, _, axis = name.partition(".")

@@ -250,7 +250,7 @@ def docstring(text: str, indent: int) -> str:
     """A docstring for a class or function; nothing for no text."""
     if not text:
         return ""
-    one_line = wrapped(text, 0, 0).replace("\n", " ")
-    if len(one_line) + indent + 6 <= 88:
-        return f'"""{one_line}"""'
-    return f'"""{wrapped(text, 3, indent)}\n{" " * indent}"""'
+    lines = wrapped(text, 3, indent)
+    if "\n" not in lines:
+        lines = wrapped(text, 6, indent)  # the closing quotes, too, need room on the only line
+    return f'"""{lines}"""' if "\n" not in lines else f'"""{lines}\n{" " * indent}"""'

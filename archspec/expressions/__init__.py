@@ -20,11 +20,12 @@ from archspec.expressions.nodes import (
     float32,
     free_names,
     nearest,
+    operands,
     references,
     render,
 )
 from archspec.expressions.parsing import parse
-from archspec.expressions.simplification import build, substitute
+from archspec.expressions.simplification import build, rename, substitute
 from archspec.expressions.sizes import Dim, dim, expr_of
 
 __all__ = [
@@ -49,8 +50,10 @@ __all__ = [
     "free_names",
     "make_divisible",
     "nearest",
+    "operands",
     "parse",
     "references",
+    "rename",
     "render",
     "substitute",
 ]

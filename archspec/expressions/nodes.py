@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -116,6 +117,34 @@ _RANK: Final = {"if": 1, "or": 2, "and": 3, "not": 4, **dict.fromkeys(COMPARISON
                 "*": 7, "/": 7, "//": 7, "%": 7, "neg": 8, "**": 9}  # fmt: skip
 
 
+def operands(expr: Expr) -> list[tuple[str, Expr, int]]:
+    """What stands between the infix operators that bind least, if any: the sign before it, the operand, and how tightly
+    it must bind to need no brackets."""
+    match expr:
+        case Apply("if", (test, then, otherwise)):
+            nested = operands(otherwise) if isinstance(otherwise, Apply) and otherwise.head == "if" else []
+            (_, last, rank), *others = nested or [("", otherwise, 1)]
+            return [("", then, 2), ("if", test, 2), ("else", last, rank), *others]
+        case Apply("**", (base, exponent)):
+            return [("", base, 10), ("**", exponent, 8)]
+        case Apply("not", (Apply("in", (item, items)),)):
+            return [("", item, 6), ("not in", items, 6)]
+        case Apply(head, (left, right)) if head in _RANK:
+            own = _RANK[head]
+            if head in COMPARISONS:
+                return [("", left, own + 1), (head, right, own + 1)]
+            before = operands(left) if _chained(own, left) else [("", left, own)]
+            # `and` binds tighter than `or`, but formatters break lines at both.
+            after = operands(right) if head == "or" and _chained(3, right) else [("", right, own + 1)]
+            (_, first, rank), *others = after
+            return [*before, (head, first, rank), *others]
+    return []
+
+
+def _chained(rank: int, expr: Expr) -> bool:
+    return isinstance(expr, Apply) and (_RANK.get(expr.head) == rank or (rank == 2 and expr.head == "and"))
+
+
 def render(expr: Expr, rank: int = 0) -> str:
     """The expression as Python source, with no more brackets than its meaning needs."""
     match expr:
@@ -129,8 +158,8 @@ def render(expr: Expr, rank: int = 0) -> str:
         case Apply("list", args):
             return f"[{', '.join(map(render, args))}]"
         case Apply(head, args) if head in _RANK:
-            own = _RANK[head]
-            text = _infix(head, args, own)
+            own = 5 if head == "not" and operands(expr) else _RANK[head]
+            text = _operators(head, expr)
             return f"({text})" if own < rank else text
         case Apply(head, args):
             return f"{head}({', '.join(map(render, args))})"
@@ -145,19 +174,16 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def _infix(head: str, args: tuple[Expr, ...], own: int) -> str:
-    if head == "if":
-        return f"{render(args[1], own + 1)} if {render(args[0], own + 1)} else {render(args[2], own)}"
-    if head == "neg":
-        return f"-{render(args[0], own)}"
-    if head == "not":
-        if isinstance(args[0], Apply) and args[0].head == "in":
-            return f"{render(args[0].args[0], 6)} not in {render(args[0].args[1], 6)}"
-        return f"not {render(args[0], own)}"
-    if head == "**":
-        return f"{render(args[0], own + 1)}**{render(args[1], own - 1)}"
-    left_rank = own + 1 if head in COMPARISONS else own
-    return f"{render(args[0], left_rank)} {head} {render(args[1], own + 1)}"
+def _operators(head: str, expr: Apply) -> str:
+    parts = [(sign, render(part, rank)) for sign, part, rank in operands(expr)]
+    if not parts:
+        return f"{'-' if head == 'neg' else 'not '}{render(expr.args[0], _RANK[head])}"
+    if head == "**" and all(_SIMPLE.fullmatch(text) for _, text in parts):
+        return "**".join(text for _, text in parts)  # as formatters have it
+    return " ".join(f"{sign} {text}" if sign else text for sign, text in parts)
+
+
+_SIMPLE: Final = re.compile(r"-?[\w.]+")
 
 
 def float32(value: float) -> float:

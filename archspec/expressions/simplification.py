@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from archspec.expressions.evaluation import evaluate
@@ -27,6 +27,16 @@ def substitute(expr: Expr, names: Mapping[str, Expr], *, whole: bool = False) ->
         case Apply(head, args):
             inner = whole and head in _SUMS
             return build(head, tuple(substitute(arg, names, whole=inner) for arg in args), whole=whole)
+    return expr
+
+
+def rename(expr: Expr, names: Callable[[str], Expr]) -> Expr:
+    """`expr` with other names, and nothing else changed."""
+    match expr:
+        case Name(id):
+            return names(id)
+        case Apply(head, args):
+            return Apply(head, tuple(rename(arg, names) for arg in args))
     return expr
 
 

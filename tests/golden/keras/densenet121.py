@@ -11,7 +11,8 @@ from keras import layers
 
 
 def dense_layer(x, growth, *, name):
-    """Adds channels, by a 1x1 convolution to four times as many and a 3x3 convolution.
+    """Adds channels, by a 1x1 convolution to four times as many and a 3x3
+    convolution.
     """
     new = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm1")(x)
     new = layers.ReLU(name=f"{name}_relu1")(new)

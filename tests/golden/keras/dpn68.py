@@ -26,7 +26,8 @@ def norm_conv(x, channels, kernel_size=1, stride=1, groups=1, *, name):
 
 
 def dual_path(x, width, inner, growth, groups, stride=1, project=False, *, name):
-    """Adds to the first `width` channels, and appends `growth` new ones to the others.
+    """Adds to the first `width` channels, and appends `growth` new ones to the
+    others.
     """
     x2 = x
     if project:

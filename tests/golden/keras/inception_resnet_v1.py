@@ -51,7 +51,8 @@ def down(x, channels, *, name):
 
 
 def scaled_block(x, shortcut, factor_value, act=True, *, name):
-    """Back to as many channels as the shortcut has, times a constant, and added to it.
+    """Back to as many channels as the shortcut has, times a constant, and added to
+    it.
     """
     shortcut_channels = shortcut.shape[-1]
     conv2d = layers.Conv2D(shortcut_channels, 1, name=f"{name}_conv2d")(x)

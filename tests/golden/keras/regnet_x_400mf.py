@@ -10,7 +10,8 @@ from keras import layers
 
 
 def block(x, channels, group, stride=1, *, name):
-    """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around them.
+    """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around
+    them.
     """
     in_channels = x.shape[-1]
     shortcut = x

@@ -10,7 +10,8 @@ from keras import layers
 
 
 def fire(x, squeeze_channels, expand_channels, *, name):
-    """A convolution that squeezes channels, and two beside each other that expand them.
+    """A convolution that squeezes channels, and two beside each other that expand
+    them.
     """
     x = layers.Conv2D(squeeze_channels, 1, name=f"{name}_squeeze")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)

@@ -63,7 +63,7 @@ def windows(x, size, window, shift=0, *, name):
         (size // window, window, size // window, window, -1), name=f"{name}_reshape2"
     )(x)
     return layers.Reshape(
-        ((size // window)**2, window**2, -1), name=f"{name}_reshape3"
+        ((size // window) ** 2, window**2, -1), name=f"{name}_reshape3"
     )(ops.transpose(x, (0, 1, 3, 2, 4, 5)))
 
 

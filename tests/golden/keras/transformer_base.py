@@ -44,7 +44,8 @@ def embeddings(x, vocabulary, width, scale, *, name):
 
 
 def self_attention(x, num_heads, causal=False, *, name):
-    """Attention to the text itself, a shortcut around it and a layer norm behind that.
+    """Attention to the text itself, a shortcut around it and a layer norm behind
+    that.
     """
     main = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
         x, x, use_causal_mask=causal
@@ -55,7 +56,8 @@ def self_attention(x, num_heads, causal=False, *, name):
 
 
 def feed_forward_block(x, hidden, *, name):
-    """A perceptron for each place, a shortcut around it and a layer norm behind that.
+    """A perceptron for each place, a shortcut around it and a layer norm behind
+    that.
     """
     in_features = x.shape[-1]
     main = layers.Dense(hidden, name=f"{name}_linear1")(x)

@@ -12,7 +12,8 @@ from paddle.nn import functional as F
 
 
 class DenseLayer(nn.Layer):
-    """Adds channels, by a 1x1 convolution to four times as many and a 3x3 convolution.
+    """Adds channels, by a 1x1 convolution to four times as many and a 3x3
+    convolution.
     """
 
     def __init__(self, in_channels: int, growth: int) -> None:

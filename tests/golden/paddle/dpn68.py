@@ -38,7 +38,8 @@ class NormConv(nn.Layer):
 
 
 class DualPath(nn.Layer):
-    """Adds to the first `width` channels, and appends `growth` new ones to the others.
+    """Adds to the first `width` channels, and appends `growth` new ones to the
+    others.
     """
 
     def __init__(

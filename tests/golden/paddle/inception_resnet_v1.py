@@ -49,7 +49,8 @@ class Down(nn.Layer):
 
 
 class Scaled(nn.Layer):
-    """Back to as many channels as the shortcut has, times a constant, and added to it.
+    """Back to as many channels as the shortcut has, times a constant, and added to
+    it.
     """
 
     def __init__(

@@ -68,9 +68,15 @@ class Separable(nn.Layer):
             stride=stride,
             padding=(
                 ((-(-in_height // stride) - 1) * stride + k - in_height) // 2,
-                (-(-in_height // stride) - 1) * stride + k - in_height - ((-(-in_height // stride) - 1) * stride + k - in_height) // 2,
+                (-(-in_height // stride) - 1) * stride
+                + k
+                - in_height
+                - ((-(-in_height // stride) - 1) * stride + k - in_height) // 2,
                 ((-(-in_width // stride) - 1) * stride + k - in_width) // 2,
-                (-(-in_width // stride) - 1) * stride + k - in_width - ((-(-in_width // stride) - 1) * stride + k - in_width) // 2,
+                (-(-in_width // stride) - 1) * stride
+                + k
+                - in_width
+                - ((-(-in_width // stride) - 1) * stride + k - in_width) // 2,
             ),
             groups=in_channels,
             bias_attr=False,

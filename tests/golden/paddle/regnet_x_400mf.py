@@ -10,7 +10,8 @@ from paddle.nn import functional as F
 
 
 class Block(nn.Layer):
-    """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around them.
+    """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around
+    them.
     """
 
     def __init__(

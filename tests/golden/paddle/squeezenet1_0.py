@@ -11,7 +11,8 @@ from paddle.nn import functional as F
 
 
 class Fire(nn.Layer):
-    """A convolution that squeezes channels, and two beside each other that expand them.
+    """A convolution that squeezes channels, and two beside each other that expand
+    them.
     """
 
     def __init__(

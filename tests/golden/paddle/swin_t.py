@@ -56,7 +56,7 @@ class Windows(nn.Layer):
             ],
         )
         x = x.transpose([0, 1, 3, 2, 4, 5])
-        return x.reshape([0, (self.size // self.window)**2, self.window**2, -1])
+        return x.reshape([0, (self.size // self.window) ** 2, self.window**2, -1])
 
 
 class WindowAttention(nn.Layer):
@@ -78,7 +78,17 @@ class WindowAttention(nn.Layer):
         self.size = size
         self.windows = Windows(size, window, shift=shift)
         self.qkv = nn.Linear(
-            in_features * in_channels // (size * size) * size * size // (window * (size // window) * window * (size // window)) * window * window * (size // window) * (size // window) // (window**2 * (size // window)**2),
+            in_features
+            * in_channels
+            // (size * size)
+            * size
+            * size
+            // (window * (size // window) * window * (size // window))
+            * window
+            * window
+            * (size // window)
+            * (size // window)
+            // (window**2 * (size // window) ** 2),
             3 * in_features,
         )
         self.relative_position_bias = RelativePositionBias((window, window), num_heads)

@@ -109,7 +109,8 @@ class Embeddings(nn.Layer):
 
 
 class SelfAttention(nn.Layer):
-    """Attention to the text itself, a shortcut around it and a layer norm behind that.
+    """Attention to the text itself, a shortcut around it and a layer norm behind
+    that.
     """
 
     def __init__(self, in_features: int, num_heads: int, causal: bool = False) -> None:
@@ -124,7 +125,8 @@ class SelfAttention(nn.Layer):
 
 
 class FeedForward(nn.Layer):
-    """A perceptron for each place, a shortcut around it and a layer norm behind that.
+    """A perceptron for each place, a shortcut around it and a layer norm behind
+    that.
     """
 
     def __init__(self, in_features: int, hidden: int) -> None:

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 
 class DenseLayer(nn.Module):
-    """Adds channels, by a 1x1 convolution to four times as many and a 3x3 convolution.
+    """Adds channels, by a 1x1 convolution to four times as many and a 3x3
+    convolution.
     """
 
     def __init__(self, in_channels: int, growth: int) -> None:
@@ -95,7 +96,8 @@ class DenseNet121(nn.Module):
                         nn.Sequential(
                             *(
                                 DenseLayer(
-                                    (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 32 * index,
+                                    (((stem + 192) // 2 + 384) // 2 + 768) // 2
+                                    + 32 * index,
                                     32,
                                 )
                                 for index in range(16)

@@ -40,7 +40,8 @@ class NormConv(nn.Module):
 
 
 class DualPath(nn.Module):
-    """Adds to the first `width` channels, and appends `growth` new ones to the others.
+    """Adds to the first `width` channels, and appends `growth` new ones to the
+    others.
     """
 
     def __init__(

@@ -101,10 +101,36 @@ class Separable(nn.Module):
                 F.pad(
                     x,
                     (
-                        ((-(-in_width // self.stride) - 1) * self.stride + self.k - in_width) // 2,
-                        (-(-in_width // self.stride) - 1) * self.stride + self.k - in_width - ((-(-in_width // self.stride) - 1) * self.stride + self.k - in_width) // 2,
-                        ((-(-in_height // self.stride) - 1) * self.stride + self.k - in_height) // 2,
-                        (-(-in_height // self.stride) - 1) * self.stride + self.k - in_height - ((-(-in_height // self.stride) - 1) * self.stride + self.k - in_height) // 2,
+                        (
+                            (-(-in_width // self.stride) - 1) * self.stride
+                            + self.k
+                            - in_width
+                        )
+                        // 2,
+                        (-(-in_width // self.stride) - 1) * self.stride
+                        + self.k
+                        - in_width
+                        - (
+                            (-(-in_width // self.stride) - 1) * self.stride
+                            + self.k
+                            - in_width
+                        )
+                        // 2,
+                        (
+                            (-(-in_height // self.stride) - 1) * self.stride
+                            + self.k
+                            - in_height
+                        )
+                        // 2,
+                        (-(-in_height // self.stride) - 1) * self.stride
+                        + self.k
+                        - in_height
+                        - (
+                            (-(-in_height // self.stride) - 1) * self.stride
+                            + self.k
+                            - in_height
+                        )
+                        // 2,
                     ),
                 ),
             ),

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around them.
+    """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around
+    them.
     """
 
     def __init__(

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 
 class Fire(nn.Module):
-    """A convolution that squeezes channels, and two beside each other that expand them.
+    """A convolution that squeezes channels, and two beside each other that expand
+    them.
     """
 
     def __init__(

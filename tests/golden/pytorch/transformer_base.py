@@ -96,7 +96,8 @@ class Embeddings(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Attention to the text itself, a shortcut around it and a layer norm behind that.
+    """Attention to the text itself, a shortcut around it and a layer norm behind
+    that.
     """
 
     def __init__(self, in_features: int, num_heads: int, causal: bool = False) -> None:
@@ -111,7 +112,8 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """A perceptron for each place, a shortcut around it and a layer norm behind that.
+    """A perceptron for each place, a shortcut around it and a layer norm behind
+    that.
     """
 
     def __init__(self, in_features: int, hidden: int) -> None:

@@ -62,7 +62,8 @@ class Up(nn.Module):
 
 
 class UNet3D(nn.Module):
-    """Maps volume [batch, 3, 116, 132, 132] to scores [batch, num_classes, 28, 44, 44].
+    """Maps volume [batch, 3, 116, 132, 132] to scores
+    [batch, num_classes, 28, 44, 44].
     """
 
     def __init__(self, num_classes: int = 3) -> None:
