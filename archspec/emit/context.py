@@ -196,7 +196,7 @@ class Site:
         sizes = {int(wire.shape[0]) for wire in self.inputs}
         return len(sizes) > 1 and int(self.inputs[which].shape[0]) == 1
 
-    def distinguish(self, predicate: Callable[[Step], Any], attribute: str) -> Code | None:
+    def distinguish(self, predicate: Callable[[Step], Any], attribute: str) -> Expr | None:
         """A condition on one param of the block that holds in just the instances where `predicate` does; if there is
         a choice, a param that gives `attribute`."""
         groups: dict[bool, list[Mapping[str, Any]]] = {True: [], False: []}
@@ -212,8 +212,10 @@ class Site:
             if name in self.context.folded or kinds[True] & kinds[False]:
                 continue
             for truth, operator in ((True, "=="), (False, "!=")):
-                if len(kinds[truth]) == 1 and isinstance(groups[truth][0][name], (int, bool, str)):
-                    return Symbol(Apply(operator, (Name(name), Const(groups[truth][0][name]))))
+                if len(kinds[truth]) == 1 and isinstance(value := groups[truth][0][name], (int, bool, str)):
+                    if isinstance(value, bool):
+                        return Name(name) if value is truth else Apply("not", (Name(name),))
+                    return Apply(operator, (Name(name), Const(value)))
         return None
 
     def value(self, compute: Callable[[Step], Any], name: str) -> Code:

@@ -11,7 +11,7 @@ from archspec.emit.code import Call, Code, Items, Slice, Symbol, Template, call,
 from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.signature import spell
 from archspec.expressions import Apply as Applied
-from archspec.expressions import Const
+from archspec.expressions import Const, Expr
 from archspec.graph.tree import Step
 from archspec.ops.base import same_pads
 
@@ -48,15 +48,22 @@ def padding(site: Site, *, causal: bool = False) -> Padding:
         return Padding(literal("same"), None, strided)
     if causal and site.every(lambda step: step.op.padding == "causal"):
         return Padding(literal("causal"))
-    border = zero_padding(site)
     alone = site.distinguish(lambda step: is_same(step) and unstrided(step), "stride")
     if alone is None:
-        return Padding(literal("valid"), Border(border))
-    assert isinstance(alone, Symbol)
-    assert isinstance(alone.expr, Applied)
-    other = Symbol(Applied("!=" if alone.expr.head == "==" else "==", alone.expr.args))
-    own = Symbol(Applied("if", (alone.expr, Const("same"), Const("valid"))))
-    return Padding(own, Border(border, other))
+        return Padding(literal("valid"), Border(zero_padding(site)))
+    own = Symbol(Applied("if", (alone, Const("same"), Const("valid"))))
+    if site.every(lambda step: windows.unpadded(step) or (is_same(step) and unstrided(step))):
+        return Padding(own)
+    return Padding(own, Border(zero_padding(site), Symbol(negated(alone))))
+
+
+def negated(condition: Expr) -> Expr:
+    match condition:
+        case Applied("==" | "!=" as operator, args):
+            return Applied("!=" if operator == "==" else "==", args)
+        case Applied("not", (inner,)):
+            return inner
+    return Applied("not", (condition,))
 
 
 def unstrided(step: Step) -> bool:

@@ -11,15 +11,11 @@ from keras import layers
 
 def conv_block(x, channels, h=1, w=1, stride=1, pad=True, *, name):
     """Convolution of h x w, batch normalization and ReLU."""
-    if pad != True:
-        x = layers.ZeroPadding2D(
-            (h // 2 if pad else 0, w // 2 if pad else 0), name=f"{name}_conv_pad"
-        )(x)
     x = layers.Conv2D(
         channels,
         (h, w),
         strides=stride,
-        padding="same" if pad == True else "valid",
+        padding="same" if pad else "valid",
         use_bias=False,
         name=f"{name}_conv",
     )(x)

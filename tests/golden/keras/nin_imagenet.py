@@ -9,10 +9,8 @@ import keras
 from keras import layers
 
 
-def mlp_conv(x, channels, kernel_size, stride=1, padding=0, *, name):
+def mlp_conv(x, channels, kernel_size, stride=1, *, name):
     """A convolution and two 1x1 convolutions, each with ReLU."""
-    if stride != 1:
-        x = layers.ZeroPadding2D(padding, name=f"{name}_conv_pad")(x)
     x = layers.Conv2D(
         channels[0],
         kernel_size,
@@ -34,11 +32,11 @@ def NINImagenet():
     image = keras.Input((224, 224, 3), name="image")
     x = mlp_conv(image, [96, 96, 96], 11, stride=4, name="mlpconv1")
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="max_pool2d1")(x)
-    x = mlp_conv(x, [256, 256, 256], 5, padding=2, name="mlpconv2")
+    x = mlp_conv(x, [256, 256, 256], 5, name="mlpconv2")  # [batch, 27, 27, 256]
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d2")(x)  # [batch, 13, 13, 256]
-    x = mlp_conv(x, [384, 384, 384], 3, padding=1, name="mlpconv3")
+    x = mlp_conv(x, [384, 384, 384], 3, name="mlpconv3")  # [batch, 13, 13, 384]
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d3")(x)  # [batch, 6, 6, 384]
     x = layers.Dropout(0.5, name="dropout")(x)
-    x = mlp_conv(x, [1024, 1024, 1000], 3, padding=1, name="mlpconv4")
+    x = mlp_conv(x, [1024, 1024, 1000], 3, name="mlpconv4")  # [batch, 6, 6, 1000]
     logits = layers.GlobalAveragePooling2D(name="pool")(x)  # [batch, 1000]
     return keras.Model(image, logits, name="NINImagenet")
