@@ -19,6 +19,8 @@ SMALL: Final = [(64, 48), (99, 83), (128, 96)]
 """Sizes of images, the smallest that a network takes coming first; the published sizes are verified by `make zoo`."""
 REDUCED: Final[dict[str, dict[str, Any]]] = {
     "bert": {"depth": 2, "vocabulary": 3000},
+    "deeplab_v3": {"size": 72},
+    "fcn": {"size": 72},
     "gpt2": {"depth": 2, "vocabulary": 3000},
     "swin": {"image_size": 64, "window": 2},
     "t5": {"depth": 2, "vocabulary": 3000, "length": 33},
