@@ -319,8 +319,9 @@ def _note_uses(
             case SequenceStep():
                 _note_uses(document, step.layers, found, names, blocks)
             case BranchesStep():
-                for inner_layers in (*step.branches.values(), [step.joined]):
-                    _note_uses(document, inner_layers, found, names, blocks)
+                for branch in step.branches.values():
+                    _note_uses(document, branch, found, names, blocks)
+                _note_uses(document, [step.joined], found, names, blocks)
         for raw, free in raws:
             for name in _used(raw) & names:
                 found[name] = found.get(name, True) and free and raw == name
