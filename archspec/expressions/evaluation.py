@@ -181,12 +181,14 @@ def _apply(head: str, values: list[Any]) -> Any:
         return _numbers(values[0], 0, "-") and -values[0]
     if head == "list":
         return values
-    if head == "[]":
-        if not isinstance(values[0], (list, tuple)):
-            raise TypeError(f"only a list can be indexed, not {_kind(values[0])}")
-        if not isinstance(values[1], int) or isinstance(values[1], bool):
-            raise TypeError("an index must be a whole number")
-        return values[0][values[1]]
+    if head in ("[]", "[:]"):
+        items, *bounds = values
+        if not isinstance(items, (list, tuple)):
+            raise TypeError(f"only a list can be indexed, not {_kind(items)}")
+        for bound in bounds:
+            if not isinstance(bound, int if head == "[]" else int | None) or isinstance(bound, bool):
+                raise TypeError("an index must be a whole number")
+        return items[bounds[0]] if head == "[]" else items[bounds[0] : bounds[1]]
     if head in FUNCTIONS:
         return _call(head, values)
     return _OPERATORS[head](*values)

@@ -77,7 +77,7 @@ class Attribute(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Apply(Expr):
-    """An operator or a function applied to operands: `+ - * / // % ** == != < <= > >= in and or not neg if [] list`
+    """An operator or a function applied to operands: `+ - * / // % ** == != < <= > >= in and or not neg if [] [:] list`
     or the name of a function."""
 
     head: str
@@ -155,6 +155,9 @@ def render(expr: Expr, rank: int = 0) -> str:
             return str(expr)
         case Apply("[]", (base, index)):
             return f"{render(base, 10)}[{render(index)}]"
+        case Apply("[:]", (base, start, stop)):
+            bounds = ":".join("" if bound == Const(None) else render(bound) for bound in (start, stop))
+            return f"{render(base, 10)}[{bounds}]"
         case Apply("list", args):
             return f"[{', '.join(map(render, args))}]"
         case Apply(head, args) if head in _RANK:

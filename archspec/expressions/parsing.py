@@ -23,7 +23,7 @@ from archspec.expressions.nodes import (
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<symbol>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.=]))",
+    r"|(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<symbol>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.:=]))",
     re.ASCII,
 )
 _BINARY: Final = {"+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
@@ -148,9 +148,7 @@ class _Parser:
         value = self.atom()
         while True:
             if self.take("["):
-                index = self.expression()
-                self.expect("]")
-                value = Apply("[]", (value, index), offset=value.offset)
+                value = self.subscript(value)
             elif self.take("."):
                 kind, text, _ = self.tokens[self.at]
                 if kind != "name" or not isinstance(value, Name):
@@ -159,6 +157,16 @@ class _Parser:
                 value = Attribute(value.id, text, offset=value.offset)
             else:
                 return value
+
+    def subscript(self, value: Expr) -> Expr:
+        """What follows `depths[`: an index, or the bounds of a slice."""
+        start = Const(None) if self.peek() == ":" else self.expression()
+        if not self.take(":"):
+            self.expect("]")
+            return Apply("[]", (value, start), offset=value.offset)
+        stop = Const(None) if self.peek() == "]" else self.expression()
+        self.expect("]")
+        return Apply("[:]", (value, start, stop), offset=value.offset)
 
     def atom(self) -> Expr:
         kind, text, offset = self.tokens[self.at]

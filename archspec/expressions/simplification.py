@@ -102,6 +102,8 @@ def _whole_list(expr: Expr) -> bool:
             return all(type(value) is int for value in values)
         case Name():
             return expr.kind == "list"
+        case Apply("[:]", (base, *_)):
+            return _whole_list(base)
         case Apply("list", args):
             return all(map(_whole, args))
     return False

@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 
 _EXPRESSION: Final[Schema] = {
     "type": "string",
-    "pattern": r"^[\w\s.,+\-*/%<>=!()\[\]'\"]+$",
+    "pattern": r"^[\w\s.,:+\-*/%<>=!()\[\]'\"]+$",
     "maxLength": MAX_LENGTH,
     "description": "An expression over params, the sizes of inputs (x.channels) and index: 4 * channels.",
 }
