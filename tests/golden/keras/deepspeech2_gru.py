@@ -17,14 +17,14 @@ def frames_block(x, *, name):
     )
 
 
-def recurrent(x, hidden_size, normalize=True, *, name):
+def recurrent(x, normalize=True, *, name):
     """A recurrent layer, whose two directions are summed."""
     if normalize:
         x = layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, name=f"{name}_norm_bn"
         )(x)
     x = layers.Bidirectional(
-        layers.GRU(hidden_size, return_sequences=True, name="gru"), name=f"{name}_rnn"
+        layers.GRU(800, return_sequences=True, name="gru"), name=f"{name}_rnn"
     )(x)
     directions_0, directions_1 = ops.split(x, 2, axis=-1)
     return layers.Add(name=f"{name}_add")([directions_0, directions_1])
@@ -44,9 +44,9 @@ def DeepSpeech2Gru(labels=29):
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="conv_4")(x)
     x = ops.clip(x, 0.0, 20.0)
     x = frames_block(x, name="frames")  # [batch, (time - 1) // 2 + 1, 1312]
-    x = recurrent(x, 800, normalize=False, name="rnns_0")
+    x = recurrent(x, normalize=False, name="rnns_0")
     for index in range(1, 5):
-        x = recurrent(x, 800, name=f"rnns_{index}")
+        x = recurrent(x, name=f"rnns_{index}")
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")(x)
     x = layers.Dense(labels, use_bias=False, name="fc")(x)
     letters = ops.log_softmax(x, axis=-1)

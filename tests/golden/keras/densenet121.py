@@ -10,20 +10,20 @@ import keras
 from keras import layers
 
 
-def dense_layer(x, growth, *, name):
+def dense_layer(x, *, name):
     """Adds channels, by a 1x1 convolution to four times as many and a 3x3
     convolution.
     """
     new = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm1")(x)
     new = layers.ReLU(name=f"{name}_relu1")(new)
-    new = layers.Conv2D(4 * growth, 1, use_bias=False, name=f"{name}_conv1")(new)
+    new = layers.Conv2D(128, 1, use_bias=False, name=f"{name}_conv1")(new)
     new = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm2")(
         new
     )
     new = layers.ReLU(name=f"{name}_relu2")(new)
-    new = layers.Conv2D(
-        growth, 3, padding="same", use_bias=False, name=f"{name}_conv2"
-    )(new)
+    new = layers.Conv2D(32, 3, padding="same", use_bias=False, name=f"{name}_conv2")(
+        new
+    )
     return layers.Concatenate(name=f"{name}_concat")([x, new])
 
 
@@ -48,16 +48,16 @@ def DenseNet121(num_classes=1000, stem=64, input_shape=(224, 224, 3)):
     x = layers.ZeroPadding2D(1, name="features_pool0_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_pool0")(x)
     for index in range(6):
-        x = dense_layer(x, 32, name=f"features_denseblock1_{index}")
+        x = dense_layer(x, name=f"features_denseblock1_{index}")
     x = transition(x, name="features_transition1")  # [batch, 28, 28, (stem + 192) // 2]
     for index in range(12):
-        x = dense_layer(x, 32, name=f"features_denseblock2_{index}")
+        x = dense_layer(x, name=f"features_denseblock2_{index}")
     x = transition(x, name="features_transition2")
     for index in range(24):
-        x = dense_layer(x, 32, name=f"features_denseblock3_{index}")
+        x = dense_layer(x, name=f"features_denseblock3_{index}")
     x = transition(x, name="features_transition3")
     for index in range(16):
-        x = dense_layer(x, 32, name=f"features_denseblock4_{index}")
+        x = dense_layer(x, name=f"features_denseblock4_{index}")
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="features_norm5")(x)
     x = layers.ReLU(name="relu")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)

@@ -21,7 +21,7 @@ def local_response_norm(x, size, alpha, beta, k):
 
 
 def conv_block(x, channels, kernel_size=1, stride=1, *, name):
-    """Convolution and ReLU."""
+    """Convolution, batch normalization if the network has it, and ReLU."""
     if stride != 1:
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_conv_pad")(x)
     x = layers.Conv2D(

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 
-def conv_block(x, channels, kernel_size=1, stride=1, bias=True, *, name):
+def conv_block(x, channels, kernel_size=1, stride=1, *, name):
     """Convolution, batch normalization and ReLU."""
     if stride != 1:
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_conv_pad")(x)
@@ -19,29 +19,23 @@ def conv_block(x, channels, kernel_size=1, stride=1, bias=True, *, name):
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
-        use_bias=bias,
+        use_bias=False,
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def inception(x, c1, r3, c3, rd, cd, pool, max_pool=False, bias=True, *, name):
+def inception(x, c1, r3, c3, rd, cd, pool, max_pool=False, *, name):
     """Four branches side by side; r3 and rd are what 1x1 convolutions reduce to before
     one and two 3x3.
     """
-    branch1 = conv_block(x, c1, bias=bias, name=f"{name}_branch1")
-    branch2 = conv_block(x, r3, bias=bias, name=f"{name}_branch2_0")
-    branch2 = conv_block(
-        branch2, c3, kernel_size=3, bias=bias, name=f"{name}_branch2_1"
-    )
-    branch3 = conv_block(x, rd, bias=bias, name=f"{name}_branch3_0")
-    branch3 = conv_block(
-        branch3, cd, kernel_size=3, bias=bias, name=f"{name}_branch3_1"
-    )
-    branch3 = conv_block(
-        branch3, cd, kernel_size=3, bias=bias, name=f"{name}_branch3_2"
-    )
+    branch1 = conv_block(x, c1, name=f"{name}_branch1")
+    branch2 = conv_block(x, r3, name=f"{name}_branch2_0")
+    branch2 = conv_block(branch2, c3, kernel_size=3, name=f"{name}_branch2_1")
+    branch3 = conv_block(x, rd, name=f"{name}_branch3_0")
+    for index in range(1, 3):
+        branch3 = conv_block(branch3, cd, kernel_size=3, name=f"{name}_branch3_{index}")
     branch4 = x
     if max_pool:
         branch4 = layers.MaxPooling2D(
@@ -52,25 +46,19 @@ def inception(x, c1, r3, c3, rd, cd, pool, max_pool=False, bias=True, *, name):
         branch4 = layers.AveragePooling2D(3, strides=1, name=f"{name}_branch4_1")(
             branch4
         )
-    branch4 = conv_block(branch4, pool, bias=bias, name=f"{name}_branch4_2")
+    branch4 = conv_block(branch4, pool, name=f"{name}_branch4_2")
     return layers.Concatenate(name=f"{name}_concat")(
         [branch1, branch2, branch3, branch4]
     )
 
 
-def reduction(x, r3, c3, rd, cd, bias=True, *, name):
+def reduction(x, r3, c3, rd, cd, *, name):
     """The two branches of 3x3 convolutions with stride 2, beside a max pool."""
-    branch1 = conv_block(x, r3, bias=bias, name=f"{name}_branch1_0")
-    branch1 = conv_block(
-        branch1, c3, kernel_size=3, stride=2, bias=bias, name=f"{name}_branch1_1"
-    )
-    branch2 = conv_block(x, rd, bias=bias, name=f"{name}_branch2_0")
-    branch2 = conv_block(
-        branch2, cd, kernel_size=3, bias=bias, name=f"{name}_branch2_1"
-    )
-    branch2 = conv_block(
-        branch2, cd, kernel_size=3, stride=2, bias=bias, name=f"{name}_branch2_2"
-    )
+    branch1 = conv_block(x, r3, name=f"{name}_branch1_0")
+    branch1 = conv_block(branch1, c3, kernel_size=3, stride=2, name=f"{name}_branch1_1")
+    branch2 = conv_block(x, rd, name=f"{name}_branch2_0")
+    branch2 = conv_block(branch2, cd, kernel_size=3, name=f"{name}_branch2_1")
+    branch2 = conv_block(branch2, cd, kernel_size=3, stride=2, name=f"{name}_branch2_2")
     branch3 = layers.MaxPooling2D(
         3, strides=2, padding="same", name=f"{name}_max_pool2d"
     )(x)
@@ -82,23 +70,21 @@ def InceptionV2(num_classes=1000, pool4=96):
     [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = conv_block(image, 64, kernel_size=7, stride=2, bias=False, name="conv1")
+    x = conv_block(image, 64, kernel_size=7, stride=2, name="conv1")
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="maxpool1")(x)
-    x = conv_block(x, 64, bias=False, name="conv2")
-    x = conv_block(x, 192, kernel_size=3, bias=False, name="conv3")
+    x = conv_block(x, 64, name="conv2")
+    x = conv_block(x, 192, kernel_size=3, name="conv3")  # [batch, 56, 56, 192]
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="maxpool2")(x)
-    x = inception(x, 64, 64, 64, 64, 96, 32, bias=False, name="inception3a")
-    x = inception(x, 64, 64, 96, 64, 96, 64, bias=False, name="inception3b")
-    x = reduction(x, 128, 160, 64, 96, bias=False, name="inception3c")
-    x = inception(x, 224, 64, 96, 96, 128, 128, bias=False, name="inception4a")
-    x = inception(x, 192, 96, 128, 96, 128, 128, bias=False, name="inception4b")
-    x = inception(x, 160, 128, 160, 128, 160, pool4, bias=False, name="inception4c")
-    x = inception(x, 96, 128, 192, 160, 192, pool4, bias=False, name="inception4d")
-    x = reduction(x, 128, 192, 192, 256, bias=False, name="inception4e")
-    x = inception(x, 352, 192, 320, 160, 224, 128, bias=False, name="inception5a")
-    x = inception(
-        x, 352, 192, 320, 192, 224, 128, max_pool=True, bias=False, name="inception5b"
-    )
+    x = inception(x, 64, 64, 64, 64, 96, 32, name="inception3a")  # [batch, 28, 28, 256]
+    x = inception(x, 64, 64, 96, 64, 96, 64, name="inception3b")  # [batch, 28, 28, 320]
+    x = reduction(x, 128, 160, 64, 96, name="inception3c")  # [batch, 14, 14, 576]
+    x = inception(x, 224, 64, 96, 96, 128, 128, name="inception4a")
+    x = inception(x, 192, 96, 128, 96, 128, 128, name="inception4b")
+    x = inception(x, 160, 128, 160, 128, 160, pool4, name="inception4c")
+    x = inception(x, 96, 128, 192, 160, 192, pool4, name="inception4d")
+    x = reduction(x, 128, 192, 192, 256, name="inception4e")
+    x = inception(x, 352, 192, 320, 160, 224, 128, name="inception5a")
+    x = inception(x, 352, 192, 320, 192, 224, 128, max_pool=True, name="inception5b")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1024]
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="InceptionV2")

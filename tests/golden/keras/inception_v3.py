@@ -47,16 +47,16 @@ def inception_b(x, *, name):
     return layers.Concatenate(name=f"{name}_concat")([a, b, c])
 
 
-def inception_c(x, channels, *, name):
+def inception_c(x, c7, *, name):
     """Convolutions of 1x1, 7x7 and twice 7x7, factorized, and a pool, side by side."""
     a = conv_block(x, 192, name=f"{name}_branch1x1")
-    b = conv_block(x, channels, name=f"{name}_branch7x7_0")
-    b = conv_block(b, channels, w=7, name=f"{name}_branch7x7_1")
+    b = conv_block(x, c7, name=f"{name}_branch7x7_0")
+    b = conv_block(b, c7, w=7, name=f"{name}_branch7x7_1")
     b = conv_block(b, 192, h=7, name=f"{name}_branch7x7_2")
-    c = conv_block(x, channels, name=f"{name}_branch7x7dbl_0")
-    c = conv_block(c, channels, h=7, name=f"{name}_branch7x7dbl_1")
-    c = conv_block(c, channels, w=7, name=f"{name}_branch7x7dbl_2")
-    c = conv_block(c, channels, h=7, name=f"{name}_branch7x7dbl_3")
+    c = conv_block(x, c7, name=f"{name}_branch7x7dbl_0")
+    c = conv_block(c, c7, h=7, name=f"{name}_branch7x7dbl_1")
+    c = conv_block(c, c7, w=7, name=f"{name}_branch7x7dbl_2")
+    c = conv_block(c, c7, h=7, name=f"{name}_branch7x7dbl_3")
     c = conv_block(c, 192, w=7, name=f"{name}_branch7x7dbl_4")
     d = layers.ZeroPadding2D(1, name=f"{name}_avg_pool2d_pad")(x)
     d = layers.AveragePooling2D(3, strides=1, name=f"{name}_avg_pool2d")(d)

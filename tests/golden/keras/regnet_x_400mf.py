@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 
-def block(x, channels, group, stride=1, *, name):
+def block(x, channels, stride=1, *, name):
     """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around
     them.
     """
@@ -34,7 +34,7 @@ def block(x, channels, group, stride=1, *, name):
         3,
         strides=stride,
         padding="same" if stride == 1 else "valid",
-        groups=channels // min(group, channels),
+        groups=channels // min(16, channels),
         use_bias=False,
         name=f"{name}_conv2",
     )(main)
@@ -59,15 +59,15 @@ def RegNetX400mf(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.Conv2D(32, 3, strides=2, use_bias=False, name="stem_0")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stem_1")(x)
     x = layers.ReLU(name="stem_2")(x)
-    x = block(x, 32, 16, stride=2, name="trunk_output_0_blocks_0")
-    x = block(x, 64, 16, stride=2, name="trunk_output_1_blocks_0")
-    x = block(x, 64, 16, name="trunk_output_1_blocks_1")
-    x = block(x, 160, 16, stride=2, name="trunk_output_2_blocks_0")
+    x = block(x, 32, stride=2, name="trunk_output_0_blocks_0")  # [batch, 56, 56, 32]
+    x = block(x, 64, stride=2, name="trunk_output_1_blocks_0")  # [batch, 28, 28, 64]
+    x = block(x, 64, name="trunk_output_1_blocks_1")
+    x = block(x, 160, stride=2, name="trunk_output_2_blocks_0")  # [batch, 14, 14, 160]
     for index in range(1, 7):
-        x = block(x, 160, 16, name=f"trunk_output_2_blocks_{index}")
-    x = block(x, 400, 16, stride=2, name="trunk_output_3_blocks_0")
+        x = block(x, 160, name=f"trunk_output_2_blocks_{index}")
+    x = block(x, 400, stride=2, name="trunk_output_3_blocks_0")  # [batch, 7, 7, 400]
     for index in range(1, 12):
-        x = block(x, 400, 16, name=f"trunk_output_3_blocks_{index}")
+        x = block(x, 400, name=f"trunk_output_3_blocks_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 400]
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="RegNetX400mf")

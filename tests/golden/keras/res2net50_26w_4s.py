@@ -50,10 +50,10 @@ def hierarchy_block(x, *, name):
     return layers.Concatenate(name=f"{name}_concat")([conv1, conv2, conv3, parts_3])
 
 
-def bottle2neck(x, channels, width, groups, first, stride=1, *, name):
+def bottle2neck(x, channels, first, stride=1, *, name):
     """A bottleneck around four parts; the output has four times the channels."""
     main = layers.Conv2D(
-        4 * groups * (channels * width // 64), 1, use_bias=False, name=f"{name}_conv1"
+        4 * (26 * channels // 64), 1, use_bias=False, name=f"{name}_conv1"
     )(x)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
         main
@@ -90,18 +90,18 @@ def Res2Net50_26w4S(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d")(x)  # [batch, 56, 56, 64]
-    x = bottle2neck(x, 64, 26, 1, True, name="layer1_0")  # [batch, 56, 56, 256]
+    x = bottle2neck(x, 64, True, name="layer1_0")  # [batch, 56, 56, 256]
     for index in range(1, 3):
-        x = bottle2neck(x, 64, 26, 1, False, name=f"layer1_{index}")
-    x = bottle2neck(x, 128, 26, 1, True, stride=2, name="layer2_0")
+        x = bottle2neck(x, 64, False, name=f"layer1_{index}")
+    x = bottle2neck(x, 128, True, stride=2, name="layer2_0")  # [batch, 28, 28, 512]
     for index in range(1, 4):
-        x = bottle2neck(x, 128, 26, 1, False, name=f"layer2_{index}")
-    x = bottle2neck(x, 256, 26, 1, True, stride=2, name="layer3_0")
+        x = bottle2neck(x, 128, False, name=f"layer2_{index}")
+    x = bottle2neck(x, 256, True, stride=2, name="layer3_0")  # [batch, 14, 14, 1024]
     for index in range(1, 6):
-        x = bottle2neck(x, 256, 26, 1, False, name=f"layer3_{index}")
-    x = bottle2neck(x, 512, 26, 1, True, stride=2, name="layer4_0")
+        x = bottle2neck(x, 256, False, name=f"layer3_{index}")
+    x = bottle2neck(x, 512, True, stride=2, name="layer4_0")  # [batch, 7, 7, 2048]
     for index in range(1, 3):
-        x = bottle2neck(x, 512, 26, 1, False, name=f"layer4_{index}")
+        x = bottle2neck(x, 512, False, name=f"layer4_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="Res2Net50_26w4S")

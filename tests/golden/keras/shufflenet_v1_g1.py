@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 
-def unit(x, channels, groups, first_groups, stride=1, *, name):
+def unit(x, channels, first_groups, stride=1, *, name):
     """Grouped 1x1, depthwise 3x3 and grouped 1x1 convolutions; pooling is the shortcut
     of strides of two.
     """
@@ -37,7 +37,6 @@ def unit(x, channels, groups, first_groups, stride=1, *, name):
     conv3 = layers.Conv2D(
         channels if stride == 1 else channels - in_channels,
         1,
-        groups=groups,
         use_bias=False,
         name=f"{name}_conv3",
     )(bn2)
@@ -67,15 +66,15 @@ def ShuffleNetV1G1(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d")(x)  # [batch, 56, 56, 24]
-    x = unit(x, 144, 1, 1, stride=2, name="stages_0_0")  # [batch, 28, 28, 144]
+    x = unit(x, 144, 1, stride=2, name="stages_0_0")  # [batch, 28, 28, 144]
     for index in range(1, 4):
-        x = unit(x, 144, 1, 1, name=f"stages_0_{index}")
-    x = unit(x, 288, 1, 1, stride=2, name="stages_1_0")  # [batch, 14, 14, 288]
+        x = unit(x, 144, 1, name=f"stages_0_{index}")
+    x = unit(x, 288, 1, stride=2, name="stages_1_0")  # [batch, 14, 14, 288]
     for index in range(1, 8):
-        x = unit(x, 288, 1, 1, name=f"stages_1_{index}")
-    x = unit(x, 576, 1, 1, stride=2, name="stages_2_0")  # [batch, 7, 7, 576]
+        x = unit(x, 288, 1, name=f"stages_1_{index}")
+    x = unit(x, 576, 1, stride=2, name="stages_2_0")  # [batch, 7, 7, 576]
     for index in range(1, 4):
-        x = unit(x, 576, 1, 1, name=f"stages_2_{index}")
+        x = unit(x, 576, 1, name=f"stages_2_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 576]
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="ShuffleNetV1G1")

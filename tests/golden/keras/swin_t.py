@@ -52,34 +52,33 @@ class Constant(layers.Layer):
         return ops.convert_to_tensor(np.broadcast_to(value, (1, *shape)))
 
 
-def windows(x, size, window, shift=0, *, name):
+def windows(x, size, shift=0, *, name):
     """The pixels of each window of an image that is moved up and left, one after the
     other.
     """
-    x = layers.Reshape((size, size, -1), name=f"{name}_reshape1")(x)
+    in_features = x.shape[-1]
+    x = layers.Reshape((size, size, in_features), name=f"{name}_reshape1")(x)
     if shift > 0:
         x = ops.roll(x, (-shift, -shift), axis=(1, 2))
     x = layers.Reshape(
-        (size // window, window, size // window, window, -1), name=f"{name}_reshape2"
+        (size // 7, 7, size // 7, 7, in_features), name=f"{name}_reshape2"
     )(x)
-    return layers.Reshape(
-        ((size // window) ** 2, window**2, -1), name=f"{name}_reshape3"
-    )(ops.transpose(x, (0, 1, 3, 2, 4, 5)))
+    return layers.Reshape(((size // 7) ** 2, 49, in_features), name=f"{name}_reshape3")(
+        ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    )
 
 
-def window_attention(x, size, window, shift, num_heads, *, name):
+def window_attention(x, size, shift, num_heads, *, name):
     """Attention among the pixels of each window."""
     in_features = x.shape[-1]
-    windows2 = windows(x, size, window, shift=shift, name=f"{name}_windows")
+    windows2 = windows(x, size, shift=shift, name=f"{name}_windows")
     qkv = layers.Dense(3 * in_features, name=f"{name}_qkv")(windows2)
-    reshape1 = layers.Reshape(
-        (-1, window**2, 3 * num_heads, 32), name=f"{name}_reshape1"
-    )(qkv)
+    reshape1 = layers.Reshape((-1, 49, 3 * num_heads, 32), name=f"{name}_reshape1")(qkv)
     parts_0, parts_1, parts_2 = ops.split(reshape1, 3, axis=3)
     einsum1 = ops.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
     multiply = einsum1 * 0.1767766952966369
     relative_position_bias = RelativePositionBias(
-        (window, window), name=f"{name}_relative_position_bias"
+        (7, 7), name=f"{name}_relative_position_bias"
     )(multiply)
     x2 = relative_position_bias
     if shift > 0:
@@ -88,7 +87,8 @@ def window_attention(x, size, window, shift, num_heads, *, name):
         x2 = Constant(0.0, shape=(1, size - shift), name=f"{name}_constant2")(x)
         columns = ops.pad(x2, ((0, 0), (0, 0), (0, shift)), constant_values=2.0)
         x2 = layers.Subtract(name=f"{name}_subtract")([rows, columns])
-        regions = windows(x2, size, window, name=f"{name}_regions")
+        x2 = layers.Reshape((size**2, 1), name=f"{name}_reshape2")(x2)
+        regions = windows(x2, size, name=f"{name}_regions")
         others = regions
         x2 = ops.equal(regions, ops.transpose(others, (0, 1, 3, 2)))
         neighbours = ops.expand_dims(x2, 2)
@@ -97,10 +97,9 @@ def window_attention(x, size, window, shift, num_heads, *, name):
     weights = layers.Softmax(name=f"{name}_weights")(x2)
     x = ops.einsum("bwhts,bwshd->bwthd", weights, parts_2)
     x = layers.Reshape(
-        (size // window, size // window, window, window, in_features),
-        name=f"{name}_reshape2",
+        (size // 7, size // 7, 7, 7, in_features), name=f"{name}_reshape3"
     )(x)
-    x = layers.Reshape((size, size, in_features), name=f"{name}_reshape3")(
+    x = layers.Reshape((size, size, in_features), name=f"{name}_reshape4")(
         ops.transpose(x, (0, 1, 3, 2, 4, 5))
     )
     if shift > 0:
@@ -109,15 +108,13 @@ def window_attention(x, size, window, shift, num_heads, *, name):
     return layers.Dense(in_features, name=f"{name}_proj")(x)
 
 
-def block(x, size, window, shift, num_heads, drop_path=0.0, *, name):
+def block(x, size, shift, num_heads, drop_path=0.0, *, name):
     """Attention and a perceptron, each with a layer norm before it and a shortcut
     around it.
     """
     in_features = x.shape[-1]
     attention = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm1")(x)
-    attention = window_attention(
-        attention, size, window, shift, num_heads, name=f"{name}_attn"
-    )
+    attention = window_attention(attention, size, shift, num_heads, name=f"{name}_attn")
     if drop_path > 0:
         attention = layers.Dropout(
             drop_path, noise_shape=(None, 1, 1), name=f"{name}_drop_path1"
@@ -153,21 +150,21 @@ def SwinT(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.Conv2D(96, 4, strides=4, name="patch_embed_proj")(image)
     x = layers.Reshape((3136, 96), name="patch_embed_1")(x)  # [batch, 3136, 96]
     x = layers.LayerNormalization(epsilon=1e-5, name="patch_embed_norm")(x)
-    x = block(x, 56, 7, 0, 3, name="layers_0_blocks_0")
-    x = block(x, 56, 7, 3, 3, drop_path=0.018181818181818184, name="layers_0_blocks_1")
+    x = block(x, 56, 0, 3, name="layers_0_blocks_0")
+    x = block(x, 56, 3, 3, drop_path=0.018181818181818184, name="layers_0_blocks_1")
     x = patch_merging(x, 28, name="layers_1_downsample")  # [batch, 784, 192]
-    x = block(x, 28, 7, 0, 6, drop_path=0.03636363636363637, name="layers_1_blocks_0")
-    x = block(x, 28, 7, 3, 6, drop_path=0.05454545454545456, name="layers_1_blocks_1")
+    x = block(x, 28, 0, 6, drop_path=0.03636363636363637, name="layers_1_blocks_0")
+    x = block(x, 28, 3, 6, drop_path=0.05454545454545456, name="layers_1_blocks_1")
     x = patch_merging(x, 14, name="layers_2_downsample")  # [batch, 196, 384]
-    x = block(x, 14, 7, 0, 12, drop_path=0.07272727272727274, name="layers_2_blocks_0")
-    x = block(x, 14, 7, 3, 12, drop_path=0.09090909090909091, name="layers_2_blocks_1")
-    x = block(x, 14, 7, 0, 12, drop_path=0.10909090909090911, name="layers_2_blocks_2")
-    x = block(x, 14, 7, 3, 12, drop_path=0.1272727272727273, name="layers_2_blocks_3")
-    x = block(x, 14, 7, 0, 12, drop_path=0.14545454545454548, name="layers_2_blocks_4")
-    x = block(x, 14, 7, 3, 12, drop_path=0.16363636363636364, name="layers_2_blocks_5")
+    x = block(x, 14, 0, 12, drop_path=0.07272727272727274, name="layers_2_blocks_0")
+    x = block(x, 14, 3, 12, drop_path=0.09090909090909091, name="layers_2_blocks_1")
+    x = block(x, 14, 0, 12, drop_path=0.10909090909090911, name="layers_2_blocks_2")
+    x = block(x, 14, 3, 12, drop_path=0.1272727272727273, name="layers_2_blocks_3")
+    x = block(x, 14, 0, 12, drop_path=0.14545454545454548, name="layers_2_blocks_4")
+    x = block(x, 14, 3, 12, drop_path=0.16363636363636364, name="layers_2_blocks_5")
     x = patch_merging(x, 7, name="layers_3_downsample")  # [batch, 49, 768]
-    x = block(x, 7, 7, 0, 24, drop_path=0.18181818181818182, name="layers_3_blocks_0")
-    x = block(x, 7, 7, 0, 24, drop_path=0.2, name="layers_3_blocks_1")
+    x = block(x, 7, 0, 24, drop_path=0.18181818181818182, name="layers_3_blocks_0")
+    x = block(x, 7, 0, 24, drop_path=0.2, name="layers_3_blocks_1")
     x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
     x = ops.mean(x, axis=1)  # [batch, 768]
     logits = layers.Dense(num_classes, name="head")(x)  # [batch, num_classes]

@@ -8,24 +8,16 @@ import keras
 from keras import layers
 
 
-def temporal_block(x, channels, kernel_size, dilation, dropout=0.0, *, name):
+def temporal_block(x, channels, dilation, dropout=0.0, *, name):
     """Two causal convolutions with a shortcut around them."""
     in_channels = x.shape[-1]
     net = layers.Conv1D(
-        channels,
-        kernel_size,
-        padding="causal",
-        dilation_rate=dilation,
-        name=f"{name}_conv1",
+        channels, 7, padding="causal", dilation_rate=dilation, name=f"{name}_conv1"
     )(x)
     net = layers.ReLU(name=f"{name}_relu1")(net)
     net = layers.Dropout(dropout, name=f"{name}_dropout1")(net)
     net = layers.Conv1D(
-        channels,
-        kernel_size,
-        padding="causal",
-        dilation_rate=dilation,
-        name=f"{name}_conv2",
+        channels, 7, padding="causal", dilation_rate=dilation, name=f"{name}_conv2"
     )(net)
     net = layers.ReLU(name=f"{name}_relu2")(net)
     net = layers.Dropout(dropout, name=f"{name}_dropout2")(net)
@@ -41,14 +33,14 @@ def TCNMnist(out_features=10, input_shape=(None, 1)):
     [batch, out_features].
     """
     sequence = keras.Input(input_shape, name="sequence")
-    x = temporal_block(sequence, 25, 7, 1, dropout=0.05, name="network_0")
-    x = temporal_block(x, 25, 7, 2, dropout=0.05, name="network_1")
-    x = temporal_block(x, 25, 7, 4, dropout=0.05, name="network_2")
-    x = temporal_block(x, 25, 7, 8, dropout=0.05, name="network_3")
-    x = temporal_block(x, 25, 7, 16, dropout=0.05, name="network_4")
-    x = temporal_block(x, 25, 7, 32, dropout=0.05, name="network_5")
-    x = temporal_block(x, 25, 7, 64, dropout=0.05, name="network_6")
-    x = temporal_block(x, 25, 7, 128, dropout=0.05, name="network_7")
+    x = temporal_block(sequence, 25, 1, dropout=0.05, name="network_0")
+    x = temporal_block(x, 25, 2, dropout=0.05, name="network_1")
+    x = temporal_block(x, 25, 4, dropout=0.05, name="network_2")
+    x = temporal_block(x, 25, 8, dropout=0.05, name="network_3")
+    x = temporal_block(x, 25, 16, dropout=0.05, name="network_4")
+    x = temporal_block(x, 25, 32, dropout=0.05, name="network_5")
+    x = temporal_block(x, 25, 64, dropout=0.05, name="network_6")
+    x = temporal_block(x, 25, 128, dropout=0.05, name="network_7")
     x = x[:, -1:]  # [batch, 1, 25]
     x = layers.Reshape((25,), name="reshape")(x)  # [batch, 25]
     result = layers.Dense(out_features, name="linear")(x)  # [batch, out_features]

@@ -9,22 +9,22 @@ import keras
 from keras import layers
 
 
-def double_conv(x, channels, normalize, *, name):
+def double_conv(x, channels, *, name):
     """3x3 convolution and ReLU, twice."""
-    x = layers.Conv2D(channels, 3, use_bias=not normalize, name=f"{name}_conv2d1")(x)
+    x = layers.Conv2D(channels, 3, name=f"{name}_conv2d1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.Conv2D(channels, 3, use_bias=not normalize, name=f"{name}_conv2d2")(x)
+    x = layers.Conv2D(channels, 3, name=f"{name}_conv2d2")(x)
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
-def down(x, normalize, *, name):
+def down(x, *, name):
     """Half the resolution, with twice as many channels."""
     in_channels = x.shape[-1]
     x = layers.MaxPooling2D(2, name=f"{name}_max_pool2d")(x)
-    return double_conv(x, 2 * in_channels, normalize, name=f"{name}_conv")
+    return double_conv(x, 2 * in_channels, name=f"{name}_conv")
 
 
-def up_block(x, skip, normalize, *, name):
+def up_block(x, skip, *, name):
     """Twice the resolution, beside the middle of what the way down had there."""
     x_channels = x.shape[-1]
     x_height = x.shape[1]
@@ -38,7 +38,7 @@ def up_block(x, skip, normalize, *, name):
     x = skip[:, skip_height // 2 - x_height : skip_height // 2 + x_height]
     crop = x[:, :, skip_width // 2 - x_width : skip_width // 2 + x_width]
     x = layers.Concatenate(name=f"{name}_concat")([crop, up])
-    return double_conv(x, skip_channels, normalize, name=f"{name}_conv")
+    return double_conv(x, skip_channels, name=f"{name}_conv")
 
 
 def UNet(num_classes=2, width=64, input_shape=(572, 572, 1)):
@@ -46,16 +46,16 @@ def UNet(num_classes=2, width=64, input_shape=(572, 572, 1)):
     [batch, 388, 388, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    inc = double_conv(image, width, False, name="inc")  # [batch, 568, 568, width]
-    down1 = down(inc, False, name="down1")  # [batch, 280, 280, 2 * width]
-    down2 = down(down1, False, name="down2")  # [batch, 136, 136, 4 * width]
-    x = down(down2, False, name="down3")  # [batch, 64, 64, 8 * width]
+    inc = double_conv(image, width, name="inc")  # [batch, 568, 568, width]
+    down1 = down(inc, name="down1")  # [batch, 280, 280, 2 * width]
+    down2 = down(down1, name="down2")  # [batch, 136, 136, 4 * width]
+    x = down(down2, name="down3")  # [batch, 64, 64, 8 * width]
     drop3 = layers.Dropout(0.5, name="drop3")(x)
-    x = down(drop3, False, name="down4")  # [batch, 28, 28, 16 * width]
+    x = down(drop3, name="down4")  # [batch, 28, 28, 16 * width]
     drop4 = layers.Dropout(0.5, name="drop4")(x)
-    up1 = up_block(drop4, drop3, False, name="up1")  # [batch, 52, 52, 8 * width]
-    up2 = up_block(up1, down2, False, name="up2")  # [batch, 100, 100, 4 * width]
-    up3 = up_block(up2, down1, False, name="up3")  # [batch, 196, 196, 2 * width]
-    x = up_block(up3, inc, False, name="up4")  # [batch, 388, 388, width]
+    up1 = up_block(drop4, drop3, name="up1")  # [batch, 52, 52, 8 * width]
+    up2 = up_block(up1, down2, name="up2")  # [batch, 100, 100, 4 * width]
+    up3 = up_block(up2, down1, name="up3")  # [batch, 196, 196, 2 * width]
+    x = up_block(up3, inc, name="up4")  # [batch, 388, 388, width]
     scores = layers.Conv2D(num_classes, 1, name="outc")(x)
     return keras.Model(image, scores, name="UNet")

@@ -8,28 +8,28 @@ import keras
 from keras import layers
 
 
-def double_conv(x, channels, kernel_size, *, name):
+def double_conv(x, channels, *, name):
     """Convolution, batch normalization and ReLU, twice."""
-    x = layers.Conv1D(channels, kernel_size, padding="same", name=f"{name}_conv1d1")(x)
+    x = layers.Conv1D(channels, 3, padding="same", name=f"{name}_conv1d1")(x)
     x = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_batch_norm1"
     )(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.Conv1D(channels, kernel_size, padding="same", name=f"{name}_conv1d2")(x)
+    x = layers.Conv1D(channels, 3, padding="same", name=f"{name}_conv1d2")(x)
     x = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_batch_norm2"
     )(x)
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
-def down(x, kernel_size, *, name):
+def down(x, *, name):
     """Half the resolution, with twice as many channels."""
     in_channels = x.shape[-1]
     x = layers.MaxPooling1D(2, name=f"{name}_max_pool1d")(x)
-    return double_conv(x, 2 * in_channels, kernel_size, name=f"{name}_conv")
+    return double_conv(x, 2 * in_channels, name=f"{name}_conv")
 
 
-def up_block(x, skip, kernel_size, *, name):
+def up_block(x, skip, *, name):
     """Twice the resolution, beside what the way down had there."""
     x_channels = x.shape[-1]
     skip_channels = skip.shape[-1]
@@ -37,7 +37,7 @@ def up_block(x, skip, kernel_size, *, name):
         x_channels // 2, 2, strides=2, output_padding=(0,), name=f"{name}_up"
     )(x)
     x = layers.Concatenate(name=f"{name}_concat")([skip, up])
-    return double_conv(x, skip_channels, kernel_size, name=f"{name}_conv")
+    return double_conv(x, skip_channels, name=f"{name}_conv")
 
 
 def UNet1D(num_classes=2, width=64, input_shape=(1024, 1)):
@@ -45,14 +45,14 @@ def UNet1D(num_classes=2, width=64, input_shape=(1024, 1)):
     [batch, 1024, num_classes].
     """
     signal = keras.Input(input_shape, name="signal")
-    inc = double_conv(signal, width, 3, name="inc")  # [batch, 1024, width]
-    down1 = down(inc, 3, name="down1")  # [batch, 512, 2 * width]
-    down2 = down(down1, 3, name="down2")  # [batch, 256, 4 * width]
-    down3 = down(down2, 3, name="down3")  # [batch, 128, 8 * width]
-    down4 = down(down3, 3, name="down4")  # [batch, 64, 16 * width]
-    up1 = up_block(down4, down3, 3, name="up1")  # [batch, 128, 8 * width]
-    up2 = up_block(up1, down2, 3, name="up2")  # [batch, 256, 4 * width]
-    up3 = up_block(up2, down1, 3, name="up3")  # [batch, 512, 2 * width]
-    x = up_block(up3, inc, 3, name="up4")  # [batch, 1024, width]
+    inc = double_conv(signal, width, name="inc")  # [batch, 1024, width]
+    down1 = down(inc, name="down1")  # [batch, 512, 2 * width]
+    down2 = down(down1, name="down2")  # [batch, 256, 4 * width]
+    down3 = down(down2, name="down3")  # [batch, 128, 8 * width]
+    down4 = down(down3, name="down4")  # [batch, 64, 16 * width]
+    up1 = up_block(down4, down3, name="up1")  # [batch, 128, 8 * width]
+    up2 = up_block(up1, down2, name="up2")  # [batch, 256, 4 * width]
+    up3 = up_block(up2, down1, name="up3")  # [batch, 512, 2 * width]
+    x = up_block(up3, inc, name="up4")  # [batch, 1024, width]
     scores = layers.Conv1D(num_classes, 1, name="outc")(x)  # [batch, 1024, num_classes]
     return keras.Model(signal, scores, name="UNet1D")

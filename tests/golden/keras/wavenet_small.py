@@ -10,25 +10,17 @@ import keras
 from keras import layers, ops
 
 
-def gated_block(x, skip, dilation, kernel_size, *, name):
+def gated_block(x, skip, dilation, *, name):
     """A gated dilated convolution; gives the signal it is added to, and what is
     skipped.
     """
     in_channels = x.shape[-1]
     filter_ = layers.Conv1D(
-        in_channels,
-        kernel_size,
-        padding="causal",
-        dilation_rate=dilation,
-        name=f"{name}_filter",
+        in_channels, 2, padding="causal", dilation_rate=dilation, name=f"{name}_filter"
     )(x)
     content = layers.Activation("tanh", name=f"{name}_content")(filter_)
     gate = layers.Conv1D(
-        in_channels,
-        kernel_size,
-        padding="causal",
-        dilation_rate=dilation,
-        name=f"{name}_gate",
+        in_channels, 2, padding="causal", dilation_rate=dilation, name=f"{name}_gate"
     )(x)
     openness = layers.Activation("sigmoid", name=f"{name}_openness")(gate)
     z = layers.Multiply(name=f"{name}_z")([content, openness])
@@ -38,11 +30,9 @@ def gated_block(x, skip, dilation, kernel_size, *, name):
     return signal, skip2
 
 
-def layer(signal, total, skip, dilation, kernel_size, *, name):
+def layer(signal, total, skip, dilation, *, name):
     """A gated convolution, whose skipped part is added to that of the layers before."""
-    gated_signal, gated_skip = gated_block(
-        signal, skip, dilation, kernel_size, name=f"{name}_gated"
-    )
+    gated_signal, gated_skip = gated_block(signal, skip, dilation, name=f"{name}_gated")
     sum_ = layers.Add(name=f"{name}_sum")([total, gated_skip])
     return gated_signal, sum_
 
@@ -54,36 +44,36 @@ def WaveNetSmall(residual=32, skip=256, input_shape=(None,)):
     sound = keras.Input(input_shape, dtype="int64", name="sound")
     x = ops.one_hot(sound, 256)  # [batch, time, 256]
     x = layers.Conv1D(residual, 2, padding="causal", name="causal")(x)
-    first_signal, first_skip = gated_block(x, skip, 1, 2, name="first")
-    x0, x1 = layer(first_signal, first_skip, skip, 2, 2, name="rest_0")
-    x0, x1 = layer(x0, x1, skip, 4, 2, name="rest_1")
-    x0, x1 = layer(x0, x1, skip, 8, 2, name="rest_2")
-    x0, x1 = layer(x0, x1, skip, 16, 2, name="rest_3")
-    x0, x1 = layer(x0, x1, skip, 32, 2, name="rest_4")
-    x0, x1 = layer(x0, x1, skip, 64, 2, name="rest_5")
-    x0, x1 = layer(x0, x1, skip, 128, 2, name="rest_6")
-    x0, x1 = layer(x0, x1, skip, 256, 2, name="rest_7")
-    x0, x1 = layer(x0, x1, skip, 512, 2, name="rest_8")
-    x0, x1 = layer(x0, x1, skip, 1, 2, name="rest_9")
-    x0, x1 = layer(x0, x1, skip, 2, 2, name="rest_10")
-    x0, x1 = layer(x0, x1, skip, 4, 2, name="rest_11")
-    x0, x1 = layer(x0, x1, skip, 8, 2, name="rest_12")
-    x0, x1 = layer(x0, x1, skip, 16, 2, name="rest_13")
-    x0, x1 = layer(x0, x1, skip, 32, 2, name="rest_14")
-    x0, x1 = layer(x0, x1, skip, 64, 2, name="rest_15")
-    x0, x1 = layer(x0, x1, skip, 128, 2, name="rest_16")
-    x0, x1 = layer(x0, x1, skip, 256, 2, name="rest_17")
-    x0, x1 = layer(x0, x1, skip, 512, 2, name="rest_18")
-    x0, x1 = layer(x0, x1, skip, 1, 2, name="rest_19")
-    x0, x1 = layer(x0, x1, skip, 2, 2, name="rest_20")
-    x0, x1 = layer(x0, x1, skip, 4, 2, name="rest_21")
-    x0, x1 = layer(x0, x1, skip, 8, 2, name="rest_22")
-    x0, x1 = layer(x0, x1, skip, 16, 2, name="rest_23")
-    x0, x1 = layer(x0, x1, skip, 32, 2, name="rest_24")
-    x0, x1 = layer(x0, x1, skip, 64, 2, name="rest_25")
-    x0, x1 = layer(x0, x1, skip, 128, 2, name="rest_26")
-    x0, x1 = layer(x0, x1, skip, 256, 2, name="rest_27")
-    x0, rest_total = layer(x0, x1, skip, 512, 2, name="rest_28")
+    first_signal, first_skip = gated_block(x, skip, 1, name="first")
+    x0, x1 = layer(first_signal, first_skip, skip, 2, name="rest_0")
+    x0, x1 = layer(x0, x1, skip, 4, name="rest_1")
+    x0, x1 = layer(x0, x1, skip, 8, name="rest_2")
+    x0, x1 = layer(x0, x1, skip, 16, name="rest_3")
+    x0, x1 = layer(x0, x1, skip, 32, name="rest_4")
+    x0, x1 = layer(x0, x1, skip, 64, name="rest_5")
+    x0, x1 = layer(x0, x1, skip, 128, name="rest_6")
+    x0, x1 = layer(x0, x1, skip, 256, name="rest_7")
+    x0, x1 = layer(x0, x1, skip, 512, name="rest_8")
+    x0, x1 = layer(x0, x1, skip, 1, name="rest_9")
+    x0, x1 = layer(x0, x1, skip, 2, name="rest_10")
+    x0, x1 = layer(x0, x1, skip, 4, name="rest_11")
+    x0, x1 = layer(x0, x1, skip, 8, name="rest_12")
+    x0, x1 = layer(x0, x1, skip, 16, name="rest_13")
+    x0, x1 = layer(x0, x1, skip, 32, name="rest_14")
+    x0, x1 = layer(x0, x1, skip, 64, name="rest_15")
+    x0, x1 = layer(x0, x1, skip, 128, name="rest_16")
+    x0, x1 = layer(x0, x1, skip, 256, name="rest_17")
+    x0, x1 = layer(x0, x1, skip, 512, name="rest_18")
+    x0, x1 = layer(x0, x1, skip, 1, name="rest_19")
+    x0, x1 = layer(x0, x1, skip, 2, name="rest_20")
+    x0, x1 = layer(x0, x1, skip, 4, name="rest_21")
+    x0, x1 = layer(x0, x1, skip, 8, name="rest_22")
+    x0, x1 = layer(x0, x1, skip, 16, name="rest_23")
+    x0, x1 = layer(x0, x1, skip, 32, name="rest_24")
+    x0, x1 = layer(x0, x1, skip, 64, name="rest_25")
+    x0, x1 = layer(x0, x1, skip, 128, name="rest_26")
+    x0, x1 = layer(x0, x1, skip, 256, name="rest_27")
+    x0, rest_total = layer(x0, x1, skip, 512, name="rest_28")
     x = layers.ReLU(name="head_0")(rest_total)
     x = layers.Conv1D(skip, 1, name="head_1")(x)
     x = layers.ReLU(name="head_2")(x)

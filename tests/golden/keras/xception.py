@@ -30,9 +30,9 @@ def down(x, middle, channels, relu=True, *, name):
     shortcut = layers.BatchNormalization(momentum=0.9, name=f"{name}_skipbn")(shortcut)
     main = separable(x, middle, relu=relu, name=f"{name}_sep1")
     main = separable(main, channels, name=f"{name}_sep2")
-    main = layers.MaxPooling2D(
-        3, strides=2, padding="same", name=f"{name}_max_pool2d2"
-    )(main)
+    main = layers.MaxPooling2D(3, strides=2, padding="same", name=f"{name}_max_pool2d")(
+        main
+    )
     return layers.Add(name=f"{name}_add")([shortcut, main])
 
 

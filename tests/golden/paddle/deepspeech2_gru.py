@@ -27,14 +27,12 @@ class Frames(nn.Layer):
 class Recurrent(nn.Layer):
     """A recurrent layer, whose two directions are summed."""
 
-    def __init__(
-        self, in_features: int, hidden_size: int, normalize: bool = True
-    ) -> None:
+    def __init__(self, in_features: int, normalize: bool = True) -> None:
         super().__init__()
         self.has_norm = normalize
         if self.has_norm:
             self.norm_bn = nn.BatchNorm1D(in_features)
-        self.rnn = nn.GRU(in_features, hidden_size, direction="bidirect")
+        self.rnn = nn.GRU(in_features, 800, direction="bidirect")
 
     def forward(self, x: Tensor) -> Tensor:
         if self.has_norm:
@@ -62,8 +60,7 @@ class DeepSpeech2Gru(nn.Layer):
         )
         self.frames = Frames()
         self.rnns = nn.Sequential(
-            Recurrent(1312, 800, normalize=False),
-            *(Recurrent(800, 800) for _ in range(4)),
+            Recurrent(1312, normalize=False), *(Recurrent(800) for _ in range(4))
         )
         self.norm = nn.BatchNorm1D(800)
         self.fc = nn.Linear(800, labels, bias_attr=False)

@@ -16,14 +16,12 @@ class DenseLayer(nn.Layer):
     convolution.
     """
 
-    def __init__(self, in_channels: int, growth: int) -> None:
+    def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2D(in_channels)
-        self.conv1 = nn.Conv2D(in_channels, 4 * growth, kernel_size=1, bias_attr=False)
-        self.norm2 = nn.BatchNorm2D(4 * growth)
-        self.conv2 = nn.Conv2D(
-            4 * growth, growth, kernel_size=3, padding=1, bias_attr=False
-        )
+        self.conv1 = nn.Conv2D(in_channels, 128, kernel_size=1, bias_attr=False)
+        self.norm2 = nn.BatchNorm2D(128)
+        self.conv2 = nn.Conv2D(128, 32, kernel_size=3, padding=1, bias_attr=False)
 
     def forward(self, x: Tensor) -> Tensor:
         new = F.relu(self.norm1(x))
@@ -62,18 +60,13 @@ class DenseNet121(nn.Layer):
             ("pool0", nn.MaxPool2D(kernel_size=3, stride=2, padding=1)),
             (
                 "denseblock1",
-                nn.Sequential(
-                    *(DenseLayer(stem + 32 * index, 32) for index in range(6))
-                ),
+                nn.Sequential(*(DenseLayer(stem + 32 * index) for index in range(6))),
             ),
             ("transition1", Transition(stem + 192)),
             (
                 "denseblock2",
                 nn.Sequential(
-                    *(
-                        DenseLayer((stem + 192) // 2 + 32 * index, 32)
-                        for index in range(12)
-                    )
+                    *(DenseLayer((stem + 192) // 2 + 32 * index) for index in range(12))
                 ),
             ),
             ("transition2", Transition((stem + 192) // 2 + 384)),
@@ -81,7 +74,7 @@ class DenseNet121(nn.Layer):
                 "denseblock3",
                 nn.Sequential(
                     *(
-                        DenseLayer(((stem + 192) // 2 + 384) // 2 + 32 * index, 32)
+                        DenseLayer(((stem + 192) // 2 + 384) // 2 + 32 * index)
                         for index in range(24)
                     )
                 ),
@@ -92,7 +85,7 @@ class DenseNet121(nn.Layer):
                 nn.Sequential(
                     *(
                         DenseLayer(
-                            (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 32 * index, 32
+                            (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 32 * index
                         )
                         for index in range(16)
                     )

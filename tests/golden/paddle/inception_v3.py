@@ -80,20 +80,18 @@ class InceptionB(nn.Layer):
 class InceptionC(nn.Layer):
     """Convolutions of 1x1, 7x7 and twice 7x7, factorized, and a pool, side by side."""
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, c7: int) -> None:
         super().__init__()
         self.branch1x1 = Conv(in_channels, 192)
         self.branch7x7 = nn.Sequential(
-            Conv(in_channels, channels),
-            Conv(channels, channels, w=7),
-            Conv(channels, 192, h=7),
+            Conv(in_channels, c7), Conv(c7, c7, w=7), Conv(c7, 192, h=7)
         )
         self.branch7x7dbl = nn.Sequential(
-            Conv(in_channels, channels),
-            Conv(channels, channels, h=7),
-            Conv(channels, channels, w=7),
-            Conv(channels, channels, h=7),
-            Conv(channels, 192, w=7),
+            Conv(in_channels, c7),
+            Conv(c7, c7, h=7),
+            Conv(c7, c7, w=7),
+            Conv(c7, c7, h=7),
+            Conv(c7, 192, w=7),
         )
         self.branch_pool = Conv(in_channels, 192)
 

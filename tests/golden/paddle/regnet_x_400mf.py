@@ -14,9 +14,7 @@ class Block(nn.Layer):
     them.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, group: int, stride: int = 1
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.proj: nn.Layer = nn.Identity()
         if stride != 1 or in_channels != channels:
@@ -34,7 +32,7 @@ class Block(nn.Layer):
             kernel_size=3,
             stride=stride,
             padding=1,
-            groups=channels // min(group, channels),
+            groups=channels // min(16, channels),
             bias_attr=False,
         )
         self.bn2 = nn.BatchNorm2D(channels)
@@ -60,19 +58,15 @@ class RegNetX400mf(nn.Layer):
             nn.ReLU(),
         )
         self.trunk_output = nn.Sequential(
-            nn.Sequential(("blocks", nn.Sequential(Block(32, 32, 16, stride=2)))),
+            nn.Sequential(("blocks", nn.Sequential(Block(32, 32, stride=2)))),
             nn.Sequential(
-                (
-                    "blocks",
-                    nn.Sequential(Block(32, 64, 16, stride=2), Block(64, 64, 16)),
-                ),
+                ("blocks", nn.Sequential(Block(32, 64, stride=2), Block(64, 64)))
             ),
             nn.Sequential(
                 (
                     "blocks",
                     nn.Sequential(
-                        Block(64, 160, 16, stride=2),
-                        *(Block(160, 160, 16) for _ in range(6)),
+                        Block(64, 160, stride=2), *(Block(160, 160) for _ in range(6))
                     ),
                 ),
             ),
@@ -80,8 +74,7 @@ class RegNetX400mf(nn.Layer):
                 (
                     "blocks",
                     nn.Sequential(
-                        Block(160, 400, 16, stride=2),
-                        *(Block(400, 400, 16) for _ in range(11)),
+                        Block(160, 400, stride=2), *(Block(400, 400) for _ in range(11))
                     ),
                 ),
             ),

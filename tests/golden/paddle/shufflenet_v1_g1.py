@@ -16,12 +16,7 @@ class Unit(nn.Layer):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        groups: int,
-        first_groups: int,
-        stride: int = 1,
+        self, in_channels: int, channels: int, first_groups: int, stride: int = 1
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2D(
@@ -46,7 +41,6 @@ class Unit(nn.Layer):
             channels // 4,
             channels if stride == 1 else channels - in_channels,
             kernel_size=1,
-            groups=groups,
             bias_attr=False,
         )
         self.bn3 = nn.BatchNorm2D(channels if stride == 1 else channels - in_channels)
@@ -79,15 +73,13 @@ class ShuffleNetV1G1(nn.Layer):
         self.bn1 = nn.BatchNorm2D(24)
         self.stages = nn.Sequential(
             nn.Sequential(
-                Unit(24, 144, 1, 1, stride=2), *(Unit(144, 144, 1, 1) for _ in range(3))
+                Unit(24, 144, 1, stride=2), *(Unit(144, 144, 1) for _ in range(3))
             ),
             nn.Sequential(
-                Unit(144, 288, 1, 1, stride=2),
-                *(Unit(288, 288, 1, 1) for _ in range(7)),
+                Unit(144, 288, 1, stride=2), *(Unit(288, 288, 1) for _ in range(7))
             ),
             nn.Sequential(
-                Unit(288, 576, 1, 1, stride=2),
-                *(Unit(576, 576, 1, 1) for _ in range(3)),
+                Unit(288, 576, 1, stride=2), *(Unit(576, 576, 1) for _ in range(3))
             ),
         )
         self.fc = nn.Linear(576, num_classes)

@@ -34,69 +34,38 @@ class Windows(nn.Layer):
     other.
     """
 
-    def __init__(self, size: int, window: int, shift: int = 0) -> None:
+    def __init__(self, size: int, shift: int = 0) -> None:
         super().__init__()
         self.size = size
         self.shift = shift
-        self.window = window
         self.has_roll = shift > 0
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.reshape([0, self.size, self.size, -1])
+        in_features = x.shape[2]
+        x = x.reshape([-1, self.size, self.size, in_features])
         if self.has_roll:
             x = paddle.roll(x, [-self.shift, -self.shift], axis=[1, 2])
-        x = x.reshape(
-            [
-                0,
-                self.size // self.window,
-                self.window,
-                self.size // self.window,
-                self.window,
-                -1,
-            ],
-        )
+        x = x.reshape([-1, self.size // 7, 7, self.size // 7, 7, in_features])
         x = x.transpose([0, 1, 3, 2, 4, 5])
-        return x.reshape([0, (self.size // self.window) ** 2, self.window**2, -1])
+        return x.reshape([-1, (self.size // 7) ** 2, 49, in_features])
 
 
 class WindowAttention(nn.Layer):
     """Attention among the pixels of each window."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        in_features: int,
-        size: int,
-        window: int,
-        shift: int,
-        num_heads: int,
-    ) -> None:
+    def __init__(self, in_features: int, size: int, shift: int, num_heads: int) -> None:
         super().__init__()
-        self.window = window
         self.num_heads = num_heads
         self.shift = shift
         self.size = size
-        self.windows = Windows(size, window, shift=shift)
-        self.qkv = nn.Linear(
-            in_features
-            * in_channels
-            // (size * size)
-            * size
-            * size
-            // (window * (size // window) * window * (size // window))
-            * window
-            * window
-            * (size // window)
-            * (size // window)
-            // (window**2 * (size // window) ** 2),
-            3 * in_features,
-        )
-        self.relative_position_bias = RelativePositionBias((window, window), num_heads)
+        self.windows = Windows(size, shift=shift)
+        self.qkv = nn.Linear(in_features, 3 * in_features)
+        self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         self.has_step = shift > 0
         if self.has_step:
             self.constant1 = paddle.full([1, size - shift, 1], 0.0)
             self.constant2 = paddle.full([1, 1, size - shift], 0.0)
-            self.regions = Windows(size, window)
+            self.regions = Windows(size)
         self.has_roll = shift > 0
         self.proj = nn.Linear(in_features, in_features)
 
@@ -104,7 +73,7 @@ class WindowAttention(nn.Layer):
         in_features = x.shape[2]
         x = self.windows(x)
         x = self.qkv(x)
-        x = x.reshape([0, -1, self.window**2, 3 * self.num_heads, 32])
+        x = x.reshape([0, -1, 49, 3 * self.num_heads, 32])
         parts_0, parts_1, parts_2 = paddle.split(x, 3, axis=3)
         x = paddle.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
         x = x * 0.1767766952966369
@@ -114,6 +83,7 @@ class WindowAttention(nn.Layer):
             rows = F.pad(self.constant1, (0, 0, 0, self.shift, 0, 0), value=1.0)
             columns = F.pad(self.constant2, (0, 0, 0, 0, 0, self.shift), value=2.0)
             x = rows - columns
+            x = x.reshape([-1, self.size**2, 1])
             regions = self.regions(x)
             others = regions.transpose([0, 1, 3, 2])
             x = regions == others
@@ -122,16 +92,7 @@ class WindowAttention(nn.Layer):
             x = paddle.where(neighbours, relative_position_bias, lowered)
         weights = F.softmax(x, axis=4)
         x = paddle.einsum("bwhts,bwshd->bwthd", weights, parts_2)
-        x = x.reshape(
-            [
-                -1,
-                self.size // self.window,
-                self.size // self.window,
-                self.window,
-                self.window,
-                in_features,
-            ],
-        )
+        x = x.reshape([-1, self.size // 7, self.size // 7, 7, 7, in_features])
         x = x.transpose([0, 1, 3, 2, 4, 5])
         x = x.reshape([-1, self.size, self.size, in_features])
         if self.has_roll:
@@ -147,19 +108,15 @@ class Block(nn.Layer):
 
     def __init__(
         self,
-        in_channels: int,
         in_features: int,
         size: int,
-        window: int,
         shift: int,
         num_heads: int,
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(in_features)
-        self.attn = WindowAttention(
-            in_channels, in_features, size, window, shift, num_heads
-        )
+        self.attn = WindowAttention(in_features, size, shift, num_heads)
         self.drop_path1: nn.Layer = nn.Identity()
         if drop_path > 0:
             self.drop_path1 = nn.Dropout(drop_path, axis=0)
@@ -211,8 +168,8 @@ class SwinT(nn.Layer):
                 (
                     "blocks",
                     nn.Sequential(
-                        Block(3136, 96, 56, 7, 0, 3),
-                        Block(3136, 96, 56, 7, 3, 3, drop_path=0.018181818181818184),
+                        Block(96, 56, 0, 3),
+                        Block(96, 56, 3, 3, drop_path=0.018181818181818184),
                     ),
                 ),
             ),
@@ -221,8 +178,8 @@ class SwinT(nn.Layer):
                 (
                     "blocks",
                     nn.Sequential(
-                        Block(784, 192, 28, 7, 0, 6, drop_path=0.03636363636363637),
-                        Block(784, 192, 28, 7, 3, 6, drop_path=0.05454545454545456),
+                        Block(192, 28, 0, 6, drop_path=0.03636363636363637),
+                        Block(192, 28, 3, 6, drop_path=0.05454545454545456),
                     ),
                 ),
             ),
@@ -231,12 +188,12 @@ class SwinT(nn.Layer):
                 (
                     "blocks",
                     nn.Sequential(
-                        Block(196, 384, 14, 7, 0, 12, drop_path=0.07272727272727274),
-                        Block(196, 384, 14, 7, 3, 12, drop_path=0.09090909090909091),
-                        Block(196, 384, 14, 7, 0, 12, drop_path=0.10909090909090911),
-                        Block(196, 384, 14, 7, 3, 12, drop_path=0.1272727272727273),
-                        Block(196, 384, 14, 7, 0, 12, drop_path=0.14545454545454548),
-                        Block(196, 384, 14, 7, 3, 12, drop_path=0.16363636363636364),
+                        Block(384, 14, 0, 12, drop_path=0.07272727272727274),
+                        Block(384, 14, 3, 12, drop_path=0.09090909090909091),
+                        Block(384, 14, 0, 12, drop_path=0.10909090909090911),
+                        Block(384, 14, 3, 12, drop_path=0.1272727272727273),
+                        Block(384, 14, 0, 12, drop_path=0.14545454545454548),
+                        Block(384, 14, 3, 12, drop_path=0.16363636363636364),
                     ),
                 ),
             ),
@@ -245,8 +202,8 @@ class SwinT(nn.Layer):
                 (
                     "blocks",
                     nn.Sequential(
-                        Block(49, 768, 7, 7, 0, 24, drop_path=0.18181818181818182),
-                        Block(49, 768, 7, 7, 0, 24, drop_path=0.2),
+                        Block(768, 7, 0, 24, drop_path=0.18181818181818182),
+                        Block(768, 7, 0, 24, drop_path=0.2),
                     ),
                 ),
             ),

@@ -12,27 +12,22 @@ class TemporalBlock(nn.Layer):
     """Two causal convolutions with a shortcut around them."""
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        kernel_size: int,
-        dilation: int,
-        dropout: float = 0.0,
+        self, in_channels: int, channels: int, dilation: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv1D(
             in_channels,
             channels,
-            kernel_size=kernel_size,
-            padding=((kernel_size - 1) * dilation, 0),
+            kernel_size=7,
+            padding=(6 * dilation, 0),
             dilation=dilation,
         )
         self.dropout1 = nn.Dropout(dropout)
         self.conv2 = nn.Conv1D(
             channels,
             channels,
-            kernel_size=kernel_size,
-            padding=((kernel_size - 1) * dilation, 0),
+            kernel_size=7,
+            padding=(6 * dilation, 0),
             dilation=dilation,
         )
         self.dropout2 = nn.Dropout(dropout)
@@ -52,14 +47,14 @@ class TCNMnist(nn.Layer):
     def __init__(self, out_features: int = 10) -> None:
         super().__init__()
         self.network = nn.Sequential(
-            TemporalBlock(1, 25, 7, 1, dropout=0.05),
-            TemporalBlock(25, 25, 7, 2, dropout=0.05),
-            TemporalBlock(25, 25, 7, 4, dropout=0.05),
-            TemporalBlock(25, 25, 7, 8, dropout=0.05),
-            TemporalBlock(25, 25, 7, 16, dropout=0.05),
-            TemporalBlock(25, 25, 7, 32, dropout=0.05),
-            TemporalBlock(25, 25, 7, 64, dropout=0.05),
-            TemporalBlock(25, 25, 7, 128, dropout=0.05),
+            TemporalBlock(1, 25, 1, dropout=0.05),
+            TemporalBlock(25, 25, 2, dropout=0.05),
+            TemporalBlock(25, 25, 4, dropout=0.05),
+            TemporalBlock(25, 25, 8, dropout=0.05),
+            TemporalBlock(25, 25, 16, dropout=0.05),
+            TemporalBlock(25, 25, 32, dropout=0.05),
+            TemporalBlock(25, 25, 64, dropout=0.05),
+            TemporalBlock(25, 25, 128, dropout=0.05),
         )
         self.linear = nn.Linear(25, out_features)
 

@@ -16,22 +16,20 @@ class Gated(nn.Layer):
     skipped.
     """
 
-    def __init__(
-        self, in_channels: int, skip: int, dilation: int, kernel_size: int
-    ) -> None:
+    def __init__(self, in_channels: int, skip: int, dilation: int) -> None:
         super().__init__()
         self.filter = nn.Conv1D(
             in_channels,
             in_channels,
-            kernel_size=kernel_size,
-            padding=((kernel_size - 1) * dilation, 0),
+            kernel_size=2,
+            padding=(dilation, 0),
             dilation=dilation,
         )
         self.gate = nn.Conv1D(
             in_channels,
             in_channels,
-            kernel_size=kernel_size,
-            padding=((kernel_size - 1) * dilation, 0),
+            kernel_size=2,
+            padding=(dilation, 0),
             dilation=dilation,
         )
         self.dense = nn.Conv1D(in_channels, in_channels, kernel_size=1)
@@ -50,11 +48,9 @@ class Gated(nn.Layer):
 class Layer(nn.Layer):
     """A gated convolution, whose skipped part is added to that of the layers before."""
 
-    def __init__(
-        self, signal_channels: int, skip: int, dilation: int, kernel_size: int
-    ) -> None:
+    def __init__(self, signal_channels: int, skip: int, dilation: int) -> None:
         super().__init__()
-        self.gated = Gated(signal_channels, skip, dilation, kernel_size)
+        self.gated = Gated(signal_channels, skip, dilation)
 
     def forward(self, signal: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
         gated_signal, gated_skip = self.gated(signal)
@@ -68,38 +64,38 @@ class WaveNetSmall(nn.Layer):
     def __init__(self, residual: int = 32, skip: int = 256) -> None:
         super().__init__()
         self.causal = nn.Conv1D(256, residual, kernel_size=2, padding=(1, 0))
-        self.first = Gated(residual, skip, 1, 2)
+        self.first = Gated(residual, skip, 1)
         self.rest = nn.LayerList(
             [
-                Layer(residual, skip, 2, 2),
-                Layer(residual, skip, 4, 2),
-                Layer(residual, skip, 8, 2),
-                Layer(residual, skip, 16, 2),
-                Layer(residual, skip, 32, 2),
-                Layer(residual, skip, 64, 2),
-                Layer(residual, skip, 128, 2),
-                Layer(residual, skip, 256, 2),
-                Layer(residual, skip, 512, 2),
-                Layer(residual, skip, 1, 2),
-                Layer(residual, skip, 2, 2),
-                Layer(residual, skip, 4, 2),
-                Layer(residual, skip, 8, 2),
-                Layer(residual, skip, 16, 2),
-                Layer(residual, skip, 32, 2),
-                Layer(residual, skip, 64, 2),
-                Layer(residual, skip, 128, 2),
-                Layer(residual, skip, 256, 2),
-                Layer(residual, skip, 512, 2),
-                Layer(residual, skip, 1, 2),
-                Layer(residual, skip, 2, 2),
-                Layer(residual, skip, 4, 2),
-                Layer(residual, skip, 8, 2),
-                Layer(residual, skip, 16, 2),
-                Layer(residual, skip, 32, 2),
-                Layer(residual, skip, 64, 2),
-                Layer(residual, skip, 128, 2),
-                Layer(residual, skip, 256, 2),
-                Layer(residual, skip, 512, 2),
+                Layer(residual, skip, 2),
+                Layer(residual, skip, 4),
+                Layer(residual, skip, 8),
+                Layer(residual, skip, 16),
+                Layer(residual, skip, 32),
+                Layer(residual, skip, 64),
+                Layer(residual, skip, 128),
+                Layer(residual, skip, 256),
+                Layer(residual, skip, 512),
+                Layer(residual, skip, 1),
+                Layer(residual, skip, 2),
+                Layer(residual, skip, 4),
+                Layer(residual, skip, 8),
+                Layer(residual, skip, 16),
+                Layer(residual, skip, 32),
+                Layer(residual, skip, 64),
+                Layer(residual, skip, 128),
+                Layer(residual, skip, 256),
+                Layer(residual, skip, 512),
+                Layer(residual, skip, 1),
+                Layer(residual, skip, 2),
+                Layer(residual, skip, 4),
+                Layer(residual, skip, 8),
+                Layer(residual, skip, 16),
+                Layer(residual, skip, 32),
+                Layer(residual, skip, 64),
+                Layer(residual, skip, 128),
+                Layer(residual, skip, 256),
+                Layer(residual, skip, 512),
             ],
         )
         self.head = nn.Sequential(

@@ -22,16 +22,12 @@ class Frames(nn.Module):
 class Recurrent(nn.Module):
     """A recurrent layer, whose two directions are summed."""
 
-    def __init__(
-        self, in_features: int, hidden_size: int, normalize: bool = True
-    ) -> None:
+    def __init__(self, in_features: int, normalize: bool = True) -> None:
         super().__init__()
         self.has_norm = normalize
         if self.has_norm:
             self.norm_bn = nn.BatchNorm1d(in_features)
-        self.rnn = nn.GRU(
-            in_features, hidden_size, batch_first=True, bidirectional=True
-        )
+        self.rnn = nn.GRU(in_features, 800, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.has_norm:
@@ -59,8 +55,7 @@ class DeepSpeech2Gru(nn.Module):
         )
         self.frames = Frames()
         self.rnns = nn.Sequential(
-            Recurrent(1312, 800, normalize=False),
-            *(Recurrent(800, 800) for _ in range(4)),
+            Recurrent(1312, normalize=False), *(Recurrent(800) for _ in range(4))
         )
         self.norm = nn.BatchNorm1d(800)
         self.fc = nn.Linear(800, labels, bias=False)

@@ -18,12 +18,12 @@ class DenseLayer(nn.Module):
     convolution.
     """
 
-    def __init__(self, in_channels: int, growth: int) -> None:
+    def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, 4 * growth, kernel_size=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(4 * growth)
-        self.conv2 = nn.Conv2d(4 * growth, growth, kernel_size=3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, 128, kernel_size=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(128)
+        self.conv2 = nn.Conv2d(128, 32, kernel_size=3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         new = F.relu(self.norm1(x))
@@ -65,7 +65,7 @@ class DenseNet121(nn.Module):
                     (
                         "denseblock1",
                         nn.Sequential(
-                            *(DenseLayer(stem + 32 * index, 32) for index in range(6))
+                            *(DenseLayer(stem + 32 * index) for index in range(6))
                         ),
                     ),
                     ("transition1", Transition(stem + 192)),
@@ -73,7 +73,7 @@ class DenseNet121(nn.Module):
                         "denseblock2",
                         nn.Sequential(
                             *(
-                                DenseLayer((stem + 192) // 2 + 32 * index, 32)
+                                DenseLayer((stem + 192) // 2 + 32 * index)
                                 for index in range(12)
                             )
                         ),
@@ -83,9 +83,7 @@ class DenseNet121(nn.Module):
                         "denseblock3",
                         nn.Sequential(
                             *(
-                                DenseLayer(
-                                    ((stem + 192) // 2 + 384) // 2 + 32 * index, 32
-                                )
+                                DenseLayer(((stem + 192) // 2 + 384) // 2 + 32 * index)
                                 for index in range(24)
                             )
                         ),
@@ -98,7 +96,6 @@ class DenseNet121(nn.Module):
                                 DenseLayer(
                                     (((stem + 192) // 2 + 384) // 2 + 768) // 2
                                     + 32 * index,
-                                    32,
                                 )
                                 for index in range(16)
                             )

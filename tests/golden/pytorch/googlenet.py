@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class Conv(nn.Module):
-    """Convolution and ReLU."""
+    """Convolution, batch normalization if the network has it, and ReLU."""
 
     def __init__(
         self, in_channels: int, channels: int, kernel_size: int = 1, stride: int = 1

@@ -15,12 +15,7 @@ class Conv(nn.Module):
     """Convolution, batch normalization and ReLU."""
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        kernel_size: int = 1,
-        stride: int = 1,
-        bias: bool = True,
+        self, in_channels: int, channels: int, kernel_size: int = 1, stride: int = 1
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
@@ -29,7 +24,7 @@ class Conv(nn.Module):
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            bias=bias,
+            bias=False,
         )
         self.bn = nn.BatchNorm2d(channels)
 
@@ -52,21 +47,18 @@ class Inception(nn.Module):
         cd: int,
         pool: int,
         max_pool: bool = False,
-        bias: bool = True,
     ) -> None:
         super().__init__()
-        self.branch1 = Conv(in_channels, c1, bias=bias)
-        self.branch2 = nn.Sequential(
-            Conv(in_channels, r3, bias=bias), Conv(r3, c3, kernel_size=3, bias=bias)
-        )
+        self.branch1 = Conv(in_channels, c1)
+        self.branch2 = nn.Sequential(Conv(in_channels, r3), Conv(r3, c3, kernel_size=3))
         self.branch3 = nn.Sequential(
-            Conv(in_channels, rd, bias=bias),
-            Conv(rd, cd, kernel_size=3, bias=bias),
-            Conv(cd, cd, kernel_size=3, bias=bias),
+            Conv(in_channels, rd),
+            Conv(rd, cd, kernel_size=3),
+            Conv(cd, cd, kernel_size=3),
         )
         self.has_branch4_0 = max_pool
         self.has_branch4_1 = not max_pool
-        self.branch4_2 = Conv(in_channels, pool, bias=bias)
+        self.branch4_2 = Conv(in_channels, pool)
 
     def forward(self, x: Tensor) -> Tensor:
         branch1 = self.branch1(x)
@@ -84,18 +76,15 @@ class Inception(nn.Module):
 class Reduction(nn.Module):
     """The two branches of 3x3 convolutions with stride 2, beside a max pool."""
 
-    def __init__(
-        self, in_channels: int, r3: int, c3: int, rd: int, cd: int, bias: bool = True
-    ) -> None:
+    def __init__(self, in_channels: int, r3: int, c3: int, rd: int, cd: int) -> None:
         super().__init__()
         self.branch1 = nn.Sequential(
-            Conv(in_channels, r3, bias=bias),
-            Conv(r3, c3, kernel_size=3, stride=2, bias=bias),
+            Conv(in_channels, r3), Conv(r3, c3, kernel_size=3, stride=2)
         )
         self.branch2 = nn.Sequential(
-            Conv(in_channels, rd, bias=bias),
-            Conv(rd, cd, kernel_size=3, bias=bias),
-            Conv(cd, cd, kernel_size=3, stride=2, bias=bias),
+            Conv(in_channels, rd),
+            Conv(rd, cd, kernel_size=3),
+            Conv(cd, cd, kernel_size=3, stride=2),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,25 +99,19 @@ class InceptionV2(nn.Module):
 
     def __init__(self, num_classes: int = 1000, pool4: int = 96) -> None:
         super().__init__()
-        self.conv1 = Conv(3, 64, kernel_size=7, stride=2, bias=False)
-        self.conv2 = Conv(64, 64, bias=False)
-        self.conv3 = Conv(64, 192, kernel_size=3, bias=False)
-        self.inception3a = Inception(192, 64, 64, 64, 64, 96, 32, bias=False)
-        self.inception3b = Inception(256, 64, 64, 96, 64, 96, 64, bias=False)
-        self.inception3c = Reduction(320, 128, 160, 64, 96, bias=False)
-        self.inception4a = Inception(576, 224, 64, 96, 96, 128, 128, bias=False)
-        self.inception4b = Inception(576, 192, 96, 128, 96, 128, 128, bias=False)
-        self.inception4c = Inception(576, 160, 128, 160, 128, 160, pool4, bias=False)
-        self.inception4d = Inception(
-            pool4 + 480, 96, 128, 192, 160, 192, pool4, bias=False
-        )
-        self.inception4e = Reduction(pool4 + 480, 128, 192, 192, 256, bias=False)
-        self.inception5a = Inception(
-            pool4 + 928, 352, 192, 320, 160, 224, 128, bias=False
-        )
-        self.inception5b = Inception(
-            1024, 352, 192, 320, 192, 224, 128, max_pool=True, bias=False
-        )
+        self.conv1 = Conv(3, 64, kernel_size=7, stride=2)
+        self.conv2 = Conv(64, 64)
+        self.conv3 = Conv(64, 192, kernel_size=3)
+        self.inception3a = Inception(192, 64, 64, 64, 64, 96, 32)
+        self.inception3b = Inception(256, 64, 64, 96, 64, 96, 64)
+        self.inception3c = Reduction(320, 128, 160, 64, 96)
+        self.inception4a = Inception(576, 224, 64, 96, 96, 128, 128)
+        self.inception4b = Inception(576, 192, 96, 128, 96, 128, 128)
+        self.inception4c = Inception(576, 160, 128, 160, 128, 160, pool4)
+        self.inception4d = Inception(pool4 + 480, 96, 128, 192, 160, 192, pool4)
+        self.inception4e = Reduction(pool4 + 480, 128, 192, 192, 256)
+        self.inception5a = Inception(pool4 + 928, 352, 192, 320, 160, 224, 128)
+        self.inception5b = Inception(1024, 352, 192, 320, 192, 224, 128, max_pool=True)
         self.fc = nn.Linear(1024, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -16,9 +16,7 @@ class Block(nn.Module):
     them.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, group: int, stride: int = 1
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.proj: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels:
@@ -36,7 +34,7 @@ class Block(nn.Module):
             kernel_size=3,
             stride=stride,
             padding=1,
-            groups=channels // min(group, channels),
+            groups=channels // min(16, channels),
             bias=False,
         )
         self.bn2 = nn.BatchNorm2d(channels)
@@ -63,7 +61,12 @@ class RegNetX400mf(nn.Module):
         )
         self.trunk_output = nn.Sequential(
             nn.Sequential(
-                OrderedDict([("blocks", nn.Sequential(Block(32, 32, 16, stride=2)))])
+                OrderedDict([("blocks", nn.Sequential(Block(32, 32, stride=2)))])
+            ),
+            nn.Sequential(
+                OrderedDict(
+                    [("blocks", nn.Sequential(Block(32, 64, stride=2), Block(64, 64)))]
+                ),
             ),
             nn.Sequential(
                 OrderedDict(
@@ -71,7 +74,8 @@ class RegNetX400mf(nn.Module):
                         (
                             "blocks",
                             nn.Sequential(
-                                Block(32, 64, 16, stride=2), Block(64, 64, 16)
+                                Block(64, 160, stride=2),
+                                *(Block(160, 160) for _ in range(6)),
                             ),
                         ),
                     ],
@@ -83,21 +87,8 @@ class RegNetX400mf(nn.Module):
                         (
                             "blocks",
                             nn.Sequential(
-                                Block(64, 160, 16, stride=2),
-                                *(Block(160, 160, 16) for _ in range(6)),
-                            ),
-                        ),
-                    ],
-                ),
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    [
-                        (
-                            "blocks",
-                            nn.Sequential(
-                                Block(160, 400, 16, stride=2),
-                                *(Block(400, 400, 16) for _ in range(11)),
+                                Block(160, 400, stride=2),
+                                *(Block(400, 400) for _ in range(11)),
                             ),
                         ),
                     ],

@@ -73,33 +73,21 @@ class Bottle2neck(nn.Module):
     """A bottleneck around four parts; the output has four times the channels."""
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        width: int,
-        groups: int,
-        first: bool,
-        stride: int = 1,
+        self, in_channels: int, channels: int, first: bool, stride: int = 1
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(
-            in_channels,
-            4 * groups * (channels * width // 64),
-            kernel_size=1,
-            bias=False,
+            in_channels, 4 * (26 * channels // 64), kernel_size=1, bias=False
         )
-        self.bn1 = nn.BatchNorm2d(4 * groups * (channels * width // 64))
+        self.bn1 = nn.BatchNorm2d(4 * (26 * channels // 64))
         self.separate: nn.Module = nn.Identity()
         if first:
-            self.separate = Separate(4 * groups * (channels * width // 64), stride)
+            self.separate = Separate(4 * (26 * channels // 64), stride)
         self.hierarchy: nn.Module = nn.Identity()
         if not first:
-            self.hierarchy = Hierarchy(4 * groups * (channels * width // 64))
+            self.hierarchy = Hierarchy(4 * (26 * channels // 64))
         self.conv3 = nn.Conv2d(
-            4 * groups * (channels * width // 64),
-            4 * channels,
-            kernel_size=1,
-            bias=False,
+            4 * (26 * channels // 64), 4 * channels, kernel_size=1, bias=False
         )
         self.bn3 = nn.BatchNorm2d(4 * channels)
         self.downsample: nn.Module = nn.Identity()
@@ -127,20 +115,19 @@ class Res2Net50_26w4S(nn.Module):
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.layer1 = nn.Sequential(
-            Bottle2neck(64, 64, 26, 1, True),
-            *(Bottle2neck(256, 64, 26, 1, False) for _ in range(2)),
+            Bottle2neck(64, 64, True), *(Bottle2neck(256, 64, False) for _ in range(2))
         )
         self.layer2 = nn.Sequential(
-            Bottle2neck(256, 128, 26, 1, True, stride=2),
-            *(Bottle2neck(512, 128, 26, 1, False) for _ in range(3)),
+            Bottle2neck(256, 128, True, stride=2),
+            *(Bottle2neck(512, 128, False) for _ in range(3)),
         )
         self.layer3 = nn.Sequential(
-            Bottle2neck(512, 256, 26, 1, True, stride=2),
-            *(Bottle2neck(1024, 256, 26, 1, False) for _ in range(5)),
+            Bottle2neck(512, 256, True, stride=2),
+            *(Bottle2neck(1024, 256, False) for _ in range(5)),
         )
         self.layer4 = nn.Sequential(
-            Bottle2neck(1024, 512, 26, 1, True, stride=2),
-            *(Bottle2neck(2048, 512, 26, 1, False) for _ in range(2)),
+            Bottle2neck(1024, 512, True, stride=2),
+            *(Bottle2neck(2048, 512, False) for _ in range(2)),
         )
         self.fc = nn.Linear(2048, num_classes)
 

@@ -16,12 +16,7 @@ class Unit(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        groups: int,
-        first_groups: int,
-        stride: int = 1,
+        self, in_channels: int, channels: int, first_groups: int, stride: int = 1
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(
@@ -42,7 +37,6 @@ class Unit(nn.Module):
             channels // 4,
             channels if stride == 1 else channels - in_channels,
             kernel_size=1,
-            groups=groups,
             bias=False,
         )
         self.bn3 = nn.BatchNorm2d(channels if stride == 1 else channels - in_channels)
@@ -71,15 +65,13 @@ class ShuffleNetV1G1(nn.Module):
         self.bn1 = nn.BatchNorm2d(24)
         self.stages = nn.Sequential(
             nn.Sequential(
-                Unit(24, 144, 1, 1, stride=2), *(Unit(144, 144, 1, 1) for _ in range(3))
+                Unit(24, 144, 1, stride=2), *(Unit(144, 144, 1) for _ in range(3))
             ),
             nn.Sequential(
-                Unit(144, 288, 1, 1, stride=2),
-                *(Unit(288, 288, 1, 1) for _ in range(7)),
+                Unit(144, 288, 1, stride=2), *(Unit(288, 288, 1) for _ in range(7))
             ),
             nn.Sequential(
-                Unit(288, 576, 1, 1, stride=2),
-                *(Unit(576, 576, 1, 1) for _ in range(3)),
+                Unit(288, 576, 1, stride=2), *(Unit(576, 576, 1) for _ in range(3))
             ),
         )
         self.fc = nn.Linear(576, num_classes)

@@ -12,32 +12,22 @@ class TemporalBlock(nn.Module):
     """Two causal convolutions with a shortcut around them."""
 
     def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        kernel_size: int,
-        dilation: int,
-        dropout: float = 0.0,
+        self, in_channels: int, channels: int, dilation: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.dilation = dilation
-        self.kernel_size = kernel_size
-        self.conv1 = nn.Conv1d(
-            in_channels, channels, kernel_size=kernel_size, dilation=dilation
-        )
+        self.conv1 = nn.Conv1d(in_channels, channels, kernel_size=7, dilation=dilation)
         self.dropout1 = nn.Dropout(dropout)
-        self.conv2 = nn.Conv1d(
-            channels, channels, kernel_size=kernel_size, dilation=dilation
-        )
+        self.conv2 = nn.Conv1d(channels, channels, kernel_size=7, dilation=dilation)
         self.dropout2 = nn.Dropout(dropout)
         self.downsample: nn.Module = nn.Identity()
         if in_channels != channels:
             self.downsample = nn.Conv1d(in_channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        net = self.conv1(F.pad(x, ((self.kernel_size - 1) * self.dilation, 0)))
-        net = self.dropout1(F.relu(net))
-        net = self.conv2(F.pad(net, ((self.kernel_size - 1) * self.dilation, 0)))
+        net = F.relu(self.conv1(F.pad(x, (6 * self.dilation, 0))))
+        net = self.dropout1(net)
+        net = self.conv2(F.pad(net, (6 * self.dilation, 0)))
         net = self.dropout2(F.relu(net))
         return F.relu(net + self.downsample(x))
 
@@ -48,14 +38,14 @@ class TCNMnist(nn.Module):
     def __init__(self, out_features: int = 10) -> None:
         super().__init__()
         self.network = nn.Sequential(
-            TemporalBlock(1, 25, 7, 1, dropout=0.05),
-            TemporalBlock(25, 25, 7, 2, dropout=0.05),
-            TemporalBlock(25, 25, 7, 4, dropout=0.05),
-            TemporalBlock(25, 25, 7, 8, dropout=0.05),
-            TemporalBlock(25, 25, 7, 16, dropout=0.05),
-            TemporalBlock(25, 25, 7, 32, dropout=0.05),
-            TemporalBlock(25, 25, 7, 64, dropout=0.05),
-            TemporalBlock(25, 25, 7, 128, dropout=0.05),
+            TemporalBlock(1, 25, 1, dropout=0.05),
+            TemporalBlock(25, 25, 2, dropout=0.05),
+            TemporalBlock(25, 25, 4, dropout=0.05),
+            TemporalBlock(25, 25, 8, dropout=0.05),
+            TemporalBlock(25, 25, 16, dropout=0.05),
+            TemporalBlock(25, 25, 32, dropout=0.05),
+            TemporalBlock(25, 25, 64, dropout=0.05),
+            TemporalBlock(25, 25, 128, dropout=0.05),
         )
         self.linear = nn.Linear(25, out_features)
 

@@ -13,16 +13,10 @@ from torch.nn import functional as F
 class DoubleConv(nn.Module):
     """3x3 convolution and ReLU, twice."""
 
-    def __init__(
-        self, in_channels: int, channels: int, padding: int, normalize: bool
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.conv2d1 = nn.Conv2d(
-            in_channels, channels, kernel_size=3, padding=padding, bias=not normalize
-        )
-        self.conv2d2 = nn.Conv2d(
-            channels, channels, kernel_size=3, padding=padding, bias=not normalize
-        )
+        self.conv2d1 = nn.Conv2d(in_channels, channels, kernel_size=3)
+        self.conv2d2 = nn.Conv2d(channels, channels, kernel_size=3)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.conv2d1(x))
@@ -32,9 +26,9 @@ class DoubleConv(nn.Module):
 class Down(nn.Module):
     """Half the resolution, with twice as many channels."""
 
-    def __init__(self, in_channels: int, padding: int, normalize: bool) -> None:
+    def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.conv = DoubleConv(in_channels, 2 * in_channels, padding, normalize)
+        self.conv = DoubleConv(in_channels, 2 * in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(x, kernel_size=2)
@@ -44,16 +38,12 @@ class Down(nn.Module):
 class Up(nn.Module):
     """Twice the resolution, beside the middle of what the way down had there."""
 
-    def __init__(
-        self, x_channels: int, skip_channels: int, padding: int, normalize: bool
-    ) -> None:
+    def __init__(self, x_channels: int, skip_channels: int) -> None:
         super().__init__()
         self.up = nn.ConvTranspose2d(
             x_channels, x_channels // 2, kernel_size=2, stride=2
         )
-        self.conv = DoubleConv(
-            skip_channels + x_channels // 2, skip_channels, padding, normalize
-        )
+        self.conv = DoubleConv(skip_channels + x_channels // 2, skip_channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x_height = x.shape[2]
@@ -72,17 +62,17 @@ class UNet(nn.Module):
 
     def __init__(self, num_classes: int = 2, width: int = 64) -> None:
         super().__init__()
-        self.inc = DoubleConv(1, width, 0, False)
-        self.down1 = Down(width, 0, False)
-        self.down2 = Down(2 * width, 0, False)
-        self.down3 = Down(4 * width, 0, False)
+        self.inc = DoubleConv(1, width)
+        self.down1 = Down(width)
+        self.down2 = Down(2 * width)
+        self.down3 = Down(4 * width)
         self.drop3 = nn.Dropout(0.5)
-        self.down4 = Down(8 * width, 0, False)
+        self.down4 = Down(8 * width)
         self.drop4 = nn.Dropout(0.5)
-        self.up1 = Up(16 * width, 8 * width, 0, False)
-        self.up2 = Up(8 * width, 4 * width, 0, False)
-        self.up3 = Up(4 * width, 2 * width, 0, False)
-        self.up4 = Up(2 * width, width, 0, False)
+        self.up1 = Up(16 * width, 8 * width)
+        self.up2 = Up(8 * width, 4 * width)
+        self.up3 = Up(4 * width, 2 * width)
+        self.up4 = Up(2 * width, width)
         self.outc = nn.Conv2d(width, num_classes, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -12,18 +12,11 @@ from torch.nn import functional as F
 class DoubleConv(nn.Module):
     """Convolution, batch normalization and ReLU, twice."""
 
-    def __init__(self, in_channels: int, channels: int, kernel_size: int) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.conv1d1 = nn.Conv1d(
-            in_channels,
-            channels,
-            kernel_size=kernel_size,
-            padding=(kernel_size - 1) // 2,
-        )
+        self.conv1d1 = nn.Conv1d(in_channels, channels, kernel_size=3, padding=1)
         self.batch_norm1 = nn.BatchNorm1d(channels)
-        self.conv1d2 = nn.Conv1d(
-            channels, channels, kernel_size=kernel_size, padding=(kernel_size - 1) // 2
-        )
+        self.conv1d2 = nn.Conv1d(channels, channels, kernel_size=3, padding=1)
         self.batch_norm2 = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,9 +27,9 @@ class DoubleConv(nn.Module):
 class Down(nn.Module):
     """Half the resolution, with twice as many channels."""
 
-    def __init__(self, in_channels: int, kernel_size: int) -> None:
+    def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.conv = DoubleConv(in_channels, 2 * in_channels, kernel_size)
+        self.conv = DoubleConv(in_channels, 2 * in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool1d(x, kernel_size=2)
@@ -46,14 +39,12 @@ class Down(nn.Module):
 class Up(nn.Module):
     """Twice the resolution, beside what the way down had there."""
 
-    def __init__(self, x_channels: int, skip_channels: int, kernel_size: int) -> None:
+    def __init__(self, x_channels: int, skip_channels: int) -> None:
         super().__init__()
         self.up = nn.ConvTranspose1d(
             x_channels, x_channels // 2, kernel_size=2, stride=2
         )
-        self.conv = DoubleConv(
-            skip_channels + x_channels // 2, skip_channels, kernel_size
-        )
+        self.conv = DoubleConv(skip_channels + x_channels // 2, skip_channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         up = self.up(x)
@@ -66,15 +57,15 @@ class UNet1D(nn.Module):
 
     def __init__(self, num_classes: int = 2, width: int = 64) -> None:
         super().__init__()
-        self.inc = DoubleConv(1, width, 3)
-        self.down1 = Down(width, 3)
-        self.down2 = Down(2 * width, 3)
-        self.down3 = Down(4 * width, 3)
-        self.down4 = Down(8 * width, 3)
-        self.up1 = Up(16 * width, 8 * width, 3)
-        self.up2 = Up(8 * width, 4 * width, 3)
-        self.up3 = Up(4 * width, 2 * width, 3)
-        self.up4 = Up(2 * width, width, 3)
+        self.inc = DoubleConv(1, width)
+        self.down1 = Down(width)
+        self.down2 = Down(2 * width)
+        self.down3 = Down(4 * width)
+        self.down4 = Down(8 * width)
+        self.up1 = Up(16 * width, 8 * width)
+        self.up2 = Up(8 * width, 4 * width)
+        self.up3 = Up(4 * width, 2 * width)
+        self.up4 = Up(2 * width, width)
         self.outc = nn.Conv1d(width, num_classes, kernel_size=1)
 
     def forward(self, signal: Tensor) -> Tensor:

@@ -16,26 +16,21 @@ class Gated(nn.Module):
     skipped.
     """
 
-    def __init__(
-        self, in_channels: int, skip: int, dilation: int, kernel_size: int
-    ) -> None:
+    def __init__(self, in_channels: int, skip: int, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
-        self.kernel_size = kernel_size
         self.filter = nn.Conv1d(
-            in_channels, in_channels, kernel_size=kernel_size, dilation=dilation
+            in_channels, in_channels, kernel_size=2, dilation=dilation
         )
         self.gate = nn.Conv1d(
-            in_channels, in_channels, kernel_size=kernel_size, dilation=dilation
+            in_channels, in_channels, kernel_size=2, dilation=dilation
         )
         self.dense = nn.Conv1d(in_channels, in_channels, kernel_size=1)
         self.skip = nn.Conv1d(in_channels, skip, kernel_size=1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        filter_ = self.filter(F.pad(x, ((self.kernel_size - 1) * self.dilation, 0)))
-        content = torch.tanh(filter_)
-        gate = self.gate(F.pad(x, ((self.kernel_size - 1) * self.dilation, 0)))
-        openness = torch.sigmoid(gate)
+        content = torch.tanh(self.filter(F.pad(x, (self.dilation, 0))))
+        openness = torch.sigmoid(self.gate(F.pad(x, (self.dilation, 0))))
         z = content * openness
         dense = self.dense(z)
         signal = x + dense
@@ -46,11 +41,9 @@ class Gated(nn.Module):
 class Layer(nn.Module):
     """A gated convolution, whose skipped part is added to that of the layers before."""
 
-    def __init__(
-        self, signal_channels: int, skip: int, dilation: int, kernel_size: int
-    ) -> None:
+    def __init__(self, signal_channels: int, skip: int, dilation: int) -> None:
         super().__init__()
-        self.gated = Gated(signal_channels, skip, dilation, kernel_size)
+        self.gated = Gated(signal_channels, skip, dilation)
 
     def forward(self, signal: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
         gated_signal, gated_skip = self.gated(signal)
@@ -64,38 +57,38 @@ class WaveNetSmall(nn.Module):
     def __init__(self, residual: int = 32, skip: int = 256) -> None:
         super().__init__()
         self.causal = nn.Conv1d(256, residual, kernel_size=2)
-        self.first = Gated(residual, skip, 1, 2)
+        self.first = Gated(residual, skip, 1)
         self.rest = nn.ModuleList(
             [
-                Layer(residual, skip, 2, 2),
-                Layer(residual, skip, 4, 2),
-                Layer(residual, skip, 8, 2),
-                Layer(residual, skip, 16, 2),
-                Layer(residual, skip, 32, 2),
-                Layer(residual, skip, 64, 2),
-                Layer(residual, skip, 128, 2),
-                Layer(residual, skip, 256, 2),
-                Layer(residual, skip, 512, 2),
-                Layer(residual, skip, 1, 2),
-                Layer(residual, skip, 2, 2),
-                Layer(residual, skip, 4, 2),
-                Layer(residual, skip, 8, 2),
-                Layer(residual, skip, 16, 2),
-                Layer(residual, skip, 32, 2),
-                Layer(residual, skip, 64, 2),
-                Layer(residual, skip, 128, 2),
-                Layer(residual, skip, 256, 2),
-                Layer(residual, skip, 512, 2),
-                Layer(residual, skip, 1, 2),
-                Layer(residual, skip, 2, 2),
-                Layer(residual, skip, 4, 2),
-                Layer(residual, skip, 8, 2),
-                Layer(residual, skip, 16, 2),
-                Layer(residual, skip, 32, 2),
-                Layer(residual, skip, 64, 2),
-                Layer(residual, skip, 128, 2),
-                Layer(residual, skip, 256, 2),
-                Layer(residual, skip, 512, 2),
+                Layer(residual, skip, 2),
+                Layer(residual, skip, 4),
+                Layer(residual, skip, 8),
+                Layer(residual, skip, 16),
+                Layer(residual, skip, 32),
+                Layer(residual, skip, 64),
+                Layer(residual, skip, 128),
+                Layer(residual, skip, 256),
+                Layer(residual, skip, 512),
+                Layer(residual, skip, 1),
+                Layer(residual, skip, 2),
+                Layer(residual, skip, 4),
+                Layer(residual, skip, 8),
+                Layer(residual, skip, 16),
+                Layer(residual, skip, 32),
+                Layer(residual, skip, 64),
+                Layer(residual, skip, 128),
+                Layer(residual, skip, 256),
+                Layer(residual, skip, 512),
+                Layer(residual, skip, 1),
+                Layer(residual, skip, 2),
+                Layer(residual, skip, 4),
+                Layer(residual, skip, 8),
+                Layer(residual, skip, 16),
+                Layer(residual, skip, 32),
+                Layer(residual, skip, 64),
+                Layer(residual, skip, 128),
+                Layer(residual, skip, 256),
+                Layer(residual, skip, 512),
             ],
         )
         self.head = nn.Sequential(
