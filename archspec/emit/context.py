@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from archspec.expressions import (
     ExpressionError,
     Name,
     evaluate,
-    expr_of,
     float32,
     free_names,
     substitute,
@@ -63,21 +62,23 @@ class Context:
         first = next(iter(values.values()))
         if isinstance(first, (list, tuple)):
             return self._sequence(values, exprs, name)
-        candidates = [substitute(expr, self.folded) for expr in exprs if expr is not None]
-        candidates += [substitute(expr_of(v), self.folded) for v in values.values() if isinstance(v, Dim)]
-        alike = len({repr(_plain(value)) for value in values.values()}) == 1
-        for expr in dict.fromkeys(candidates):
-            if isinstance(expr, Const) or (alike and _only_places(expr)):
-                continue
-            if self._holds(expr, values):
-                return Symbol(expr)
         plain = {key: _plain(value) for key, value in values.items()}
-        if len(set(map(repr, plain.values()))) == 1:
-            return literal(next(iter(plain.values())))
-        return Symbol(Name(self.extra(name, plain)))
+        literals = set(map(repr, plain.values()))
+        for expr in self._candidates(values, exprs):
+            if not (isinstance(expr, Const) or (len(literals) == 1 and _only_places(expr))) and self._holds(expr, plain):
+                return Symbol(expr)
+        return literal(plain[next(iter(plain))]) if len(literals) == 1 else Symbol(Name(self.extra(name, plain)))
+
+    def _candidates(self, values: Mapping[Key, Any], exprs: Iterable[Expr]) -> Iterator[Expr]:
+        """Expressions that may give these values: those of the spec, and where the values came from."""
+        seen = set()
+        for expr in (*exprs, *(value.expr for value in values.values() if isinstance(value, Dim))):
+            if expr not in seen:
+                seen.add(expr)
+                yield substitute(expr, self.folded)
 
     def _sequence(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
-        whole = [substitute(expr, self.folded) for expr in exprs if expr is not None]
+        whole = [substitute(expr, self.folded) for expr in exprs]
         for expr in whole:
             if isinstance(expr, Name) and self._holds(expr, values):
                 return Symbol(expr)
@@ -100,6 +101,8 @@ class Context:
         return all(_equal(found[key], value) for key, value in values.items())
 
     def env(self, key: Key) -> Mapping[str, Any]:
+        if not self.extras:
+            return self.envs[key]
         extra = {name: values[key] for name, values in self.extras.items() if key in values}
         return {**self.envs[key], **extra}
 

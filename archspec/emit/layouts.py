@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from archspec import ops
 from archspec.backend import Layout as Moves
 from archspec.emit.code import Code, call, literal
 from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
 from archspec.expressions import expr_of
+from archspec.graph.tree import Module
 from archspec.ops.base import Shape
 
 
@@ -125,9 +127,7 @@ def _demand(readers: list[Merged], wire: Wire) -> str | None:
 
 def _wish(item: Merged, wire: Wire) -> str | None:
     if isinstance(item, MCall):
-        body = merge({0: next(iter(item.calls.values())).module})
-        inner = list(body.inputs.values())[item.inputs.index(wire)]
-        return _demand(inner.consumers, inner)
+        return _demands(next(iter(item.calls.values())).module)[item.inputs.index(wire)]
     if not isinstance(item, MStep):
         return None
     if _LAST.search(item.op.key):
@@ -140,3 +140,14 @@ def _wish(item: Merged, wire: Wire) -> str | None:
         wishes = (_demand(out.consumers, out) for out in item.outputs)
         return next((wish for wish in wishes if wish is not None), None)
     return None
+
+
+_KNOWN: WeakKeyDictionary[Module, list[str | None]] = WeakKeyDictionary()
+
+
+def _demands(module: Module) -> list[str | None]:
+    """The orders that a block's inputs are read in."""
+    if module not in _KNOWN:
+        inputs = merge({0: module}).inputs.values()
+        _KNOWN[module] = [_demand(wire.consumers, wire) for wire in inputs]
+    return _KNOWN[module]

@@ -68,8 +68,15 @@ class _Writing(Generator):
         """The docstring of the network."""
         raise NotImplementedError
 
-    def text(self, style: Style = Style()) -> str:  # noqa: B008
+    def run(self) -> None:
+        super().run()
+        self._text = self.printed(Style())
+
+    def text(self) -> str:
         """The file."""
+        return self._text
+
+    def printed(self, style: Style) -> str:
         assert self.root is not None
         written = [*self.blocks, replace(self.root, name=self.entry, doc=self.summary())]
         parts = [
@@ -84,8 +91,8 @@ class _Writing(Generator):
         found = self.bindings(self.join, self.unwritten())
         return Program(
             source=self.text(),
-            probed=self.text(Style(probes=True)),
-            rounded=self.text(Style(probes=True, rounded=True)),
+            probed=self.printed(Style(probes=True)),
+            rounded=self.printed(Style(probes=True, rounded=True)),
             entry=self.entry,
             weights=tuple(found.weights),
             inputs={name: moves(wire) for name, wire in body.inputs.items()},

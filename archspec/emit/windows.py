@@ -16,19 +16,27 @@ Pairs = tuple[tuple[int, int], ...]
 
 def resolved(step: Step) -> Pairs:
     """The padding of a convolution or pooling per axis, before and after, with `same` as numbers."""
+    return _pads(step, step.inputs[0].shape[2:])
+
+
+def numbers(step: Step) -> Pairs:
+    """The same as plain numbers, which forget where they come from."""
+    return _pads(step, tuple(map(int, step.inputs[0].shape[2:])))
+
+
+def _pads(step: Step, sizes: tuple[int, ...]) -> Pairs:
     op: Any = step.op
-    sizes = step.inputs[0].shape[2:]
     stride = op.kernel_size if op.stride is None else op.stride
     dilation = getattr(op, "dilation", (1,) * len(sizes))
     return window_pads(op.padding, sizes, op.kernel_size, stride, dilation)
 
 
 def unpadded(step: Step) -> bool:
-    return all(before == after == 0 for before, after in resolved(step))
+    return all(before == after == 0 for before, after in numbers(step))
 
 
 def symmetric(step: Step) -> bool:
-    return all(before == after for before, after in resolved(step))
+    return all(before == after for before, after in numbers(step))
 
 
 def fitted(step: Step) -> Pairs:
@@ -68,11 +76,11 @@ def before(site: Site) -> Code:
 def flat_pads(site: Site, *, last_first: bool, pads: Callable[[Step], Pairs] = resolved, name: str = "padding") -> Code:
     """The padding as one flat tuple `(before, after, before, after)`, the last axis first or the first."""
 
-    def numbers(step: Step) -> tuple[int, ...]:
+    def flattened(step: Step) -> tuple[int, ...]:
         pairs = pads(step)[::-1] if last_first else pads(step)
         return tuple(size for pair in pairs for size in pair)
 
-    return site.value(numbers, name)
+    return site.value(flattened, name)
 
 
 def nested_pads(site: Site) -> Code:

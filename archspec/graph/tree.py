@@ -108,7 +108,7 @@ class Branches:
 Item = Step | Call | Sequence | Repeat | When | Branches
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Module:
     """A block (or the whole network) with given arguments and input shapes."""
 
