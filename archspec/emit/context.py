@@ -65,7 +65,9 @@ class Context:
         plain = {key: _plain(value) for key, value in values.items()}
         literals = set(map(repr, plain.values()))
         for expr in self._candidates(values, exprs):
-            if not (isinstance(expr, Const) or (len(literals) == 1 and _only_places(expr))) and self._holds(expr, plain):
+            if isinstance(expr, Const) or (len(literals) == 1 and _only_places(expr)):
+                continue
+            if self._holds(expr, plain):
                 return Symbol(expr)
         return literal(plain[next(iter(plain))]) if len(literals) == 1 else Symbol(Name(self.extra(name, plain)))
 
@@ -289,26 +291,30 @@ Lowering = Callable[[Site], Lowered]
 
 def symbols(code: Code) -> dict[str, None]:
     """The names that a piece of code reads, in order."""
+    return dict.fromkeys(_symbols(code))
+
+
+def _symbols(code: Code) -> Iterator[str]:
     match code:
+        case Raw() | Own():
+            pass
         case Symbol(expr):
-            return dict.fromkeys(sorted(free_names(expr)))
+            yield from sorted(free_names(expr))
         case Call(target, args, kwargs):
-            parts: list[Code] = [target, *args, *(value for _, value in kwargs)]
-        case Items(items, _):
-            parts = list(items)
-        case Infix(_, operands) | Template(_, operands):
-            parts = list(operands)
+            yield from _symbols(target)
+            for part in args:
+                yield from _symbols(part)
+            for _, part in kwargs:
+                yield from _symbols(part)
+        case Items(parts, _) | Infix(_, parts) | Template(_, parts):
+            for part in parts:
+                yield from _symbols(part)
         case Slice(start, stop, step):
-            parts = [part for part in (start, stop, step) if part is not None]
+            for bound in (start, stop, step):
+                if bound is not None:
+                    yield from _symbols(bound)
         case Loop(element, variable, iterable):
-            found = symbols(element) | symbols(iterable)
-            found.pop(variable, None)
-            return found
+            yield from (name for inner in (element, iterable) for name in _symbols(inner) if name != variable)
         case Probe(_, key, value):
-            parts = [key, value]
-        case Own() | Raw() | _:
-            parts = []
-    result: dict[str, None] = {}
-    for part in parts:
-        result |= symbols(part)
-    return result
+            yield from _symbols(key)
+            yield from _symbols(value)

@@ -112,7 +112,7 @@ class Generator:
     def _network(self, free: frozenset[str]) -> None:
         roots: dict[Key, Module] = dict(self.model.roots(free).items())
         self.instances: dict[str, dict[Key, Module]] = {}
-        for module in {id(m): m for root in roots.values() for m in _modules(root.items)}.values():
+        for module in _modules(roots.values()):
             self.instances.setdefault(module.block, {})[id(module)] = module
         first = next(iter(roots.values()))
         self.training_outputs = first.training_outputs
@@ -328,11 +328,19 @@ def kinds(values: Iterable[tree.Value]) -> tuple[tuple[int, str], ...]:
     return tuple((len(value.shape), value.dtype) for value in values)
 
 
-def _modules(items: Iterable[Item]) -> Iterator[Module]:
-    for _, item in _leaves(items, ""):
-        if isinstance(item, tree.Call):
-            yield item.module
-            yield from _modules(item.module.items)
+def _modules(roots: Iterable[Module]) -> list[Module]:
+    """The modules that are called, directly or not, in order of appearance."""
+    found: dict[int, Module] = {}
+
+    def visit(module: Module) -> None:
+        for _, item in _leaves(module.items, ""):
+            if isinstance(item, tree.Call) and id(item.module) not in found:
+                found[id(item.module)] = item.module
+                visit(item.module)
+
+    for root in roots:
+        visit(root)
+    return list(found.values())
 
 
 def _leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, tree.Step | tree.Call]]:

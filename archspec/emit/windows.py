@@ -16,19 +16,19 @@ Pairs = tuple[tuple[int, int], ...]
 
 def resolved(step: Step) -> Pairs:
     """The padding of a convolution or pooling per axis, before and after, with `same` as numbers."""
-    return _pads(step, step.inputs[0].shape[2:])
+    return _pads(step, step.inputs[0].shape[2:], step.op.padding)
 
 
-def numbers(step: Step) -> Pairs:
-    """The same as plain numbers, which forget where they come from."""
-    return _pads(step, tuple(map(int, step.inputs[0].shape[2:])))
+def numbers(step: Step, padding: Any = None) -> Pairs:
+    """The same, or another padding, as plain numbers, which forget where they come from."""
+    return _pads(step, tuple(map(int, step.inputs[0].shape[2:])), step.op.padding if padding is None else padding)
 
 
-def _pads(step: Step, sizes: tuple[int, ...]) -> Pairs:
+def _pads(step: Step, sizes: tuple[int, ...], padding: Any) -> Pairs:
     op: Any = step.op
     stride = op.kernel_size if op.stride is None else op.stride
     dilation = getattr(op, "dilation", (1,) * len(sizes))
-    return window_pads(op.padding, sizes, op.kernel_size, stride, dilation)
+    return window_pads(padding, sizes, op.kernel_size, stride, dilation)
 
 
 def unpadded(step: Step) -> bool:

@@ -13,19 +13,13 @@ from archspec.emit.signature import spell
 from archspec.expressions import Apply as Applied
 from archspec.expressions import Const, Expr
 from archspec.graph.tree import Step
-from archspec.ops.base import same_pads
 
 from .rows import Border, image_layer
 
 
 def is_same(step: Step) -> bool:
     """Whether the padding is what Keras' `same` stands for."""
-    op: Any = step.op
-    stride = op.kernel_size if op.stride is None else op.stride
-    dilation = getattr(op, "dilation", (1,) * len(stride))
-    sizes = step.inputs[0].shape[2:]
-    wanted = tuple(same_pads(*axis) for axis in zip(sizes, op.kernel_size, stride, dilation, strict=True))
-    return windows.resolved(step) == wanted
+    return windows.numbers(step) == windows.numbers(step, "same")
 
 
 @dataclass(frozen=True)
