@@ -25,6 +25,7 @@ from archspec.emit.code import (
     Style,
     Symbol,
     call,
+    exact,
     flat,
     literal,
     print_statements,
@@ -432,7 +433,7 @@ class ClassWriter(Flow):
         values = [env.get(name, self.context.extras.get(name, {}).get(key)) for key, env in self.context.envs.items()]
         kind = _annotation(values)
         if name in defaults:
-            return f"{shown}: {kind} = {flat(literal(defaults[name]), style)}"
+            return f"{shown}: {kind} = {flat(exact(literal(defaults[name])), style)}"
         return f"{shown}: {kind}"
 
     def _returns(self) -> str:

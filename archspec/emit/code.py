@@ -41,6 +41,8 @@ class Symbol(Code):
     """An expression over names of a block, printed with the names that generated code has for them."""
 
     expr: Expr
+    fraction: bool = False
+    """Whether it is a float of an operation. A build for verification rounds what comes out, by `nearest(...)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,26 @@ def number(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else text
 
 
+def exact(code: Code) -> Code:
+    """The code with its floats as they are even in builds for verification: what formulas may be given."""
+    match code:
+        case Number(value):
+            return Raw(number(value), 10 if value >= 0 else 8)
+        case Items(items, brackets):
+            return Items(tuple(map(exact, items)), brackets)
+    return code
+
+
+def fraction(code: Code) -> Code:
+    """The code, if it is a formula, as one for a float of an operation."""
+    match code:
+        case Symbol(expr):
+            return Symbol(expr, fraction=True)
+        case Items(items, brackets):
+            return Items(tuple(map(fraction, items)), brackets)
+    return code
+
+
 def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:
     """A call, with a dotted name or an expression as its target."""
     return Call(Raw(target) if isinstance(target, str) else target, args, tuple(kwargs.items()))
@@ -189,8 +211,10 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             return f"({text})" if value < 0 and rank > 8 else text
         case Implied(value):
             return flat(value, style, rank)
-        case Symbol(expr):
-            return render(_imported(style.names(expr)), rank)
+        case Symbol(expr, fraction):
+            rounded = style.rounded and fraction
+            text = render(_imported(style.names(expr)), 0 if rounded else rank)
+            return f"nearest({text})" if rounded else text
         case Own(name):
             return f"self.{name}"
         case Call(target, _, _):

@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.backend import Layout
-from archspec.emit.code import Call, Code, Infix, Items, Loop, Own, Probe, Raw, Slice, Symbol, Template, literal
+from archspec.emit.code import (
+    Call,
+    Code,
+    Infix,
+    Items,
+    Loop,
+    Own,
+    Probe,
+    Raw,
+    Slice,
+    Symbol,
+    Template,
+    fraction,
+    literal,
+)
 from archspec.emit.merge import Key, Mergeable, MStep, Wire
 from archspec.expressions import (
     Apply,
@@ -151,6 +165,10 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(_plain(a) == _plain(b))
 
 
+def _has_float(value: Any) -> bool:
+    return any(map(_has_float, value)) if isinstance(value, (list, tuple)) else isinstance(value, float)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Dim):
         return int(value)
@@ -226,13 +244,17 @@ class Site:
     def value(self, compute: Callable[[Step], Any], name: str) -> Code:
         """Code for a value computed per instance."""
         values = {key: compute(step) for key, step in self.step.steps.items()}
-        return self.context.unify(values, (), f"{_identifier(self.step.name)}_{name}")
+        return self._code(values, (), name)
 
     def attr(self, name: str) -> Code:
         """Code for an attribute; one number for equal numbers on every axis."""
         values = {key: getattr(step.op, name) for key, step in self.step.steps.items()}
         exprs = [step.exprs[name] for step in self.step.steps.values() if name in step.exprs]
-        return once(self.context.unify(values, exprs, f"{_identifier(self.step.name)}_{name}"))
+        return once(self._code(values, exprs, name))
+
+    def _code(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
+        code = self.context.unify(values, exprs, f"{_identifier(self.step.name)}_{name}")
+        return fraction(code) if any(map(_has_float, values.values())) else code
 
     def size(self, axis: int, which: int = 0) -> Code:
         """Code for the size of an axis of an input, as the spec numbers axes."""

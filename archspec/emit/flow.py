@@ -217,7 +217,9 @@ def _simple(value: Code) -> bool:
     return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Raw) for a in value.args)
 
 
-TAKEN = frozenset(dir(builtins)) | {"F", "self", "torch", "paddle", "keras", "layers", "ops", "np", "nn", "probe"}
+TAKEN = frozenset(dir(builtins)) | {
+    "F", "self", "torch", "paddle", "keras", "layers", "ops", "np", "nn", "probe", "nearest"
+}  # fmt: skip
 
 
 def safe(name: str) -> str:

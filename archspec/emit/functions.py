@@ -23,6 +23,7 @@ from archspec.emit.code import (
     Style,
     Symbol,
     call,
+    exact,
     flat,
     literal,
     print_statements,
@@ -316,8 +317,8 @@ class FunctionWriter(Flow):
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
         here = replace(style, names=self.names)
         parameters = [
-            f"{safe(argument)}={flat(literal(defaults[argument]), style)}" if argument in defaults else safe(argument)
-            for argument in self.arguments(defaults)
+            f"{safe(name)}={flat(exact(literal(defaults[name])), style)}" if name in defaults else safe(name)
+            for name in self.arguments(defaults)
         ]
         if self.root:
             shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in self.body.inputs.items()]

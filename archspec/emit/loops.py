@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from archspec.emit.code import Call, Code, Implied, Items, Loop, Raw, Symbol, call, literal
+from archspec.emit.code import Call, Code, Implied, Items, Loop, Raw, Symbol, call, fraction, literal
 from archspec.expressions import Apply, Const, Expr, Name, build, substitute
 
 LISTED = 4
@@ -59,7 +59,8 @@ def _general(codes: list[Code]) -> Code | None:
     first = codes[0]
     exprs = [_expr(code) for code in codes]
     if all(expr is not None for expr in exprs):
-        return _even([expr for expr in exprs if expr is not None]) or _first_differs(codes)
+        general = _even([expr for expr in exprs if expr is not None]) or _first_differs(codes)
+        return fraction(general) if general and any(isinstance(c, Symbol) and c.fraction for c in codes) else general
     if all(isinstance(code, Call) for code in codes):
         return _calls([code for code in codes if isinstance(code, Call)])
     rows = [code for code in codes if isinstance(code, Items)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from archspec.backend import Layout, Observed, Weight
-from archspec.emit.code import Call, Code, Implied, Raw, Style, literal
+from archspec.emit.code import Call, Code, Implied, Raw, Style, exact, literal
 from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
 from archspec.emit.flow import safe
 from archspec.emit.merge import Body, Key, MCall, Mergeable, Wire, merge
@@ -21,7 +21,7 @@ from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "math", "nn", "np", "ops",
-                      "paddle", "probe", "torch"})  # fmt: skip
+                      "nearest", "paddle", "probe", "torch"})  # fmt: skip
 """What generated files import, and what verification puts around values."""
 
 
@@ -160,9 +160,10 @@ class Generator:
         for name in written.arguments:
             code = self._argument(name, item, child.context, context)
             if name not in written.defaults:
-                args.append(code)
+                args.append(exact(code))
             else:
-                kwargs.append((safe(name), Implied(code) if code == literal(written.defaults[name]) else code))
+                same = code == literal(written.defaults[name])
+                kwargs.append((safe(name), Implied(exact(code)) if same else exact(code)))
         return Call(Raw(written.name), tuple(args), tuple(kwargs))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:

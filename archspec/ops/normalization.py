@@ -14,7 +14,19 @@ from pydantic import Field
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import inner_axes, inner_axis, listed
-from archspec.ops.base import Axes, Axis, Epsilon, Flag, Operation, Parameter, Positive, Real, Shape, check_rank
+from archspec.ops.base import (
+    Axes,
+    Axis,
+    Epsilon,
+    Flag,
+    Operation,
+    Parameter,
+    Positive,
+    Real,
+    Shape,
+    check_rank,
+    product,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +45,16 @@ class _Normalization(Operation):
 
 def _scale_and_shift(shape: Shape) -> dict[str, Parameter]:
     return {"weight": Parameter(shape, "scale"), "bias": Parameter(shape, "bias")}
+
+
+def _check_several(count: int) -> None:
+    """Raises ShapeError if a mean is one of a single element: that makes zero of everything, by rounding in some
+    frameworks, and others refuse it."""
+    if count == 1:
+        raise ShapeError(
+            "would subtract each element from itself: the mean is one of a single element",
+            hint="what comes out would not depend on what goes in",
+        )
 
 
 def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
@@ -118,6 +140,10 @@ class LayerNorm(_OverAxes):
     epsilon: Epsilon = EPSILON
     affine: Flag = AFFINE
 
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        _check_several(product([x[axis] for axis in self.axes(len(x))]))
+        return (x,)
+
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         return _scale_and_shift(tuple(x[axis] for axis in self.axes(len(x)))) if self.affine else {}
 
@@ -180,6 +206,7 @@ class GroupNorm(_Normalization):
             raise ShapeError(
                 f"num_groups (={self.num_groups}) must divide the {x[1]} channels of its input", attribute="num_groups"
             )
+        _check_several(product(x[1:]) // self.num_groups)
         return (x,)
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
@@ -202,6 +229,7 @@ class InstanceNorm(_Normalization):
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         check_rank(x, 3, 4, 5)
+        _check_several(product(x[2:]))
         return (x,)
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:

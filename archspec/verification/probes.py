@@ -16,11 +16,12 @@ def same_program(program: Program) -> bool:
 def same_code(source: str, probed: str, *, rounded: bool = False) -> bool:
     """Whether `probed` is `source` with calls of `probe`, which return their last argument, around some values.
 
-    With `rounded`, floats count as the nearest float32, and `probed` may have keyword arguments that `source` leaves
-    out because they are the framework's defaults, if they are such floats.
+    With `rounded`, floats count as the nearest float32, `probed` may have calls of `nearest` around formulas, and
+    keyword arguments that `source` leaves out because they are the framework's defaults, if they are such floats.
     """
     shipped, verified = ast.parse(source), _Probes().visit(ast.parse(probed))
     if rounded:
+        verified = _Nearest().visit(verified)
         _leave_out_defaults(shipped, verified)
         shipped, verified = _Rounding().visit(shipped), _Rounding().visit(verified)
     return ast.dump(_Plain().visit(shipped)) == ast.dump(_Plain().visit(verified))
@@ -33,6 +34,15 @@ class _Probes(ast.NodeTransformer):
         self.generic_visit(node)
         is_probe = isinstance(node.func, ast.Name) and node.func.id == "probe" and not node.keywords
         return node.args[-1] if is_probe and len(node.args) in (2, 3) else node
+
+
+class _Nearest(ast.NodeTransformer):
+    """Takes away what rounds the results of formulas."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        rounds = isinstance(node.func, ast.Name) and node.func.id == "nearest" and not node.keywords
+        return node.args[0] if rounds and len(node.args) == 1 else node
 
 
 class _Plain(ast.NodeTransformer):

@@ -16,6 +16,10 @@ UNARY: Final[list[Row]] = [({}, IMAGE), ({}, (5,)), ({}, LINE, NEGATIVE)]
 SIGNED: Final[list[Row]] = [*UNARY, ({}, (5, 3), WHOLE)]
 RIGHT_OF_ZERO: Final[list[Row]] = [({}, IMAGE, POSITIVE), ({}, (5,), POSITIVE), ({}, VOLUME, POSITIVE)]
 CONSTANTS: Final[list[Row]] = [({"value": -0.75}, IMAGE), ({"value": 0.1}, (5,)), ({"value": 3}, LINE)]
+ALIKE: Final[list[Row]] = [
+    ({}, (5, 1), (1, 5)), ({}, (5, 5), (5, 1)), ({}, (3, 3), (1, 1)), ({}, (3,), (1,)),
+    ({}, (4, 3, 4), (1, 3, 1)), ({}, (1, 1), (4, 4), (4, 1)),
+]  # fmt: skip
 COUNTS: Final[list[Row]] = [({}, (5, 3), (5, 1), WHOLE), ({"value": 3}, (5, 3), WHOLE)]
 COMPARED: Final[list[Row]] = [
     ({}, IMAGE, (6, 1, 1)),
@@ -32,7 +36,8 @@ LOGICAL: Final[list[Row]] = [
 ]
 
 TABLE: Final[Table] = {
-    "add": [*REPEATED, ({}, (5, 3), (5, 3), (5, 1)), *CONSTANTS, *COUNTS, ({}, (5,), (5,), (1,), WHOLE)],
+    # One axis is longer than 1, and as long as another one, or as the batch of three.
+    "add": [*REPEATED, ({}, (5, 3), (5, 3), (5, 1)), *ALIKE, *CONSTANTS, *COUNTS, ({}, (5,), (5,), (1,), WHOLE)],
     "subtract": [*REPEATED, ({}, (1,), (5,)), *CONSTANTS, *COUNTS],
     "multiply": [*REPEATED, ({}, (5, 3), (1, 3), (5, 1)), *CONSTANTS, *COUNTS, ({"value": -2}, (5,), WHOLE)],
     "divide": [*REPEATED, ({}, (5, 3), (1, 3)), *CONSTANTS],

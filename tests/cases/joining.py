@@ -49,6 +49,7 @@ TABLE: Final[Table] = {
         ({"chunks": 9, "axis": 2}, (5, 3)),
         ({"chunks": 2, "axis": "depth"}, VOLUME),
         ({"chunks": 1, "axis": 1}, (3, 4)),
+        ({"chunks": 4, "axis": 1}, (1, 4)),
         ({"chunks": 2}, (7,), {"dtype": "int64", "below": 9}),
         ({"chunks": 2}, (4, 3), {"dtype": "bool"}),
     ],

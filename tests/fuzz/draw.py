@@ -5,7 +5,7 @@ from __future__ import annotations
 import random as stdlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from math import prod
+from math import isclose, prod
 from typing import Any, Final
 
 import numpy as np
@@ -387,8 +387,7 @@ class _Builder:
         return not self.inner
 
     def expressions(self, value: Any) -> Iterator[str]:
-        """Texts that may have this value. Not for fractions: verification rounds the numbers in a formula to
-        float32, but the reference what comes out of it."""
+        """Texts that may have this value."""
         for name, known in self.env.items():
             if isinstance(known, bool) or isinstance(value, bool):
                 if isinstance(known, bool) and isinstance(value, bool):
@@ -400,6 +399,14 @@ class _Builder:
                 continue
             for text, number in _numbers(name, known):
                 yield text
+                if isinstance(value, float) and number:
+                    yield f"{value * number!r} / {text}"
+                    yield f"{value / number!r} * {text}"
+                    yield (
+                        f"{value / abs(number) ** 0.5!r} * sqrt({text})"
+                        if number > 0
+                        else f"{value + number!r} - {text}"
+                    )
                 if isinstance(value, int) and isinstance(number, int):
                     gap = value - number
                     yield f"{text} + {gap}" if gap >= 0 else f"{text} - {-gap}"
@@ -736,4 +743,4 @@ def _numbers(name: str, known: Any) -> Iterator[tuple[str, int | float]]:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and a == b
+    return type(a) is type(b) and (isclose(a, b) if isinstance(a, float) else a == b)

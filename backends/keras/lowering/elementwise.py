@@ -8,6 +8,7 @@ from typing import Any, Final
 from archspec.emit.code import Call, Code, Infix, Items, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import operator, spell
+from archspec.graph.tree import Step
 
 from .rows import alike, signed, together
 
@@ -60,6 +61,41 @@ def merging(name: str, symbol: str) -> Lowering:
     return lower
 
 
+def add(site: Site) -> Lowered:
+    """What `ops.add` would take for a bias of another axis is subtracted, with its sign changed."""
+    biased = [any(_like_a_bias(site, step, i) for step in site.step.steps.values()) for i in range(len(site.inputs))]
+    if not any(biased):
+        return merging("Add", "+")(site)
+
+    def total(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        first, *others = inputs
+        for one, alike_bias in zip(others, biased[1:], strict=True):
+            first = Infix("-", (first, call("ops.negative", one))) if alike_bias else Infix("+", (first, one))
+        return first
+
+    return anyhow(lambda site: Lowered(total))(site)
+
+
+def _like_a_bias(site: Site, step: Step, which: int) -> bool:
+    """Whether `ops.add` adds this input along another axis than it should, to the sum of those before it. If but one
+    of its axes is longer than 1, that is a bias for the last axis or else for axis 1, if one of these is as long; and
+    the batch may have any size."""
+    order = together(site).axes[1:]
+    before = [[x.shape[axis] for axis in order] for x in step.inputs[:which]]
+    own = [step.inputs[which].shape[axis] for axis in order]
+    if not before or not own:
+        return False
+    total = [max(sizes) for sizes in zip(*before, strict=True)]
+    wide = [place for place, size in enumerate(own) if size != 1]
+    if not wide:
+        return not site.shared(which) and (total[0] != 1 or total[-1] != 1)
+    if len(wide) > 1:
+        return False
+    (place,) = wide
+    taken = len(own) - 1 if total[-1] == own[place] else 0 if total[0] == own[place] else place
+    return taken != place
+
+
 def clip(site: Site) -> Lowered:
     """Keras' own has two bounds."""
     if site.op.minimum is None:
@@ -75,7 +111,7 @@ def reciprocal(site: Site) -> Lowered:
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "add": merging("Add", "+"),
+    "add": add,
     "subtract": merging("Subtract", "-"),
     "multiply": merging("Multiply", "*"),
     "divide": infix("/"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 from archspec.emit.code import Call, Code, Items, Slice, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
@@ -67,6 +67,8 @@ def cut(site: Site, count: Code | None = None) -> Lowered:
     def cuts(step: Step) -> list[int]:
         return list(accumulate(value.shape[axis(site)] for value in step.outputs[:-1]))
 
+    if len(site.outputs) == 1:
+        count = literal(1)  # not no cuts, with which the split fails when it runs
     parts = site.value(cuts, "cuts") if count is None else count
     where = literal(axis_of(site, axis(site)))
 
@@ -77,9 +79,19 @@ def cut(site: Site, count: Code | None = None) -> Lowered:
     return Lowered(apply, layouts=(held(site.inputs[0]).plain(),) * len(site.outputs))
 
 
+FEW: Final = 8
+
+
 def slice_(site: Site) -> Lowered:
-    wire = site.inputs[0]
-    position = held(wire).position(axis(site))
+    """A few elements of an axis that may be open are taken one by one: to Keras, a slice of it is open, too."""
+    wire, number = site.inputs[0], axis(site)
+    position = held(wire).position(number)
+    before = {int(step.inputs[0].shape[number]) for step in site.step.steps.values()}
+    after = {int(step.outputs[0].shape[number]) for step in site.step.steps.values()}
+    if len(before) > 1 and len(after) == 1 and max(after) <= FEW:
+        places = site.value(_places, "places")
+        return Lowered(lambda own, inputs: call("ops.take", inputs[0], places, axis=literal(axis_of(site, number))),
+                       layouts=(held(wire).plain(),))  # fmt: skip
     start, end, step = (site.attr(name) for name in ("start", "end", "step"))
     part = Slice(
         None if start == literal(0) else start,
@@ -89,6 +101,14 @@ def slice_(site: Site) -> Lowered:
     ahead = "..., " if position == wire.rank - 1 else ":, " * position
     return Lowered(lambda own, inputs: Template("{0}[" + ahead + "{1}]", (inputs[0], part)),
                    layouts=(held(wire).plain(),))  # fmt: skip
+
+
+def _places(step: Step) -> list[int]:
+    """What a slice takes, counted from the end of the axis if the slice is."""
+    op: Any = step.op
+    size = int(step.inputs[0].shape[resolve_axis(op.axis, len(step.inputs[0].shape))])
+    places = range(size)[op.start : op.end : op.step]
+    return [place - size if op.start < 0 else place for place in places]
 
 
 def index_select(site: Site) -> Lowered:

@@ -36,7 +36,8 @@ def flatten(site: Site) -> Lowered:
     )
     whole = (first, last) == (1, wire.rank - 1)
     if (first, last) == (2, wire.rank - 1) and layout.axes == channels_last(wire.rank).axes:
-        sizes = site.value(lambda step: (step.outputs[0].shape[2], step.outputs[0].shape[1]), "shape")
+        length = inferred(site, 2)
+        sizes = site.value(lambda step: (length or step.outputs[0].shape[2], step.outputs[0].shape[1]), "shape")
         return Lowered(
             lambda own, inputs: Call(own[""], tuple(inputs)),
             {"": call("layers.Reshape", sizes)},
@@ -53,7 +54,13 @@ def flatten(site: Site) -> Lowered:
     if whole:
         return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
                        layouts=(canonical(2),))  # fmt: skip
-    return reshape(site)
+    return reshape(site, first)
+
+
+def inferred(site: Site, axis: int) -> int:
+    """-1 for the axis that a flatten makes, for Keras to infer, if its size differs: it may be a product with a size
+    that is open, which is None where layers are made."""
+    return -1 if len({int(step.outputs[0].shape[axis]) for step in site.step.steps.values()}) > 1 else 0
 
 
 def _only_linear(wire: Wire) -> bool:
@@ -70,13 +77,20 @@ def _only_linear(wire: Wire) -> bool:
     return True
 
 
-def reshape(site: Site) -> Lowered:
-    """One size may stay open: the one that the spec leaves to be inferred, or that only the input knows."""
+def reshape(site: Site, flattened: int = 0) -> Lowered:
+    """One size may stay open: the one that the spec leaves to be inferred, or that only the input knows; or that of the
+    axis that a flatten makes."""
     rank = site.outputs[0].rank
+    length = inferred(site, flattened) if flattened else 0
+
+    def shape(step: Step) -> tuple[int, ...]:
+        sizes = step.outputs[0].shape
+        return (*sizes[1:flattened], length, *sizes[flattened + 1 :]) if length else sizes[1:]
+
     if site.op.key == "reshape" and site.every(lambda step: -1 in step.op.shape):
         sizes = site.value(lambda step: tuple(step.op.shape), "shape")
     else:
-        sizes = site.value(lambda step: tuple(step.outputs[0].shape[1:]), "shape")
+        sizes = site.value(shape, "shape")
     made = call("layers.Reshape", sizes)
     return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
                    layouts=(canonical(rank),))  # fmt: skip

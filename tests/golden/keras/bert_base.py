@@ -92,7 +92,7 @@ def BERTBase(tokens_shape=(None,), segments_shape=(None,), mask_shape=(None,)):
         embeddings, visible = layer_block(
             embeddings, visible, 12, name=f"layer_{index}"
         )
-    x = embeddings[:, :1]  # [batch, 1, 768]
+    x = ops.take(embeddings, [0], axis=1)  # [batch, 1, 768]
     x = layers.Reshape((768,), name="reshape")(x)  # [batch, 768]
     x = layers.Dense(768, name="pooler")(x)
     pooled = layers.Activation("tanh", name="pooled")(x)

@@ -104,7 +104,7 @@ def window_attention(x, size, shift, num_heads, *, name):
     )
     if shift > 0:
         x = ops.roll(x, (shift, shift), axis=(1, 2))
-    x = layers.Reshape((size * size, in_features), name=f"{name}_flatten")(x)
+    x = layers.Reshape((-1, in_features), name=f"{name}_flatten")(x)
     return layers.Dense(in_features, name=f"{name}_proj")(x)
 
 

@@ -30,7 +30,7 @@ class LearnedPositions(layers.Layer):
 
 def for_each(x, others, axis):
     """What is the same for all samples, for each of them; the others differ along the axis."""
-    return x + ops.zeros_like(ops.take(others, [0], axis=axis))
+    return ops.zeros_like(ops.take(others, [0], axis=axis)) + x
 
 
 @keras.saving.register_keras_serializable()
