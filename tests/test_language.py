@@ -198,6 +198,44 @@ def test_blocks_with_several_inputs_and_outputs() -> None:
     assert found == {"end": ("end", 18), "both": ("two.both", 18), "direct": ("one.both", 12)}
 
 
+OPTIONAL: Final = """
+blocks:
+  B:
+    inputs: [a, b?, c?]
+    layers:
+      - {op: relu, name: left, from: a}
+      - {op: silu, name: middle, from: b, repeat: 2}
+      - {op: tanh, name: right, from: c}
+      - when: b or c
+        layers: [{op: add, name: sum, from: [left, middle, right]}]
+      - {name: end, from: c, layers: [{op: sigmoid, name: s}, {block: C}]}
+    outputs: {left: left, sum: sum, end: end}
+  C:
+    inputs: [x, y?]
+    layers: [{op: conv2d, name: conv, from: x, out_channels: 4 if y else 2, kernel_size: 1}]
+layers:
+"""
+
+
+def test_inputs_that_may_be_absent() -> None:
+    """What is only made of what is absent is absent, too."""
+    assert flow(OPTIONAL + "  - {block: B, name: one}\n  - {op: tanh, name: t, from: one.left}") == [
+        "one.left <- image", "t <- one.left",
+    ]  # fmt: skip
+    assert flow(OPTIONAL + "  - {block: B, name: two, from: [image, image]}") == [
+        "two.left <- image", "two.middle.0 <- image", "two.middle.1 <- two.middle.0",
+        "two.sum <- two.left, two.middle.1",
+    ]  # fmt: skip
+    text = OPTIONAL + "  - {block: B, name: three, from: [image, image, image]}\n  - {block: C, from: [image, image]}"
+    assert flow(text + "\noutputs: {a: three.sum, b: three.end}")[3:] == [
+        "three.right <- image", "three.sum <- three.left, three.middle.1, three.right", "three.end.s <- image",
+        "three.end.1.conv <- three.end.s", "c.conv <- image",
+    ]  # fmt: skip
+    assert [node.outputs[0].shape[1] for node in graph(text).nodes[-2:]] == [2, 4]
+    assert error(OPTIONAL + "  - {block: B, name: one}\n  - {op: tanh, from: one.end}") == (
+        "'one' has no output or step 'end'")  # fmt: skip
+
+
 def test_outputs() -> None:
     layers = "layers: [{op: relu, name: a}, {op: split, name: h, sections: 2}]\n"
     assert {n: t.name for n, t in graph(layers).outputs.items()} == {"output0": "h.0", "output1": "h.1"}

@@ -12,7 +12,7 @@ from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import Const, Dim, Expr, Name, free_names
 from archspec.graph.frames import Failed, Frame, param_name
-from archspec.graph.naming import Names, Scope, Wire
+from archspec.graph.naming import LeftOut, Names, Scope, Wire
 from archspec.graph.operations import in_numbers
 from archspec.graph.steps import Steps, Wires, expr_of_size
 from archspec.graph.tree import Module, Path, Value
@@ -145,7 +145,10 @@ class Elaborator(Steps):
         exprs: dict[str, Expr] = {name: Const(value) for name, value in outer.items()}
         exprs |= {name: param_name(name, block.params[name], value) for name, value in module.params.items()}
         open_sizes: set[str] = set()
-        for name, given, axes in zip(block.inputs, inputs, open_axes, strict=True):
+        for name in block.optional:
+            values[name] = name in block.inputs[: len(inputs)]
+            exprs[name] = Const(values[name])
+        for name, given, axes in zip(block.inputs, inputs, open_axes, strict=False):
             symbols = [Name("batch"), *(Name(f"{name}.{axis}") for axis in range(1, len(given.shape)))]
             sizes = tuple(Dim(int(size), symbol) for size, symbol in zip(given.shape, symbols, strict=True))
             module.inputs[name] = Value(sizes, given.dtype)
@@ -164,13 +167,15 @@ class Elaborator(Steps):
             called += f", index {frame.values['index']}"
         given = [f"{key}={describe(value)}" for key, value in params.items()]
         shapes = [f"{key} is {show(in_numbers(value.shape, frame))}"
-                  for key, value in zip(self.document.blocks[name].inputs, inputs, strict=True)]  # fmt: skip
+                  for key, value in zip(self.document.blocks[name].inputs, inputs, strict=False)]  # fmt: skip
         return f"in block {name} as used by {called}: {', '.join([*given, *shapes])}"
 
     def _body(self, module: Module, layers: list[Any], frame: Frame, path: Path) -> None:
         scope, names = Scope(), Names()
         for name, value in module.inputs.items():
             scope.wires[name] = Wire((value,))
+        for name in self.document.blocks[module.block].optional if module.block else ():
+            scope.wires.setdefault(name, Wire(()))
         module.items, current = self._steps(layers, tuple(module.inputs.values()), frame, scope, names, path)
         names.close()
         module.outputs = self._outputs(module, current, scope) or {}
@@ -181,12 +186,15 @@ class Elaborator(Steps):
         path: Path = ("blocks", module.block, "outputs") if module.block else ("outputs",)
         declared = self.document.blocks[module.block].outputs if module.block else self.document.outputs
         if declared is None:
+            if current == ():
+                self._nothing((*path[:-1], "layers"), module)
+                return None
             several = current is not None and len(current) != 1
             return None if current is None else {
                 f"output{index}" if several else "output": value for index, value in enumerate(current)
             }  # fmt: skip
         if isinstance(declared, str):
-            return self._referenced({"output": (declared, path)}, scope)
+            return self._referenced({"output": (declared, path)}, scope, module)
         references: dict[str, tuple[str, Path]] = {}
         for name, output in declared.items():
             reference = output if isinstance(output, str) else output.source
@@ -197,22 +205,38 @@ class Elaborator(Steps):
         if len(module.training_outputs) == len(declared):
             self._findings.error(path, "at least one output must exist outside training")
             return None
-        return self._referenced(references, scope)
+        return self._referenced(references, scope, module)
 
-    def _referenced(self, references: Mapping[str, tuple[str, Path]], scope: Scope) -> dict[str, Value] | None:
+    def _nothing(self, path: Path, module: Module) -> None:
+        self._findings.error(path, f"nothing comes out of block {module.block} here: what would is absent",
+                             hint=f"it was given {', '.join(module.inputs)}")  # fmt: skip
+
+    def _referenced(
+        self, references: Mapping[str, tuple[str, Path]], scope: Scope, module: Module
+    ) -> dict[str, Value] | None:
+        """The outputs of a module; those of a block some of whose inputs are absent may be absent, too."""
         found: dict[str, Value] = {}
+        failed = False
+        may_be_absent = bool(module.block and self.document.blocks[module.block].optional)
         for name, (reference, path) in references.items():
             try:
-                wires = self._lookup(reference, scope, path)
-            except Failed:
+                wires = self._lookup(reference, scope, path, may_be_absent)
+            except LeftOut:
                 continue
-            if wires is not None and len(wires) != 1:
+            except Failed:
+                failed = True
+                continue
+            failed |= wires is None
+            if wires is not None and len(wires) > 1:
+                failed = True
                 part = next(iter(scope.find(reference).labels), 0)
                 self._findings.error(path, f"'{reference}' has {len(wires)} outputs; an output needs one",
                                      hint=f"write {reference}.{part}")  # fmt: skip
-            elif wires is not None:
+            elif wires:
                 found[name] = wires[0]
-        return found if len(found) == len(references) else None
+        if not found and not failed:
+            self._nothing(next(iter(references.values()))[1], module)
+        return None if failed else found
 
 
 def param_problem(param: Param, value: Any) -> str:

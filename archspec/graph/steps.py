@@ -10,11 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
+from archspec import ops
 from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame
 from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
-from archspec.graph.operations import Operations
+from archspec.graph.operations import KEYS, Operations
 from archspec.graph.tree import Item, Module, Path, Value
 from archspec.ops.base import describe
 from archspec.spec.document import (
@@ -94,6 +95,8 @@ class Steps(ABC):
                     item = self._left_out(step, condition, passed, frame, scope, names, path)
                     return item, item.outputs
             inputs = self._sources(step, current, scope, path)
+            if inputs == () and not self._may_begin(step, frame):
+                return self._left_out(step, Const(False), (), frame, scope, names, path), ()
             if repeated:
                 item = self._repeat(step, inputs, frame, scope, names, path)
             else:
@@ -106,15 +109,19 @@ class Steps(ABC):
         return item, item.outputs
 
     def _sources(self, step: Step, current: Wires, scope: Scope, path: Path, left_out: bool = False) -> Wires:
-        """What flows into a step. If it is `left_out`, what is not there either does not count."""
+        """What flows into a step: nothing if all of it is absent. If it is `left_out`, what is not there either does
+        not count."""
         if step.source is None:
             return current
         single = isinstance(step.source, str)
         found: list[Value] = []
-        failed = unknown = False
+        failed = unknown = gone = False
         for index, reference in enumerate([step.source] if isinstance(step.source, str) else step.source):
             try:
                 wires = self._lookup(reference, scope, (*path, "from") if single else (*path, "from", index), left_out)
+            except LeftOut:
+                gone = True
+                continue
             except Failed:
                 failed = True
                 continue
@@ -122,18 +129,27 @@ class Steps(ABC):
             found.extend(wires or ())
         if failed:
             raise Failed
-        return None if unknown else tuple(found) or current
+        return None if unknown else current if gone and not found else tuple(found)
 
     def _lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
+        """What a reference leads to. Raises Failed after an error; LeftOut for what is not there, if that is none."""
         try:
             wire = scope.find(reference)
         except LookupFailed as error:
             if left_out and isinstance(error, LeftOut):
-                return ()
+                raise
             raise self._findings.error(path, str(error), hint=error.hint) from None
         for value in wire.values or ():
             scope.label(value, reference)
         return wire.values
+
+    def _may_begin(self, step: Step, frame: Frame) -> bool:
+        """Whether a step may give something where nothing flows in: an array of the network's own, or a sequence whose
+        steps say where they take from."""
+        if not isinstance(step, OperationStep) or step.source is not None:
+            return isinstance(step, SequenceStep) and step.source is None
+        key = step.op if step.op in KEYS else str(frame.values.get(step.op))
+        return key in KEYS and ops.get(key).arity == (0, 0)
 
     def _repeat(self, step: Step, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path) -> Item:
         if step.repeat is not None and step.each is not None:
@@ -309,8 +325,10 @@ class Steps(ABC):
             raise self._findings.error((*path, "block"), f"block '{called}' contains itself: {cycle}", frame=frame)
         if inputs is None:
             raise Failed
-        if len(inputs) != len(block.inputs):
-            due = "one input" if len(block.inputs) == 1 else f"{len(block.inputs)} inputs ({', '.join(block.inputs)})"
+        least, most = len(block.inputs) - len(block.optional), len(block.inputs)
+        if not least <= len(inputs) <= most:
+            count = f"{least} to {most}" if least < most else f"{most}"
+            due = "one input" if most == 1 else f"{count} inputs ({', '.join(block.inputs)})"
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
             raise self._findings.error(path, f"block {called} takes {due}, but {flow}", frame=frame,
                                        hint="say which with from: name, or from: [name, name]")  # fmt: skip

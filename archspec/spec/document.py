@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -336,6 +337,20 @@ def _names(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _block_input(value: Any) -> Any:
+    _named(_NOT_INPUTS, "an input")(value.removesuffix("?") if isinstance(value, str) else value)
+    return value
+
+
+def _block_inputs(values: list[str]) -> list[str]:
+    if len({name.removesuffix("?") for name in values}) < len(values):
+        raise problem("two inputs have the same name")
+    needed = [not name.endswith("?") for name in values]
+    if values and (not needed[0] or needed != sorted(needed, reverse=True)):
+        raise problem("inputs that may be absent come after at least one that must be given")
+    return values
+
+
 _OUTPUTS: Final = (
     Discriminator(_kind),
     BeforeValidator(_one_of((str, dict), "the name of a step, or a mapping of names to steps")),
@@ -353,9 +368,24 @@ class Block(_Model):
 
     summary: Text = ""
     params: Params = {}
-    inputs: Annotated[list[InputName], BeforeValidator(_names), Field(min_length=1)] = ["x"]
+    takes: Annotated[
+        list[Annotated[str, BeforeValidator(_block_input)]],
+        BeforeValidator(_names),
+        AfterValidator(_block_inputs),
+        Field(alias="inputs", min_length=1, description="Names; those that end with a question mark may be absent."),
+    ] = ["x"]
     layers: list[AnyStep]
     outputs: BlockOutputs | None = None
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """The names of its inputs, in order."""
+        return [name.removesuffix("?") for name in self.takes]
+
+    @cached_property
+    def optional(self) -> list[str]:
+        """The names of the inputs, the last ones, that may be absent; in expressions, whether they are there."""
+        return [name.removesuffix("?") for name in self.takes if name.endswith("?")]
 
     @property
     def hidden(self) -> frozenset[str]:

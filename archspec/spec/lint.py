@@ -127,7 +127,7 @@ class Lint:
             self._params(declared.params, (*path, "params"))
             for clash in sorted(set(declared.params) & set(declared.inputs)):
                 self._report((*path, "params", clash), f"'{clash}' is a param and an input", key=True)
-            own = {key: param.type for key, param in declared.params.items()}
+            own = {key: param.type for key, param in declared.params.items()} | dict.fromkeys(declared.optional, "bool")
             outer = {key: kind for key, kind in types.items() if key not in declared.hidden}
             names = _Names({**outer, **own}, declared.inputs, own=frozenset(own))
             self._steps(declared.layers, (*path, "layers"), names)

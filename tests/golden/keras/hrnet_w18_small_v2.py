@@ -35,91 +35,85 @@ def bottleneck_block(x, channels, *, name):
     times the channels.
     """
     in_channels = x.shape[-1]
-    main = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv1")
-    main = layers.ReLU(name=f"{name}_relu1")(main)
-    main = conv_norm(main, channels, name=f"{name}_conv2")
-    main = layers.ReLU(name=f"{name}_relu2")(main)
-    main = conv_norm(main, 4 * channels, kernel_size=1, name=f"{name}_conv3")
-    shortcut = x
+    conv1 = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv1")
+    relu1 = layers.ReLU(name=f"{name}_relu1")(conv1)
+    conv2 = conv_norm(relu1, channels, name=f"{name}_conv2")
+    relu2 = layers.ReLU(name=f"{name}_relu2")(conv2)
+    conv3 = conv_norm(relu2, 4 * channels, kernel_size=1, name=f"{name}_conv3")
+    downsample = x
     if in_channels != 4 * channels:
-        shortcut = conv_norm(x, 4 * channels, kernel_size=1, name=f"{name}_downsample")
-    x = layers.Add(name=f"{name}_add")([main, shortcut])
+        downsample = conv_norm(
+            x, 4 * channels, kernel_size=1, name=f"{name}_downsample"
+        )
+    x = layers.Add(name=f"{name}_add")([conv3, downsample])
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
 def basic_block(x, *, name):
     """Two 3x3 convolutions with a shortcut around them."""
     in_channels = x.shape[-1]
-    main = conv_norm(x, in_channels, name=f"{name}_conv1")
-    main = layers.ReLU(name=f"{name}_relu1")(main)
-    main = conv_norm(main, in_channels, name=f"{name}_conv2")
-    x = layers.Add(name=f"{name}_add")([main, x])
+    conv1 = conv_norm(x, in_channels, name=f"{name}_conv1")
+    relu1 = layers.ReLU(name=f"{name}_relu1")(conv1)
+    conv2 = conv_norm(relu1, in_channels, name=f"{name}_conv2")
+    x = layers.Add(name=f"{name}_add")([conv2, x])
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
-def up(x, channels, scale=2, *, name):
-    """1x1 convolution and copies of each pixel."""
-    x = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv")
-    return layers.UpSampling2D(scale, name=f"{name}_upsample")(x)
+def up(x, levels=1, *, name):
+    """1x1 convolution and copies of each pixel, for a stream some levels finer."""
+    in_channels = x.shape[-1]
+    x = conv_norm(x, in_channels // 2**levels, kernel_size=1, name=f"{name}_conv")
+    return layers.UpSampling2D(2**levels, name=f"{name}_upsample")(x)
 
 
-def down_block(x, channels, times=1, *, name):
+def down_block(x, levels=1, *, name):
     """3x3 convolutions that halve the resolution, with ReLU after all but the last."""
     in_channels = x.shape[-1]
-    for index in range(times - 1):
+    for index in range(levels - 1):
         x = transition(x, in_channels, name=f"{name}_convs_{index}")
-    return conv_norm(x, channels, stride=2, name=f"{name}_last")
+    return conv_norm(x, in_channels * 2**levels, stride=2, name=f"{name}_last")
 
 
-def module2(a, b, *, name):
-    """Two streams, and what each takes from the other."""
-    a_channels = a.shape[-1]
-    b_channels = b.shape[-1]
+def exchange(a, b, *, name):
+    """Two to four streams, and what each takes from the others."""
     for index in range(2):
         a = basic_block(a, name=f"{name}_stream0_{index}")
     for index in range(2):
         b = basic_block(b, name=f"{name}_stream1_{index}")
-    up10 = up(b, a_channels, name=f"{name}_up10")
+    up10 = up(b, name=f"{name}_up10")
     x = layers.Add(name=f"{name}_add1")([a, up10])
     y0 = layers.ReLU(name=f"{name}_y0")(x)
-    down01 = down_block(a, b_channels, name=f"{name}_down01")
+    down01 = down_block(a, name=f"{name}_down01")
     x = layers.Add(name=f"{name}_add2")([down01, b])
     y1 = layers.ReLU(name=f"{name}_y1")(x)
     return y0, y1
 
 
-def module3(a, b, c, *, name):
-    """Three streams, and what each takes from the others."""
-    a_channels = a.shape[-1]
-    b_channels = b.shape[-1]
-    c_channels = c.shape[-1]
+def exchange2(a, b, c, *, name):
+    """Two to four streams, and what each takes from the others."""
     for index in range(2):
         a = basic_block(a, name=f"{name}_stream0_{index}")
     for index in range(2):
         b = basic_block(b, name=f"{name}_stream1_{index}")
     for index in range(2):
         c = basic_block(c, name=f"{name}_stream2_{index}")
-    up10 = up(b, a_channels, name=f"{name}_up10")
-    up20 = up(c, a_channels, scale=4, name=f"{name}_up20")
+    up10 = up(b, name=f"{name}_up10")
+    up20 = up(c, levels=2, name=f"{name}_up20")
     x = layers.Add(name=f"{name}_add1")([a, up10, up20])
     y0 = layers.ReLU(name=f"{name}_y0")(x)
-    down01 = down_block(a, b_channels, name=f"{name}_down01")
-    up21 = up(c, b_channels, name=f"{name}_up21")
+    down01 = down_block(a, name=f"{name}_down01")
+    up21 = up(c, name=f"{name}_up21")
     x = layers.Add(name=f"{name}_add2")([down01, b, up21])
     y1 = layers.ReLU(name=f"{name}_y1")(x)
-    down02 = down_block(a, c_channels, times=2, name=f"{name}_down02")
-    down12 = down_block(b, c_channels, name=f"{name}_down12")
+    down02 = down_block(a, levels=2, name=f"{name}_down02")
+    down12 = down_block(b, name=f"{name}_down12")
     x = layers.Add(name=f"{name}_add3")([down02, down12, c])
     y2 = layers.ReLU(name=f"{name}_y2")(x)
     return y0, y1, y2
 
 
-def module4(a, b, c, d, *, name):
-    """Four streams, and what each takes from the others."""
-    a_channels = a.shape[-1]
-    b_channels = b.shape[-1]
-    c_channels = c.shape[-1]
-    d_channels = d.shape[-1]
+def exchange3(a, b, c, d, *, name):
+    """Two to four streams, and what each takes from the others."""
     for index in range(2):
         a = basic_block(a, name=f"{name}_stream0_{index}")
     for index in range(2):
@@ -128,24 +122,24 @@ def module4(a, b, c, d, *, name):
         c = basic_block(c, name=f"{name}_stream2_{index}")
     for index in range(2):
         d = basic_block(d, name=f"{name}_stream3_{index}")
-    up10 = up(b, a_channels, name=f"{name}_up10")
-    up20 = up(c, a_channels, scale=4, name=f"{name}_up20")
-    up30 = up(d, a_channels, scale=8, name=f"{name}_up30")
+    up10 = up(b, name=f"{name}_up10")
+    up20 = up(c, levels=2, name=f"{name}_up20")
+    up30 = up(d, levels=3, name=f"{name}_up30")
     x = layers.Add(name=f"{name}_add1")([a, up10, up20, up30])
     y0 = layers.ReLU(name=f"{name}_y0")(x)
-    down01 = down_block(a, b_channels, name=f"{name}_down01")
-    up21 = up(c, b_channels, name=f"{name}_up21")
-    up31 = up(d, b_channels, scale=4, name=f"{name}_up31")
+    down01 = down_block(a, name=f"{name}_down01")
+    up21 = up(c, name=f"{name}_up21")
+    up31 = up(d, levels=2, name=f"{name}_up31")
     x = layers.Add(name=f"{name}_add2")([down01, b, up21, up31])
     y1 = layers.ReLU(name=f"{name}_y1")(x)
-    down02 = down_block(a, c_channels, times=2, name=f"{name}_down02")
-    down12 = down_block(b, c_channels, name=f"{name}_down12")
-    up32 = up(d, c_channels, name=f"{name}_up32")
+    down02 = down_block(a, levels=2, name=f"{name}_down02")
+    down12 = down_block(b, name=f"{name}_down12")
+    up32 = up(d, name=f"{name}_up32")
     x = layers.Add(name=f"{name}_add3")([down02, down12, c, up32])
     y2 = layers.ReLU(name=f"{name}_y2")(x)
-    down03 = down_block(a, d_channels, times=3, name=f"{name}_down03")
-    down13 = down_block(b, d_channels, times=2, name=f"{name}_down13")
-    down23 = down_block(c, d_channels, name=f"{name}_down23")
+    down03 = down_block(a, levels=3, name=f"{name}_down03")
+    down13 = down_block(b, levels=2, name=f"{name}_down13")
+    down23 = down_block(c, name=f"{name}_down23")
     x = layers.Add(name=f"{name}_add4")([down03, down13, down23, d])
     y3 = layers.ReLU(name=f"{name}_y3")(x)
     return y0, y1, y2, y3
@@ -172,15 +166,15 @@ def HRNetW18SmallV2(num_classes=1000, input_shape=(224, 224, 3)):
         x = bottleneck_block(x, 64, name=f"layer1_{index}")
     transition0 = transition(x, 18, stride=1, name="transition0")  # [batch, 56, 56, 18]
     transition1 = transition(x, 36, name="transition1")  # [batch, 28, 28, 36]
-    stage2_a, stage2_b = module2(transition0, transition1, name="stage2_0")
+    stage2_a, stage2_b = exchange(transition0, transition1, name="stage2_0")
     transition2 = transition(stage2_b, 72, name="transition2")  # [batch, 14, 14, 72]
     for index in range(3):
-        stage2_a, stage2_b, transition2 = module3(
+        stage2_a, stage2_b, transition2 = exchange2(
             stage2_a, stage2_b, transition2, name=f"stage3_{index}"
         )
     transition3 = transition(transition2, 144, name="transition3")  # [batch, 7, 7, 144]
     for index in range(2):
-        stage2_a, stage2_b, transition2, transition3 = module4(
+        stage2_a, stage2_b, transition2, transition3 = exchange3(
             stage2_a, stage2_b, transition2, transition3, name=f"stage4_{index}"
         )
     incre0 = bottleneck_block(stage2_a, 32, name="incre0")  # [batch, 56, 56, 128]

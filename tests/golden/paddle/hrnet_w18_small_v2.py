@@ -56,10 +56,11 @@ class Bottleneck(nn.Layer):
             self.downsample = ConvNorm(in_channels, 4 * channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.conv1(x))
-        main = F.relu(self.conv2(main))
-        main = self.conv3(main)
-        return F.relu(main + self.downsample(x))
+        relu1 = F.relu(self.conv1(x))
+        relu2 = F.relu(self.conv2(relu1))
+        conv3 = self.conv3(relu2)
+        downsample = self.downsample(x)
+        return F.relu(conv3 + downsample)
 
 
 class BasicBlock(nn.Layer):
@@ -71,48 +72,48 @@ class BasicBlock(nn.Layer):
         self.conv2 = ConvNorm(in_channels, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.conv1(x))
-        main = self.conv2(main)
-        return F.relu(main + x)
+        relu1 = F.relu(self.conv1(x))
+        conv2 = self.conv2(relu1)
+        return F.relu(conv2 + x)
 
 
 class Up(nn.Layer):
-    """1x1 convolution and copies of each pixel."""
+    """1x1 convolution and copies of each pixel, for a stream some levels finer."""
 
-    def __init__(self, in_channels: int, channels: int, scale: int = 2) -> None:
+    def __init__(self, in_channels: int, levels: int = 1) -> None:
         super().__init__()
-        self.scale = scale
-        self.conv = ConvNorm(in_channels, channels, kernel_size=1)
+        self.levels = levels
+        self.conv = ConvNorm(in_channels, in_channels // 2**levels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
-        return F.interpolate(x, scale_factor=self.scale)
+        return F.interpolate(x, scale_factor=2**self.levels)
 
 
 class Down(nn.Layer):
     """3x3 convolutions that halve the resolution, with ReLU after all but the last."""
 
-    def __init__(self, in_channels: int, channels: int, times: int = 1) -> None:
+    def __init__(self, in_channels: int, levels: int = 1) -> None:
         super().__init__()
         self.convs = nn.Sequential(
-            *(Transition(in_channels, in_channels) for _ in range(times - 1))
+            *(Transition(in_channels, in_channels) for _ in range(levels - 1))
         )
-        self.last = ConvNorm(in_channels, channels, stride=2)
+        self.last = ConvNorm(in_channels, in_channels * 2**levels, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.convs(x)
         return self.last(x)
 
 
-class Module2(nn.Layer):
-    """Two streams, and what each takes from the other."""
+class Exchange(nn.Layer):
+    """Two to four streams, and what each takes from the others."""
 
     def __init__(self, a_channels: int, b_channels: int) -> None:
         super().__init__()
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
-        self.up10 = Up(b_channels, a_channels)
-        self.down01 = Down(a_channels, b_channels)
+        self.up10 = Up(b_channels)
+        self.down01 = Down(a_channels)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         stream0 = self.stream0(a)
@@ -124,20 +125,20 @@ class Module2(nn.Layer):
         return y0, y1
 
 
-class Module3(nn.Layer):
-    """Three streams, and what each takes from the others."""
+class Exchange2(nn.Layer):
+    """Two to four streams, and what each takes from the others."""
 
     def __init__(self, a_channels: int, b_channels: int, c_channels: int) -> None:
         super().__init__()
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
-        self.up10 = Up(b_channels, a_channels)
-        self.up20 = Up(c_channels, a_channels, scale=4)
-        self.down01 = Down(a_channels, b_channels)
-        self.up21 = Up(c_channels, b_channels)
-        self.down02 = Down(a_channels, c_channels, times=2)
-        self.down12 = Down(b_channels, c_channels)
+        self.up10 = Up(b_channels)
+        self.up20 = Up(c_channels, levels=2)
+        self.down01 = Down(a_channels)
+        self.up21 = Up(c_channels)
+        self.down02 = Down(a_channels, levels=2)
+        self.down12 = Down(b_channels)
 
     def forward(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stream0 = self.stream0(a)
@@ -155,8 +156,8 @@ class Module3(nn.Layer):
         return y0, y1, y2
 
 
-class Module4(nn.Layer):
-    """Four streams, and what each takes from the others."""
+class Exchange3(nn.Layer):
+    """Two to four streams, and what each takes from the others."""
 
     def __init__(
         self, a_channels: int, b_channels: int, c_channels: int, d_channels: int
@@ -166,18 +167,18 @@ class Module4(nn.Layer):
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
         self.stream3 = nn.Sequential(*(BasicBlock(d_channels) for _ in range(2)))
-        self.up10 = Up(b_channels, a_channels)
-        self.up20 = Up(c_channels, a_channels, scale=4)
-        self.up30 = Up(d_channels, a_channels, scale=8)
-        self.down01 = Down(a_channels, b_channels)
-        self.up21 = Up(c_channels, b_channels)
-        self.up31 = Up(d_channels, b_channels, scale=4)
-        self.down02 = Down(a_channels, c_channels, times=2)
-        self.down12 = Down(b_channels, c_channels)
-        self.up32 = Up(d_channels, c_channels)
-        self.down03 = Down(a_channels, d_channels, times=3)
-        self.down13 = Down(b_channels, d_channels, times=2)
-        self.down23 = Down(c_channels, d_channels)
+        self.up10 = Up(b_channels)
+        self.up20 = Up(c_channels, levels=2)
+        self.up30 = Up(d_channels, levels=3)
+        self.down01 = Down(a_channels)
+        self.up21 = Up(c_channels)
+        self.up31 = Up(d_channels, levels=2)
+        self.down02 = Down(a_channels, levels=2)
+        self.down12 = Down(b_channels)
+        self.up32 = Up(d_channels)
+        self.down03 = Down(a_channels, levels=3)
+        self.down13 = Down(b_channels, levels=2)
+        self.down23 = Down(c_channels)
 
     def forward(
         self, a: Tensor, b: Tensor, c: Tensor, d: Tensor
@@ -230,11 +231,11 @@ class HRNetW18SmallV2(nn.Layer):
         self.layer1 = nn.Sequential(Bottleneck(64, 64), Bottleneck(256, 64))
         self.transition0 = Transition(256, 18, stride=1)
         self.transition1 = Transition(256, 36)
-        self.stage2 = nn.LayerList([Module2(18, 36)])
+        self.stage2 = nn.LayerList([Exchange(18, 36)])
         self.transition2 = Transition(36, 72)
-        self.stage3 = nn.LayerList([*(Module3(18, 36, 72) for _ in range(3))])
+        self.stage3 = nn.LayerList([*(Exchange2(18, 36, 72) for _ in range(3))])
         self.transition3 = Transition(72, 144)
-        self.stage4 = nn.LayerList([*(Module4(18, 36, 72, 144) for _ in range(2))])
+        self.stage4 = nn.LayerList([*(Exchange3(18, 36, 72, 144) for _ in range(2))])
         self.incre0 = Bottleneck(18, 32)
         self.incre1 = Bottleneck(36, 64)
         self.incre2 = Bottleneck(72, 128)
