@@ -58,15 +58,22 @@ def _check_several(count: int) -> None:
 
 
 def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
-    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
+    return _divided(x - x.mean(axes, keepdims=True), np.sqrt(x.var(axes, keepdims=True) + epsilon))
+
+
+def _divided(y: Array, divisor: Array) -> Array:
+    """`y / divisor`, in the memory of `y`: large networks spend their time on memory."""
+    return np.divide(y, divisor, out=y)
 
 
 def _affine(y: Array, weight: Array | None, bias: Array | None, axes: tuple[int, ...] = (1,)) -> Array:
-    """`y` scaled and shifted by numbers that vary along `axes`."""
+    """`y` scaled and shifted, in its own memory, by numbers that vary along `axes`."""
     shape = [size if axis in axes else 1 for axis, size in enumerate(y.shape)]
     if weight is not None:
-        y = y * weight.reshape(shape)
-    return y if bias is None else y + bias.reshape(shape)
+        y *= weight.reshape(shape)
+    if bias is not None:
+        y += bias.reshape(shape)
+    return y
 
 
 class BatchNorm(_Normalization):
@@ -96,7 +103,7 @@ class BatchNorm(_Normalization):
         self, x: Array, running_mean: Array, running_var: Array, weight: Array | None = None, bias: Array | None = None
     ) -> Array:
         shape = (-1, *(1,) * (x.ndim - 2))
-        y = (x - running_mean.reshape(shape)) / np.sqrt(running_var.reshape(shape) + self.epsilon)
+        y = _divided(x - running_mean.reshape(shape), np.sqrt(running_var.reshape(shape) + self.epsilon))
         return _affine(y, weight, bias)
 
     def train(
