@@ -31,7 +31,7 @@ from archspec.verification.workers import Pool
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 RESULTS: Final = DOCS / "zoo.json"
-LARGE: Final = 6 * 2**30
+LARGE: Final = 3 * 2**30
 """Bytes of a worker from which on the next network gets new ones."""
 RUNGS: Final = ("float64", "float32", "gradient")
 REDUCED: Final[dict[str, dict[str, Any]]] = {
