@@ -23,7 +23,9 @@ from archspec.spec.source import Source
 
 if TYPE_CHECKING:
     from archspec.backend import Program
+    from archspec.ops.base import Array
     from archspec.summary import Summary
+    from archspec.weights import Rules
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,18 @@ class Model:
         from archspec.backend import backends
 
         return backends([backend])[0].generate(self)
+
+    def weights(self, arrays: Mapping[str, Array], *, names: Rules | str = "", backend: str) -> dict[str, Array]:
+        """Another library's weights by the names and in the layouts of the generated model: its `state_dict` in PyTorch
+        and PaddlePaddle, the paths of `weights` in Keras.
+
+        `names` is a library whose names come along (`torchvision`, `timm`), or a mapping of the beginnings of names to
+        those in the spec, as in `specs/torchvision`. Raises as `compile`, and UsageError if anything is missing, left
+        over, or has another shape.
+        """
+        from archspec.weights import converted
+
+        return converted(self, arrays, names, backend)
 
     def summary(self) -> Summary:
         """The table of steps with shapes, parameters, multiply-adds and memory. Raises SpecError."""

@@ -19,7 +19,7 @@ LAYERS = [
     {"archspec.graph"},
     {"archspec.model", "archspec.summary", "archspec.loading", "archspec.backend", "archspec.reference"},
     {"archspec.emit", "archspec.verification", "archspec.pictures"},
-    {"archspec.proof"},
+    {"archspec.proof", "archspec.weights"},
     {"archspec.cli", "archspec.__main__"},
 ]
 """From the bottom to the top: a module may import at its own level and below when it is loaded."""

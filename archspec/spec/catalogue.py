@@ -46,7 +46,7 @@ def locate(spec: str | Path) -> Location:
 
 def files() -> list[Path]:
     """The spec files that come along, in alphabetical order."""
-    return sorted(_folder().glob("*.yaml"))
+    return sorted(folder().glob("*.yaml"))
 
 
 @cache
@@ -63,7 +63,7 @@ def shown(path: Path) -> str:
 
 
 def _by_stem(name: str) -> Location | None:
-    path = _folder() / f"{name}.yaml"
+    path = folder() / f"{name}.yaml"
     if not name.isidentifier() or not path.is_file():
         return None
     return Location(path, name if name in variants_in(path) else None, shown(path))
@@ -80,7 +80,7 @@ def _with_variant(name: str) -> Iterator[Location]:
 
 
 @cache
-def _folder() -> Path:
+def folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed, checkout = package / "specs", package.parent / "specs"
     return installed if installed.is_dir() else checkout

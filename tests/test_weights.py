@@ -1,0 +1,113 @@
+"""Weights of other libraries: rules for names, what is missing or left over, and the example in the docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archspec
+from archspec.errors import UsageError
+from archspec.weights import Rules, renamed
+
+ROOT = Path(__file__).parent.parent
+
+RULES: list[tuple[Rules, list[str], list[str]]] = [
+    ({}, ["a.weight"], ["a.weight"]),
+    ({"a": "b"}, ["a.weight", "ab.weight", "c.a.weight"], ["b.weight", "ab.weight", "c.a.weight"]),
+    ({"a.weight": "b"}, ["a.weight"], ["b"]),
+    ({"a{i}": "b.{i - 1}"}, ["a1.weight", "a12.bias", "a.bias"], ["b.0.weight", "b.11.bias", "a.bias"]),
+    ({"a_{i}.{x}": "{x}.{i}"}, ["a_0.b.w", "a_b.0.w"], ["b.0.w", "0.b.w"]),
+    ({"a{n}": "b{n // 2}.{n % 2}"}, ["a5.w"], ["b2.1.w"]),
+    ({"a": "b", "b": "c"}, ["a.w"], ["c.w"]),
+    ({"a": None}, ["a.w", "b.w"], ["b.w"]),
+    ({"a.b": "c"}, ["axb.w"], ["axb.w"]),
+]
+
+
+@pytest.mark.parametrize(("rules", "names", "expected"), RULES)
+def test_rules(rules: Rules, names: list[str], expected: list[str]) -> None:
+    assert list(renamed({name: np.zeros(2) for name in names}, rules)) == expected
+
+
+def test_several_names_share_rows() -> None:
+    found = renamed({"in.weight": np.arange(6).reshape(6, 1)}, {"in.{kind}": ["q.{kind}", "k.{kind}", "v.{kind}"]})
+    assert {name: array.ravel().tolist() for name, array in found.items()} == {
+        "q.weight": [0, 1], "k.weight": [2, 3], "v.weight": [4, 5],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def lenet() -> dict[str, Any]:
+    graph = archspec.load("lenet5").graph
+    return {name: np.zeros(tuple(map(int, p.shape)), np.float32) for name, p in graph.parameters().items()}
+
+
+def test_layouts(lenet: dict[str, Any]) -> None:
+    name = next(name for name, array in lenet.items() if array.ndim == 4)
+    lenet[name] = np.random.default_rng(0).random(lenet[name].shape, np.float32)
+    model = archspec.load("lenet5")
+    found = model.weights(lenet | {"steps": np.int64(3)}, backend="keras")
+    kernel = found[name.removesuffix(".weight").replace(".", "_") + "/kernel"]
+    assert kernel.flags.c_contiguous  # as files take it
+    np.testing.assert_array_equal(kernel, lenet[name].transpose(2, 3, 1, 0))
+    np.testing.assert_array_equal(model.weights(lenet, backend="pytorch")[name], lenet[name])
+
+
+def test_everything_that_is_wrong_is_told(lenet: dict[str, Any]) -> None:
+    names = list(lenet)
+    lenet["other"] = lenet.pop(names[0])
+    lenet[names[1]] = np.zeros((1, 99), np.float32)
+    with pytest.raises(UsageError) as raised:
+        archspec.load("lenet5").weights(lenet, backend="pytorch")
+    assert f"nothing gives '{names[0]}'" in str(raised.value)
+    assert "'other' is none of its weights" in str(raised.value)
+    assert f"'{names[1]}' has shape [1, 99], not " in str(raised.value)
+
+
+def test_axes_of_size_one_come_and_go(lenet: dict[str, Any]) -> None:
+    name = next(name for name, array in lenet.items() if array.ndim == 1)
+    lenet[name] = lenet[name].reshape(1, -1, 1)
+    assert archspec.load("lenet5").weights(lenet, backend="pytorch")[name].ndim == 1
+
+
+@pytest.mark.frameworks
+def test_the_example_in_the_docs(tmp_path: Path) -> None:
+    save, convert, pour = re.findall(r"```python\n(.*?)```", (ROOT / "docs/weights.md").read_text(), re.DOTALL)
+    beside = f"import sys; sys.path.insert(0, {str(ROOT / 'tests/judges')!r}); import library as judges"
+    run(tmp_path, f"{beside}; judges.torchvision_beside()\n{save.replace('save_file(library', RANDOM)}{TORCH}")
+    run(tmp_path, convert + "open('mobilenet_v2.py', 'w').write(model_code)\n")
+    run(tmp_path, "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'\n" + pour + KERAS)
+    expected, found = np.load(tmp_path / "torch.npy"), np.load(tmp_path / "keras.npy")
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    assert np.abs(expected[0] - expected[1]).max() > 0.01 * np.abs(expected).max()
+
+
+RANDOM = """
+for weight in library.state_dict().values():
+    if weight.ndim > 1:
+        weight.normal_(std=(1.5 / weight[0].numel()) ** 0.5)
+    elif weight.is_floating_point():
+        weight.uniform_(0.5, 1.5)
+save_file(library"""
+TORCH = """
+import numpy, torch
+image = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+numpy.save("image.npy", image.numpy())
+numpy.save("torch.npy", library(image).detach().numpy())
+"""
+KERAS = """
+import numpy
+image = numpy.load("image.npy").transpose(0, 2, 3, 1)
+numpy.save("keras.npy", network(image, training=False).numpy())
+"""
+
+
+def run(folder: Path, code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
