@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz zoo clean
+.PHONY: demo test quick lint golden fuzz zoo judges clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -22,6 +22,9 @@ lint: $(INSTALLED)
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py
+
+judges: $(INSTALLED)
+	$(BIN)/python -m tests.judges
 
 golden: $(INSTALLED)
 	$(BIN)/pytest -m golden --update-golden

@@ -1,0 +1,1 @@
+"""Networks of the frameworks' own libraries as judges: with their weights, generated code gives their outputs."""
