@@ -30,7 +30,7 @@ from archspec.emit.code import (
     literal,
     print_statements,
 )
-from archspec.emit.context import Context, Site, size_name
+from archspec.emit.context import Context, Site, size_name, symbols
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
@@ -216,8 +216,10 @@ class ClassWriter(Flow):
 
     def _optional(self, item: MWhen, condition: Code, place: Place) -> None:
         """A step in an `if`: in `__init__` for its layers, in `forward` for its value."""
-        flag = self.attribute(f"has_{item.path or 'step'}")
-        self.init.append(Assign((f"self.{flag}",), condition))
+        if not symbols(condition).keys() <= self._params() | self.context.extras.keys():
+            flag = self.attribute(f"has_{item.path or 'step'}")  # sizes of inputs are known where layers are made
+            self.init.append(Assign((f"self.{flag}",), condition))
+            condition = Own(flag)
         target = self.open_when(item, place)
         outer_init, outer_statements = self.init, self.statements
         self.init, self.statements = [], []
@@ -226,8 +228,8 @@ class ClassWriter(Flow):
         init, body = self.init, self.statements
         self.init, self.statements = outer_init, outer_statements
         if init:
-            self.init.append(If(Raw(f"self.{flag}"), init))
-        self.statements.append(If(Raw(f"self.{flag}"), body))
+            self.init.append(If(condition, init))
+        self.statements.append(If(condition, body))
 
     # Containers -----------------------------------------------------------------------------------------------------
 

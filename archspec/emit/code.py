@@ -149,10 +149,11 @@ def _imported(expr: Expr) -> Expr:
 
 
 def number(value: float) -> str:
-    """A float as people write it: `1e-5`, not `1e-05`."""
+    """A float as people write it: `1e-5`, not `1e-05`; `0.075`, where a product gave `0.07500000000000001`."""
     if value in (float("inf"), float("-inf")) or value != value:
         return f'float("{value}")'
-    text = repr(value)
+    text, short = repr(value), repr(float(f"{value:.15g}"))
+    text = short if len(short) + 4 < len(text) else text
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else text
 

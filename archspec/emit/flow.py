@@ -158,7 +158,7 @@ class Flow:
         wanted = output.label or place.label
         if isinstance(codes[0], Raw) and before.uses == 1 and wanted in ("", held):
             return held  # only the optional step itself reads it from here on
-        target = self.variables.take(output, safe(wanted or self.main))
+        target = self.variables.take(output, safe(wanted or self._spare() or self.main))
         if target != held:
             self.statements.append(Assign((target,), codes[0]))
         self.variables.owners.pop(target)
@@ -190,12 +190,14 @@ class Flow:
         taken = self.variables
         name = wire.label or place.label
         if not name and index is None:
-            name = self.main
-            if not taken.free(name):
-                name = _variable(step) or name
+            name = self._spare() or _variable(step) or self.main
         elif not name:
             name = f"{_variable(step) or self.main}{index}"
         return taken.take(wire, safe(name))
+
+    def _spare(self) -> str:
+        """The usual variable, or another one while that is needed; nothing if both are."""
+        return next((name for name in (self.main, "y") if self.variables.free(name)), "")
 
     def bind_inputs(self, inputs: dict[str, Wire]) -> None:
         for name, wire in inputs.items():

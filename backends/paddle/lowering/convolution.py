@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from archspec.emit.code import Call, Code, call
+from archspec.emit import windows
+from archspec.emit.code import Call, Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, own_layer, spell
 
-from .rows import in_channels, pads, wanted
+from .rows import in_channels, wanted
+from .rows import pads as numbers
 
 CONV: Final = "(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias_attr=None)"
+
+
+def pads(site: Site) -> Code:
+    # What Paddle calls SAME forgets the dilation.
+    same = site.every(lambda step: step.op.padding == "same" and max(step.op.dilation) == 1)
+    return literal("SAME") if same and not site.every(windows.symmetric) else numbers(site)
 
 
 def conv(site: Site) -> Lowered:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, call, literal
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.context import Lowered, Lowering, Site, symbols
 from archspec.emit.signature import bindings, own_layer, spell
 from archspec.graph.tree import Step
 
@@ -35,6 +35,13 @@ def padded(site: Site, text: str, **sources: Any) -> Lowered:
     made = spell(text, site, padding=0, **sources)
     pads = windows.flat_pads(site, last_first=True)
     rank = site.op.rank
+    if symbols(pads) and site.every(lambda step: step.op.padding == "same" and max(step.op.dilation) == 1):
+        sizes = (site.attr("kernel_size"), site.attr("stride"))
+        return Lowered(
+            apply=lambda own, inputs: Call(own[""], (call("pad_same", inputs[0], *sizes),)),
+            layers={"": made},
+            weights=bindings(site, {}),
+        )
     return Lowered(
         apply=lambda own, inputs: Call(own[""], (call("F.pad", inputs[0], pads),)),
         layers={"": made},
@@ -66,11 +73,10 @@ def separable(site: Site) -> Lowered:
         "pointwise_weight": ("pointwise", "weight", None),
         "bias": ("pointwise", "bias", None),
     }
-    assert first.module is not None
     return Lowered(
         apply=lambda own, inputs: Call(own["pointwise"], (first.apply({"": own["depthwise"]}, inputs),)),
         layers={"depthwise": first.layers[""], "pointwise": second},
-        module=call("nn.Sequential", first.module, second),
+        module=None if first.module is None else call("nn.Sequential", first.module, second),
         places={"depthwise": f"0.{first.places[''] if first.places else ''}".rstrip("."), "pointwise": "1"},
         weights={name: weights[name] for name in bindings(site, {})},
     )

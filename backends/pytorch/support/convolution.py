@@ -1,5 +1,15 @@
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def pad_same(x: Tensor, kernel_size: int, stride: int) -> Tensor:
+    """Zeros around images: as many windows as there are strides, begun ones included."""
+    pads = []
+    for size in (x.shape[3], x.shape[2]):
+        total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads)
 
 
 class MaskedConv2d(nn.Conv2d):

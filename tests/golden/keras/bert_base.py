@@ -55,10 +55,10 @@ def layer_block(x, mask, num_heads, *, name):
     behind that.
     """
     x_features = x.shape[-1]
-    attention = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attention")(
+    y = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attention")(
         x, x, key=x, attention_mask=mask
     )
-    attended = layers.Dropout(0.1, name=f"{name}_attended")(attention)
+    attended = layers.Dropout(0.1, name=f"{name}_attended")(y)
     x = layers.Add(name=f"{name}_add1")([attended, x])
     attention_norm = layers.LayerNormalization(
         epsilon=1e-12, name=f"{name}_attention_norm"

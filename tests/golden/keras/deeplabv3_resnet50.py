@@ -94,10 +94,10 @@ def res_net50(x, *, name):
     x = bottleneck(x, 256, name=f"{name}_layer3_0")
     for index in range(1, 6):
         x = bottleneck(x, 256, dilation=2, name=f"{name}_layer3_{index}")
-    x2 = bottleneck(x, 512, dilation=2, name=f"{name}_layer4_0")
+    y = bottleneck(x, 512, dilation=2, name=f"{name}_layer4_0")
     for index in range(1, 3):
-        x2 = bottleneck(x2, 512, dilation=4, name=f"{name}_layer4_{index}")
-    return x2, x
+        y = bottleneck(y, 512, dilation=4, name=f"{name}_layer4_{index}")
+    return y, x
 
 
 def conv_norm(x, channels, kernel_size=1, dilation=1, *, name):

@@ -29,10 +29,10 @@ def dual_path(x, width, inner, growth, groups, stride=1, project=False, *, name)
     """Adds to the first `width` channels, and appends `growth` new ones to the
     others.
     """
-    x2 = x
+    y = x
     if project:
-        x2 = norm_conv(x, width + 2 * growth, stride=stride, name=f"{name}_c1x1_w")
-    old_0, old_1 = ops.split(x2, [width], axis=-1)
+        y = norm_conv(x, width + 2 * growth, stride=stride, name=f"{name}_c1x1_w")
+    old_0, old_1 = ops.split(y, [width], axis=-1)
     x = norm_conv(x, inner, name=f"{name}_c1x1_a")
     x = norm_conv(
         x, inner, kernel_size=3, stride=stride, groups=groups, name=f"{name}_c3x3_b"

@@ -13,13 +13,13 @@ from keras import layers
 def squeeze_excitation(x, channels, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
-    global_avg_pool2d = layers.GlobalAveragePooling2D(
-        keepdims=True, name=f"{name}_global_avg_pool2d"
-    )(x)
-    fc1 = layers.Conv2D(channels, 1, name=f"{name}_fc1")(global_avg_pool2d)
-    silu = layers.Activation("silu", name=f"{name}_silu")(fc1)
-    fc2 = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(silu)
-    scale = layers.Activation("sigmoid", name=f"{name}_scale")(fc2)
+    y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
+        x
+    )
+    y = layers.Conv2D(channels, 1, name=f"{name}_fc1")(y)
+    y = layers.Activation("silu", name=f"{name}_silu")(y)
+    y = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(y)
+    scale = layers.Activation("sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
@@ -28,42 +28,39 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    x2 = x
+    y = x
     if expansion != 1:
-        x2 = layers.Conv2D(
+        y = layers.Conv2D(
             expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
         )(x)
-        x2 = layers.BatchNormalization(
+        y = layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, name=f"{name}_expand_bn"
-        )(x2)
-        x2 = layers.Activation("silu", name=f"{name}_silu1")(x2)
-    depthwise = x2
+        )(y)
+        y = layers.Activation("silu", name=f"{name}_silu1")(y)
     if stride != 1:
-        depthwise = layers.ZeroPadding2D(
-            kernel_size // 2, name=f"{name}_depthwise_pad"
-        )(depthwise)
-    depthwise = layers.DepthwiseConv2D(
+        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
+    y = layers.DepthwiseConv2D(
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_depthwise",
-    )(depthwise)
-    depthwise_bn = layers.BatchNormalization(
+    )(y)
+    y = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_depthwise_bn"
-    )(depthwise)
-    silu2 = layers.Activation("silu", name=f"{name}_silu2")(depthwise_bn)
-    se = squeeze_excitation(silu2, in_channels // 4, name=f"{name}_se")
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(se)
-    project_bn = layers.BatchNormalization(
+    )(y)
+    y = layers.Activation("silu", name=f"{name}_silu2")(y)
+    y = squeeze_excitation(y, in_channels // 4, name=f"{name}_se")
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_project_bn"
-    )(project)
+    )(y)
     if stride == 1 and channels == in_channels:
         dropped = layers.Dropout(
             drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
-        )(project_bn)
-        project_bn = layers.Add(name=f"{name}_residual_1")([x, dropped])
-    return project_bn
+        )(y)
+        y = layers.Add(name=f"{name}_residual_1")([x, dropped])
+    return y
 
 
 def EfficientNetB0(num_classes=1000, input_shape=(224, 224, 3)):
@@ -78,25 +75,18 @@ def EfficientNetB0(num_classes=1000, input_shape=(224, 224, 3)):
     x = mb_conv(x, 16, expansion=1, name="blocks_0_0")  # [batch, 112, 112, 16]
     x = mb_conv(x, 24, stride=2, drop_path=0.0125, name="blocks_1_0")
     x = mb_conv(x, 24, drop_path=0.025, name="blocks_1_1")
-    x = mb_conv(
-        x,
-        40,
-        kernel_size=5,
-        stride=2,
-        drop_path=0.037500000000000006,
-        name="blocks_2_0",
-    )
+    x = mb_conv(x, 40, kernel_size=5, stride=2, drop_path=0.0375, name="blocks_2_0")
     x = mb_conv(x, 40, kernel_size=5, drop_path=0.05, name="blocks_2_1")
     x = mb_conv(x, 80, stride=2, drop_path=0.0625, name="blocks_3_0")
-    x = mb_conv(x, 80, drop_path=0.07500000000000001, name="blocks_3_1")
-    x = mb_conv(x, 80, drop_path=0.08750000000000001, name="blocks_3_2")
+    x = mb_conv(x, 80, drop_path=0.075, name="blocks_3_1")
+    x = mb_conv(x, 80, drop_path=0.0875, name="blocks_3_2")
     x = mb_conv(x, 112, kernel_size=5, drop_path=0.1, name="blocks_4_0")
     x = mb_conv(x, 112, kernel_size=5, drop_path=0.1125, name="blocks_4_1")
     x = mb_conv(x, 112, kernel_size=5, drop_path=0.125, name="blocks_4_2")
     x = mb_conv(x, 192, kernel_size=5, stride=2, drop_path=0.1375, name="blocks_5_0")
-    x = mb_conv(x, 192, kernel_size=5, drop_path=0.15000000000000002, name="blocks_5_1")
+    x = mb_conv(x, 192, kernel_size=5, drop_path=0.15, name="blocks_5_1")
     x = mb_conv(x, 192, kernel_size=5, drop_path=0.1625, name="blocks_5_2")
-    x = mb_conv(x, 192, kernel_size=5, drop_path=0.17500000000000002, name="blocks_5_3")
+    x = mb_conv(x, 192, kernel_size=5, drop_path=0.175, name="blocks_5_3")
     x = mb_conv(x, 320, drop_path=0.1875, name="blocks_6_0")  # [batch, 7, 7, 320]
     x = layers.Conv2D(1280, 1, use_bias=False, name="conv_head")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn2")(x)

@@ -14,46 +14,42 @@ def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     leaves them; with a shortcut.
     """
     in_channels = x.shape[-1]
-    expand = x
+    y = x
     if stride != 1:
-        expand = layers.ZeroPadding2D(1, name=f"{name}_expand_pad")(expand)
-    expand = layers.Conv2D(
+        y = layers.ZeroPadding2D(1, name=f"{name}_expand_pad")(y)
+    y = layers.Conv2D(
         channels if expansion == 1 else expansion * in_channels,
         3,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_expand",
-    )(expand)
-    expand_bn = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(
-        expand
-    )
-    silu = layers.Activation("silu", name=f"{name}_silu")(expand_bn)
+    )(y)
+    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
+    y = layers.Activation("silu", name=f"{name}_silu")(y)
     if expansion != 1:
-        silu = layers.Conv2D(
-            channels, 1, use_bias=False, name=f"{name}_projection_conv"
-        )(silu)
-        silu = layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_bn")(
-            silu
+        y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_projection_conv")(
+            y
         )
+        y = layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_bn")(y)
     if stride == 1 and channels == in_channels:
         dropped = layers.Dropout(
             drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
-        )(silu)
-        silu = layers.Add(name=f"{name}_residual_1")([x, dropped])
-    return silu
+        )(y)
+        y = layers.Add(name=f"{name}_residual_1")([x, dropped])
+    return y
 
 
 def squeeze_excitation(x, channels, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
-    global_avg_pool2d = layers.GlobalAveragePooling2D(
-        keepdims=True, name=f"{name}_global_avg_pool2d"
-    )(x)
-    fc1 = layers.Conv2D(channels, 1, name=f"{name}_fc1")(global_avg_pool2d)
-    silu = layers.Activation("silu", name=f"{name}_silu")(fc1)
-    fc2 = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(silu)
-    scale = layers.Activation("sigmoid", name=f"{name}_scale")(fc2)
+    y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
+        x
+    )
+    y = layers.Conv2D(channels, 1, name=f"{name}_fc1")(y)
+    y = layers.Activation("silu", name=f"{name}_silu")(y)
+    y = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(y)
+    scale = layers.Activation("sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
@@ -62,38 +58,31 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    expand = layers.Conv2D(
+    y = layers.Conv2D(
         expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
     )(x)
-    expand_bn = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(
-        expand
-    )
-    silu1 = layers.Activation("silu", name=f"{name}_silu1")(expand_bn)
-    depthwise = silu1
+    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
+    y = layers.Activation("silu", name=f"{name}_silu1")(y)
     if stride != 1:
-        depthwise = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(depthwise)
-    depthwise = layers.DepthwiseConv2D(
+        y = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(y)
+    y = layers.DepthwiseConv2D(
         3,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_depthwise",
-    )(depthwise)
-    depthwise_bn = layers.BatchNormalization(momentum=0.9, name=f"{name}_depthwise_bn")(
-        depthwise
-    )
-    silu2 = layers.Activation("silu", name=f"{name}_silu2")(depthwise_bn)
-    se = squeeze_excitation(silu2, in_channels // 4, name=f"{name}_se")
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(se)
-    project_bn = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_bn")(
-        project
-    )
+    )(y)
+    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_depthwise_bn")(y)
+    y = layers.Activation("silu", name=f"{name}_silu2")(y)
+    y = squeeze_excitation(y, in_channels // 4, name=f"{name}_se")
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_bn")(y)
     if stride == 1 and channels == in_channels:
         dropped = layers.Dropout(
             drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
-        )(project_bn)
-        project_bn = layers.Add(name=f"{name}_residual_1")([x, dropped])
-    return project_bn
+        )(y)
+        y = layers.Add(name=f"{name}_residual_1")([x, dropped])
+    return y
 
 
 def EfficientNetV2S(num_classes=1000, stem=24, head=1280, input_shape=(384, 384, 3)):
@@ -108,18 +97,16 @@ def EfficientNetV2S(num_classes=1000, stem=24, head=1280, input_shape=(384, 384,
     x = fused_mb_conv(x, 24, 1, name="blocks_0_0")
     x = fused_mb_conv(x, 24, 1, drop_path=0.005, name="blocks_0_1")
     x = fused_mb_conv(x, 48, 4, stride=2, drop_path=0.01, name="blocks_1_0")
-    x = fused_mb_conv(x, 48, 4, drop_path=0.015000000000000003, name="blocks_1_1")
+    x = fused_mb_conv(x, 48, 4, drop_path=0.015, name="blocks_1_1")
     x = fused_mb_conv(x, 48, 4, drop_path=0.02, name="blocks_1_2")
     x = fused_mb_conv(x, 48, 4, drop_path=0.025, name="blocks_1_3")
-    x = fused_mb_conv(
-        x, 64, 4, stride=2, drop_path=0.030000000000000006, name="blocks_2_0"
-    )
+    x = fused_mb_conv(x, 64, 4, stride=2, drop_path=0.03, name="blocks_2_0")
     x = fused_mb_conv(x, 64, 4, drop_path=0.035, name="blocks_2_1")
     x = fused_mb_conv(x, 64, 4, drop_path=0.04, name="blocks_2_2")
     x = fused_mb_conv(x, 64, 4, drop_path=0.045, name="blocks_2_3")
     x = mb_conv(x, 128, 4, stride=2, drop_path=0.05, name="blocks_3_0")
-    x = mb_conv(x, 128, 4, drop_path=0.05500000000000001, name="blocks_3_1")
-    x = mb_conv(x, 128, 4, drop_path=0.06000000000000001, name="blocks_3_2")
+    x = mb_conv(x, 128, 4, drop_path=0.055, name="blocks_3_1")
+    x = mb_conv(x, 128, 4, drop_path=0.06, name="blocks_3_2")
     x = mb_conv(x, 128, 4, drop_path=0.065, name="blocks_3_3")
     x = mb_conv(x, 128, 4, drop_path=0.07, name="blocks_3_4")
     x = mb_conv(x, 128, 4, drop_path=0.075, name="blocks_3_5")
@@ -128,15 +115,15 @@ def EfficientNetV2S(num_classes=1000, stem=24, head=1280, input_shape=(384, 384,
     x = mb_conv(x, 160, 6, drop_path=0.09, name="blocks_4_2")
     x = mb_conv(x, 160, 6, drop_path=0.095, name="blocks_4_3")
     x = mb_conv(x, 160, 6, drop_path=0.1, name="blocks_4_4")
-    x = mb_conv(x, 160, 6, drop_path=0.10500000000000001, name="blocks_4_5")
-    x = mb_conv(x, 160, 6, drop_path=0.11000000000000001, name="blocks_4_6")
-    x = mb_conv(x, 160, 6, drop_path=0.11500000000000002, name="blocks_4_7")
-    x = mb_conv(x, 160, 6, drop_path=0.12000000000000002, name="blocks_4_8")
+    x = mb_conv(x, 160, 6, drop_path=0.105, name="blocks_4_5")
+    x = mb_conv(x, 160, 6, drop_path=0.11, name="blocks_4_6")
+    x = mb_conv(x, 160, 6, drop_path=0.115, name="blocks_4_7")
+    x = mb_conv(x, 160, 6, drop_path=0.12, name="blocks_4_8")
     x = mb_conv(x, 256, 6, stride=2, drop_path=0.125, name="blocks_5_0")
     x = mb_conv(x, 256, 6, drop_path=0.13, name="blocks_5_1")
     x = mb_conv(x, 256, 6, drop_path=0.135, name="blocks_5_2")
     x = mb_conv(x, 256, 6, drop_path=0.14, name="blocks_5_3")
-    x = mb_conv(x, 256, 6, drop_path=0.14500000000000002, name="blocks_5_4")
+    x = mb_conv(x, 256, 6, drop_path=0.145, name="blocks_5_4")
     x = mb_conv(x, 256, 6, drop_path=0.15, name="blocks_5_5")
     x = mb_conv(x, 256, 6, drop_path=0.155, name="blocks_5_6")
     x = mb_conv(x, 256, 6, drop_path=0.16, name="blocks_5_7")

@@ -109,11 +109,11 @@ def FCNResnet50(num_classes=21, input_shape=(520, 520, 3), training_outputs=Fals
     x = bottleneck(x, 256, name="backbone_layer3_0")  # [batch, 65, 65, 1024]
     for index in range(1, 6):
         x = bottleneck(x, 256, dilation=2, name=f"backbone_layer3_{index}")
-    x2 = bottleneck(x, 512, dilation=2, name="backbone_layer4_0")
+    y = bottleneck(x, 512, dilation=2, name="backbone_layer4_0")
     for index in range(1, 3):
-        x2 = bottleneck(x2, 512, dilation=4, name=f"backbone_layer4_{index}")
-    classifier = head(x2, num_classes, name="classifier")
-    out = interpolate(classifier, size=(520, 520))  # [batch, 520, 520, num_classes]
+        y = bottleneck(y, 512, dilation=4, name=f"backbone_layer4_{index}")
+    y = head(y, num_classes, name="classifier")  # [batch, 65, 65, num_classes]
+    out = interpolate(y, size=(520, 520))  # [batch, 520, 520, num_classes]
     outputs = out
     if training_outputs:
         x = head(x, num_classes, name="aux_classifier")  # [batch, 65, 65, num_classes]

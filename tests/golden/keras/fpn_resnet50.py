@@ -83,18 +83,18 @@ def FPNResnet50(width=256, input_shape=(800, 800, 3)):
     x = layers.MaxPooling2D(3, strides=2, name="body_3")(x)  # [batch, 200, 200, 64]
     for index in range(3):
         x = bottleneck(x, 64, name=f"body_layer1_{index}")
-    x2 = bottleneck(x, 128, stride=2, name="body_layer2_0")  # [batch, 100, 100, 512]
+    y = bottleneck(x, 128, stride=2, name="body_layer2_0")  # [batch, 100, 100, 512]
     for index in range(1, 4):
-        x2 = bottleneck(x2, 128, name=f"body_layer2_{index}")
-    x3 = bottleneck(x2, 256, stride=2, name="body_layer3_0")  # [batch, 50, 50, 1024]
+        y = bottleneck(y, 128, name=f"body_layer2_{index}")
+    x2 = bottleneck(y, 256, stride=2, name="body_layer3_0")  # [batch, 50, 50, 1024]
     for index in range(1, 6):
-        x3 = bottleneck(x3, 256, name=f"body_layer3_{index}")
-    x4 = bottleneck(x3, 512, stride=2, name="body_layer4_0")  # [batch, 25, 25, 2048]
+        x2 = bottleneck(x2, 256, name=f"body_layer3_{index}")
+    x3 = bottleneck(x2, 512, stride=2, name="body_layer4_0")  # [batch, 25, 25, 2048]
     for index in range(1, 3):
-        x4 = bottleneck(x4, 512, name=f"body_layer4_{index}")
-    inner5 = layers.Conv2D(width, 1, name="inner5")(x4)  # [batch, 25, 25, width]
-    merge4 = merge(inner5, x3, name="merge4")  # [batch, 50, 50, width]
-    merge3 = merge(merge4, x2, name="merge3")  # [batch, 100, 100, width]
+        x3 = bottleneck(x3, 512, name=f"body_layer4_{index}")
+    inner5 = layers.Conv2D(width, 1, name="inner5")(x3)  # [batch, 25, 25, width]
+    merge4 = merge(inner5, x2, name="merge4")  # [batch, 50, 50, width]
+    merge3 = merge(merge4, y, name="merge3")  # [batch, 100, 100, width]
     merge2 = merge(merge3, x, name="merge2")  # [batch, 200, 200, width]
     p2 = layers.Conv2D(width, 3, padding="same", name="p2")(merge2)
     p3 = layers.Conv2D(width, 3, padding="same", name="p3")(merge3)

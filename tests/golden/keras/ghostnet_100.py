@@ -35,15 +35,13 @@ def ghost(x, half, act=True, *, name):
 def squeeze_excitation(x, channels, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
-    global_avg_pool2d = layers.GlobalAveragePooling2D(
-        keepdims=True, name=f"{name}_global_avg_pool2d"
-    )(x)
-    conv_reduce = layers.Conv2D(channels, 1, name=f"{name}_conv_reduce")(
-        global_avg_pool2d
+    y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
+        x
     )
-    relu = layers.ReLU(name=f"{name}_relu")(conv_reduce)
-    conv_expand = layers.Conv2D(in_channels, 1, name=f"{name}_conv_expand")(relu)
-    scale = layers.Activation("hard_sigmoid", name=f"{name}_scale")(conv_expand)
+    y = layers.Conv2D(channels, 1, name=f"{name}_conv_reduce")(y)
+    y = layers.ReLU(name=f"{name}_relu")(y)
+    y = layers.Conv2D(in_channels, 1, name=f"{name}_conv_expand")(y)
+    scale = layers.Activation("hard_sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 

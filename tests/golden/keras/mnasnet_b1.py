@@ -14,33 +14,30 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    expand = layers.Conv2D(
+    y = layers.Conv2D(
         expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
     )(x)
-    expand_bn = layers.BatchNormalization(
+    y = layers.BatchNormalization(
         momentum=0.9997, epsilon=1e-5, name=f"{name}_expand_bn"
-    )(expand)
-    relu1 = layers.ReLU(name=f"{name}_relu1")(expand_bn)
-    depthwise = relu1
+    )(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
     if stride != 1:
-        depthwise = layers.ZeroPadding2D(
-            kernel_size // 2, name=f"{name}_depthwise_pad"
-        )(depthwise)
-    depthwise = layers.DepthwiseConv2D(
+        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
+    y = layers.DepthwiseConv2D(
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_depthwise",
-    )(depthwise)
-    depthwise_bn = layers.BatchNormalization(
+    )(y)
+    y = layers.BatchNormalization(
         momentum=0.9997, epsilon=1e-5, name=f"{name}_depthwise_bn"
-    )(depthwise)
-    relu2 = layers.ReLU(name=f"{name}_relu2")(depthwise_bn)
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(relu2)
+    )(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
     project_bn = layers.BatchNormalization(
         momentum=0.9997, epsilon=1e-5, name=f"{name}_project_bn"
-    )(project)
+    )(y)
     if stride == 1 and channels == in_channels:
         project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
     return project_bn

@@ -30,27 +30,26 @@ def inverted_residual(x, channels, expansion=6, stride=1, *, name):
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    x2 = x
+    y = x
     if expansion != 1:
-        x2 = conv_norm(x, expansion * in_channels, name=f"{name}_expand")
-    depthwise = x2
+        y = conv_norm(x, expansion * in_channels, name=f"{name}_expand")
     if stride != 1:
-        depthwise = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(depthwise)
-    depthwise = layers.DepthwiseConv2D(
+        y = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(y)
+    y = layers.DepthwiseConv2D(
         3,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_depthwise",
-    )(depthwise)
-    depthwise_bn = layers.BatchNormalization(
+    )(y)
+    y = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_depthwise_bn"
-    )(depthwise)
-    relu6 = layers.ReLU(6.0, name=f"{name}_relu6")(depthwise_bn)
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(relu6)
+    )(y)
+    y = layers.ReLU(6.0, name=f"{name}_relu6")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
     project_bn = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_project_bn"
-    )(project)
+    )(y)
     if stride == 1 and channels == in_channels:
         project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
     return project_bn

@@ -29,16 +29,14 @@ def transform(x, *, name):
     choose.
     """
     in_channels = x.shape[-1]
-    conv1 = conv_block(x, 64, name=f"{name}_conv1")
-    conv2 = conv_block(conv1, 128, name=f"{name}_conv2")
-    conv3 = conv_block(conv2, 1024, name=f"{name}_conv3")
-    global_max_pool1d = layers.GlobalMaxPooling1D(name=f"{name}_global_max_pool1d")(
-        conv3
-    )
-    fc1 = linear(global_max_pool1d, 512, name=f"{name}_fc1")
-    fc2 = linear(fc1, 256, name=f"{name}_fc2")
-    fc3 = layers.Dense(in_channels**2, name=f"{name}_fc3")(fc2)
-    change = layers.Reshape((in_channels, in_channels), name=f"{name}_change")(fc3)
+    y = conv_block(x, 64, name=f"{name}_conv1")
+    y = conv_block(y, 128, name=f"{name}_conv2")
+    y = conv_block(y, 1024, name=f"{name}_conv3")
+    y = layers.GlobalMaxPooling1D(name=f"{name}_global_max_pool1d")(y)
+    y = linear(y, 512, name=f"{name}_fc1")
+    y = linear(y, 256, name=f"{name}_fc2")
+    y = layers.Dense(in_channels**2, name=f"{name}_fc3")(y)
+    change = layers.Reshape((in_channels, in_channels), name=f"{name}_change")(y)
     moves = ops.matmul(ops.transpose(change, (0, 2, 1)), ops.transpose(x, (0, 2, 1)))
     return layers.Add(name=f"{name}_add")([ops.transpose(x, (0, 2, 1)), moves])
 

@@ -14,45 +14,38 @@ def unit(x, channels, first_groups, stride=1, *, name):
     of strides of two.
     """
     in_channels = x.shape[-1]
-    conv1 = layers.Conv2D(
+    y = layers.Conv2D(
         channels // 4, 1, groups=first_groups, use_bias=False, name=f"{name}_conv1"
     )(x)
-    bn1 = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
-        conv1
-    )
-    relu1 = layers.ReLU(name=f"{name}_relu1")(bn1)
-    conv2 = relu1
+    y = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
     if stride != 1:
-        conv2 = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(conv2)
-    conv2 = layers.DepthwiseConv2D(
+        y = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(y)
+    y = layers.DepthwiseConv2D(
         3,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_conv2",
-    )(conv2)
-    bn2 = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(
-        conv2
-    )
-    conv3 = layers.Conv2D(
+    )(y)
+    y = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(y)
+    y = layers.Conv2D(
         channels if stride == 1 else channels - in_channels,
         1,
         use_bias=False,
         name=f"{name}_conv3",
-    )(bn2)
-    bn3 = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn3")(
-        conv3
-    )
-    x2 = bn3
+    )(y)
+    bn3 = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn3")(y)
+    y = bn3
     if stride == 1:
-        x2 = layers.Add(name=f"{name}_residual_0")([bn3, x])
+        y = layers.Add(name=f"{name}_residual_0")([bn3, x])
     if stride != 1:
-        x2 = layers.ZeroPadding2D(1, name=f"{name}_downsample_pooled_pad")(x)
+        y = layers.ZeroPadding2D(1, name=f"{name}_downsample_pooled_pad")(x)
         pooled = layers.AveragePooling2D(
             3, strides=2, name=f"{name}_downsample_pooled"
-        )(x2)
-        x2 = layers.Concatenate(name=f"{name}_downsample_1")([bn3, pooled])
-    return layers.ReLU(name=f"{name}_relu2")(x2)
+        )(y)
+        y = layers.Concatenate(name=f"{name}_downsample_1")([bn3, pooled])
+    return layers.ReLU(name=f"{name}_relu2")(y)
 
 
 def ShuffleNetV1G1(num_classes=1000, input_shape=(224, 224, 3)):

@@ -71,30 +71,30 @@ def windows(x, size, shift=0, *, name):
 def window_attention(x, size, shift, num_heads, *, name):
     """Attention among the pixels of each window."""
     in_features = x.shape[-1]
-    windows2 = windows(x, size, shift=shift, name=f"{name}_windows")
-    qkv = layers.Dense(3 * in_features, name=f"{name}_qkv")(windows2)
-    reshape1 = layers.Reshape((-1, 49, 3 * num_heads, 32), name=f"{name}_reshape1")(qkv)
-    parts_0, parts_1, parts_2 = ops.split(reshape1, 3, axis=3)
-    einsum1 = ops.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
-    multiply = einsum1 * 0.1767766952966369
+    y = windows(x, size, shift=shift, name=f"{name}_windows")
+    y = layers.Dense(3 * in_features, name=f"{name}_qkv")(y)
+    y = layers.Reshape((-1, 49, 3 * num_heads, 32), name=f"{name}_reshape1")(y)
+    parts_0, parts_1, parts_2 = ops.split(y, 3, axis=3)
+    y = ops.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
+    y = y * 0.1767766952966369
     relative_position_bias = RelativePositionBias(
         (7, 7), name=f"{name}_relative_position_bias"
-    )(multiply)
-    x2 = relative_position_bias
+    )(y)
+    y = relative_position_bias
     if shift > 0:
-        x2 = Constant(0.0, shape=(size - shift, 1), name=f"{name}_constant1")(x)
-        rows = ops.pad(x2, ((0, 0), (0, shift), (0, 0)), constant_values=1.0)
-        x2 = Constant(0.0, shape=(1, size - shift), name=f"{name}_constant2")(x)
-        columns = ops.pad(x2, ((0, 0), (0, 0), (0, shift)), constant_values=2.0)
-        x2 = layers.Subtract(name=f"{name}_subtract")([rows, columns])
-        x2 = layers.Reshape((size**2, 1), name=f"{name}_reshape2")(x2)
-        regions = windows(x2, size, name=f"{name}_regions")
+        y = Constant(0.0, shape=(size - shift, 1), name=f"{name}_constant1")(x)
+        rows = ops.pad(y, ((0, 0), (0, shift), (0, 0)), constant_values=1.0)
+        y = Constant(0.0, shape=(1, size - shift), name=f"{name}_constant2")(x)
+        columns = ops.pad(y, ((0, 0), (0, 0), (0, shift)), constant_values=2.0)
+        y = layers.Subtract(name=f"{name}_subtract")([rows, columns])
+        y = layers.Reshape((size**2, 1), name=f"{name}_reshape2")(y)
+        regions = windows(y, size, name=f"{name}_regions")
         others = regions
-        x2 = ops.equal(regions, ops.transpose(others, (0, 1, 3, 2)))
-        neighbours = ops.expand_dims(x2, 2)
+        y = ops.equal(regions, ops.transpose(others, (0, 1, 3, 2)))
+        neighbours = ops.expand_dims(y, 2)
         lowered = relative_position_bias + -100
-        x2 = ops.where(neighbours, relative_position_bias, lowered)
-    weights = layers.Softmax(name=f"{name}_weights")(x2)
+        y = ops.where(neighbours, relative_position_bias, lowered)
+    weights = layers.Softmax(name=f"{name}_weights")(y)
     x = ops.einsum("bwhts,bwshd->bwthd", weights, parts_2)
     x = layers.Reshape(
         (size // 7, size // 7, 7, 7, in_features), name=f"{name}_reshape3"

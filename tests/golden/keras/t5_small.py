@@ -119,10 +119,8 @@ def block_block(x, bias, num_heads, hidden, *, name):
     """
     x_features = x.shape[-1]
     attention_norm = layers.RMSNormalization(name=f"{name}_attention_norm")(x)
-    attention = self_attention(
-        attention_norm, bias, num_heads, name=f"{name}_attention"
-    )
-    attended = layers.Dropout(0.1, name=f"{name}_attended")(attention)
+    y = self_attention(attention_norm, bias, num_heads, name=f"{name}_attention")
+    attended = layers.Dropout(0.1, name=f"{name}_attended")(y)
     state = layers.Add(name=f"{name}_state")([x, attended])
     x = layers.RMSNormalization(name=f"{name}_perceptron_norm")(state)
     x = layers.Dense(hidden, use_bias=False, name=f"{name}_wi")(x)

@@ -15,14 +15,14 @@ def gated_block(x, skip, dilation, *, name):
     skipped.
     """
     in_channels = x.shape[-1]
-    filter_ = layers.Conv1D(
+    y = layers.Conv1D(
         in_channels, 2, padding="causal", dilation_rate=dilation, name=f"{name}_filter"
     )(x)
-    content = layers.Activation("tanh", name=f"{name}_content")(filter_)
-    gate = layers.Conv1D(
+    content = layers.Activation("tanh", name=f"{name}_content")(y)
+    y = layers.Conv1D(
         in_channels, 2, padding="causal", dilation_rate=dilation, name=f"{name}_gate"
     )(x)
-    openness = layers.Activation("sigmoid", name=f"{name}_openness")(gate)
+    openness = layers.Activation("sigmoid", name=f"{name}_openness")(y)
     z = layers.Multiply(name=f"{name}_z")([content, openness])
     dense = layers.Conv1D(in_channels, 1, name=f"{name}_dense")(z)
     signal = layers.Add(name=f"{name}_signal")([x, dense])

@@ -19,9 +19,9 @@ class SqueezeExcitation(nn.Layer):
         self.fc2 = nn.Conv2D(channels, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean([2, 3], keepdim=True)
-        silu = F.swish(self.fc1(global_avg_pool2d))
-        scale = F.sigmoid(self.fc2(silu))
+        y = x.mean([2, 3], keepdim=True)
+        y = F.swish(self.fc1(y))
+        scale = F.sigmoid(self.fc2(y))
         return x * scale
 
 
@@ -40,8 +40,8 @@ class MBConv(nn.Layer):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.has_step = expansion != 1
-        if self.has_step:
+        self.expansion = expansion
+        if expansion != 1:
             self.expand = nn.Conv2D(
                 in_channels, expansion * in_channels, kernel_size=1, bias_attr=False
             )
@@ -66,16 +66,16 @@ class MBConv(nn.Layer):
             self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
-        x2 = x
-        if self.has_step:
-            x2 = F.swish(self.expand_bn(self.expand(x)))
-        silu2 = F.swish(self.depthwise_bn(self.depthwise(x2)))
-        se = self.se(silu2)
-        project_bn = self.project_bn(self.project(se))
+        y = x
+        if self.expansion != 1:
+            y = F.swish(self.expand_bn(self.expand(x)))
+        y = F.swish(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        y = self.project_bn(self.project(y))
         if self.has_residual:
-            dropped = self.residual_dropped(project_bn)
-            project_bn = x + dropped
-        return project_bn
+            dropped = self.residual_dropped(y)
+            y = x + dropped
+        return y
 
 
 class EfficientNetB0(nn.Layer):
@@ -94,13 +94,13 @@ class EfficientNetB0(nn.Layer):
                 MBConv(24, 24, drop_path=0.025),
             ),
             nn.Sequential(
-                MBConv(24, 40, kernel_size=5, stride=2, drop_path=0.037500000000000006),
+                MBConv(24, 40, kernel_size=5, stride=2, drop_path=0.0375),
                 MBConv(40, 40, kernel_size=5, drop_path=0.05),
             ),
             nn.Sequential(
                 MBConv(40, 80, stride=2, drop_path=0.0625),
-                MBConv(80, 80, drop_path=0.07500000000000001),
-                MBConv(80, 80, drop_path=0.08750000000000001),
+                MBConv(80, 80, drop_path=0.075),
+                MBConv(80, 80, drop_path=0.0875),
             ),
             nn.Sequential(
                 MBConv(80, 112, kernel_size=5, drop_path=0.1),
@@ -109,9 +109,9 @@ class EfficientNetB0(nn.Layer):
             ),
             nn.Sequential(
                 MBConv(112, 192, kernel_size=5, stride=2, drop_path=0.1375),
-                MBConv(192, 192, kernel_size=5, drop_path=0.15000000000000002),
+                MBConv(192, 192, kernel_size=5, drop_path=0.15),
                 MBConv(192, 192, kernel_size=5, drop_path=0.1625),
-                MBConv(192, 192, kernel_size=5, drop_path=0.17500000000000002),
+                MBConv(192, 192, kernel_size=5, drop_path=0.175),
             ),
             nn.Sequential(MBConv(192, 320, drop_path=0.1875)),
         )

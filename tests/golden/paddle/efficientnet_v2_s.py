@@ -53,12 +53,12 @@ class FusedMBConv(nn.Layer):
             self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
-        silu = F.swish(self.expand_bn(self.expand(x)))
-        projection = self.projection(silu)
+        y = F.swish(self.expand_bn(self.expand(x)))
+        y = self.projection(y)
         if self.has_residual:
-            dropped = self.residual_dropped(projection)
-            projection = x + dropped
-        return projection
+            dropped = self.residual_dropped(y)
+            y = x + dropped
+        return y
 
 
 class SqueezeExcitation(nn.Layer):
@@ -70,9 +70,9 @@ class SqueezeExcitation(nn.Layer):
         self.fc2 = nn.Conv2D(channels, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean([2, 3], keepdim=True)
-        silu = F.swish(self.fc1(global_avg_pool2d))
-        scale = F.sigmoid(self.fc2(silu))
+        y = x.mean([2, 3], keepdim=True)
+        y = F.swish(self.fc1(y))
+        scale = F.sigmoid(self.fc2(y))
         return x * scale
 
 
@@ -114,14 +114,14 @@ class MBConv(nn.Layer):
             self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
-        silu1 = F.swish(self.expand_bn(self.expand(x)))
-        silu2 = F.swish(self.depthwise_bn(self.depthwise(silu1)))
-        se = self.se(silu2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.swish(self.expand_bn(self.expand(x)))
+        y = F.swish(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        y = self.project_bn(self.project(y))
         if self.has_residual:
-            dropped = self.residual_dropped(project_bn)
-            project_bn = x + dropped
-        return project_bn
+            dropped = self.residual_dropped(y)
+            y = x + dropped
+        return y
 
 
 class EfficientNetV2S(nn.Layer):
@@ -140,20 +140,20 @@ class EfficientNetV2S(nn.Layer):
         )
         self.blocks_1 = nn.Sequential(
             FusedMBConv(24, 48, 4, stride=2, drop_path=0.01),
-            FusedMBConv(48, 48, 4, drop_path=0.015000000000000003),
+            FusedMBConv(48, 48, 4, drop_path=0.015),
             FusedMBConv(48, 48, 4, drop_path=0.02),
             FusedMBConv(48, 48, 4, drop_path=0.025),
         )
         self.blocks_2 = nn.Sequential(
-            FusedMBConv(48, 64, 4, stride=2, drop_path=0.030000000000000006),
+            FusedMBConv(48, 64, 4, stride=2, drop_path=0.03),
             FusedMBConv(64, 64, 4, drop_path=0.035),
             FusedMBConv(64, 64, 4, drop_path=0.04),
             FusedMBConv(64, 64, 4, drop_path=0.045),
         )
         self.blocks_3 = nn.Sequential(
             MBConv(64, 128, 4, stride=2, drop_path=0.05),
-            MBConv(128, 128, 4, drop_path=0.05500000000000001),
-            MBConv(128, 128, 4, drop_path=0.06000000000000001),
+            MBConv(128, 128, 4, drop_path=0.055),
+            MBConv(128, 128, 4, drop_path=0.06),
             MBConv(128, 128, 4, drop_path=0.065),
             MBConv(128, 128, 4, drop_path=0.07),
             MBConv(128, 128, 4, drop_path=0.075),
@@ -164,17 +164,17 @@ class EfficientNetV2S(nn.Layer):
             MBConv(160, 160, 6, drop_path=0.09),
             MBConv(160, 160, 6, drop_path=0.095),
             MBConv(160, 160, 6, drop_path=0.1),
-            MBConv(160, 160, 6, drop_path=0.10500000000000001),
-            MBConv(160, 160, 6, drop_path=0.11000000000000001),
-            MBConv(160, 160, 6, drop_path=0.11500000000000002),
-            MBConv(160, 160, 6, drop_path=0.12000000000000002),
+            MBConv(160, 160, 6, drop_path=0.105),
+            MBConv(160, 160, 6, drop_path=0.11),
+            MBConv(160, 160, 6, drop_path=0.115),
+            MBConv(160, 160, 6, drop_path=0.12),
         )
         self.blocks_5 = nn.Sequential(
             MBConv(160, 256, 6, stride=2, drop_path=0.125),
             MBConv(256, 256, 6, drop_path=0.13),
             MBConv(256, 256, 6, drop_path=0.135),
             MBConv(256, 256, 6, drop_path=0.14),
-            MBConv(256, 256, 6, drop_path=0.14500000000000002),
+            MBConv(256, 256, 6, drop_path=0.145),
             MBConv(256, 256, 6, drop_path=0.15),
             MBConv(256, 256, 6, drop_path=0.155),
             MBConv(256, 256, 6, drop_path=0.16),

@@ -17,25 +17,24 @@ class Ghost(nn.Layer):
 
     def __init__(self, in_channels: int, half: int, act: bool = True) -> None:
         super().__init__()
+        self.act = act
         self.primary_conv_0 = nn.Conv2D(
             in_channels, half, kernel_size=1, bias_attr=False
         )
         self.primary_conv_1 = nn.BatchNorm2D(half)
-        self.has_primary_conv_2 = act
         self.cheap_operation_0 = nn.Conv2D(
             half, half, kernel_size=3, padding=1, groups=half, bias_attr=False
         )
         self.cheap_operation_1 = nn.BatchNorm2D(half)
-        self.has_cheap_operation_2 = act
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.primary_conv_1(self.primary_conv_0(x))
         primary_conv = x
-        if self.has_primary_conv_2:
+        if self.act:
             primary_conv = F.relu(x)
         x = self.cheap_operation_1(self.cheap_operation_0(primary_conv))
         cheap_operation = x
-        if self.has_cheap_operation_2:
+        if self.act:
             cheap_operation = F.relu(x)
         return paddle.concat([primary_conv, cheap_operation], axis=1)
 
@@ -49,9 +48,9 @@ class SqueezeExcitation(nn.Layer):
         self.conv_expand = nn.Conv2D(channels, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean([2, 3], keepdim=True)
-        relu = F.relu(self.conv_reduce(global_avg_pool2d))
-        scale = F.relu6(self.conv_expand(relu) + 3) / 6
+        y = x.mean([2, 3], keepdim=True)
+        y = F.relu(self.conv_reduce(y))
+        scale = F.relu6(self.conv_expand(y) + 3) / 6
         return x * scale
 
 
@@ -70,9 +69,9 @@ class Bottleneck(nn.Layer):
         squeeze: int = 0,
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.ghost1 = Ghost(in_channels, half)
-        self.has_step = stride > 1
-        if self.has_step:
+        if stride > 1:
             self.conv_dw = nn.Conv2D(
                 2 * half,
                 2 * half,
@@ -106,7 +105,7 @@ class Bottleneck(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         main = self.ghost1(x)
-        if self.has_step:
+        if self.stride > 1:
             main = self.bn_dw(self.conv_dw(main))
         main = self.se(main)
         main = self.ghost2(main)

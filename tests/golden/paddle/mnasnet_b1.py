@@ -44,9 +44,9 @@ class InvertedResidual(nn.Layer):
         self.has_residual = stride == 1 and channels == in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.expand_bn(self.expand(x)))
+        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        project_bn = self.project_bn(self.project(y))
         if self.has_residual:
             project_bn = x + project_bn
         return project_bn

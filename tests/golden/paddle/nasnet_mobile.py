@@ -52,13 +52,7 @@ class Separable(nn.Layer):
     """Two separable convolutions, each after ReLU and before batch normalization."""
 
     def __init__(
-        self,
-        in_channels: int,
-        in_height: int,
-        in_width: int,
-        k: int,
-        channels: int,
-        stride: int = 1,
+        self, in_channels: int, k: int, channels: int, stride: int = 1
     ) -> None:
         super().__init__()
         self.conv1_depthwise = nn.Conv2D(
@@ -66,18 +60,7 @@ class Separable(nn.Layer):
             in_channels,
             kernel_size=k,
             stride=stride,
-            padding=(
-                ((-(-in_height // stride) - 1) * stride + k - in_height) // 2,
-                (-(-in_height // stride) - 1) * stride
-                + k
-                - in_height
-                - ((-(-in_height // stride) - 1) * stride + k - in_height) // 2,
-                ((-(-in_width // stride) - 1) * stride + k - in_width) // 2,
-                (-(-in_width // stride) - 1) * stride
-                + k
-                - in_width
-                - ((-(-in_width // stride) - 1) * stride + k - in_width) // 2,
-            ),
+            padding="SAME",
             groups=in_channels,
             bias_attr=False,
         )
@@ -113,12 +96,10 @@ class Reduction(nn.Layer):
         self,
         x_channels: int,
         x_height: int,
-        x_width: int,
         prev_channels: int,
         prev_height: int,
         channels: int,
         right0_channels: int,
-        right0_height: int,
         first: bool = False,
     ) -> None:
         super().__init__()
@@ -129,25 +110,17 @@ class Reduction(nn.Layer):
         if not first and prev_height != x_height:
             self.p = Halve(prev_channels, channels)
         self.h = Squeeze(x_channels, channels)
-        self.left0 = Separable(channels, x_height, x_width, 5, channels, stride=2)
-        self.right0 = Separable(
-            right0_channels, right0_height, right0_height, 7, channels, stride=2
-        )
-        self.right1 = Separable(
-            right0_channels, right0_height, right0_height, 7, channels, stride=2
-        )
-        self.right2 = Separable(
-            right0_channels, right0_height, right0_height, 5, channels, stride=2
-        )
-        self.left4 = Separable(
-            channels, -(-x_height // 2), -(-x_width // 2), 3, channels
-        )
+        self.left0 = Separable(channels, 5, channels, stride=2)
+        self.right0 = Separable(right0_channels, 7, channels, stride=2)
+        self.right1 = Separable(right0_channels, 7, channels, stride=2)
+        self.right2 = Separable(right0_channels, 5, channels, stride=2)
+        self.left4 = Separable(channels, 3, channels)
 
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
         x_height = x.shape[2]
         x_width = x.shape[3]
-        p_same = self.p_same(prev)
-        p = self.p(p_same)
+        y = self.p_same(prev)
+        p = self.p(y)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)
@@ -193,11 +166,9 @@ class Normal(nn.Layer):
         self,
         x_channels: int,
         x_height: int,
-        x_width: int,
         prev_channels: int,
         prev_height: int,
         channels: int,
-        right0_height: int,
     ) -> None:
         super().__init__()
         self.p_same: nn.Layer = nn.Identity()
@@ -207,21 +178,15 @@ class Normal(nn.Layer):
         if prev_height != x_height:
             self.p = Halve(prev_channels, channels)
         self.h = Squeeze(x_channels, channels)
-        self.left0 = Separable(channels, x_height, x_width, 5, channels)
-        self.right0 = Separable(
-            2 * (channels // 2), right0_height, right0_height, 3, channels
-        )
-        self.left1 = Separable(
-            2 * (channels // 2), right0_height, right0_height, 5, channels
-        )
-        self.right1 = Separable(
-            2 * (channels // 2), right0_height, right0_height, 3, channels
-        )
-        self.left4 = Separable(channels, x_height, x_width, 3, channels)
+        self.left0 = Separable(channels, 5, channels)
+        self.right0 = Separable(2 * (channels // 2), 3, channels)
+        self.left1 = Separable(2 * (channels // 2), 5, channels)
+        self.right1 = Separable(2 * (channels // 2), 3, channels)
+        self.left4 = Separable(channels, 3, channels)
 
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
-        p_same = self.p_same(prev)
-        p = self.p(p_same)
+        y = self.p_same(prev)
+        p = self.p(y)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)
@@ -246,29 +211,29 @@ class NASNetMobile(nn.Layer):
         super().__init__()
         self.conv0 = nn.Conv2D(3, 32, kernel_size=3, stride=2, bias_attr=False)
         self.bn0 = nn.BatchNorm2D(32, epsilon=0.001)
-        self.stem1 = Reduction(32, 111, 111, 32, 111, 11, 32, 111, first=True)
-        self.stem2 = Reduction(44, 56, 56, 32, 111, 22, 22, 56)
+        self.stem1 = Reduction(32, 111, 32, 111, 11, 32, first=True)
+        self.stem2 = Reduction(44, 56, 32, 111, 22, 22)
         self.stage1 = nn.LayerList(
             [
-                Normal(88, 28, 28, 44, 56, 44, 28),
-                Normal(264, 28, 28, 88, 28, 44, 28),
-                *(Normal(264, 28, 28, 264, 28, 44, 28) for _ in range(2)),
+                Normal(88, 28, 44, 56, 44),
+                Normal(264, 28, 88, 28, 44),
+                *(Normal(264, 28, 264, 28, 44) for _ in range(2)),
             ],
         )
-        self.reduction1 = Reduction(264, 28, 28, 264, 28, 88, 88, 28)
+        self.reduction1 = Reduction(264, 28, 264, 28, 88, 88)
         self.stage2 = nn.LayerList(
             [
-                Normal(352, 14, 14, 264, 28, 88, 14),
-                Normal(528, 14, 14, 352, 14, 88, 14),
-                *(Normal(528, 14, 14, 528, 14, 88, 14) for _ in range(2)),
+                Normal(352, 14, 264, 28, 88),
+                Normal(528, 14, 352, 14, 88),
+                *(Normal(528, 14, 528, 14, 88) for _ in range(2)),
             ],
         )
-        self.reduction2 = Reduction(528, 14, 14, 528, 14, 176, 176, 14)
+        self.reduction2 = Reduction(528, 14, 528, 14, 176, 176)
         self.stage3 = nn.LayerList(
             [
-                Normal(704, 7, 7, 528, 14, 176, 7),
-                Normal(1056, 7, 7, 704, 7, 176, 7),
-                *(Normal(1056, 7, 7, 1056, 7, 176, 7) for _ in range(2)),
+                Normal(704, 7, 528, 14, 176),
+                Normal(1056, 7, 704, 7, 176),
+                *(Normal(1056, 7, 1056, 7, 176) for _ in range(2)),
             ],
         )
         self.dropout = nn.Dropout(0.5)

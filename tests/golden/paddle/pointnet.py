@@ -51,14 +51,14 @@ class Transform(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         in_channels = x.shape[1]
-        conv1 = self.conv1(x)
-        conv2 = self.conv2(conv1)
-        conv3 = self.conv3(conv2)
-        global_max_pool1d = conv3.max(2)
-        fc1 = self.fc1(global_max_pool1d)
-        fc2 = self.fc2(fc1)
-        fc3 = self.fc3(fc2)
-        change = fc3.reshape([-1, in_channels, in_channels])
+        y = self.conv1(x)
+        y = self.conv2(y)
+        y = self.conv3(y)
+        y = y.max(2)
+        y = self.fc1(y)
+        y = self.fc2(y)
+        y = self.fc3(y)
+        change = y.reshape([-1, in_channels, in_channels])
         moves = paddle.matmul(change, x, transpose_x=True)
         return x + moves
 

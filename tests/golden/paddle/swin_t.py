@@ -38,12 +38,11 @@ class Windows(nn.Layer):
         super().__init__()
         self.size = size
         self.shift = shift
-        self.has_roll = shift > 0
 
     def forward(self, x: Tensor) -> Tensor:
         in_features = x.shape[2]
         x = x.reshape([-1, self.size, self.size, in_features])
-        if self.has_roll:
+        if self.shift > 0:
             x = paddle.roll(x, [-self.shift, -self.shift], axis=[1, 2])
         x = x.reshape([-1, self.size // 7, 7, self.size // 7, 7, in_features])
         x = x.transpose([0, 1, 3, 2, 4, 5])
@@ -61,12 +60,10 @@ class WindowAttention(nn.Layer):
         self.windows = Windows(size, shift=shift)
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
-        self.has_step = shift > 0
-        if self.has_step:
+        if shift > 0:
             self.constant1 = paddle.full([1, size - shift, 1], 0.0)
             self.constant2 = paddle.full([1, 1, size - shift], 0.0)
             self.regions = Windows(size)
-        self.has_roll = shift > 0
         self.proj = nn.Linear(in_features, in_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +76,7 @@ class WindowAttention(nn.Layer):
         x = x * 0.1767766952966369
         relative_position_bias = self.relative_position_bias(x)
         x = relative_position_bias
-        if self.has_step:
+        if self.shift > 0:
             rows = F.pad(self.constant1, (0, 0, 0, self.shift, 0, 0), value=1.0)
             columns = F.pad(self.constant2, (0, 0, 0, 0, 0, self.shift), value=2.0)
             x = rows - columns
@@ -95,7 +92,7 @@ class WindowAttention(nn.Layer):
         x = x.reshape([-1, self.size // 7, self.size // 7, 7, 7, in_features])
         x = x.transpose([0, 1, 3, 2, 4, 5])
         x = x.reshape([-1, self.size, self.size, in_features])
-        if self.has_roll:
+        if self.shift > 0:
             x = paddle.roll(x, [self.shift, self.shift], axis=[1, 2])
         x = paddle.flatten(x, 1, stop_axis=2)
         return self.proj(x)

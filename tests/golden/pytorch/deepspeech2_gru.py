@@ -24,13 +24,13 @@ class Recurrent(nn.Module):
 
     def __init__(self, in_features: int, normalize: bool = True) -> None:
         super().__init__()
-        self.has_norm = normalize
-        if self.has_norm:
+        self.normalize = normalize
+        if normalize:
             self.norm_bn = nn.BatchNorm1d(in_features)
         self.rnn = nn.GRU(in_features, 800, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.has_norm:
+        if self.normalize:
             x = self.norm_bn(x.permute(0, 2, 1))
             x = x.permute(0, 2, 1)
         x = self.rnn(x)[0]

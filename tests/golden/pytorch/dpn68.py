@@ -69,9 +69,9 @@ class DualPath(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         in_channels = x.shape[1]
-        c1x1_w = self.c1x1_w(x)
+        y = self.c1x1_w(x)
         old_0, old_1 = torch.split(
-            c1x1_w,
+            y,
             [self.width, 2 * self.growth if self.project else in_channels - self.width],
             dim=1,
         )

@@ -34,9 +34,9 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = nn.Conv2d(channels, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean((2, 3), keepdim=True)
-        silu = F.silu(self.fc1(global_avg_pool2d))
-        scale = torch.sigmoid(self.fc2(silu))
+        y = x.mean((2, 3), keepdim=True)
+        y = F.silu(self.fc1(y))
+        scale = torch.sigmoid(self.fc2(y))
         return x * scale
 
 
@@ -55,8 +55,8 @@ class MBConv(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.has_step = expansion != 1
-        if self.has_step:
+        self.expansion = expansion
+        if expansion != 1:
             self.expand = nn.Conv2d(
                 in_channels, expansion * in_channels, kernel_size=1, bias=False
             )
@@ -81,16 +81,16 @@ class MBConv(nn.Module):
             self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        x2 = x
-        if self.has_step:
-            x2 = F.silu(self.expand_bn(self.expand(x)))
-        silu2 = F.silu(self.depthwise_bn(self.depthwise(x2)))
-        se = self.se(silu2)
-        project_bn = self.project_bn(self.project(se))
+        y = x
+        if self.expansion != 1:
+            y = F.silu(self.expand_bn(self.expand(x)))
+        y = F.silu(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        y = self.project_bn(self.project(y))
         if self.has_residual:
-            dropped = self.residual_dropped(project_bn)
-            project_bn = x + dropped
-        return project_bn
+            dropped = self.residual_dropped(y)
+            y = x + dropped
+        return y
 
 
 class EfficientNetB0(nn.Module):
@@ -109,13 +109,13 @@ class EfficientNetB0(nn.Module):
                 MBConv(24, 24, drop_path=0.025),
             ),
             nn.Sequential(
-                MBConv(24, 40, kernel_size=5, stride=2, drop_path=0.037500000000000006),
+                MBConv(24, 40, kernel_size=5, stride=2, drop_path=0.0375),
                 MBConv(40, 40, kernel_size=5, drop_path=0.05),
             ),
             nn.Sequential(
                 MBConv(40, 80, stride=2, drop_path=0.0625),
-                MBConv(80, 80, drop_path=0.07500000000000001),
-                MBConv(80, 80, drop_path=0.08750000000000001),
+                MBConv(80, 80, drop_path=0.075),
+                MBConv(80, 80, drop_path=0.0875),
             ),
             nn.Sequential(
                 MBConv(80, 112, kernel_size=5, drop_path=0.1),
@@ -124,9 +124,9 @@ class EfficientNetB0(nn.Module):
             ),
             nn.Sequential(
                 MBConv(112, 192, kernel_size=5, stride=2, drop_path=0.1375),
-                MBConv(192, 192, kernel_size=5, drop_path=0.15000000000000002),
+                MBConv(192, 192, kernel_size=5, drop_path=0.15),
                 MBConv(192, 192, kernel_size=5, drop_path=0.1625),
-                MBConv(192, 192, kernel_size=5, drop_path=0.17500000000000002),
+                MBConv(192, 192, kernel_size=5, drop_path=0.175),
             ),
             nn.Sequential(MBConv(192, 320, drop_path=0.1875)),
         )

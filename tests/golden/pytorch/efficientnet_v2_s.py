@@ -74,12 +74,12 @@ class FusedMBConv(nn.Module):
             self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        silu = F.silu(self.expand_bn(self.expand(x)))
-        projection = self.projection(silu)
+        y = F.silu(self.expand_bn(self.expand(x)))
+        y = self.projection(y)
         if self.has_residual:
-            dropped = self.residual_dropped(projection)
-            projection = x + dropped
-        return projection
+            dropped = self.residual_dropped(y)
+            y = x + dropped
+        return y
 
 
 class SqueezeExcitation(nn.Module):
@@ -91,9 +91,9 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = nn.Conv2d(channels, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean((2, 3), keepdim=True)
-        silu = F.silu(self.fc1(global_avg_pool2d))
-        scale = torch.sigmoid(self.fc2(silu))
+        y = x.mean((2, 3), keepdim=True)
+        y = F.silu(self.fc1(y))
+        scale = torch.sigmoid(self.fc2(y))
         return x * scale
 
 
@@ -135,14 +135,14 @@ class MBConv(nn.Module):
             self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        silu1 = F.silu(self.expand_bn(self.expand(x)))
-        silu2 = F.silu(self.depthwise_bn(self.depthwise(silu1)))
-        se = self.se(silu2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.silu(self.expand_bn(self.expand(x)))
+        y = F.silu(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        y = self.project_bn(self.project(y))
         if self.has_residual:
-            dropped = self.residual_dropped(project_bn)
-            project_bn = x + dropped
-        return project_bn
+            dropped = self.residual_dropped(y)
+            y = x + dropped
+        return y
 
 
 class EfficientNetV2S(nn.Module):
@@ -161,20 +161,20 @@ class EfficientNetV2S(nn.Module):
         )
         self.blocks_1 = nn.Sequential(
             FusedMBConv(24, 48, 4, stride=2, drop_path=0.01),
-            FusedMBConv(48, 48, 4, drop_path=0.015000000000000003),
+            FusedMBConv(48, 48, 4, drop_path=0.015),
             FusedMBConv(48, 48, 4, drop_path=0.02),
             FusedMBConv(48, 48, 4, drop_path=0.025),
         )
         self.blocks_2 = nn.Sequential(
-            FusedMBConv(48, 64, 4, stride=2, drop_path=0.030000000000000006),
+            FusedMBConv(48, 64, 4, stride=2, drop_path=0.03),
             FusedMBConv(64, 64, 4, drop_path=0.035),
             FusedMBConv(64, 64, 4, drop_path=0.04),
             FusedMBConv(64, 64, 4, drop_path=0.045),
         )
         self.blocks_3 = nn.Sequential(
             MBConv(64, 128, 4, stride=2, drop_path=0.05),
-            MBConv(128, 128, 4, drop_path=0.05500000000000001),
-            MBConv(128, 128, 4, drop_path=0.06000000000000001),
+            MBConv(128, 128, 4, drop_path=0.055),
+            MBConv(128, 128, 4, drop_path=0.06),
             MBConv(128, 128, 4, drop_path=0.065),
             MBConv(128, 128, 4, drop_path=0.07),
             MBConv(128, 128, 4, drop_path=0.075),
@@ -185,17 +185,17 @@ class EfficientNetV2S(nn.Module):
             MBConv(160, 160, 6, drop_path=0.09),
             MBConv(160, 160, 6, drop_path=0.095),
             MBConv(160, 160, 6, drop_path=0.1),
-            MBConv(160, 160, 6, drop_path=0.10500000000000001),
-            MBConv(160, 160, 6, drop_path=0.11000000000000001),
-            MBConv(160, 160, 6, drop_path=0.11500000000000002),
-            MBConv(160, 160, 6, drop_path=0.12000000000000002),
+            MBConv(160, 160, 6, drop_path=0.105),
+            MBConv(160, 160, 6, drop_path=0.11),
+            MBConv(160, 160, 6, drop_path=0.115),
+            MBConv(160, 160, 6, drop_path=0.12),
         )
         self.blocks_5 = nn.Sequential(
             MBConv(160, 256, 6, stride=2, drop_path=0.125),
             MBConv(256, 256, 6, drop_path=0.13),
             MBConv(256, 256, 6, drop_path=0.135),
             MBConv(256, 256, 6, drop_path=0.14),
-            MBConv(256, 256, 6, drop_path=0.14500000000000002),
+            MBConv(256, 256, 6, drop_path=0.145),
             MBConv(256, 256, 6, drop_path=0.15),
             MBConv(256, 256, 6, drop_path=0.155),
             MBConv(256, 256, 6, drop_path=0.16),

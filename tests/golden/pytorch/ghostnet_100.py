@@ -17,23 +17,22 @@ class Ghost(nn.Module):
 
     def __init__(self, in_channels: int, half: int, act: bool = True) -> None:
         super().__init__()
+        self.act = act
         self.primary_conv_0 = nn.Conv2d(in_channels, half, kernel_size=1, bias=False)
         self.primary_conv_1 = nn.BatchNorm2d(half)
-        self.has_primary_conv_2 = act
         self.cheap_operation_0 = nn.Conv2d(
             half, half, kernel_size=3, padding=1, groups=half, bias=False
         )
         self.cheap_operation_1 = nn.BatchNorm2d(half)
-        self.has_cheap_operation_2 = act
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.primary_conv_1(self.primary_conv_0(x))
         primary_conv = x
-        if self.has_primary_conv_2:
+        if self.act:
             primary_conv = F.relu(x)
         x = self.cheap_operation_1(self.cheap_operation_0(primary_conv))
         cheap_operation = x
-        if self.has_cheap_operation_2:
+        if self.act:
             cheap_operation = F.relu(x)
         return torch.cat((primary_conv, cheap_operation), dim=1)
 
@@ -47,9 +46,9 @@ class SqueezeExcitation(nn.Module):
         self.conv_expand = nn.Conv2d(channels, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean((2, 3), keepdim=True)
-        relu = F.relu(self.conv_reduce(global_avg_pool2d))
-        scale = F.hardsigmoid(self.conv_expand(relu))
+        y = x.mean((2, 3), keepdim=True)
+        y = F.relu(self.conv_reduce(y))
+        scale = F.hardsigmoid(self.conv_expand(y))
         return x * scale
 
 
@@ -68,9 +67,9 @@ class Bottleneck(nn.Module):
         squeeze: int = 0,
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.ghost1 = Ghost(in_channels, half)
-        self.has_step = stride > 1
-        if self.has_step:
+        if stride > 1:
             self.conv_dw = nn.Conv2d(
                 2 * half,
                 2 * half,
@@ -104,7 +103,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         main = self.ghost1(x)
-        if self.has_step:
+        if self.stride > 1:
             main = self.bn_dw(self.conv_dw(main))
         main = self.se(main)
         main = self.ghost2(main)

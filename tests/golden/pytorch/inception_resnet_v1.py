@@ -62,14 +62,14 @@ class Scaled(nn.Module):
     ) -> None:
         super().__init__()
         self.scale = scale
+        self.act = act
         self.conv2d = nn.Conv2d(x_channels, shortcut_channels, kernel_size=1)
-        self.has_relu = act
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
         x = self.conv2d(x)
         scaled = x * self.scale
         x = scaled + shortcut
-        if self.has_relu:
+        if self.act:
             x = F.relu(x)
         return x
 

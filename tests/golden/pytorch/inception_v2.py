@@ -49,6 +49,7 @@ class Inception(nn.Module):
         max_pool: bool = False,
     ) -> None:
         super().__init__()
+        self.max_pool = max_pool
         self.branch1 = Conv(in_channels, c1)
         self.branch2 = nn.Sequential(Conv(in_channels, r3), Conv(r3, c3, kernel_size=3))
         self.branch3 = nn.Sequential(
@@ -56,8 +57,6 @@ class Inception(nn.Module):
             Conv(rd, cd, kernel_size=3),
             Conv(cd, cd, kernel_size=3),
         )
-        self.has_branch4_0 = max_pool
-        self.has_branch4_1 = not max_pool
         self.branch4_2 = Conv(in_channels, pool)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,9 +64,9 @@ class Inception(nn.Module):
         branch2 = self.branch2(x)
         branch3 = self.branch3(x)
         branch4 = x
-        if self.has_branch4_0:
+        if self.max_pool:
             branch4 = F.max_pool2d(x, kernel_size=3, stride=1, padding=1)
-        if self.has_branch4_1:
+        if not self.max_pool:
             branch4 = F.avg_pool2d(branch4, kernel_size=3, stride=1, padding=1)
         branch4 = self.branch4_2(branch4)
         return torch.cat((branch1, branch2, branch3, branch4), dim=1)

@@ -59,9 +59,9 @@ class InvertedResidual(nn.Module):
         self.has_residual = stride == 1 and channels == in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        expand = self.expand(x)
-        relu6 = F.relu6(self.depthwise_bn(self.depthwise(expand)))
-        project_bn = self.project_bn(self.project(relu6))
+        y = self.expand(x)
+        y = F.relu6(self.depthwise_bn(self.depthwise(y)))
+        project_bn = self.project_bn(self.project(y))
         if self.has_residual:
             project_bn = x + project_bn
         return project_bn

@@ -36,8 +36,8 @@ class Bottleneck(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(x)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.depthwise_bn(self.depthwise(x)))
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -121,9 +121,9 @@ class Bottleneck3(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.expand_bn(self.expand(x)))
+        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -140,9 +140,9 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean((2, 3), keepdim=True)
-        relu = F.relu(self.fc1(global_avg_pool2d))
-        scale = F.hardsigmoid(self.fc2(relu))
+        y = x.mean((2, 3), keepdim=True)
+        y = F.relu(self.fc1(y))
+        scale = F.hardsigmoid(self.fc2(y))
         return x * scale
 
 
@@ -236,10 +236,10 @@ class Bottleneck5(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        se = self.se(relu2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.relu(self.expand_bn(self.expand(x)))
+        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -323,10 +323,9 @@ class Bottleneck7(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        hard_swish1 = F.hardswish(self.expand_bn(self.expand(x)))
-        depthwise_bn = self.depthwise_bn(self.depthwise(hard_swish1))
-        hard_swish2 = F.hardswish(depthwise_bn)
-        project_bn = self.project_bn(self.project(hard_swish2))
+        y = F.hardswish(self.expand_bn(self.expand(x)))
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -420,11 +419,10 @@ class Bottleneck9(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        hard_swish1 = F.hardswish(self.expand_bn(self.expand(x)))
-        depthwise_bn = self.depthwise_bn(self.depthwise(hard_swish1))
-        hard_swish2 = F.hardswish(depthwise_bn)
-        se = self.se(hard_swish2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.hardswish(self.expand_bn(self.expand(x)))
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 

@@ -10,6 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def pad_same(x: Tensor, kernel_size: int, stride: int) -> Tensor:
+    """Zeros around images: as many windows as there are strides, begun ones included."""
+    pads = []
+    for size in (x.shape[3], x.shape[2]):
+        total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads)
+
+
 def partial_avg_pool(
     x: Tensor,
     kernel_size: int | tuple[int, ...],
@@ -93,48 +102,8 @@ class Separable(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        in_height = x.shape[2]
-        in_width = x.shape[3]
         x = F.relu(x)
-        x = self.conv1_pointwise(
-            self.conv1_depthwise(
-                F.pad(
-                    x,
-                    (
-                        (
-                            (-(-in_width // self.stride) - 1) * self.stride
-                            + self.k
-                            - in_width
-                        )
-                        // 2,
-                        (-(-in_width // self.stride) - 1) * self.stride
-                        + self.k
-                        - in_width
-                        - (
-                            (-(-in_width // self.stride) - 1) * self.stride
-                            + self.k
-                            - in_width
-                        )
-                        // 2,
-                        (
-                            (-(-in_height // self.stride) - 1) * self.stride
-                            + self.k
-                            - in_height
-                        )
-                        // 2,
-                        (-(-in_height // self.stride) - 1) * self.stride
-                        + self.k
-                        - in_height
-                        - (
-                            (-(-in_height // self.stride) - 1) * self.stride
-                            + self.k
-                            - in_height
-                        )
-                        // 2,
-                    ),
-                ),
-            ),
-        )
+        x = self.conv1_pointwise(self.conv1_depthwise(pad_same(x, self.k, self.stride)))
         x = F.relu(self.bn1(x))
         x = self.conv2_pointwise(self.conv2_depthwise(x))
         return self.bn2(x)
@@ -170,8 +139,8 @@ class Reduction(nn.Module):
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
         x_height = x.shape[2]
         x_width = x.shape[3]
-        p_same = self.p_same(prev)
-        p = self.p(p_same)
+        y = self.p_same(prev)
+        p = self.p(y)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)
@@ -241,8 +210,8 @@ class Normal(nn.Module):
         self.left4 = Separable(channels, 3, channels)
 
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
-        p_same = self.p_same(prev)
-        p = self.p(p_same)
+        y = self.p_same(prev)
+        p = self.p(y)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)

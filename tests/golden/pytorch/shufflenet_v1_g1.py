@@ -19,6 +19,7 @@ class Unit(nn.Module):
         self, in_channels: int, channels: int, first_groups: int, stride: int = 1
     ) -> None:
         super().__init__()
+        self.stride = stride
         self.conv1 = nn.Conv2d(
             in_channels, channels // 4, kernel_size=1, groups=first_groups, bias=False
         )
@@ -40,20 +41,18 @@ class Unit(nn.Module):
             bias=False,
         )
         self.bn3 = nn.BatchNorm2d(channels if stride == 1 else channels - in_channels)
-        self.has_residual = stride == 1
-        self.has_downsample = stride != 1
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.bn1(self.conv1(x)))
-        bn2 = self.bn2(self.conv2(relu1))
-        bn3 = self.bn3(self.conv3(bn2))
-        x2 = bn3
-        if self.has_residual:
-            x2 = bn3 + x
-        if self.has_downsample:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        bn3 = self.bn3(self.conv3(y))
+        y = bn3
+        if self.stride == 1:
+            y = bn3 + x
+        if self.stride != 1:
             pooled = F.avg_pool2d(x, kernel_size=3, stride=2, padding=1)
-            x2 = torch.cat((bn3, pooled), dim=1)
-        return F.relu(x2)
+            y = torch.cat((bn3, pooled), dim=1)
+        return F.relu(y)
 
 
 class ShuffleNetV1G1(nn.Module):

@@ -54,12 +54,11 @@ class Windows(nn.Module):
         super().__init__()
         self.size = size
         self.shift = shift
-        self.has_roll = shift > 0
 
     def forward(self, x: Tensor) -> Tensor:
         in_features = x.shape[2]
         x = x.reshape(-1, self.size, self.size, in_features)
-        if self.has_roll:
+        if self.shift > 0:
             x = torch.roll(x, shifts=(-self.shift, -self.shift), dims=(1, 2))
         x = x.reshape(-1, self.size // 7, 7, self.size // 7, 7, in_features)
         x = x.permute(0, 1, 3, 2, 4, 5)
@@ -77,8 +76,7 @@ class WindowAttention(nn.Module):
         self.windows = Windows(size, shift=shift)
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
-        self.has_step = shift > 0
-        if self.has_step:
+        if shift > 0:
             self.constant1 = nn.Buffer(
                 torch.full((1, size - shift, 1), 0.0), persistent=False
             )
@@ -86,7 +84,6 @@ class WindowAttention(nn.Module):
                 torch.full((1, 1, size - shift), 0.0), persistent=False
             )
             self.regions = Windows(size)
-        self.has_roll = shift > 0
         self.proj = nn.Linear(in_features, in_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -99,7 +96,7 @@ class WindowAttention(nn.Module):
         x = x * 0.1767766952966369
         relative_position_bias = self.relative_position_bias(x)
         x = relative_position_bias
-        if self.has_step:
+        if self.shift > 0:
             rows = F.pad(self.constant1, (0, 0, 0, self.shift), value=1.0)
             columns = F.pad(self.constant2, (0, self.shift, 0, 0), value=2.0)
             x = rows - columns
@@ -115,7 +112,7 @@ class WindowAttention(nn.Module):
         x = x.reshape(-1, self.size // 7, self.size // 7, 7, 7, in_features)
         x = x.permute(0, 1, 3, 2, 4, 5)
         x = x.reshape(-1, self.size, self.size, in_features)
-        if self.has_roll:
+        if self.shift > 0:
             x = torch.roll(x, shifts=(self.shift, self.shift), dims=(1, 2))
         x = torch.flatten(x, 1, end_dim=2)
         return self.proj(x)

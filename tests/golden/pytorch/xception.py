@@ -15,7 +15,7 @@ class Separable(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, relu: bool = True) -> None:
         super().__init__()
-        self.has_relu = relu
+        self.relu = relu
         self.conv_depthwise = nn.Conv2d(
             in_channels,
             in_channels,
@@ -30,7 +30,7 @@ class Separable(nn.Module):
         self.bn = nn.BatchNorm2d(channels, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.has_relu:
+        if self.relu:
             x = F.relu(x)
         return self.bn(self.conv_pointwise(self.conv_depthwise(x)))
 
