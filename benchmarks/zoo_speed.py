@@ -1,15 +1,15 @@
 """Generated models against those of libraries: torchvision, Keras Applications, PaddlePaddle's vision models.
 
-Float32, batch 8, two threads; inference and one training step (cross-entropy, SGD). Both models of a pair take turns in
-one process, with the same input, and for PyTorch and Paddle the same weights (by order of definition). What is
-printed is the median of the ratios of neighbouring runs; below one, generated code is the faster.
-
-torchvision need not be installed: `PYTHONPATH` may point to where it was unpacked (`pip install --no-deps --target`).
+Float32, batch 8; inference and one training step (cross-entropy, SGD). Both models of a pair take turns in one process,
+with the same input, and for PyTorch and Paddle the same weights (by order of definition). What counts is the median of
+the ratios of neighbouring runs, which stands noise that lasts longer than a run; below one, generated code is the
+faster. Results are kept beside the page, docs/speed.md, that is made of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
 import statistics
@@ -17,32 +17,40 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 PAIRS: dict[str, dict[str, str]] = {
     "pytorch": {
-        "alexnet": "alexnet", "vgg16": "vgg16", "googlenet_bn": "googlenet", "resnet18": "resnet18",
-        "resnet50": "resnet50", "resnext50": "resnext50_32x4d", "squeezenet1_0": "squeezenet1_0",
-        "densenet121": "densenet121", "mobilenet_v2": "mobilenet_v2", "mobilenet_v3_large": "mobilenet_v3_large",
-        "shufflenet_v2_x1_0": "shufflenet_v2_x1_0", "mnasnet1_0": "mnasnet1_0", "efficientnet_b0": "efficientnet_b0",
-        "inception_v3": "inception_v3", "convnext_tiny": "convnext_tiny", "vit_b_32": "vit_b_32",
+        "alexnet": "alexnet", "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
+        "googlenet_bn": "googlenet", "squeezenet1_0": "squeezenet1_0", "densenet121": "densenet121",
+        "mobilenet_v2": "mobilenet_v2", "mobilenet_v3_large": "mobilenet_v3_large", "regnet_x_400mf": "regnet_x_400mf",
+        "shufflenet_v2_x1_0": "shufflenet_v2_x1_0", "mnasnet_b1": "mnasnet1_0", "efficientnet_b0": "efficientnet_b0",
+        "convnext_tiny": "convnext_tiny", "vit_b_32": "vit_b_32",
     },
     "keras": {
-        "vgg16": "VGG16", "resnet50_keras": "ResNet50", "resnet50_v2_keras": "ResNet50V2", "xception": "Xception",
-        "inception_v3_keras": "InceptionV3", "densenet121": "DenseNet121", "mobilenet_v1_100": "MobileNet",
+        "resnet50_keras": "ResNet50", "resnetv2_50_keras": "ResNet50V2", "xception": "Xception",
+        "inception_v3_keras": "InceptionV3", "densenet121_keras": "DenseNet121", "mobilenet_v1_keras": "MobileNet",
         "mobilenet_v2_keras": "MobileNetV2", "mobilenet_v3_large_keras": "MobileNetV3Large",
         "efficientnet_b0_keras": "EfficientNetB0", "efficientnet_v2_b0": "EfficientNetV2B0",
-        "nasnet_mobile": "NASNetMobile", "convnext_tiny": "ConvNeXtTiny",
+        "nasnet_mobile": "NASNetMobile", "convnext_tiny_keras": "ConvNeXtTiny",
     },
     "paddle": {
-        "alexnet": "alexnet", "vgg16": "vgg16", "resnet18": "resnet18", "resnet50": "resnet50",
-        "resnext50": "resnext50_32x4d", "squeezenet1_0": "squeezenet1_0", "densenet121": "densenet121",
-        "mobilenet_v1_100": "mobilenet_v1", "mobilenet_v2": "mobilenet_v2", "inception_v3": "inception_v3",
-        "mobilenet_v3_large": "mobilenet_v3_large", "shufflenet_v2_x1_0": "shufflenet_v2_x1_0",
+        "alexnet": "alexnet", "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
+        "squeezenet1_0": "squeezenet1_0", "squeezenet1_1": "squeezenet1_1", "densenet121": "densenet121",
+        "mobilenet_v1": "mobilenet_v1", "mobilenet_v2": "mobilenet_v2", "inception_v3": "inception_v3",
+        "mobilenet_v3_large": "mobilenet_v3_large", "shufflenet_v2_x2_0_paddle": "shufflenet_v2_x2_0",
     },
 }  # fmt: skip
 """Backend: the variant that comes along, and what the library calls it."""
+
+PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
+LIBRARIES = {
+    "pytorch": ("torchvision", ("torch", "torchvision")),
+    "keras": ("Keras Applications", ("keras", "tensorflow")),
+    "paddle": ("paddle.vision.models", ("paddlepaddle",)),
+}
 
 MISSING = """
     _deform_conv2d_backward _ps_roi_align_backward _ps_roi_pool_backward _roi_align_backward
@@ -56,77 +64,131 @@ BATCH = 8
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", choices=PAIRS, action="append")
-    parser.add_argument("--only", help="a variant")
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--only", action="append", help="a variant")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--size", type=int, default=160, help="of images, where the network takes it")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pair", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.pair:
         backend, name = options.pair
-        print(json.dumps(measure(backend, name, options.runs)))
+        print(json.dumps(measure(backend, name, options.runs, options.size, options.threads)))
         return
+    kept = PAGE.with_suffix(".json")
+    results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for backend in options.to or PAIRS:
-        ratios: dict[str, list[float]] = {"inference": [], "training": []}
+        versions = {package: importlib.metadata.version(package) for package in LIBRARIES[backend][1]}
         for name in PAIRS[backend]:
-            if options.only in (None, name):
-                found = _apart(backend, name, options.runs)
-                if found is None:
-                    continue
-                cells = []
-                for mode, times in found.items():
-                    ratio = statistics.median(ours / theirs for ours, theirs in times)
-                    ratios[mode].append(ratio)
-                    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
-                    cells.append(f"{mode} {ratio:.2f} ({ours * 1e3:.0f} / {theirs * 1e3:.0f} ms)")
-                print(f"{backend} {name}: {', '.join(cells)}", flush=True)
-        for mode, values in ratios.items():
-            if values:
-                middle = statistics.median(values)
-                print(f"{backend}, {mode}: median {middle:.3f}, largest {max(values):.3f}, of {len(values)}")
+            if options.only and name not in options.only:
+                continue
+            found = _apart(backend, name, options.runs, options.size, options.threads)
+            if found is None:
+                continue
+            row = {
+                "size": found.pop("size"),
+                "threads": options.threads,
+                "versions": versions,
+                **{k: _summary(v) for k, v in found.items()},
+            }
+            results.setdefault(backend, {})[name] = row
+            print(backend, name, row, flush=True)
+            kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(results), encoding="utf-8")
 
 
-def _apart(backend: str, name: str, runs: int) -> dict[str, list[tuple[float, float]]] | None:
+def _summary(times: list[tuple[float, float]]) -> dict[str, float]:
+    ours, theirs = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(a / b for a, b in times)
+    return {"ratio": round(ratio, 3), "ours_ms": round(ours * 1e3, 1), "theirs_ms": round(theirs * 1e3, 1)}
+
+
+def page(results: dict[str, Any]) -> str:
+    """The page of all results."""
+    parts = [
+        "# Speed\n",
+        f"""Time of generated models divided by that of the same network in the framework's own library: float32, batch {BATCH}, one
+step of inference and one of training (cross-entropy, SGD). Below 1, generated code is the faster. Each number is the
+median of the ratios of runs that took turns in one process: of CPU time with one thread, else of wall time. Milliseconds
+are medians. Images are smaller than published, to save time. Made by `benchmarks/zoo_speed.py`.""",  # noqa: E501
+    ]
+    for backend, rows in results.items():
+        library, _ = LIBRARIES[backend]
+        versions = {f"{k} {v}" for row in rows.values() for k, v in row["versions"].items()}
+        parts.append(f"\n## {library} ({', '.join(sorted(versions))})\n")
+        parts.append(f"| network | image | threads | inference | ms | training | ms |\n|{' --- |' * 7}")
+        for name in sorted(rows):
+            cells = [f"{m['ratio']:.2f} | {m['ours_ms']:.0f} / {m['theirs_ms']:.0f}" for m in _modes(rows[name])]
+            parts.append(f"| {name} | {rows[name]['size']} | {rows[name]['threads']} | {' | '.join(cells)} |")
+        for number, mode in enumerate(("inference", "training")):
+            ratios = [_modes(row)[number]["ratio"] for row in rows.values()]
+            middle = statistics.median(ratios)
+            lead = "\n" if number == 0 else ""
+            parts.append(
+                f"{lead}{mode.capitalize()}: median {middle:.2f}, largest {max(ratios):.2f}, of {len(ratios)}.  "
+            )
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _modes(row: dict[str, Any]) -> list[dict[str, float]]:
+    return [row["inference"], row["training"]]
+
+
+def _apart(backend: str, name: str, runs: int, size: int, count: int) -> dict[str, Any] | None:
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow"}
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "FLAGS_num_threads"), "2")
-    command = [sys.executable, __file__, "--pair", backend, name, "--runs", str(runs)]
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "FLAGS_num_threads")
+    threads = dict.fromkeys(names, str(count))
+    command = [sys.executable, __file__, "--pair", backend, name, "--runs", str(runs), "--size", str(size),
+               "--threads", str(count)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **quiet, **threads})
     if done.returncode:
         print(f"{backend} {name}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}", flush=True)
         return None
-    found: dict[str, list[tuple[float, float]]] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def measure(backend: str, name: str, runs: int) -> dict[str, list[tuple[float, float]]]:
-    """Seconds of ours and theirs, taking turns, by mode."""
+def measure(backend: str, name: str, runs: int, size: int, threads: int) -> dict[str, Any]:
+    """Seconds of ours and theirs, taking turns, by mode; and the size of the images."""
     import numpy as np
 
     import archspec
+    from archspec.errors import SpecError
 
     model = archspec.load(name)
+    ((key, tensor),) = model.graph.inputs.items()
+    smaller = model.resized({key: (int(tensor.shape[1]), size, size)})
+    try:
+        model, shape = smaller, next(iter(smaller.graph.inputs.values())).shape
+    except SpecError:
+        shape = tensor.shape
     program = model.program(backend)
     module = types.ModuleType("generated")
     sys.modules["generated"] = module
     exec(compile(program.source, "generated.py", "exec"), module.__dict__)
-    (tensor,) = model.graph.inputs.values()
-    image = np.random.default_rng(0).standard_normal((BATCH, *map(int, tensor.shape[1:])), dtype=np.float32)
+    image = np.random.default_rng(0).standard_normal((BATCH, *map(int, shape[1:])), dtype=np.float32)
     labels = np.arange(BATCH, dtype=np.int64)
+    if backend == "pytorch":
+        import torch
+
+        torch.set_num_threads(threads)
     make: Callable[..., Any] = {"pytorch": _pytorch, "keras": _keras, "paddle": _paddle}[backend]
     modes = make(getattr(module, program.entry), PAIRS[backend][name], image, labels)
-    found: dict[str, list[tuple[float, float]]] = {}
-    for mode, (ours, theirs) in modes.items():
-        for step in (ours, theirs, ours, theirs):
-            step()
-        found[mode] = []
-        for number in range(runs):
-            pair = [_seconds(step) for step in ((ours, theirs) if number % 2 else (theirs, ours))]
-            found[mode].append((pair[0], pair[1]) if number % 2 else (pair[1], pair[0]))
+    found: dict[str, Any] = {"size": int(shape[-1])}
+    clock = time.process_time if threads == 1 else time.perf_counter
+    for mode, steps in modes.items():
+        turns = [_turn(clock, steps, number % 2) for number in range(runs + 2)]
+        found[mode] = turns[2:]  # the first ones warm up
     return found
 
 
-def _seconds(step: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    step()
-    return time.perf_counter() - started
+def _turn(clock: Callable[[], float], steps: Sequence[Callable[[], Any]], first: int) -> tuple[float, float]:
+    """Seconds of ours and theirs; `first` says which begins."""
+    seconds = [0.0, 0.0]
+    for which in (first, 1 - first):
+        started = clock()
+        steps[which]()
+        seconds[which] = clock() - started
+    return seconds[0], seconds[1]
 
 
 def _pytorch(entry: Any, name: str, image: Any, labels: Any) -> Any:
@@ -137,7 +199,6 @@ def _pytorch(entry: Any, name: str, image: Any, labels: Any) -> Any:
         library.define(f"{operator}(Tensor a) -> Tensor")
     import torchvision
 
-    torch.set_num_threads(2)
     extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     models = [entry(), getattr(torchvision.models, name)(weights=None, **extra)]
     state = [value for key, value in models[0].state_dict().items() if not key.endswith("num_batches_tracked")]
