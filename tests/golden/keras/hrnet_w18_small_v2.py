@@ -35,11 +35,11 @@ def bottleneck_block(x, channels, *, name):
     times the channels.
     """
     in_channels = x.shape[-1]
-    conv1 = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv1")
-    relu1 = layers.ReLU(name=f"{name}_relu1")(conv1)
-    conv2 = conv_norm(relu1, channels, name=f"{name}_conv2")
-    relu2 = layers.ReLU(name=f"{name}_relu2")(conv2)
-    conv3 = conv_norm(relu2, 4 * channels, kernel_size=1, name=f"{name}_conv3")
+    y = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv1")
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = conv_norm(y, channels, name=f"{name}_conv2")
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    conv3 = conv_norm(y, 4 * channels, kernel_size=1, name=f"{name}_conv3")
     downsample = x
     if in_channels != 4 * channels:
         downsample = conv_norm(
@@ -52,9 +52,9 @@ def bottleneck_block(x, channels, *, name):
 def basic_block(x, *, name):
     """Two 3x3 convolutions with a shortcut around them."""
     in_channels = x.shape[-1]
-    conv1 = conv_norm(x, in_channels, name=f"{name}_conv1")
-    relu1 = layers.ReLU(name=f"{name}_relu1")(conv1)
-    conv2 = conv_norm(relu1, in_channels, name=f"{name}_conv2")
+    y = conv_norm(x, in_channels, name=f"{name}_conv1")
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    conv2 = conv_norm(y, in_channels, name=f"{name}_conv2")
     x = layers.Add(name=f"{name}_add")([conv2, x])
     return layers.ReLU(name=f"{name}_relu2")(x)
 

@@ -56,9 +56,9 @@ class Bottleneck(nn.Module):
             self.downsample = ConvNorm(in_channels, 4 * channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.conv1(x))
-        relu2 = F.relu(self.conv2(relu1))
-        conv3 = self.conv3(relu2)
+        y = F.relu(self.conv1(x))
+        y = F.relu(self.conv2(y))
+        conv3 = self.conv3(y)
         downsample = self.downsample(x)
         return F.relu(conv3 + downsample)
 
@@ -72,8 +72,8 @@ class BasicBlock(nn.Module):
         self.conv2 = ConvNorm(in_channels, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.conv1(x))
-        conv2 = self.conv2(relu1)
+        y = F.relu(self.conv1(x))
+        conv2 = self.conv2(y)
         return F.relu(conv2 + x)
 
 
