@@ -9,8 +9,9 @@ from typing import Final
 
 import pytest
 
+from archspec.backend import backends
 from archspec.cli.checking import check
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import BackendError, Diagnostic, SpecError
 from archspec.model import Spec
 from archspec.spec.source import Source
 
@@ -127,3 +128,23 @@ def test_places(text: str, place: tuple[int, int]) -> None:
 def test_places_in_expressions(value: str, column: int) -> None:
     text = HEAD + f"layers:\n  - op: conv2d\n    kernel_size: 3\n    out_channels: {value}\n"
     assert [(each.line, each.column) for each in findings(text)] == [(7, column + 4)]
+
+
+OPEN = """
+archspec: 1
+name: Open
+inputs: {image: [3, height, width]}
+layers:
+  - {op: flatten, start_axis: START, end_axis: END}
+"""
+
+
+@pytest.mark.parametrize(("start", "end", "refused"), [(1, 2, True), (2, 3, False)])
+def test_keras_refuses_to_flatten_beside_an_open_size(start: int, end: int, refused: bool) -> None:
+    model = Spec.parse(OPEN.replace("START", str(start)).replace("END", str(end)), "open.yaml").network()
+    keras = next(backend for backend in backends() if backend.name == "keras")
+    if refused:
+        with pytest.raises(BackendError, match=r"open.yaml:6:5: .*both of open size"):
+            keras.write(model)
+    else:
+        assert "layers.Reshape((-1, 3)" in keras.write(model)

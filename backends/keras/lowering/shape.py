@@ -9,6 +9,8 @@ from archspec.emit.code import Call, Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, channels_last, held, usual
 from archspec.emit.merge import MCall, MStep, Wire
+from archspec.errors import BackendError
+from archspec.expressions import expr_of, free_names
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
@@ -34,6 +36,9 @@ def flatten(site: Site) -> Lowered:
     first, last = site.same(
         lambda step: [resolve_axis(a, wire.rank) for a in (step.op.start_axis, step.op.end_axis)], "axes"
     )
+    others = (axis for axis in range(1, site.outputs[0].rank) if axis != first)
+    if inferred(site, first) and any(_is_open(site, axis) for axis in others):
+        raise BackendError("what it flattens and another axis are both of open size, and a Reshape infers but one")
     whole = (first, last) == (1, wire.rank - 1)
     if (first, last) == (2, wire.rank - 1) and layout.axes == channels_last(wire.rank).axes:
         length = inferred(site, 2)
@@ -55,6 +60,17 @@ def flatten(site: Site) -> Lowered:
         return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
                        layouts=(canonical(2),))  # fmt: skip
     return reshape(site, first)
+
+
+def _is_open(site: Site, axis: int) -> bool:
+    """Whether the size of an axis of the output is known to be open: outside of blocks, if it depends on a size of an
+    input that has a name."""
+    modules = site.context.modules.values()
+    if any(module.block for module in modules):
+        return False
+    sizes = [size for module in modules for value in module.inputs.values() for size in value.shape[1:]]
+    named = {name for size in sizes for name in free_names(expr_of(size))}
+    return any(free_names(expr_of(step.outputs[0].shape[axis])) & named for step in site.step.steps.values())
 
 
 def inferred(site: Site, axis: int) -> int:
