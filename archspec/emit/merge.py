@@ -29,6 +29,8 @@ class Wire:
     uses: int = 0
     """How many steps and outputs still read it."""
     consumers: list[Merged] = field(default_factory=list)
+    producer: str = ""
+    """The operation that gives it; nothing for what a block gets or gives."""
     layout: Any = None
     """How the backend lays the tensor out; None: as the spec."""
 
@@ -216,8 +218,10 @@ class Merger:
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
         if len({step.op.key for step in items.values()}) > 1:
             raise Mergeable("its instances apply different operations")
-        inputs = self._inputs(items)
-        return MStep(prefix + _name(items), dict(items), inputs, self._outputs(items))
+        step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
+        for wire in step.outputs:
+            wire.producer = step.op.key
+        return step
 
     def _repeat(self, items: Mapping[Key, tree.Repeat], prefix: str) -> MRepeat | None:
         inputs, name = self._inputs(items), _name(items)

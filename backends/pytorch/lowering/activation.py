@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from archspec.emit.context import Lowered, Lowering, Site
@@ -20,6 +21,20 @@ def activation(name: str, module: str, arguments: str = "", **sources: Any) -> L
     return function(f"{name}({arguments})", f"nn.{module}({arguments})", **sources)
 
 
+_FRESH: Final = re.compile(r"(depthwise_)?conv\dd|batch_norm|linear|add")
+"""Operations whose result is their own, and whose gradient does not need it."""
+
+
+def in_place(site: Site) -> bool:
+    """Whether the input may be overwritten, which saves memory and time: nothing else reads it."""
+    (wire,) = site.inputs
+    return bool(_FRESH.fullmatch(wire.producer)) and wire.uses == len(wire.consumers) == 1
+
+
+def rectifier(name: str, module: str) -> Lowering:
+    return activation(name, module, "*, inplace=False", inplace=in_place)
+
+
 def celu(site: Site) -> Lowered:
     """The gradient of PyTorch's own has 1 / alpha as a float32 even in float64."""
     lowered = activation("F.celu", "CELU", "*, alpha=1.0")(site)
@@ -36,8 +51,8 @@ def hard_sigmoid(site: Site) -> Lowered:
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "relu": activation("F.relu", "ReLU"),
-    "relu6": activation("F.relu6", "ReLU6"),
+    "relu": rectifier("F.relu", "ReLU"),
+    "relu6": rectifier("F.relu6", "ReLU6"),
     "leaky_relu": activation("F.leaky_relu", "LeakyReLU", "*, negative_slope=0.01"),
     "prelu": prelu,
     "elu": activation("F.elu", "ELU", "*, alpha=1.0"),
@@ -50,7 +65,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "log_sigmoid": activation("F.logsigmoid", "LogSigmoid"),
     "tanh": activation("torch.tanh", "Tanh"),
     "hard_sigmoid": hard_sigmoid,
-    "hard_swish": activation("F.hardswish", "Hardswish"),
+    "hard_swish": rectifier("F.hardswish", "Hardswish"),
     "hard_tanh": activation("F.hardtanh", "Hardtanh", "*, min_val=-1.0, max_val=1.0",
                             min_val="minimum", max_val="maximum"),
     "softsign": activation("F.softsign", "Softsign"),

@@ -30,7 +30,7 @@ class DCGANGenerator(nn.Module):
                             ),
                         ),
                         ("norm", nn.BatchNorm2d(256)),
-                        ("2", nn.ReLU()),
+                        ("2", nn.ReLU(inplace=True)),
                     ],
                 ),
             ),
@@ -44,7 +44,7 @@ class DCGANGenerator(nn.Module):
                             ),
                         ),
                         ("norm", nn.BatchNorm2d(128)),
-                        ("2", nn.ReLU()),
+                        ("2", nn.ReLU(inplace=True)),
                     ],
                 ),
             ),
@@ -58,7 +58,7 @@ class DCGANGenerator(nn.Module):
                             ),
                         ),
                         ("norm", nn.BatchNorm2d(64)),
-                        ("2", nn.ReLU()),
+                        ("2", nn.ReLU(inplace=True)),
                     ],
                 ),
             ),
@@ -68,6 +68,6 @@ class DCGANGenerator(nn.Module):
         )
 
     def forward(self, noise: Tensor) -> Tensor:
-        x = F.relu(self.norm(self.project(noise)))  # [batch, 512, 4, 4]
+        x = F.relu(self.norm(self.project(noise)), inplace=True)  # [batch, 512, 4, 4]
         x = self.up(x)  # [batch, 64, 32, 32]
         return torch.tanh(self.last(x))

@@ -45,10 +45,10 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.bn1(self.conv1(x)))
-        main = F.relu(self.bn2(self.conv2(main)))
+        main = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        main = F.relu(self.bn2(self.conv2(main)), inplace=True)
         main = self.bn3(self.conv3(main))
-        return F.relu(main + self.downsample(x))
+        return F.relu(main + self.downsample(x), inplace=True)
 
 
 class ResNet50(nn.Module):
@@ -77,7 +77,7 @@ class ResNet50(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         x = self.layer1(x)
         x = self.layer2(x)
@@ -104,7 +104,7 @@ class ConvNorm(nn.Module):
         self.batch_norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.batch_norm(self.conv2d(x)))
+        return F.relu(self.batch_norm(self.conv2d(x)), inplace=True)
 
 
 class ASPP(nn.Module):
@@ -151,7 +151,8 @@ class Head(nn.Module):
         self.conv2d2 = nn.Conv2d(in_channels // 4, num_classes, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.dropout(F.relu(self.batch_norm(self.conv2d1(x))))
+        x = F.relu(self.batch_norm(self.conv2d1(x)), inplace=True)
+        x = self.dropout(x)
         return self.conv2d2(x)
 
 

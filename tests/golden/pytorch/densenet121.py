@@ -26,8 +26,8 @@ class DenseLayer(nn.Module):
         self.conv2 = nn.Conv2d(128, 32, kernel_size=3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        new = F.relu(self.norm1(x))
-        new = F.relu(self.norm2(self.conv1(new)))
+        new = F.relu(self.norm1(x), inplace=True)
+        new = F.relu(self.norm2(self.conv1(new)), inplace=True)
         return torch.cat((x, self.conv2(new)), dim=1)
 
 
@@ -40,7 +40,7 @@ class Transition(nn.Module):
         self.conv = nn.Conv2d(in_channels, in_channels // 2, kernel_size=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm(x))
+        x = F.relu(self.norm(x), inplace=True)
         x = self.conv(x)
         return F.avg_pool2d(x, kernel_size=2, stride=2)
 
@@ -60,7 +60,7 @@ class DenseNet121(nn.Module):
                         ),
                     ),
                     ("norm0", nn.BatchNorm2d(stem)),
-                    ("relu0", nn.ReLU()),
+                    ("relu0", nn.ReLU(inplace=True)),
                     ("pool0", nn.MaxPool2d(kernel_size=3, stride=2, padding=1)),
                     (
                         "denseblock1",
@@ -115,6 +115,6 @@ class DenseNet121(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.features(image))
+        x = F.relu(self.features(image), inplace=True)
         x = x.mean((2, 3))  # [batch, (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 512]
         return self.classifier(x)

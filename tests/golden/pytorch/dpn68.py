@@ -35,7 +35,7 @@ class NormConv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(x))
+        x = F.relu(self.bn(x), inplace=True)
         return self.conv(x)
 
 
@@ -98,7 +98,7 @@ class DPN68(nn.Module):
                         ),
                     ),
                     ("bn1", nn.BatchNorm2d(stem, eps=0.001)),
-                    ("2", nn.ReLU()),
+                    ("2", nn.ReLU(inplace=True)),
                     ("3", nn.MaxPool2d(kernel_size=3, stride=2, padding=1)),
                     (
                         "conv2",
@@ -143,7 +143,7 @@ class DPN68(nn.Module):
                         ),
                     ),
                     ("bn5", nn.BatchNorm2d(832, eps=0.001)),
-                    ("9", nn.ReLU()),
+                    ("9", nn.ReLU(inplace=True)),
                 ],
             ),
         )

@@ -41,10 +41,10 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.bn1(self.conv1(x)))
-        main = F.relu(self.bn2(self.conv2(main)))
+        main = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        main = F.relu(self.bn2(self.conv2(main)), inplace=True)
         main = self.bn3(self.conv3(main))
-        return F.relu(main + self.downsample(x))
+        return F.relu(main + self.downsample(x), inplace=True)
 
 
 class Head(nn.Module):
@@ -60,7 +60,8 @@ class Head(nn.Module):
         self.conv2d2 = nn.Conv2d(in_channels // 4, num_classes, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.dropout(F.relu(self.batch_norm(self.conv2d1(x))))
+        x = F.relu(self.batch_norm(self.conv2d1(x)), inplace=True)
+        x = self.dropout(x)
         return self.conv2d2(x)
 
 
@@ -93,7 +94,7 @@ class FCNResnet50(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = self.backbone_bn1(self.backbone_conv1(image))  # [batch, 64, 260, 260]
-        x = F.relu(x)  # [batch, 64, 260, 260]
+        x = F.relu(x, inplace=True)  # [batch, 64, 260, 260]
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # [batch, 64, 130, 130]
         x = self.backbone_layer1(x)  # [batch, 256, 130, 130]
         x = self.backbone_layer2(x)  # [batch, 512, 65, 65]

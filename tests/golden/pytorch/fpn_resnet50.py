@@ -33,10 +33,10 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.bn1(self.conv1(x)))
-        main = F.relu(self.bn2(self.conv2(main)))
+        main = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        main = F.relu(self.bn2(self.conv2(main)), inplace=True)
         main = self.bn3(self.conv3(main))
-        return F.relu(main + self.downsample(x))
+        return F.relu(main + self.downsample(x), inplace=True)
 
 
 class Merge(nn.Module):
@@ -90,7 +90,7 @@ class FPNResnet50(nn.Module):
         self.p5 = nn.Conv2d(width, width, kernel_size=3, padding=1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        x = F.relu(self.body_bn1(self.body_conv1(image)))  # [batch, 64, 400, 400]
+        x = F.relu(self.body_bn1(self.body_conv1(image)), inplace=True)
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # [batch, 64, 200, 200]
         body_layer1 = self.body_layer1(x)  # [batch, 256, 200, 200]
         body_layer2 = self.body_layer2(body_layer1)  # [batch, 512, 100, 100]

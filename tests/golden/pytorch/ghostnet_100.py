@@ -47,7 +47,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean((2, 3), keepdim=True)
-        y = F.relu(self.conv_reduce(y))
+        y = F.relu(self.conv_reduce(y), inplace=True)
         scale = F.hardsigmoid(self.conv_expand(y))
         return x * scale
 
@@ -143,10 +143,10 @@ class GhostNet100(nn.Module):
         self.classifier = nn.Linear(1280, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv_stem(image)))  # [batch, 16, 112, 112]
+        x = F.relu(self.bn1(self.conv_stem(image)), inplace=True)
         x = self.blocks(x)  # [batch, 160, 7, 7]
-        x = F.relu(self.bn_last(self.conv_last(x)))  # [batch, 960, 7, 7]
+        x = F.relu(self.bn_last(self.conv_last(x)), inplace=True)  # [batch, 960, 7, 7]
         x = x.mean((2, 3), keepdim=True)  # [batch, 960, 1, 1]
-        x = F.relu(self.conv_head(x))  # [batch, 1280, 1, 1]
+        x = F.relu(self.conv_head(x), inplace=True)  # [batch, 1280, 1, 1]
         x = self.dropout(torch.flatten(x, 1))  # [batch, 1280]
         return self.classifier(x)

@@ -26,7 +26,7 @@ class Conv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv(x))
+        return F.relu(self.conv(x), inplace=True)
 
 
 class Inception(nn.Module):
@@ -67,7 +67,7 @@ class Head(nn.Module):
         x = F.avg_pool2d(x, kernel_size=5, stride=3)
         x = self.conv(x)
         x = torch.flatten(x, 1)
-        x = self.dropout(F.relu(self.fc1(x)))
+        x = self.dropout(F.relu(self.fc1(x), inplace=True))
         return self.fc2(x)
 
 

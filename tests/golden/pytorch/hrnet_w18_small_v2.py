@@ -60,7 +60,7 @@ class Bottleneck(nn.Module):
         y = F.relu(self.conv2(y))
         conv3 = self.conv3(y)
         downsample = self.downsample(x)
-        return F.relu(conv3 + downsample)
+        return F.relu(conv3 + downsample, inplace=True)
 
 
 class BasicBlock(nn.Module):
@@ -74,7 +74,7 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.conv1(x))
         conv2 = self.conv2(y)
-        return F.relu(conv2 + x)
+        return F.relu(conv2 + x, inplace=True)
 
 
 class Up(nn.Module):
@@ -119,9 +119,9 @@ class Exchange(nn.Module):
         stream0 = self.stream0(a)
         stream1 = self.stream1(b)
         up10 = self.up10(stream1)
-        y0 = F.relu(stream0 + up10)
+        y0 = F.relu(stream0 + up10, inplace=True)
         down01 = self.down01(stream0)
-        y1 = F.relu(down01 + stream1)
+        y1 = F.relu(down01 + stream1, inplace=True)
         return y0, y1
 
 
@@ -146,13 +146,13 @@ class Exchange2(nn.Module):
         stream2 = self.stream2(c)
         up10 = self.up10(stream1)
         up20 = self.up20(stream2)
-        y0 = F.relu(stream0 + up10 + up20)
+        y0 = F.relu(stream0 + up10 + up20, inplace=True)
         down01 = self.down01(stream0)
         up21 = self.up21(stream2)
-        y1 = F.relu(down01 + stream1 + up21)
+        y1 = F.relu(down01 + stream1 + up21, inplace=True)
         down02 = self.down02(stream0)
         down12 = self.down12(stream1)
-        y2 = F.relu(down02 + down12 + stream2)
+        y2 = F.relu(down02 + down12 + stream2, inplace=True)
         return y0, y1, y2
 
 
@@ -190,19 +190,19 @@ class Exchange3(nn.Module):
         up10 = self.up10(stream1)
         up20 = self.up20(stream2)
         up30 = self.up30(stream3)
-        y0 = F.relu(stream0 + up10 + up20 + up30)
+        y0 = F.relu(stream0 + up10 + up20 + up30, inplace=True)
         down01 = self.down01(stream0)
         up21 = self.up21(stream2)
         up31 = self.up31(stream3)
-        y1 = F.relu(down01 + stream1 + up21 + up31)
+        y1 = F.relu(down01 + stream1 + up21 + up31, inplace=True)
         down02 = self.down02(stream0)
         down12 = self.down12(stream1)
         up32 = self.up32(stream3)
-        y2 = F.relu(down02 + down12 + stream2 + up32)
+        y2 = F.relu(down02 + down12 + stream2 + up32, inplace=True)
         down03 = self.down03(stream0)
         down13 = self.down13(stream1)
         down23 = self.down23(stream2)
-        y3 = F.relu(down03 + down13 + down23 + stream3)
+        y3 = F.relu(down03 + down13 + down23 + stream3, inplace=True)
         return y0, y1, y2, y3
 
 
@@ -217,7 +217,7 @@ class Reduce(nn.Module):
         self.bn = nn.BatchNorm2d(coarse_channels)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        down = F.relu(self.bn(self.conv(fine)))
+        down = F.relu(self.bn(self.conv(fine)), inplace=True)
         return coarse + down
 
 
@@ -244,7 +244,9 @@ class HRNetW18SmallV2(nn.Module):
         self.reduce2 = Reduce(256, 512)
         self.reduce3 = Reduce(512, 1024)
         self.final_layer = nn.Sequential(
-            nn.Conv2d(1024, 2048, kernel_size=1), nn.BatchNorm2d(2048), nn.ReLU()
+            nn.Conv2d(1024, 2048, kernel_size=1),
+            nn.BatchNorm2d(2048),
+            nn.ReLU(inplace=True),
         )
         self.classifier = nn.Linear(2048, num_classes)
 

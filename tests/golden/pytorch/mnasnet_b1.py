@@ -44,8 +44,8 @@ class InvertedResidual(nn.Module):
         self.has_residual = stride == 1 and channels == in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)))
-        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         project_bn = self.project_bn(self.project(y))
         if self.has_residual:
             project_bn = x + project_bn
@@ -93,10 +93,10 @@ class MnasNetB1(nn.Module):
         self.classifier = nn.Linear(1280, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv_stem(image)))  # [batch, 32, 112, 112]
-        x = F.relu(self.bn2(self.conv_dw(x)))  # [batch, 32, 112, 112]
+        x = F.relu(self.bn1(self.conv_stem(image)), inplace=True)
+        x = F.relu(self.bn2(self.conv_dw(x)), inplace=True)  # [batch, 32, 112, 112]
         x = self.bn3(self.conv_pw(x))  # [batch, 16, 112, 112]
         x = self.blocks(x)  # [batch, 320, 7, 7]
-        x = F.relu(self.bn4(self.conv_head(x)))  # [batch, 1280, 7, 7]
+        x = F.relu(self.bn4(self.conv_head(x)), inplace=True)  # [batch, 1280, 7, 7]
         x = self.dropout(x.mean((2, 3)))  # [batch, 1280]
         return self.classifier(x)

@@ -22,6 +22,6 @@ class MnistMLP(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = torch.flatten(image, 1)  # [batch, 784]
-        x = self.dropout1(F.relu(self.linear1(x)))  # [batch, 512]
-        x = self.dropout2(F.relu(self.linear2(x)))  # [batch, 512]
+        x = self.dropout1(F.relu(self.linear1(x), inplace=True))  # [batch, 512]
+        x = self.dropout2(F.relu(self.linear2(x), inplace=True))  # [batch, 512]
         return self.fc(x)

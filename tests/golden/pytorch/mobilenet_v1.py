@@ -30,8 +30,8 @@ class Separable(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv_dw(x)))
-        return F.relu(self.bn2(self.conv_pw(x)))
+        x = F.relu(self.bn1(self.conv_dw(x)), inplace=True)
+        return F.relu(self.bn2(self.conv_pw(x)), inplace=True)
 
 
 class MobileNetV1(nn.Module):
@@ -55,7 +55,7 @@ class MobileNetV1(nn.Module):
         self.classifier = nn.Linear(1024, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv_stem(image)))  # [batch, 32, 112, 112]
+        x = F.relu(self.bn1(self.conv_stem(image)), inplace=True)
         x = self.blocks(x)  # [batch, 1024, 7, 7]
         x = x.mean((2, 3))  # [batch, 1024]
         return self.classifier(x)

@@ -27,7 +27,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu6(self.bn(self.conv(x)))
+        return F.relu6(self.bn(self.conv(x)), inplace=True)
 
 
 class InvertedResidual(nn.Module):
@@ -60,7 +60,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.expand(x)
-        y = F.relu6(self.depthwise_bn(self.depthwise(y)))
+        y = F.relu6(self.depthwise_bn(self.depthwise(y)), inplace=True)
         project_bn = self.project_bn(self.project(y))
         if self.has_residual:
             project_bn = x + project_bn

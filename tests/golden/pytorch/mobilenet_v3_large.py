@@ -36,7 +36,7 @@ class Bottleneck(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.depthwise_bn(self.depthwise(x)))
+        y = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
         project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
@@ -80,8 +80,8 @@ class Bottleneck2(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self.depthwise(x)))
+        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
         return self.project_bn(self.project(x))
 
 
@@ -121,8 +121,8 @@ class Bottleneck3(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)))
-        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
@@ -141,7 +141,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean((2, 3), keepdim=True)
-        y = F.relu(self.fc1(y))
+        y = F.relu(self.fc1(y), inplace=True)
         scale = F.hardsigmoid(self.fc2(y))
         return x * scale
 
@@ -191,8 +191,8 @@ class Bottleneck4(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self.depthwise(x)))
+        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
         x = self.se(x)
         return self.project_bn(self.project(x))
 
@@ -236,8 +236,8 @@ class Bottleneck5(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)))
-        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
         return x + project_bn
@@ -282,8 +282,8 @@ class Bottleneck6(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)))
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)))
+        x = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.hardswish(self.depthwise_bn(self.depthwise(x)), inplace=True)
         return self.project_bn(self.project(x))
 
 
@@ -323,8 +323,8 @@ class Bottleneck7(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)))
-        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+        y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
         project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
@@ -374,8 +374,8 @@ class Bottleneck8(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)))
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)))
+        x = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.hardswish(self.depthwise_bn(self.depthwise(x)), inplace=True)
         x = self.se(x)
         return self.project_bn(self.project(x))
 
@@ -419,8 +419,8 @@ class Bottleneck9(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)))
-        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+        y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
         return x + project_bn
@@ -456,14 +456,14 @@ class MobileNetV3Large(nn.Module):
         self.bn2 = nn.BatchNorm2d(960, eps=0.001, momentum=0.01)
         self.classifier = nn.Sequential(
             nn.Linear(960, 1280),
-            nn.Hardswish(),
+            nn.Hardswish(inplace=True),
             nn.Dropout(0.2),
             nn.Linear(1280, num_classes),
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.hardswish(self.bn1(self.conv_stem(image)))  # [batch, 16, 112, 112]
+        x = F.hardswish(self.bn1(self.conv_stem(image)), inplace=True)
         x = self.blocks(x)  # [batch, 160, 7, 7]
-        x = F.hardswish(self.bn2(self.conv_head(x)))  # [batch, 960, 7, 7]
+        x = F.hardswish(self.bn2(self.conv_head(x)), inplace=True)  # [batch, 960, 7, 7]
         x = x.mean((2, 3))  # [batch, 960]
         return self.classifier(x)

@@ -104,7 +104,7 @@ class Separable(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         x = self.conv1_pointwise(self.conv1_depthwise(pad_same(x, self.k, self.stride)))
-        x = F.relu(self.bn1(x))
+        x = F.relu(self.bn1(x), inplace=True)
         x = self.conv2_pointwise(self.conv2_depthwise(x))
         return self.bn2(x)
 

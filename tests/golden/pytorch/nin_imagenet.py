@@ -32,9 +32,9 @@ class MlpConv(nn.Module):
         self.cccp2 = nn.Conv2d(channels[1], channels[2], kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.conv(x))
-        x = F.relu(self.cccp1(x))
-        return F.relu(self.cccp2(x))
+        x = F.relu(self.conv(x), inplace=True)
+        x = F.relu(self.cccp1(x), inplace=True)
+        return F.relu(self.cccp2(x), inplace=True)
 
 
 class NINImagenet(nn.Module):

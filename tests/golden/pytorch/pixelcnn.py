@@ -39,9 +39,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         main = F.relu(x)
-        main = F.relu(self.conv1(main))
+        main = F.relu(self.conv1(main), inplace=True)
         main = F.relu(self.conv2(main))
-        main = F.relu(self.conv3(main))
+        main = F.relu(self.conv3(main), inplace=True)
         return x + main
 
 

@@ -19,7 +19,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
 class Linear(nn.Module):
@@ -31,7 +31,7 @@ class Linear(nn.Module):
         self.bn = nn.BatchNorm1d(features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.fc(x)))
+        return F.relu(self.bn(self.fc(x)), inplace=True)
 
 
 class Transform(nn.Module):

@@ -43,10 +43,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.proj(x)
-        main = F.relu(self.bn1(self.conv1(x)))
-        main = F.relu(self.bn2(self.conv2(main)))
+        main = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        main = F.relu(self.bn2(self.conv2(main)), inplace=True)
         main = self.bn3(self.conv3(main))
-        return F.relu(shortcut + main)
+        return F.relu(shortcut + main, inplace=True)
 
 
 class RegNetX400mf(nn.Module):
@@ -57,7 +57,7 @@ class RegNetX400mf(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(3, 32, kernel_size=3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(32),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.trunk_output = nn.Sequential(
             nn.Sequential(

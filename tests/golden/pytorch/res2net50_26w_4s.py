@@ -26,7 +26,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)), inplace=True)
 
 
 class Separate(nn.Module):
@@ -100,11 +100,11 @@ class Bottle2neck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.bn1(self.conv1(x)))
+        main = F.relu(self.bn1(self.conv1(x)), inplace=True)
         main = self.separate(main)
         main = self.hierarchy(main)
         main = self.bn3(self.conv3(main))
-        return F.relu(main + self.downsample(x))
+        return F.relu(main + self.downsample(x), inplace=True)
 
 
 class Res2Net50_26w4S(nn.Module):
@@ -132,7 +132,7 @@ class Res2Net50_26w4S(nn.Module):
         self.fc = nn.Linear(2048, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(image)))  # [batch, 64, 112, 112]
+        x = F.relu(self.bn1(self.conv1(image)), inplace=True)  # [batch, 64, 112, 112]
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # [batch, 64, 56, 56]
         x = self.layer1(x)  # [batch, 256, 56, 56]
         x = self.layer2(x)  # [batch, 512, 28, 28]

@@ -25,8 +25,8 @@ class Residual(nn.Module):
         self.conv3 = nn.Conv2d(channels, 4 * channels, kernel_size=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm2(self.conv1(x)))
-        x = F.relu(self.norm3(self.conv2(x)))
+        x = F.relu(self.norm2(self.conv1(x)), inplace=True)
+        x = F.relu(self.norm3(self.conv2(x)), inplace=True)
         return self.conv3(x)
 
 
@@ -42,7 +42,7 @@ class First(nn.Module):
         self.residual = Residual(in_channels, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm1(x))
+        x = F.relu(self.norm1(x), inplace=True)
         shortcut = self.downsample(x)
         return shortcut + self.residual(x)
 
@@ -56,7 +56,7 @@ class Unit(nn.Module):
         self.residual = Residual(in_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.norm1(x))
+        main = F.relu(self.norm1(x), inplace=True)
         return x + self.residual(main)
 
 
@@ -106,6 +106,6 @@ class ResNetV2_50(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 64, 112, 112]
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # [batch, 64, 56, 56]
-        x = F.relu(self.norm(self.stages(x)))  # [batch, 2048, 7, 7]
+        x = F.relu(self.norm(self.stages(x)), inplace=True)  # [batch, 2048, 7, 7]
         x = x.mean((2, 3))  # [batch, 2048]
         return self.fc(x)

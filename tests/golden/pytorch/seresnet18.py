@@ -20,7 +20,7 @@ class Squeeze(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         scale = x.mean((2, 3), keepdim=True)
-        scale = F.relu(self.fc1(scale))
+        scale = F.relu(self.fc1(scale), inplace=True)
         scale = torch.sigmoid(self.fc2(scale))
         return x * scale
 
@@ -47,10 +47,10 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.bn1(self.conv1(x)))
+        main = F.relu(self.bn1(self.conv1(x)), inplace=True)
         main = self.bn2(self.conv2(main))
         main = self.se(main)
-        return F.relu(main + self.downsample(x))
+        return F.relu(main + self.downsample(x), inplace=True)
 
 
 class SEResNet18(nn.Module):
@@ -71,7 +71,7 @@ class SEResNet18(nn.Module):
         self.fc = nn.Linear(512, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(image)))  # [batch, 64, 112, 112]
+        x = F.relu(self.bn1(self.conv1(image)), inplace=True)  # [batch, 64, 112, 112]
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # [batch, 64, 56, 56]
         x = self.layer1(x)  # [batch, 64, 56, 56]
         x = self.layer2(x)  # [batch, 128, 28, 28]

@@ -43,7 +43,7 @@ class Unit(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels if stride == 1 else channels - in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
         y = self.bn2(self.conv2(y))
         bn3 = self.bn3(self.conv3(y))
         y = bn3
@@ -76,7 +76,7 @@ class ShuffleNetV1G1(nn.Module):
         self.fc = nn.Linear(576, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(image)))  # [batch, 24, 112, 112]
+        x = F.relu(self.bn1(self.conv1(image)), inplace=True)  # [batch, 24, 112, 112]
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # [batch, 24, 56, 56]
         x = self.stages(x)  # [batch, 576, 7, 7]
         x = x.mean((2, 3))  # [batch, 576]

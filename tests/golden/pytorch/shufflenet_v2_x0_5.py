@@ -31,9 +31,9 @@ class Convolutions(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         x = self.bn2(self.conv2(x))
-        return F.relu(self.bn3(self.conv3(x)))
+        return F.relu(self.bn3(self.conv3(x)), inplace=True)
 
 
 class Downsampling(nn.Module):
@@ -54,7 +54,7 @@ class Downsampling(nn.Module):
             nn.BatchNorm2d(in_channels),
             nn.Conv2d(in_channels, channels // 2, kernel_size=1, bias=False),
             nn.BatchNorm2d(channels // 2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.branch2 = Convolutions(in_channels, channels // 2, stride=2)
 
@@ -86,7 +86,7 @@ class ShuffleNetV2X0_5(nn.Module):
         self.conv1 = nn.Sequential(
             nn.Conv2d(3, 24, kernel_size=3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(24),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.stage2 = nn.Sequential(Downsampling(24, 48), *(Unit(48) for _ in range(3)))
         self.stage3 = nn.Sequential(Downsampling(48, 96), *(Unit(96) for _ in range(7)))
@@ -96,7 +96,7 @@ class ShuffleNetV2X0_5(nn.Module):
         self.conv5 = nn.Sequential(
             nn.Conv2d(192, 1024, kernel_size=1, bias=False),
             nn.BatchNorm2d(1024),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.fc = nn.Linear(1024, num_classes)
 

@@ -26,9 +26,9 @@ class Fire(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.squeeze(x))
-        left = F.relu(self.expand1x1(x))
-        right = F.relu(self.expand3x3(x))
+        x = F.relu(self.squeeze(x), inplace=True)
+        left = F.relu(self.expand1x1(x), inplace=True)
+        right = F.relu(self.expand3x3(x), inplace=True)
         return torch.cat((left, right), dim=1)
 
 
@@ -39,7 +39,7 @@ class SqueezeNet1_0(nn.Module):
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, 96, kernel_size=7, stride=2),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
             Fire(96, 16, 64),
             Fire(128, 16, 64),
@@ -55,7 +55,7 @@ class SqueezeNet1_0(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(0.5),
             nn.Conv2d(512, num_classes, kernel_size=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         )
 

@@ -103,7 +103,7 @@ class Block(nn.Module):
         attended = self.attended(self.attention(attention_norm, bias))
         state = x + attended
         x = self.perceptron_norm(state)
-        x = self.dropout(F.relu(self.wi(x)))
+        x = self.dropout(F.relu(self.wi(x), inplace=True))
         processed = self.processed(self.wo(x))
         result = state + processed
         return result, bias

@@ -25,11 +25,11 @@ class TemporalBlock(nn.Module):
             self.downsample = nn.Conv1d(in_channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        net = F.relu(self.conv1(F.pad(x, (6 * self.dilation, 0))))
+        net = F.relu(self.conv1(F.pad(x, (6 * self.dilation, 0))), inplace=True)
         net = self.dropout1(net)
         net = self.conv2(F.pad(net, (6 * self.dilation, 0)))
-        net = self.dropout2(F.relu(net))
-        return F.relu(net + self.downsample(x))
+        net = self.dropout2(F.relu(net, inplace=True))
+        return F.relu(net + self.downsample(x), inplace=True)
 
 
 class TCNMnist(nn.Module):

@@ -124,7 +124,7 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(in_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        main = F.relu(self.linear1(x))
+        main = F.relu(self.linear1(x), inplace=True)
         main = self.dropout(self.linear2(main))
         return self.norm(x + main)
 

@@ -23,8 +23,8 @@ class Tower(nn.Module):
     def forward(self, id_: Tensor, features: Tensor) -> Tensor:
         embedding = self.embedding(id_)
         x = torch.cat((embedding, features), dim=1)
-        x = F.relu(self.linear1(x))
-        x = F.relu(self.linear2(x))
+        x = F.relu(self.linear1(x), inplace=True)
+        x = F.relu(self.linear2(x), inplace=True)
         return F.normalize(self.linear3(x))
 
 

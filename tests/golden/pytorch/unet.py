@@ -19,8 +19,8 @@ class DoubleConv(nn.Module):
         self.conv2d2 = nn.Conv2d(channels, channels, kernel_size=3)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.conv2d1(x))
-        return F.relu(self.conv2d2(x))
+        x = F.relu(self.conv2d1(x), inplace=True)
+        return F.relu(self.conv2d2(x), inplace=True)
 
 
 class Down(nn.Module):

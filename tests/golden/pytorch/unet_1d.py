@@ -20,8 +20,8 @@ class DoubleConv(nn.Module):
         self.batch_norm2 = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.batch_norm1(self.conv1d1(x)))
-        return F.relu(self.batch_norm2(self.conv1d2(x)))
+        x = F.relu(self.batch_norm1(self.conv1d1(x)), inplace=True)
+        return F.relu(self.batch_norm2(self.conv1d2(x)), inplace=True)
 
 
 class Down(nn.Module):

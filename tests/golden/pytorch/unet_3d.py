@@ -18,7 +18,7 @@ class Conv(nn.Module):
         self.norm = nn.BatchNorm3d(channels, affine=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.conv(x)))
+        return F.relu(self.norm(self.conv(x)), inplace=True)
 
 
 class Level(nn.Module):

@@ -18,7 +18,7 @@ class DenseEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.flatten(x, 1)
-        return F.relu(self.fc(x))
+        return F.relu(self.fc(x), inplace=True)
 
 
 class Sample(nn.Module):
@@ -40,7 +40,7 @@ class DenseDecoder(nn.Module):
         self.fc2 = nn.Linear(400, 784)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc1(x), inplace=True)
         x = self.fc2(x)
         return x.reshape(-1, 1, 28, 28)
 

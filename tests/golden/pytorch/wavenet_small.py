@@ -94,7 +94,7 @@ class WaveNetSmall(nn.Module):
         self.head = nn.Sequential(
             nn.ReLU(),
             nn.Conv1d(skip, skip, kernel_size=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv1d(skip, 256, kernel_size=1),
         )
 

@@ -21,11 +21,11 @@ class WideDeep(nn.Module):
         self.embedded = nn.Sequential(nn.Embedding(100000, 32), nn.Flatten())
         self.deep = nn.Sequential(
             nn.Linear(845, 1024),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(1024, 512),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(512, 256),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(256, 1),
         )
 

@@ -115,16 +115,16 @@ class Xception(nn.Module):
         self.fc = nn.Linear(2048, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(image)))  # [batch, 32, 149, 149]
-        x = F.relu(self.bn2(self.conv2(x)))  # [batch, 64, 147, 147]
+        x = F.relu(self.bn1(self.conv1(image)), inplace=True)  # [batch, 32, 149, 149]
+        x = F.relu(self.bn2(self.conv2(x)), inplace=True)  # [batch, 64, 147, 147]
         x = self.block1(x)  # [batch, 128, 74, 74]
         x = self.block2(x)  # [batch, 256, 37, 37]
         x = self.block3(x)  # [batch, 728, 19, 19]
         x = self.middle(x)  # [batch, 728, 19, 19]
         x = self.block12(x)  # [batch, 1024, 10, 10]
         x = self.conv3_pointwise(self.conv3_depthwise(x))  # [batch, 1536, 10, 10]
-        x = F.relu(self.bn3(x))  # [batch, 1536, 10, 10]
+        x = F.relu(self.bn3(x), inplace=True)  # [batch, 1536, 10, 10]
         x = self.conv4_pointwise(self.conv4_depthwise(x))  # [batch, 2048, 10, 10]
-        x = F.relu(self.bn4(x))  # [batch, 2048, 10, 10]
+        x = F.relu(self.bn4(x), inplace=True)  # [batch, 2048, 10, 10]
         x = self.dropout(x.mean((2, 3)))  # [batch, 2048]
         return self.fc(x)
