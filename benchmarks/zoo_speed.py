@@ -23,7 +23,7 @@ from typing import Any
 
 PAIRS: dict[str, dict[str, str]] = {
     "pytorch": {
-        "alexnet": "alexnet", "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
+        "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
         "googlenet_bn": "googlenet", "squeezenet1_0": "squeezenet1_0", "densenet121": "densenet121",
         "mobilenet_v2": "mobilenet_v2", "mobilenet_v3_large": "mobilenet_v3_large", "regnet_x_400mf": "regnet_x_400mf",
         "shufflenet_v2_x1_0": "shufflenet_v2_x1_0", "mnasnet_b1": "mnasnet1_0", "efficientnet_b0": "efficientnet_b0",
@@ -37,7 +37,7 @@ PAIRS: dict[str, dict[str, str]] = {
         "nasnet_mobile": "NASNetMobile", "convnext_tiny_keras": "ConvNeXtTiny",
     },
     "paddle": {
-        "alexnet": "alexnet", "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
+        "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
         "squeezenet1_0": "squeezenet1_0", "squeezenet1_1": "squeezenet1_1", "densenet121": "densenet121",
         "mobilenet_v1": "mobilenet_v1", "mobilenet_v2": "mobilenet_v2", "inception_v3": "inception_v3",
         "mobilenet_v3_large": "mobilenet_v3_large", "shufflenet_v2_x2_0_paddle": "shufflenet_v2_x2_0",
@@ -203,9 +203,8 @@ def _pytorch(entry: Any, name: str, image: Any, labels: Any) -> Any:
     models = [entry(), getattr(torchvision.models, name)(weights=None, **extra)]
     state = [value for key, value in models[0].state_dict().items() if not key.endswith("num_batches_tracked")]
     theirs = [value for key, value in models[1].state_dict().items() if not key.endswith("num_batches_tracked")]
-    if [value.numel() for value in state] == [value.numel() for value in theirs]:
-        for target, source in zip(theirs, state, strict=True):
-            target.copy_(source.reshape(target.shape))
+    for target, source in zip(theirs, state, strict=True):
+        target.copy_(source.reshape(target.shape))
     x, y = torch.from_numpy(image), torch.from_numpy(labels)
 
     def inference(model: Any) -> Callable[[], Any]:
@@ -241,6 +240,8 @@ def _keras(entry: Any, name: str, image: Any, labels: Any) -> Any:
         weights=None, input_shape=image.transpose(0, 2, 3, 1).shape[1:], classifier_activation=None, **extra
     )
     models = [entry(), theirs]
+    # Applications may also rescale images, with weights that are not trained.
+    assert len({sum(w.shape.num_elements() for w in model.trainable_weights) for model in models}) == 1
     x = image.transpose(0, 2, 3, 1).copy()
     for model in models:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -256,9 +257,8 @@ def _paddle(entry: Any, name: str, image: Any, labels: Any) -> Any:
 
     models = [entry(), getattr(paddle.vision.models, name)(pretrained=False)]
     state, theirs = (list(model.state_dict().values()) for model in models)
-    if [value.shape for value in state] == [value.shape for value in theirs]:
-        for target, source in zip(theirs, state, strict=True):
-            target.set_value(source)
+    for target, source in zip(theirs, state, strict=True):
+        target.set_value(source)
     x, y = paddle.to_tensor(image), paddle.to_tensor(labels)
 
     def inference(model: Any) -> Callable[[], Any]:
