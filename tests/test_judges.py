@@ -55,6 +55,14 @@ def test_torchvision_s_weights_in_other_frameworks(
     assert judge(network, pool, libraries).judge(network, backend).error <= FLOAT64_BOUND
 
 
+@pytest.mark.frameworks
+def test_another_network_with_the_same_weights_differs(pool: Pool, libraries: dict[str, Library]) -> None:
+    network = Network("torchvision", "squeezenet1_0", "squeezenet1_0_simple_bypass", by="name")
+    verdict = judge(network, pool, libraries).judge(network)
+    assert not verdict.problem
+    assert verdict.error > 1e-3
+
+
 def test_every_network_is_judged_once_by_a_library() -> None:
     pairs = [(network.library, network.theirs, network.ours) for network in NETWORKS]
     assert len(set(pairs)) == len(pairs)

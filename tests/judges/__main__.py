@@ -35,7 +35,7 @@ def main() -> int:
     """0 if all agree and every library is there."""
     parser = argparse.ArgumentParser(prog="python -m tests.judges", description=__doc__)
     parser.add_argument("only", nargs="?", default="", help="a regular expression for LIBRARY/THEIRS/OURS")
-    parser.add_argument("--new", action="store_true", help="only those that there are no results of")
+    parser.add_argument("--new", action="store_true", help="only those that there is no good result of")
     options = parser.parse_args()
     path = DOCS / "judges.json"
     results: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
@@ -44,7 +44,7 @@ def main() -> int:
         networks = [
             network for network in NETWORKS
             if network.library == name and re.search(options.only, key(network))
-            and not (options.new and key(network) in results)
+            and not (options.new and key(network) in results and agrees(verdict_of(results[key(network)])))
         ]  # fmt: skip
         if not networks:
             continue
@@ -77,6 +77,10 @@ def agrees(verdict: Verdict) -> bool:
     return not verdict.problem and verdict.error <= FLOAT64_BOUND
 
 
+def verdict_of(result: dict[str, Any]) -> Verdict:
+    return Verdict(**{name: value for name, value in result.items() if name != "versions"})
+
+
 def timed(judge: Library, network: Network) -> tuple[Verdict, float]:
     started = time.monotonic()
     try:
@@ -89,7 +93,7 @@ def timed(judge: Library, network: Network) -> tuple[Verdict, float]:
 def page(results: dict[str, Any]) -> Iterator[str]:
     """The tables of all results."""
     found = [results[key(network)] for network in NETWORKS if key(network) in results]
-    good = sum(agrees(Verdict(**{k: v for k, v in result.items() if k != "versions"})) for result in found)
+    good = sum(agrees(verdict_of(result)) for result in found)
     left = len(NETWORKS) - len(found)
     yield f"""# Independent judges
 
@@ -101,8 +105,8 @@ Weights are matched by name, through the rules in `specs/torchvision` and `specs
 order of their definition. Shapes must be equal, but for axes of size one. Images are {_size((96, 64))} (height, width)
 unless it says otherwise.
 
-{good} of {len(found)} comparisons agree{f", and {left} more were not run" if left else ""}. An error of 0 means that
-both run the same kernels in the same order.
+{good} of {len(found)} comparisons agree{f", and {left} more were not run" if left else ""}.
+An error of 0 means that both run the same kernels in the same order.
 
 Some libraries have known differences, which are taken away before the comparison, exactly:
 """

@@ -68,7 +68,7 @@ KERAS: Final = [
     *(_keras(f"ResNet{depth}", f"resnet{depth}_keras", first=("downsample",)) for depth in (50, 101, 152)),
     *(_keras(f"ResNet{depth}V2", f"resnetv2_{depth}_keras") for depth in (50, 101, 152)),
     _keras("DenseNet121", "densenet121_keras"),
-    _keras("InceptionV3", "inception_v3_keras", first=("conv", "bias"), **FLAT),
+    _keras("InceptionV3", "inception_v3_keras", first=("conv", "weight", "bias"), **FLAT),
     _keras("InceptionResNetV2", "inception_resnet_v2_keras", size=MEDIUM, first=("conv", "weight", "bias")),
     _keras("Xception", "xception", size=MEDIUM),
     _keras("MobileNet", "mobilenet_v1_keras"),
