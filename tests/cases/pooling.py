@@ -83,7 +83,11 @@ TABLE: Final[Table] = {
     ],
     "avg_pool1d": list(averages(POOLS_1D)),
     "avg_pool2d": list(averages(POOLS_2D)),
-    "avg_pool3d": list(averages(POOLS_3D)),
+    "avg_pool3d": [
+        *averages(POOLS_3D),
+        ({"kernel_size": 2, "padding": 1, "count_include_pad": True, "ceil_mode": True}, (3, 1, 1, 1)),
+        ({"kernel_size": [3, 2, 2], "padding": 1}, (3, 2, 4, 5)),
+    ],
     "lp_pool1d": list(norms(POOLS_1D)),
     "lp_pool2d": list(norms(POOLS_2D)),
     "lp_pool3d": list(norms(POOLS_3D)),

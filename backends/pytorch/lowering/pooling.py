@@ -41,7 +41,7 @@ def avg_pool(site: Site) -> Lowered:
     """Whether padding counts is said wherever there is any; one-sided padding is a step of its own."""
     rank = site.op.rank
     arguments = "(*, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True)"
-    if site.every(_within_half):
+    if site.every(lambda step: _within_half(step) and _within_volume(step)):
         sources: dict[str, Any] = {"padding": windows.before}
         if site.every(windows.unpadded):
             sources["count_include_pad"] = True
@@ -68,6 +68,13 @@ def avg_pool(site: Site) -> Lowered:
         return call("partial_avg_pool", inputs[0], **arguments, **({"border": around} if counts else {}))
 
     return Lowered(apply=apply)
+
+
+def _within_volume(step: Step) -> bool:
+    """Whether PyTorch takes the kernel: one that is larger than a volume, it refuses, whatever the padding."""
+    op: Any = step.op
+    sizes = step.inputs[0].shape[2:]
+    return len(sizes) < 3 or all(k <= size for k, size in zip(op.kernel_size, sizes, strict=True))
 
 
 def _no_pads(step: Step) -> windows.Pairs:
