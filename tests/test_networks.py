@@ -20,6 +20,7 @@ SMALL: Final = [(64, 48), (99, 83), (128, 96)]
 REDUCED: Final[dict[str, dict[str, Any]]] = {
     "bert": {"depth": 2, "vocabulary": 3000},
     "deeplab_v3": {"size": 72},
+    "deeplab_v3_mobilenet": {"size": 72},
     "fcn": {"size": 72},
     "gpt2": {"depth": 2, "vocabulary": 3000},
     "swin": {"image_size": 64, "window": 2},
