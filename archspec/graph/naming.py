@@ -87,14 +87,15 @@ class Scope:
             self.wires.setdefault(name, Wire(None))
 
     def leave_out(self, step: Step, passed: tuple[Value, ...]) -> None:
-        """Registers the names that a step brings whose condition does not hold; its own refers to what it passes on."""
+        """Registers the names that a step brings whose condition does not hold; its own refers to what it passes on.
+        If it is absent, because all that flows into it is, so is what is in it."""
         for name in _names(step):
-            self.wires.setdefault(name, Wire(passed if name == step.name else None, left_out=True))
+            self.wires.setdefault(name, Wire(passed if name == step.name or not passed else None, left_out=True))
 
 
 def _member(wire: Wire, path: str, part: str) -> Wire:
     if wire.left_out:
-        return Wire(None, left_out=True)
+        return Wire(None if wire.values else wire.values, left_out=True)
     if wire.values is None:
         return wire
     if part in wire.labels:

@@ -46,13 +46,13 @@ def inverted(x, channels, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    depthwise = layers.DepthwiseConv2D(
+    y = layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
-    depthwise_bn = layers.BatchNormalization(name=f"{name}_depthwise_bn")(depthwise)
-    relu2 = layers.ReLU(name=f"{name}_relu2")(depthwise_bn)
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(relu2)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(project)
+    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     return layers.Add(name=f"{name}_add")([x, project_bn])
 
 
@@ -77,31 +77,29 @@ def inverted3(x, channels, inner, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    expand = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    expand_bn = layers.BatchNormalization(name=f"{name}_expand_bn")(expand)
-    relu1 = layers.ReLU(name=f"{name}_relu1")(expand_bn)
-    depthwise = layers.DepthwiseConv2D(
+    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
+    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(relu1)
-    depthwise_bn = layers.BatchNormalization(name=f"{name}_depthwise_bn")(depthwise)
-    relu2 = layers.ReLU(name=f"{name}_relu2")(depthwise_bn)
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(relu2)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(project)
+    )(y)
+    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     return layers.Add(name=f"{name}_add")([x, project_bn])
 
 
 def squeeze_excitation(x, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
-    global_avg_pool2d = layers.GlobalAveragePooling2D(
-        keepdims=True, name=f"{name}_global_avg_pool2d"
-    )(x)
-    fc1 = layers.Conv2D(make_divisible(in_channels / 4, 8), 1, name=f"{name}_fc1")(
-        global_avg_pool2d
+    y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
+        x
     )
-    relu = layers.ReLU(name=f"{name}_relu")(fc1)
-    fc2 = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(relu)
-    scale = layers.Activation("hard_sigmoid", name=f"{name}_scale")(fc2)
+    y = layers.Conv2D(make_divisible(in_channels / 4, 8), 1, name=f"{name}_fc1")(y)
+    y = layers.ReLU(name=f"{name}_relu")(y)
+    y = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(y)
+    scale = layers.Activation("hard_sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
@@ -127,17 +125,17 @@ def inverted5(x, channels, inner, kernel_size=3, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    expand = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    expand_bn = layers.BatchNormalization(name=f"{name}_expand_bn")(expand)
-    relu1 = layers.ReLU(name=f"{name}_relu1")(expand_bn)
-    depthwise = layers.DepthwiseConv2D(
+    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
+    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(y)
+    y = layers.DepthwiseConv2D(
         kernel_size, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(relu1)
-    depthwise_bn = layers.BatchNormalization(name=f"{name}_depthwise_bn")(depthwise)
-    relu2 = layers.ReLU(name=f"{name}_relu2")(depthwise_bn)
-    se2 = squeeze_excitation(relu2, name=f"{name}_se")
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(se2)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(project)
+    )(y)
+    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    y = squeeze_excitation(y, name=f"{name}_se")
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     return layers.Add(name=f"{name}_add")([x, project_bn])
 
 
@@ -161,20 +159,16 @@ def inverted7(x, channels, inner, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    expand = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    expand_bn = layers.BatchNormalization(name=f"{name}_expand_bn")(expand)
-    hard_swish1 = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(expand_bn)
-    depthwise = layers.DepthwiseConv2D(
+    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
+    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+    y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
+    y = layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(hard_swish1)
-    depthwise_bn = layers.BatchNormalization(name=f"{name}_depthwise_bn")(depthwise)
-    hard_swish2 = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(
-        depthwise_bn
-    )
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(
-        hard_swish2
-    )
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(project)
+    )(y)
+    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
+    y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     return layers.Add(name=f"{name}_add")([x, project_bn])
 
 
@@ -203,23 +197,21 @@ def inverted9(x, channels, inner, kernel_size=3, dilation=1, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    expand = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    expand_bn = layers.BatchNormalization(name=f"{name}_expand_bn")(expand)
-    hard_swish1 = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(expand_bn)
-    depthwise = layers.DepthwiseConv2D(
+    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
+    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+    y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
+    y = layers.DepthwiseConv2D(
         kernel_size,
         padding="same",
         dilation_rate=dilation,
         use_bias=False,
         name=f"{name}_depthwise",
-    )(hard_swish1)
-    depthwise_bn = layers.BatchNormalization(name=f"{name}_depthwise_bn")(depthwise)
-    hard_swish2 = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(
-        depthwise_bn
-    )
-    se2 = squeeze_excitation(hard_swish2, name=f"{name}_se")
-    project = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(se2)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(project)
+    )(y)
+    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
+    y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
+    y = squeeze_excitation(y, name=f"{name}_se")
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     return layers.Add(name=f"{name}_add")([x, project_bn])
 
 

@@ -61,8 +61,8 @@ class Inverted(nn.Layer):
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(x)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.depthwise_bn(self.depthwise(x)))
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -113,9 +113,9 @@ class Inverted3(nn.Layer):
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.expand_bn(self.expand(x)))
+        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -132,9 +132,9 @@ class SqueezeExcitation(nn.Layer):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean([2, 3], keepdim=True)
-        relu = F.relu(self.fc1(global_avg_pool2d))
-        scale = F.relu6(self.fc2(relu) + 3) / 6
+        y = x.mean([2, 3], keepdim=True)
+        y = F.relu(self.fc1(y))
+        scale = F.relu6(self.fc2(y) + 3) / 6
         return x * scale
 
 
@@ -200,10 +200,10 @@ class Inverted5(nn.Layer):
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        se = self.se(relu2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.relu(self.expand_bn(self.expand(x)))
+        y = F.relu(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -254,10 +254,9 @@ class Inverted7(nn.Layer):
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        hard_swish1 = F.hardswish(self.expand_bn(self.expand(x)))
-        depthwise_bn = self.depthwise_bn(self.depthwise(hard_swish1))
-        hard_swish2 = F.hardswish(depthwise_bn)
-        project_bn = self.project_bn(self.project(hard_swish2))
+        y = F.hardswish(self.expand_bn(self.expand(x)))
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -329,11 +328,10 @@ class Inverted9(nn.Layer):
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        hard_swish1 = F.hardswish(self.expand_bn(self.expand(x)))
-        depthwise_bn = self.depthwise_bn(self.depthwise(hard_swish1))
-        hard_swish2 = F.hardswish(depthwise_bn)
-        se = self.se(hard_swish2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.hardswish(self.expand_bn(self.expand(x)))
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+        y = self.se(y)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 

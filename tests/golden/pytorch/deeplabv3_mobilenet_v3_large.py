@@ -39,8 +39,8 @@ class Inverted(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(x)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -69,8 +69,8 @@ class Inverted2(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self.depthwise(x)))
+        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
         return self.project_bn(self.project(x))
 
 
@@ -91,9 +91,9 @@ class Inverted3(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        project_bn = self.project_bn(self.project(relu2))
+        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -110,9 +110,9 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        global_avg_pool2d = x.mean((2, 3), keepdim=True)
-        relu = F.relu(self.fc1(global_avg_pool2d))
-        scale = F.hardsigmoid(self.fc2(relu))
+        y = x.mean((2, 3), keepdim=True)
+        y = F.relu(self.fc1(y), inplace=True)
+        scale = F.hardsigmoid(self.fc2(y))
         return x * scale
 
 
@@ -147,8 +147,8 @@ class Inverted4(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self.depthwise(x)))
+        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
         x = self.se(x)
         return self.project_bn(self.project(x))
 
@@ -178,10 +178,10 @@ class Inverted5(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        relu1 = F.relu(self.expand_bn(self.expand(x)))
-        relu2 = F.relu(self.depthwise_bn(self.depthwise(relu1)))
-        se = self.se(relu2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
+        y = self.se(y)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -210,8 +210,8 @@ class Inverted6(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)))
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)))
+        x = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.hardswish(self.depthwise_bn(self.depthwise(x)), inplace=True)
         return self.project_bn(self.project(x))
 
 
@@ -232,10 +232,9 @@ class Inverted7(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        hard_swish1 = F.hardswish(self.expand_bn(self.expand(x)))
-        depthwise_bn = self.depthwise_bn(self.depthwise(hard_swish1))
-        hard_swish2 = F.hardswish(depthwise_bn)
-        project_bn = self.project_bn(self.project(hard_swish2))
+        y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -270,8 +269,8 @@ class Inverted8(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)))
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)))
+        x = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        x = F.hardswish(self.depthwise_bn(self.depthwise(x)), inplace=True)
         x = self.se(x)
         return self.project_bn(self.project(x))
 
@@ -307,11 +306,10 @@ class Inverted9(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        hard_swish1 = F.hardswish(self.expand_bn(self.expand(x)))
-        depthwise_bn = self.depthwise_bn(self.depthwise(hard_swish1))
-        hard_swish2 = F.hardswish(depthwise_bn)
-        se = self.se(hard_swish2)
-        project_bn = self.project_bn(self.project(se))
+        y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
+        y = self.se(y)
+        project_bn = self.project_bn(self.project(y))
         return x + project_bn
 
 
@@ -344,7 +342,7 @@ class MobileNetV3(nn.Module):
         self.bn7 = nn.BatchNorm2d(960, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.hardswish(self.bn1(self.conv1(x)))
+        x = F.hardswish(self.bn1(self.conv1(x)), inplace=True)
         x = self.c0(x)
         x = self.c1(x)
         c2 = self.c2(x)
@@ -352,7 +350,7 @@ class MobileNetV3(nn.Module):
         x = self.c4(x)
         x = self.c5(x)
         x = self.c6(x)
-        top = F.hardswish(self.bn7(self.conv7(x)))
+        top = F.hardswish(self.bn7(self.conv7(x)), inplace=True)
         return top, c2
 
 
@@ -374,7 +372,7 @@ class ConvNorm(nn.Module):
         self.batch_norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.batch_norm(self.conv2d(x)))
+        return F.relu(self.batch_norm(self.conv2d(x)), inplace=True)
 
 
 class ASPP(nn.Module):
@@ -421,7 +419,8 @@ class Head(nn.Module):
         self.conv2d2 = nn.Conv2d(in_channels // 4, num_classes, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.dropout(F.relu(self.batch_norm(self.conv2d1(x))))
+        x = F.relu(self.batch_norm(self.conv2d1(x)), inplace=True)
+        x = self.dropout(x)
         return self.conv2d2(x)
 
 
