@@ -189,7 +189,7 @@ PYTORCH: Final = {
         Fault("padding on the other side", both(text("stride=2, padding=1)\n", "stride=2)\n"),
               text("self.conv1(image)", "self.conv1(F.pad(image, (0, 2, 0, 2)))")), "conv1"),
         Fault("floor for ceil", text(", ceil_mode=True", ""), "pool1"),
-        Fault("no relu", text("F.relu(", "("), "relu1"),
+        Fault("no relu", text("F.relu(", "(lambda x, inplace: x)("), "relu1"),
         Fault("flattened with channels last", text("flatten(x, 1)", "flatten(x.movedim(1, -1), 1)"), "flat"),
         Fault("stride on the wrong convolution", both(text("stride=2, padding=1)\n", "padding=1)\n"),
               text("6, kernel_size=3, padding=1", "6, kernel_size=3, padding=1, stride=2")), "conv1"),
