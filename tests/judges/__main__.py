@@ -112,6 +112,10 @@ Some libraries have known differences, which are taken away before the compariso
 """
     for name, bridge in library.BRIDGES.items():
         yield f"- `{name}`: {bridge.__doc__}"
+    yield """
+Not compared, because they are other functions under the same name: PaddlePaddle's `googlenet` (no biases, ReLU only
+after the branches are joined), and timm's `legacy_seresnet18` and `legacy_seresnet34` (one ReLU more before the
+squeeze, with as many parameters as ours)."""
     for name, title in TITLES.items():
         rows = [network for network in NETWORKS if network.library == name and key(network) in results]
         if not rows:
