@@ -34,8 +34,9 @@ def hard_sigmoid(site: Site) -> Lowered:
 
 
 def prelu(site: Site) -> Lowered:
+    """The gradient of Paddle's own by the slope crashes where its input needs none."""
     count = in_channels if site.same(lambda step: step.op.per_channel, "per_channel") else 1
-    return layer("nn.PReLU(*, num_parameters=1)", {"weight": "_weight"}, num_parameters=count)(site)
+    return layer("PReLU(*, num_parameters=1)", {"weight": "_weight"}, num_parameters=count)(site)
 
 
 def is_tanh(site: Site) -> Code:

@@ -1,6 +1,16 @@
 import paddle
-from paddle import Tensor
+from paddle import Tensor, nn
 from paddle.nn import functional as F
+
+
+class PReLU(nn.PReLU):
+    """x, or a learned slope times x below zero; the gradient of Paddle's own crashes
+    where x needs none, as the input of a model.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = self._weight.reshape([-1] + [1] * (x.ndim - 2))
+        return paddle.where(x > 0, x, slope * x)
 
 
 def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
