@@ -32,17 +32,18 @@ class Parameter(layers.Layer):
 
 
 def block(x, drop_path, *, name):
-    """Depthwise convolution, layer normalization, and two 1x1 convolutions with GELU
-    between them.
+    """Depthwise convolution; then for each pixel layer normalization, and two linear
+    layers with GELU between.
     """
     in_channels = x.shape[-1]
     main = layers.DepthwiseConv2D(7, padding="same", name=f"{name}_conv_dw")(x)
     main = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(main)
-    main = layers.Conv2D(4 * in_channels, 1, name=f"{name}_mlp_fc1")(main)
+    main = layers.Dense(4 * in_channels, name=f"{name}_mlp_fc1")(main)
     main = layers.Activation("gelu", name=f"{name}_mlp_1")(main)
-    mlp = layers.Conv2D(in_channels, 1, name=f"{name}_mlp_fc2")(main)
+    main = layers.Dense(in_channels, name=f"{name}_mlp_fc2")(main)
+    y = main
     gamma = Parameter((1, 1, in_channels), mean=1e-6, name=f"{name}_gamma")(x)
-    main = mlp * gamma
+    main = y * gamma
     main = layers.Dropout(
         drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_drop_path"
     )(main)

@@ -9,8 +9,8 @@ from paddle import Tensor, nn
 
 
 class Block(nn.Layer):
-    """Depthwise convolution, layer normalization, and two 1x1 convolutions with GELU
-    between them.
+    """Depthwise convolution; then for each pixel layer normalization, and two linear
+    layers with GELU between.
     """
 
     def __init__(self, in_channels: int, drop_path: float) -> None:
@@ -20,9 +20,9 @@ class Block(nn.Layer):
         )
         self.norm = nn.LayerNorm(in_channels, epsilon=1e-6)
         self.mlp = nn.Sequential(
-            ("fc1", nn.Conv2D(in_channels, 4 * in_channels, kernel_size=1)),
+            ("fc1", nn.Linear(in_channels, 4 * in_channels)),
             ("1", nn.GELU()),
-            ("fc2", nn.Conv2D(4 * in_channels, in_channels, kernel_size=1)),
+            ("fc2", nn.Linear(4 * in_channels, in_channels)),
         )
         self.gamma = self.create_parameter(
             [1, in_channels, 1, 1], default_initializer=nn.initializer.Constant(1e-6)
@@ -30,11 +30,11 @@ class Block(nn.Layer):
         self.drop_path = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
-        main = self.norm(self.conv_dw(x).transpose([0, 2, 3, 1])).transpose(
-            [0, 3, 1, 2]
-        )
-        mlp = self.mlp(main)
-        main = self.drop_path(mlp * self.gamma)
+        main = self.conv_dw(x)
+        main = self.norm(main.transpose([0, 2, 3, 1]))
+        main = self.mlp(main)
+        y = main.transpose([0, 3, 1, 2])
+        main = self.drop_path(y * self.gamma)
         return x + main
 
 

@@ -27,8 +27,8 @@ class DropPath(nn.Module):
 
 
 class Block(nn.Module):
-    """Depthwise convolution, layer normalization, and two 1x1 convolutions with GELU
-    between them.
+    """Depthwise convolution; then for each pixel layer normalization, and two linear
+    layers with GELU between.
     """
 
     def __init__(self, in_channels: int, drop_path: float) -> None:
@@ -40,9 +40,9 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(
             OrderedDict(
                 [
-                    ("fc1", nn.Conv2d(in_channels, 4 * in_channels, kernel_size=1)),
+                    ("fc1", nn.Linear(in_channels, 4 * in_channels)),
                     ("1", nn.GELU()),
-                    ("fc2", nn.Conv2d(4 * in_channels, in_channels, kernel_size=1)),
+                    ("fc2", nn.Linear(4 * in_channels, in_channels)),
                 ],
             ),
         )
@@ -50,9 +50,11 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        main = self.norm(self.conv_dw(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        mlp = self.mlp(main)
-        main = self.drop_path(mlp * self.gamma)
+        main = self.conv_dw(x)
+        main = self.norm(main.permute(0, 2, 3, 1))
+        main = self.mlp(main)
+        y = main.permute(0, 3, 1, 2)
+        main = self.drop_path(y * self.gamma)
         return x + main
 
 
