@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from archspec.expressions.nodes import Const, Expr
@@ -33,6 +34,12 @@ def dim(value: int, expr: Expr) -> int:
     return int(value) if isinstance(expr, Const) else Dim(value, expr)
 
 
+@lru_cache(10_000)
+def _built(head: str, *args: Expr) -> Expr:
+    """The same few sums of sizes are asked for again and again: at each convolution that a network has."""
+    return build(head, args, whole=True)
+
+
 def _traced(head: str, function: Callable[[int, int], int]) -> tuple[Any, Any]:
     neutral = {"+": 0, "-": 0, "*": 1, "//": 1}.get(head)
 
@@ -41,12 +48,12 @@ def _traced(head: str, function: Callable[[int, int], int]) -> tuple[Any, Any]:
             return NotImplemented
         if other == neutral and type(other) is int:
             return self
-        return dim(function(int(self), int(other)), build(head, (self.expr, expr_of(other)), whole=True))
+        return dim(function(int(self), int(other)), _built(head, self.expr, expr_of(other)))
 
     def backward(self: Dim, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
-        return dim(function(int(other), int(self)), build(head, (expr_of(other), self.expr), whole=True))
+        return dim(function(int(other), int(self)), _built(head, expr_of(other), self.expr))
 
     return forward, backward
 
@@ -61,4 +68,4 @@ for _head, _name, _function in (
     _forward, _backward = _traced(_head, _function)
     setattr(Dim, f"__{_name}__", _forward)
     setattr(Dim, f"__r{_name}__", _backward)
-Dim.__neg__ = lambda self: dim(-int(self), build("neg", (self.expr,), whole=True))  # type: ignore[attr-defined, method-assign]
+Dim.__neg__ = lambda self: dim(-int(self), _built("neg", self.expr))  # type: ignore[attr-defined, method-assign]
