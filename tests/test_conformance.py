@@ -94,7 +94,7 @@ def number_of(tensor: str) -> str:
 
 
 def values(cases: Cases, graph: Graph, *, smooth: bool = False) -> dict[str, Array]:
-    """The inputs; `smooth` ones keep away from kinks, where there is no gradient."""
+    """The inputs; `smooth` ones keep away from whole numbers and halves, where kinks are, which have no gradient."""
     found = data.inputs(graph)
     for name, array in found.items():
         case = cases[name[1:].partition("_")[0]]
@@ -109,7 +109,9 @@ def values(cases: Cases, graph: Graph, *, smooth: bool = False) -> dict[str, Arr
         elif case.values == "wide":
             array *= 4
             array.reshape(-1)[: len(KINKS)] = KINKS[: array.size]
-            array += np.float32(0.125 * smooth)
+        if smooth:
+            below = np.floor(found[name])
+            found[name] = below + np.float32(0.1) + np.float32(0.3) * (found[name] - below)
     return found
 
 
