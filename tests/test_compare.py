@@ -114,6 +114,15 @@ def test_bounds_in_float32_follow_the_best_framework(diamond: Graph) -> None:
     assert bounds == pytest.approx(wanted)
 
 
+def test_float32_bounds_of_long_sums() -> None:
+    """A sum of 128 x 98 numbers, one after the other, is off by 112 units in the last place; so is what comes after."""
+    layers = "layers: [relu, global_avg_pool2d, {op: linear, name: fc, out_features: 2}]"
+    graph = Spec.parse(f"archspec: 1\nname: Long\ninputs: {{x: [3, 128, 98]}}\n{layers}").network().graph
+    bounds = compare.float32_bounds(graph, [{}, {}])
+    sums = 112 * 2.0**-23
+    assert bounds == {"x": compare.FLOAT32_FLOOR, "relu": compare.FLOAT32_FLOOR, "global_avg_pool2d": sums, "fc": sums}
+
+
 CULPRITS = {
     "nothing": ("", "abcd", None),
     "one step": ("c", "abcd", "c"),

@@ -311,7 +311,7 @@ def _operands(code: Code, style: Style) -> list[tuple[str, Code, int]]:
             own = _RANKS.get(operator, 5)
             signed = enumerate(parts)
             return [(operator if i else "", part, own + (i > 0 or own == 5)) for i, part in signed]
-        case Symbol(expr):
+        case Symbol(expr, fraction) if not (style.rounded and fraction):
             return [(sign, Symbol(part), rank) for sign, part, rank in operands(expr)]
         case Probe(_, _, value) if not style.probes:
             return _operands(value, style)

@@ -399,7 +399,7 @@ class _Builder:
                 continue
             for text, number in _numbers(name, known):
                 yield text
-                if isinstance(value, float) and number:
+                if isinstance(value, float) and number and abs(value * number) < 2**50:  # expressions end at 2**53
                     yield f"{value * number!r} / {text}"
                     yield f"{value / number!r} * {text}"
                     yield (

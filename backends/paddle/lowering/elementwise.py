@@ -31,6 +31,17 @@ def bounded(name: str, bound: str) -> Lowering:
     return lower
 
 
+def equality(sign: str, name: str) -> Lowering:
+    """An operator, which takes floats that are close for equal; for them a function."""
+
+    def lower(site: Site) -> Lowered:
+        if not site.every(lambda step: step.inputs[0].dtype == "float"):
+            return operator(sign, "value")(site)
+        return joined(name)(site) if site.op.value is None else function(f"{name}(y)", y="value")(site)
+
+    return lower
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "add": operator("+", "value"),
     "subtract": operator("-", "value"),
@@ -57,8 +68,8 @@ ROWS: Final[dict[str, Lowering]] = {
     "floor": joined("paddle.floor"),
     "ceil": joined("paddle.ceil"),
     "round": joined("paddle.round"),
-    "equal": operator("==", "value"),
-    "not_equal": operator("!=", "value"),
+    "equal": equality("==", "exactly_equal"),
+    "not_equal": equality("!=", "differs"),
     "less": operator("<", "value"),
     "less_equal": operator("<=", "value"),
     "greater": operator(">", "value"),

@@ -37,7 +37,7 @@ def lp_pool(
     ones = paddle.ones([channels, 1, *kernel_size], dtype=x.dtype)
     p = paddle.to_tensor(norm_type, dtype=x.dtype)
     total = conv(x.abs() ** p, ones, None, stride, padding, groups=channels)
-    zero = total == 0  # there the gradient is 0, and not that of the root
+    zero = total <= 0  # there the gradient is 0, and not that of the root
     return paddle.where(
         zero, total, paddle.where(zero, paddle.ones_like(total), total) ** (1 / p)
     )

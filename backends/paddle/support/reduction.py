@@ -4,13 +4,13 @@ from paddle import Tensor
 
 def safe_sqrt(x: Tensor) -> Tensor:
     """The square root, with a gradient of 0 at 0."""
-    zero = x == 0
+    zero = exactly_equal(x, 0)
     return paddle.sqrt(x.masked_fill(zero, 1.0)).masked_fill(zero, 0.0)
 
 
 def safe_power(x: Tensor, exponent: float) -> Tensor:
     """x^exponent, with a gradient of 0 at 0; Paddle keeps plain numbers as float32."""
-    zero = x == 0
+    zero = exactly_equal(x, 0)
     power = paddle.pow(x.masked_fill(zero, 1.0), paddle.full([], exponent, x.dtype))
     return power.masked_fill(zero, 0.0)
 

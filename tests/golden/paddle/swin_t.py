@@ -29,6 +29,11 @@ class RelativePositionBias(nn.Layer):
         return scores + F.embedding(self.index, self.weight).transpose([2, 0, 1])
 
 
+def exactly_equal(x: Tensor, y: Tensor | float) -> Tensor:
+    """Whether numbers are the same; `==` takes floats that are 1e-15 apart for equal."""
+    return (x <= y) & (x >= y)
+
+
 class Windows(nn.Layer):
     """The pixels of each window of an image that is moved up and left, one after the
     other.
@@ -83,7 +88,7 @@ class WindowAttention(nn.Layer):
             x = x.reshape([-1, self.size**2, 1])
             regions = self.regions(x)
             others = regions.transpose([0, 1, 3, 2])
-            x = regions == others
+            x = exactly_equal(regions, others)
             neighbours = x.unsqueeze(2)
             lowered = relative_position_bias + -100
             x = paddle.where(neighbours, relative_position_bias, lowered)
