@@ -34,7 +34,7 @@ PAIRS: dict[str, dict[str, str]] = {
         "inception_v3_keras": "InceptionV3", "densenet121_keras": "DenseNet121", "mobilenet_v1_keras": "MobileNet",
         "mobilenet_v2_keras": "MobileNetV2", "mobilenet_v3_large_keras": "MobileNetV3Large",
         "efficientnet_b0_keras": "EfficientNetB0", "efficientnet_v2_b0": "EfficientNetV2B0",
-        "nasnet_mobile": "NASNetMobile", "convnext_tiny_keras": "ConvNeXtTiny",
+        "nasnet_mobile_keras": "NASNetMobile", "convnext_tiny_keras": "ConvNeXtTiny",
     },
     "paddle": {
         "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
@@ -199,7 +199,9 @@ def _pytorch(entry: Any, name: str, image: Any, labels: Any) -> Any:
         library.define(f"{operator}(Tensor a) -> Tensor")
     import torchvision
 
-    extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    extra: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    if name.startswith("vit"):
+        extra["image_size"] = image.shape[-1]
     models = [entry(), getattr(torchvision.models, name)(weights=None, **extra)]
     state = [value for key, value in models[0].state_dict().items() if not key.endswith("num_batches_tracked")]
     theirs = [value for key, value in models[1].state_dict().items() if not key.endswith("num_batches_tracked")]

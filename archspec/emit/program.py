@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -69,11 +69,12 @@ class Generator:
     """Writes all blocks of one model for one backend.
 
     `table` maps operations to lowerings, `writer` makes what writes a block, `naming` names its class or function.
+    `defined` are the names of the support code, which no block and no network may have.
     """
 
     def __init__(
         self, model: Model, backend: str, table: Mapping[str, Callable[[Site], Lowered]],
-        writer: Callable[..., Writer], naming: Callable[[str], str],
+        writer: Callable[..., Writer], naming: Callable[[str], str], defined: Collection[str],
     ) -> None:  # fmt: skip
         self.model = model
         self.backend = backend
@@ -83,9 +84,11 @@ class Generator:
         self.blocks: list[Written] = []
         self._written: dict[Any, Written] = {}
         self.root: Written | None = None
-        self.entry = class_name(model)
+        taken = IMPORTED.union(defined)
+        name = class_name(model)
+        self.entry = f"{name}Network" if name in taken else name
         self._without: frozenset[str] = frozenset()
-        self._reserved = frozenset({self.entry}) | IMPORTED | declared_names(model.spec.document)
+        self._reserved = taken | {self.entry} | declared_names(model.spec.document)
         self.called: frozenset[str] = frozenset()
         """Functions of the file after which variables would be called, and must not be."""
         self.inline: frozenset[str] = frozenset()
@@ -125,7 +128,7 @@ class Generator:
         context = Context(roots, {})
         writer = self.new_writer(self, context, body, root=True)
         writer.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
-        self.root = Written(class_name(self.model), writer, defaults, "")
+        self.root = Written(self.entry, writer, defaults, "")
 
     def prepare(self, body: Body) -> None:
         """What a backend settles before the network is written: how inputs are laid out."""

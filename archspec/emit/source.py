@@ -39,10 +39,9 @@ class _Writing(Generator):
         self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
         support: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
-        super().__init__(model, title, table, writer, naming)
+        super().__init__(model, title, table, writer, naming, support)
         self.template = template
         self.support = support
-        self._reserved |= frozenset(support)
         self.run()
         self.inline = self._doubled()
         again = bool(self.inline)
@@ -78,7 +77,7 @@ class _Writing(Generator):
 
     def printed(self, style: Style) -> str:
         assert self.root is not None
-        written = [*self.blocks, replace(self.root, name=self.entry, doc=self.summary())]
+        written = [*self.blocks, replace(self.root, doc=self.summary())]
         parts = [
             "\n".join(each.writer.lines(each.name, docstring(each.doc, 4), each.defaults, style)) for each in written
         ]
