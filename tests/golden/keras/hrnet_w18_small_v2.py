@@ -9,8 +9,8 @@ import keras
 from keras import layers
 
 
-def conv_norm(x, channels, kernel_size=3, stride=1, *, name):
-    """Convolution without bias, and batch normalization."""
+def conv_block(x, channels, kernel_size=3, stride=1, bias=False, act=True, *, name):
+    """Convolution, batch normalization and, unless told otherwise, ReLU."""
     if stride != 1:
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_conv_pad")(x)
     x = layers.Conv2D(
@@ -18,16 +18,13 @@ def conv_norm(x, channels, kernel_size=3, stride=1, *, name):
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
-        use_bias=False,
+        use_bias=bias,
         name=f"{name}_conv",
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
-
-
-def transition(x, channels, stride=2, *, name):
-    """3x3 convolution, batch normalization and ReLU."""
-    x = conv_norm(x, channels, stride=stride, name=f"{name}_conv")
-    return layers.ReLU(name=f"{name}_relu")(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    if act:
+        x = layers.ReLU(name=f"{name}_relu")(x)
+    return x
 
 
 def bottleneck_block(x, channels, *, name):
@@ -35,43 +32,54 @@ def bottleneck_block(x, channels, *, name):
     times the channels.
     """
     in_channels = x.shape[-1]
-    y = conv_norm(x, channels, kernel_size=1, name=f"{name}_conv1")
-    y = layers.ReLU(name=f"{name}_relu1")(y)
-    y = conv_norm(y, channels, name=f"{name}_conv2")
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    conv3 = conv_norm(y, 4 * channels, kernel_size=1, name=f"{name}_conv3")
+    y = conv_block(x, channels, kernel_size=1, name=f"{name}_conv1")
+    y = conv_block(y, channels, name=f"{name}_conv2")
+    conv3 = conv_block(y, 4 * channels, kernel_size=1, act=False, name=f"{name}_conv3")
     downsample = x
     if in_channels != 4 * channels:
-        downsample = conv_norm(
-            x, 4 * channels, kernel_size=1, name=f"{name}_downsample"
+        downsample = conv_block(
+            x, 4 * channels, kernel_size=1, act=False, name=f"{name}_downsample"
         )
     x = layers.Add(name=f"{name}_add")([conv3, downsample])
-    return layers.ReLU(name=f"{name}_relu3")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def basic_block(x, *, name):
     """Two 3x3 convolutions with a shortcut around them."""
     in_channels = x.shape[-1]
-    y = conv_norm(x, in_channels, name=f"{name}_conv1")
-    y = layers.ReLU(name=f"{name}_relu1")(y)
-    conv2 = conv_norm(y, in_channels, name=f"{name}_conv2")
+    y = conv_block(x, in_channels, name=f"{name}_conv1")
+    conv2 = conv_block(y, in_channels, act=False, name=f"{name}_conv2")
     x = layers.Add(name=f"{name}_add")([conv2, x])
-    return layers.ReLU(name=f"{name}_relu2")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def up(x, levels=1, *, name):
-    """1x1 convolution and copies of each pixel, for a stream some levels finer."""
+def resample(x, levels, *, name):
+    """Some levels coarser by 3x3 convolutions with stride 2, or finer by a 1x1
+    convolution and copies of pixels.
+    """
     in_channels = x.shape[-1]
-    x = conv_norm(x, in_channels // 2**levels, kernel_size=1, name=f"{name}_conv")
-    return layers.UpSampling2D(2**levels, name=f"{name}_upsample")(x)
+    y = x
+    if levels > 0:
+        y = x
+        for index in range(levels - 1):
+            y = conv_block(y, in_channels, stride=2, name=f"{name}_convs_{index}")
+        y = conv_block(
+            y, in_channels * 2**levels, stride=2, act=False, name=f"{name}_last"
+        )
+    if levels < 0:
+        y = conv_block(
+            y, in_channels // 2**-levels, kernel_size=1, act=False, name=f"{name}_conv"
+        )
+        y = layers.UpSampling2D(2**-levels, name=f"{name}_upsample")(y)
+    return y
 
 
-def down_block(x, levels=1, *, name):
-    """3x3 convolutions that halve the resolution, with ReLU after all but the last."""
-    in_channels = x.shape[-1]
-    for index in range(levels - 1):
-        x = transition(x, in_channels, name=f"{name}_convs_{index}")
-    return conv_norm(x, in_channels * 2**levels, stride=2, name=f"{name}_last")
+def fusion(a, b, level, *, name):
+    """The sum of all streams, each at the resolution of one of them."""
+    from0 = resample(a, level, name=f"{name}_from0")
+    from1 = resample(b, level - 1, name=f"{name}_from1")
+    x = layers.Add(name=f"{name}_add")([from0, from1])
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def exchange(a, b, *, name):
@@ -80,13 +88,18 @@ def exchange(a, b, *, name):
         a = basic_block(a, name=f"{name}_stream0_{index}")
     for index in range(2):
         b = basic_block(b, name=f"{name}_stream1_{index}")
-    up10 = up(b, name=f"{name}_up10")
-    x = layers.Add(name=f"{name}_add1")([a, up10])
-    y0 = layers.ReLU(name=f"{name}_y0")(x)
-    down01 = down_block(a, name=f"{name}_down01")
-    x = layers.Add(name=f"{name}_add2")([down01, b])
-    y1 = layers.ReLU(name=f"{name}_y1")(x)
-    return y0, y1
+    fuse0 = fusion(a, b, 0, name=f"{name}_fuse0")
+    fuse1 = fusion(a, b, 1, name=f"{name}_fuse1")
+    return fuse0, fuse1
+
+
+def fusion2(a, b, c, level, *, name):
+    """The sum of all streams, each at the resolution of one of them."""
+    from0 = resample(a, level, name=f"{name}_from0")
+    from1 = resample(b, level - 1, name=f"{name}_from1")
+    from2 = resample(c, level - 2, name=f"{name}_from2")
+    x = layers.Add(name=f"{name}_add")([from0, from1, from2])
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def exchange2(a, b, c, *, name):
@@ -97,19 +110,20 @@ def exchange2(a, b, c, *, name):
         b = basic_block(b, name=f"{name}_stream1_{index}")
     for index in range(2):
         c = basic_block(c, name=f"{name}_stream2_{index}")
-    up10 = up(b, name=f"{name}_up10")
-    up20 = up(c, levels=2, name=f"{name}_up20")
-    x = layers.Add(name=f"{name}_add1")([a, up10, up20])
-    y0 = layers.ReLU(name=f"{name}_y0")(x)
-    down01 = down_block(a, name=f"{name}_down01")
-    up21 = up(c, name=f"{name}_up21")
-    x = layers.Add(name=f"{name}_add2")([down01, b, up21])
-    y1 = layers.ReLU(name=f"{name}_y1")(x)
-    down02 = down_block(a, levels=2, name=f"{name}_down02")
-    down12 = down_block(b, name=f"{name}_down12")
-    x = layers.Add(name=f"{name}_add3")([down02, down12, c])
-    y2 = layers.ReLU(name=f"{name}_y2")(x)
-    return y0, y1, y2
+    fuse0 = fusion2(a, b, c, 0, name=f"{name}_fuse0")
+    fuse1 = fusion2(a, b, c, 1, name=f"{name}_fuse1")
+    fuse2 = fusion2(a, b, c, 2, name=f"{name}_fuse2")
+    return fuse0, fuse1, fuse2
+
+
+def fusion3(a, b, c, d, level, *, name):
+    """The sum of all streams, each at the resolution of one of them."""
+    from0 = resample(a, level, name=f"{name}_from0")
+    from1 = resample(b, level - 1, name=f"{name}_from1")
+    from2 = resample(c, level - 2, name=f"{name}_from2")
+    from3 = resample(d, level - 3, name=f"{name}_from3")
+    x = layers.Add(name=f"{name}_add")([from0, from1, from2, from3])
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def exchange3(a, b, c, d, *, name):
@@ -122,37 +136,11 @@ def exchange3(a, b, c, d, *, name):
         c = basic_block(c, name=f"{name}_stream2_{index}")
     for index in range(2):
         d = basic_block(d, name=f"{name}_stream3_{index}")
-    up10 = up(b, name=f"{name}_up10")
-    up20 = up(c, levels=2, name=f"{name}_up20")
-    up30 = up(d, levels=3, name=f"{name}_up30")
-    x = layers.Add(name=f"{name}_add1")([a, up10, up20, up30])
-    y0 = layers.ReLU(name=f"{name}_y0")(x)
-    down01 = down_block(a, name=f"{name}_down01")
-    up21 = up(c, name=f"{name}_up21")
-    up31 = up(d, levels=2, name=f"{name}_up31")
-    x = layers.Add(name=f"{name}_add2")([down01, b, up21, up31])
-    y1 = layers.ReLU(name=f"{name}_y1")(x)
-    down02 = down_block(a, levels=2, name=f"{name}_down02")
-    down12 = down_block(b, name=f"{name}_down12")
-    up32 = up(d, name=f"{name}_up32")
-    x = layers.Add(name=f"{name}_add3")([down02, down12, c, up32])
-    y2 = layers.ReLU(name=f"{name}_y2")(x)
-    down03 = down_block(a, levels=3, name=f"{name}_down03")
-    down13 = down_block(b, levels=2, name=f"{name}_down13")
-    down23 = down_block(c, name=f"{name}_down23")
-    x = layers.Add(name=f"{name}_add4")([down03, down13, down23, d])
-    y3 = layers.ReLU(name=f"{name}_y3")(x)
-    return y0, y1, y2, y3
-
-
-def reduce(fine, coarse, *, name):
-    """A finer stream, brought to the resolution of a coarser one and added to it."""
-    coarse_channels = coarse.shape[-1]
-    x = layers.ZeroPadding2D(1, name=f"{name}_conv_pad")(fine)
-    x = layers.Conv2D(coarse_channels, 3, strides=2, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
-    down = layers.ReLU(name=f"{name}_down")(x)
-    return layers.Add(name=f"{name}_add")([coarse, down])
+    fuse0 = fusion3(a, b, c, d, 0, name=f"{name}_fuse0")
+    fuse1 = fusion3(a, b, c, d, 1, name=f"{name}_fuse1")
+    fuse2 = fusion3(a, b, c, d, 2, name=f"{name}_fuse2")
+    fuse3 = fusion3(a, b, c, d, 3, name=f"{name}_fuse3")
+    return fuse0, fuse1, fuse2, fuse3
 
 
 def HRNetW18SmallV2(num_classes=1000, input_shape=(224, 224, 3)):
@@ -160,19 +148,20 @@ def HRNetW18SmallV2(num_classes=1000, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = transition(image, 64, name="stem1")  # [batch, 112, 112, 64]
-    x = transition(x, 64, name="stem2")  # [batch, 56, 56, 64]
+    x = image
+    for index in range(2):
+        x = conv_block(x, 64, stride=2, name=f"stem_{index}")
     for index in range(2):
         x = bottleneck_block(x, 64, name=f"layer1_{index}")
-    transition0 = transition(x, 18, stride=1, name="transition0")  # [batch, 56, 56, 18]
-    transition1 = transition(x, 36, name="transition1")  # [batch, 28, 28, 36]
+    transition0 = conv_block(x, 18, name="transition0")  # [batch, 56, 56, 18]
+    transition1 = conv_block(x, 36, stride=2, name="transition1")  # [batch, 28, 28, 36]
     stage2_a, stage2_b = exchange(transition0, transition1, name="stage2_0")
-    transition2 = transition(stage2_b, 72, name="transition2")  # [batch, 14, 14, 72]
+    transition2 = conv_block(stage2_b, 72, stride=2, name="transition2")
     for index in range(3):
         stage2_a, stage2_b, transition2 = exchange2(
             stage2_a, stage2_b, transition2, name=f"stage3_{index}"
         )
-    transition3 = transition(transition2, 144, name="transition3")  # [batch, 7, 7, 144]
+    transition3 = conv_block(transition2, 144, stride=2, name="transition3")
     for index in range(2):
         stage2_a, stage2_b, transition2, transition3 = exchange3(
             stage2_a, stage2_b, transition2, transition3, name=f"stage4_{index}"
@@ -181,12 +170,13 @@ def HRNetW18SmallV2(num_classes=1000, input_shape=(224, 224, 3)):
     incre1 = bottleneck_block(stage2_b, 64, name="incre1")  # [batch, 28, 28, 256]
     incre2 = bottleneck_block(transition2, 128, name="incre2")  # [batch, 14, 14, 512]
     incre3 = bottleneck_block(transition3, 256, name="incre3")  # [batch, 7, 7, 1024]
-    reduce1 = reduce(incre0, incre1, name="reduce1")  # [batch, 28, 28, 256]
-    reduce2 = reduce(reduce1, incre2, name="reduce2")  # [batch, 14, 14, 512]
-    x = reduce(reduce2, incre3, name="reduce3")  # [batch, 7, 7, 1024]
-    x = layers.Conv2D(2048, 1, name="final_layer_0")(x)  # [batch, 7, 7, 2048]
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="final_layer_1")(x)
-    x = layers.ReLU(name="final_layer_2")(x)
+    down1 = conv_block(incre0, 256, stride=2, bias=True, name="down1")
+    x = layers.Add(name="sum1")([incre1, down1])
+    down2 = conv_block(x, 512, stride=2, bias=True, name="down2")
+    x = layers.Add(name="sum2")([incre2, down2])
+    down3 = conv_block(x, 1024, stride=2, bias=True, name="down3")
+    x = layers.Add(name="sum3")([incre3, down3])
+    x = conv_block(x, 2048, kernel_size=1, bias=True, name="final_layer")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
     logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="HRNetW18SmallV2")

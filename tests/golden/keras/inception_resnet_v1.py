@@ -28,39 +28,36 @@ def down(x, channels, *, name):
     return conv_block(x, channels, h=3, w=3, stride=2, pad=False, name=f"{name}_conv")
 
 
-def scaled_block(x, shortcut, scale=1.0, act=True, *, name):
-    """Back to as many channels as the shortcut has, times a constant, and added to
-    it.
-    """
-    shortcut_channels = shortcut.shape[-1]
-    x = layers.Conv2D(shortcut_channels, 1, name=f"{name}_conv2d")(x)
-    scaled = x * scale
-    x = layers.Add(name=f"{name}_add")([scaled, shortcut])
-    if act:
-        x = layers.ReLU(name=f"{name}_relu")(x)
-    return x
-
-
 def block35(x, *, name):
     """Convolutions of 1x1, 3x3 and twice 3x3 as a residual."""
+    in_channels = x.shape[-1]
     branch0 = conv_block(x, 32, name=f"{name}_branch0")
     branch1 = conv_block(x, 32, name=f"{name}_branch1_0")
     branch1 = conv_block(branch1, 32, h=3, w=3, name=f"{name}_branch1_1")
     branch2 = conv_block(x, 32, name=f"{name}_branch2_0")
     for index in range(1, 3):
         branch2 = conv_block(branch2, 32, h=3, w=3, name=f"{name}_branch2_{index}")
-    mixed = layers.Concatenate(name=f"{name}_mixed")([branch0, branch1, branch2])
-    return scaled_block(mixed, x, scale=0.17, name=f"{name}_up")
+    y = layers.Concatenate(name=f"{name}_concat")([branch0, branch1, branch2])
+    y = layers.Conv2D(in_channels, 1, name=f"{name}_up")(y)
+    scaled = y * 0.17
+    x = layers.Add(name=f"{name}_add")([scaled, x])
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def sides(x, channels, scale, w, act=True, *, name):
     """A 1x1 convolution beside one that is factorized to 1xk and kx1, as a residual."""
+    in_channels = x.shape[-1]
     branch0 = conv_block(x, channels[0], name=f"{name}_branch0")
     branch1 = conv_block(x, channels[1], name=f"{name}_branch1_0")
     branch1 = conv_block(branch1, channels[2], w=w, name=f"{name}_branch1_1")
     branch1 = conv_block(branch1, channels[3], h=w, name=f"{name}_branch1_2")
-    mixed = layers.Concatenate(name=f"{name}_mixed")([branch0, branch1])
-    return scaled_block(mixed, x, scale=scale, act=act, name=f"{name}_up")
+    y = layers.Concatenate(name=f"{name}_concat")([branch0, branch1])
+    y = layers.Conv2D(in_channels, 1, name=f"{name}_up")(y)
+    scaled = y * scale
+    x = layers.Add(name=f"{name}_add")([scaled, x])
+    if act:
+        x = layers.ReLU(name=f"{name}_relu")(x)
+    return x
 
 
 def InceptionResnetV1(num_classes=1000, input_shape=(299, 299, 3)):
@@ -85,15 +82,15 @@ def InceptionResnetV1(num_classes=1000, input_shape=(299, 299, 3)):
     x = layers.Concatenate(name="mixed_6a")([a2, b2, c2])  # [batch, 17, 17, 896]
     for index in range(10):
         x = sides(x, [128, 128, 128, 128], 0.1, 7, name=f"repeat_b_{index}")
-    d = conv_block(x, 256, name="mixed_7a_0")  # [batch, 17, 17, 256]
-    d = down(d, 384, name="mixed_7a_1")  # [batch, 8, 8, 384]
-    e = conv_block(x, 256, name="mixed_7a_2")  # [batch, 17, 17, 256]
-    e = down(e, 256, name="mixed_7a_3")  # [batch, 8, 8, 256]
-    f = conv_block(x, 256, name="mixed_7a_4")  # [batch, 17, 17, 256]
-    f = conv_block(f, 256, h=3, w=3, name="mixed_7a_5")
-    f = down(f, 256, name="mixed_7a_6")  # [batch, 8, 8, 256]
-    g = layers.MaxPooling2D(3, strides=2, name="max_pool2d3")(x)  # [batch, 8, 8, 896]
-    x = layers.Concatenate(name="mixed_7a")([d, e, f, g])  # [batch, 8, 8, 1792]
+    a2 = conv_block(x, 256, name="mixed_7a_0")  # [batch, 17, 17, 256]
+    a2 = down(a2, 384, name="mixed_7a_1")  # [batch, 8, 8, 384]
+    b2 = conv_block(x, 256, name="mixed_7a_2")  # [batch, 17, 17, 256]
+    b2 = down(b2, 256, name="mixed_7a_3")  # [batch, 8, 8, 256]
+    c2 = conv_block(x, 256, name="mixed_7a_4_0")  # [batch, 17, 17, 256]
+    c2 = conv_block(c2, 256, h=3, w=3, name="mixed_7a_4_1")
+    c2 = down(c2, 256, name="mixed_7a_5")  # [batch, 8, 8, 256]
+    d = layers.MaxPooling2D(3, strides=2, name="max_pool2d3")(x)  # [batch, 8, 8, 896]
+    x = layers.Concatenate(name="mixed_7a")([a2, b2, c2, d])  # [batch, 8, 8, 1792]
     for index in range(5):
         x = sides(x, [192, 192, 192, 192], 0.2, 3, name=f"repeat_c_{index}")
     x = sides(x, [192, 192, 192, 192], 1.0, 3, act=False, name="block8")

@@ -23,7 +23,7 @@ def conv_block(x, channels, h=1, w=1, stride=1, pad=True, *, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def inception_a(x, pool_features, *, name):
+def inception_a_block(x, pool_features, *, name):
     """Convolutions of 1x1, 5x5, twice 3x3, and a pool, side by side."""
     a = conv_block(x, 64, name=f"{name}_branch1x1")
     b = conv_block(x, 48, name=f"{name}_branch5x5_0")
@@ -37,17 +37,7 @@ def inception_a(x, pool_features, *, name):
     return layers.Concatenate(name=f"{name}_concat")([a, b, c, d])
 
 
-def inception_b(x, *, name):
-    """From 35x35 to 17x17."""
-    a = conv_block(x, 384, h=3, w=3, stride=2, pad=False, name=f"{name}_branch3x3")
-    b = conv_block(x, 64, name=f"{name}_branch3x3dbl_1")
-    b = conv_block(b, 96, h=3, w=3, name=f"{name}_branch3x3dbl_2")
-    b = conv_block(b, 96, h=3, w=3, stride=2, pad=False, name=f"{name}_branch3x3dbl_3")
-    c = layers.MaxPooling2D(3, strides=2, name=f"{name}_max_pool2d")(x)
-    return layers.Concatenate(name=f"{name}_concat")([a, b, c])
-
-
-def inception_c(x, c7, *, name):
+def inception_b_block(x, c7, *, name):
     """Convolutions of 1x1, 7x7 and twice 7x7, factorized, and a pool, side by side."""
     a = conv_block(x, 192, name=f"{name}_branch1x1")
     b = conv_block(x, c7, name=f"{name}_branch7x7_0")
@@ -64,40 +54,32 @@ def inception_c(x, c7, *, name):
     return layers.Concatenate(name=f"{name}_concat")([a, b, c, d])
 
 
-def inception_d(x, *, name):
-    """From 17x17 to 8x8."""
-    a = conv_block(x, 192, name=f"{name}_branch3x3_1")
-    a = conv_block(a, 320, h=3, w=3, stride=2, pad=False, name=f"{name}_branch3x3_2")
-    b = conv_block(x, 192, name=f"{name}_branch7x7x3_0")
-    b = conv_block(b, 192, w=7, name=f"{name}_branch7x7x3_1")
-    b = conv_block(b, 192, h=7, name=f"{name}_branch7x7x3_2")
-    b = conv_block(b, 192, h=3, w=3, stride=2, pad=False, name=f"{name}_branch7x7x3_4")
-    c = layers.MaxPooling2D(3, strides=2, name=f"{name}_max_pool2d")(x)
-    return layers.Concatenate(name=f"{name}_concat")([a, b, c])
-
-
-def sides(x, *, name):
-    """1x3 and 3x1 convolutions side by side."""
-    a = conv_block(x, 384, w=3, name=f"{name}_a")
-    b = conv_block(x, 384, h=3, name=f"{name}_b")
-    return layers.Concatenate(name=f"{name}_concat")([a, b])
-
-
-def inception_e(x, *, name):
+def inception_c_block(x, *, name):
     """Branches that end in 1x3 and 3x1 convolutions side by side."""
-    a = conv_block(x, 320, name=f"{name}_branch1x1")
-    b = conv_block(x, 384, name=f"{name}_branch3x3_1")
-    b = sides(b, name=f"{name}_branch3x3_2")
-    c = conv_block(x, 448, name=f"{name}_branch3x3dbl_1")
-    c = conv_block(c, 384, h=3, w=3, name=f"{name}_branch3x3dbl_2")
-    c = sides(c, name=f"{name}_branch3x3dbl_3")
-    d = layers.ZeroPadding2D(1, name=f"{name}_avg_pool2d_pad")(x)
-    d = layers.AveragePooling2D(3, strides=1, name=f"{name}_avg_pool2d")(d)
-    d = conv_block(d, 192, name=f"{name}_branch_pool")
-    return layers.Concatenate(name=f"{name}_concat")([a, b, c, d])
+    branch1x1 = conv_block(x, 320, name=f"{name}_branch1x1")
+    branch3x3 = conv_block(x, 384, name=f"{name}_branch3x3")
+    branch3x3_a = conv_block(branch3x3, 384, w=3, name=f"{name}_branch3x3_a")
+    branch3x3_b = conv_block(branch3x3, 384, h=3, name=f"{name}_branch3x3_b")
+    y = conv_block(x, 448, name=f"{name}_branch3x3dbl_0")
+    branch3x3dbl = conv_block(y, 384, h=3, w=3, name=f"{name}_branch3x3dbl_1")
+    branch3x3dbl_a = conv_block(branch3x3dbl, 384, w=3, name=f"{name}_branch3x3dbl_a")
+    branch3x3dbl_b = conv_block(branch3x3dbl, 384, h=3, name=f"{name}_branch3x3dbl_b")
+    x = layers.ZeroPadding2D(1, name=f"{name}_avg_pool2d_pad")(x)
+    x = layers.AveragePooling2D(3, strides=1, name=f"{name}_avg_pool2d")(x)
+    branch_pool = conv_block(x, 192, name=f"{name}_branch_pool")
+    return layers.Concatenate(name=f"{name}_concat")(
+        [
+            branch1x1,
+            branch3x3_a,
+            branch3x3_b,
+            branch3x3dbl_a,
+            branch3x3dbl_b,
+            branch_pool,
+        ],
+    )
 
 
-def inception_aux(x, num_classes, *, name):
+def aux_block(x, num_classes, *, name):
     """Auxiliary classifier, for training."""
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_avg_pool2d")(x)
     x = conv_block(x, 128, name=f"{name}_conv0")
@@ -111,29 +93,41 @@ def InceptionV3(num_classes=1000, input_shape=(299, 299, 3), training_outputs=Fa
     [batch, num_classes]; with training_outputs also to aux [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = conv_block(image, 32, h=3, w=3, stride=2, pad=False, name="Conv2d_1a_3x3")
-    x = conv_block(x, 32, h=3, w=3, pad=False, name="Conv2d_2a_3x3")
-    x = conv_block(x, 64, h=3, w=3, name="Conv2d_2b_3x3")  # [batch, 147, 147, 64]
-    x = layers.MaxPooling2D(3, strides=2, name="maxpool1")(x)  # [batch, 73, 73, 64]
-    x = conv_block(x, 80, name="Conv2d_3b_1x1")  # [batch, 73, 73, 80]
-    x = conv_block(x, 192, h=3, w=3, pad=False, name="Conv2d_4a_3x3")
-    x = layers.MaxPooling2D(3, strides=2, name="maxpool2")(x)  # [batch, 35, 35, 192]
-    x = inception_a(x, 32, name="Mixed_5b")  # [batch, 35, 35, 256]
-    x = inception_a(x, 64, name="Mixed_5c")  # [batch, 35, 35, 288]
-    x = inception_a(x, 64, name="Mixed_5d")
-    x = inception_b(x, name="Mixed_6a")  # [batch, 17, 17, 768]
-    x = inception_c(x, 128, name="Mixed_6b")
-    x = inception_c(x, 160, name="Mixed_6c")
-    x = inception_c(x, 160, name="Mixed_6d")
-    Mixed_6e = inception_c(x, 192, name="Mixed_6e")
-    x = inception_d(Mixed_6e, name="Mixed_7a")  # [batch, 8, 8, 1280]
-    x = inception_e(x, name="Mixed_7b")  # [batch, 8, 8, 2048]
-    x = inception_e(x, name="Mixed_7c")
+    x = conv_block(image, 32, h=3, w=3, stride=2, pad=False, name="conv1")
+    x = conv_block(x, 32, h=3, w=3, pad=False, name="conv2")  # [batch, 147, 147, 32]
+    x = conv_block(x, 64, h=3, w=3, name="conv3")  # [batch, 147, 147, 64]
+    x = layers.MaxPooling2D(3, strides=2, name="max_pool2d1")(x)  # [batch, 73, 73, 64]
+    x = conv_block(x, 80, name="conv4")  # [batch, 73, 73, 80]
+    x = conv_block(x, 192, h=3, w=3, pad=False, name="conv5")  # [batch, 71, 71, 192]
+    x = layers.MaxPooling2D(3, strides=2, name="max_pool2d2")(x)  # [batch, 35, 35, 192]
+    x = inception_a_block(x, 32, name="inception_a_0")  # [batch, 35, 35, 256]
+    for index in range(1, 3):
+        x = inception_a_block(x, 64, name=f"inception_a_{index}")
+    a = conv_block(x, 384, h=3, w=3, stride=2, pad=False, name="reduction_a_3x3")
+    b = conv_block(x, 64, name="reduction_a_3x3dbl_0")  # [batch, 35, 35, 64]
+    b = conv_block(b, 96, h=3, w=3, name="reduction_a_3x3dbl_1")  # [batch, 35, 35, 96]
+    b = conv_block(b, 96, h=3, w=3, stride=2, pad=False, name="reduction_a_3x3dbl_2")
+    c = layers.MaxPooling2D(3, strides=2, name="max_pool2d3")(x)  # [batch, 17, 17, 288]
+    x = layers.Concatenate(name="reduction_a")([a, b, c])  # [batch, 17, 17, 768]
+    x = inception_b_block(x, 128, name="inception_b_0")
+    for index in range(1, 3):
+        x = inception_b_block(x, 160, name=f"inception_b_{index}")
+    inception_b = inception_b_block(x, 192, name="inception_b_3")
+    a = conv_block(inception_b, 192, name="reduction_b_3x3_0")  # [batch, 17, 17, 192]
+    a = conv_block(a, 320, h=3, w=3, stride=2, pad=False, name="reduction_b_3x3_1")
+    b = conv_block(inception_b, 192, name="reduction_b_7x7x3_0")  # [batch, 17, 17, 192]
+    b = conv_block(b, 192, w=7, name="reduction_b_7x7x3_1")
+    b = conv_block(b, 192, h=7, name="reduction_b_7x7x3_2")
+    b = conv_block(b, 192, h=3, w=3, stride=2, pad=False, name="reduction_b_7x7x3_3")
+    c = layers.MaxPooling2D(3, strides=2, name="max_pool2d4")(inception_b)
+    x = layers.Concatenate(name="reduction_b")([a, b, c])  # [batch, 8, 8, 1280]
+    for index in range(2):
+        x = inception_c_block(x, name=f"inception_c_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
     x = layers.Dropout(0.5, name="dropout")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     outputs = logits
     if training_outputs:
-        aux = inception_aux(Mixed_6e, num_classes, name="AuxLogits")
+        aux = aux_block(inception_b, num_classes, name="aux")  # [batch, num_classes]
         outputs = [logits, aux]
     return keras.Model(image, outputs, name="InceptionV3")

@@ -9,25 +9,26 @@ import keras
 from keras import layers, ops
 
 
-def squeeze(x, channels, *, name):
-    """ReLU, 1x1 convolution and batch normalization."""
+def squeeze(x, channels, halve=False, *, name):
+    """ReLU, 1x1 convolution and batch normalization; `halve` takes every other pixel,
+    twice, one apart.
+    """
     x = layers.ReLU(name=f"{name}_relu")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv")(x)
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
-
-
-def halve(x, channels, *, name):
-    """Half of the rows and columns, taken twice, one element apart."""
-    x = layers.ReLU(name=f"{name}_relu")(x)
-    even = layers.AveragePooling2D(1, strides=2, name=f"{name}_avg_pool2d1")(x)
-    even = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{name}_conv1")(even)
-    odd = ops.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
-    odd = odd[:, 1:]
-    odd = odd[:, :, 1:]
-    odd = layers.AveragePooling2D(1, strides=2, name=f"{name}_avg_pool2d2")(odd)
-    odd = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{name}_conv2")(odd)
-    x = layers.Concatenate(name=f"{name}_concat")([even, odd])
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
+    if not halve:
+        x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv")(x)
+    y = x
+    if halve:
+        even = layers.AveragePooling2D(1, strides=2, name=f"{name}_avg_pool2d1")(x)
+        even = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{name}_conv1")(
+            even
+        )
+        odd = ops.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        odd = odd[:, 1:]
+        odd = odd[:, :, 1:]
+        odd = layers.AveragePooling2D(1, strides=2, name=f"{name}_avg_pool2d2")(odd)
+        odd = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{name}_conv2")(odd)
+        y = layers.Concatenate(name=f"{name}_concat")([even, odd])
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(y)
 
 
 def separable(x, k, channels, stride=1, *, name):
@@ -53,11 +54,9 @@ def reduction(x, prev, channels, first=False, *, name):
     """The cell that halves the size."""
     x_height = x.shape[1]
     prev_height = prev.shape[1]
-    if not first and prev_height == x_height:
-        prev = squeeze(prev, channels, name=f"{name}_p_same")
     p = prev
-    if not first and prev_height != x_height:
-        p = halve(prev, channels, name=f"{name}_p")
+    if not first:
+        p = squeeze(prev, channels, halve=prev_height != x_height, name=f"{name}_p")
     h = squeeze(x, channels, name=f"{name}_h")
     left0 = separable(h, 5, channels, stride=2, name=f"{name}_left0")
     right0 = separable(p, 7, channels, stride=2, name=f"{name}_right0")
@@ -84,11 +83,7 @@ def normal(x, prev, channels, *, name):
     """The cell that keeps the size."""
     x_height = x.shape[1]
     prev_height = prev.shape[1]
-    if prev_height == x_height:
-        prev = squeeze(prev, channels, name=f"{name}_p_same")
-    p = prev
-    if prev_height != x_height:
-        p = halve(prev, channels, name=f"{name}_p")
+    p = squeeze(prev, channels, halve=prev_height != x_height, name=f"{name}_p")
     h = squeeze(x, channels, name=f"{name}_h")
     left0 = separable(h, 5, channels, name=f"{name}_left0")
     right0 = separable(p, 3, channels, name=f"{name}_right0")

@@ -9,36 +9,35 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
-class ConvNorm(nn.Layer):
-    """Convolution without bias, and batch normalization."""
+class Conv(nn.Layer):
+    """Convolution, batch normalization and, unless told otherwise, ReLU."""
 
     def __init__(
-        self, in_channels: int, channels: int, kernel_size: int = 3, stride: int = 1
+        self,
+        in_channels: int,
+        channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        bias: bool = False,
+        act: bool = True,
     ) -> None:
         super().__init__()
+        self.act = act
         self.conv = nn.Conv2D(
             in_channels,
             channels,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            bias_attr=False,
+            bias_attr=bias,
         )
         self.bn = nn.BatchNorm2D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))
-
-
-class Transition(nn.Layer):
-    """3x3 convolution, batch normalization and ReLU."""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 2) -> None:
-        super().__init__()
-        self.conv = ConvNorm(in_channels, channels, stride=stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv(x))
+        x = self.bn(self.conv(x))
+        if self.act:
+            x = F.relu(x)
+        return x
 
 
 class Bottleneck(nn.Layer):
@@ -48,16 +47,16 @@ class Bottleneck(nn.Layer):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(in_channels, channels, kernel_size=1)
-        self.conv2 = ConvNorm(channels, channels)
-        self.conv3 = ConvNorm(channels, 4 * channels, kernel_size=1)
+        self.conv1 = Conv(in_channels, channels, kernel_size=1)
+        self.conv2 = Conv(channels, channels)
+        self.conv3 = Conv(channels, 4 * channels, kernel_size=1, act=False)
         self.downsample: nn.Layer = nn.Identity()
         if in_channels != 4 * channels:
-            self.downsample = ConvNorm(in_channels, 4 * channels, kernel_size=1)
+            self.downsample = Conv(in_channels, 4 * channels, kernel_size=1, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.conv1(x))
-        y = F.relu(self.conv2(y))
+        y = self.conv1(x)
+        y = self.conv2(y)
         conv3 = self.conv3(y)
         downsample = self.downsample(x)
         return F.relu(conv3 + downsample)
@@ -68,41 +67,56 @@ class BasicBlock(nn.Layer):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(in_channels, in_channels)
-        self.conv2 = ConvNorm(in_channels, in_channels)
+        self.conv1 = Conv(in_channels, in_channels)
+        self.conv2 = Conv(in_channels, in_channels, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.conv1(x))
+        y = self.conv1(x)
         conv2 = self.conv2(y)
         return F.relu(conv2 + x)
 
 
-class Up(nn.Layer):
-    """1x1 convolution and copies of each pixel, for a stream some levels finer."""
+class Resample(nn.Layer):
+    """Some levels coarser by 3x3 convolutions with stride 2, or finer by a 1x1
+    convolution and copies of pixels.
+    """
 
-    def __init__(self, in_channels: int, levels: int = 1) -> None:
+    def __init__(self, in_channels: int, levels: int) -> None:
         super().__init__()
         self.levels = levels
-        self.conv = ConvNorm(in_channels, in_channels // 2**levels, kernel_size=1)
+        if levels > 0:
+            self.convs = nn.Sequential(
+                *(Conv(in_channels, in_channels, stride=2) for _ in range(levels - 1))
+            )
+            self.last = Conv(in_channels, in_channels * 2**levels, stride=2, act=False)
+        if levels < 0:
+            self.conv = Conv(
+                in_channels, in_channels // 2**-levels, kernel_size=1, act=False
+            )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        return F.interpolate(x, scale_factor=2**self.levels)
+        y = x
+        if self.levels > 0:
+            y = self.convs(x)
+            y = self.last(y)
+        if self.levels < 0:
+            y = self.conv(y)
+            y = F.interpolate(y, scale_factor=2**-self.levels)
+        return y
 
 
-class Down(nn.Layer):
-    """3x3 convolutions that halve the resolution, with ReLU after all but the last."""
+class Fusion(nn.Layer):
+    """The sum of all streams, each at the resolution of one of them."""
 
-    def __init__(self, in_channels: int, levels: int = 1) -> None:
+    def __init__(self, a_channels: int, b_channels: int, level: int) -> None:
         super().__init__()
-        self.convs = nn.Sequential(
-            *(Transition(in_channels, in_channels) for _ in range(levels - 1))
-        )
-        self.last = ConvNorm(in_channels, in_channels * 2**levels, stride=2)
+        self.from0 = Resample(a_channels, level)
+        self.from1 = Resample(b_channels, level - 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.convs(x)
-        return self.last(x)
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        from0 = self.from0(a)
+        from1 = self.from1(b)
+        return F.relu(from0 + from1)
 
 
 class Exchange(nn.Layer):
@@ -112,17 +126,33 @@ class Exchange(nn.Layer):
         super().__init__()
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
-        self.up10 = Up(b_channels)
-        self.down01 = Down(a_channels)
+        self.fuse0 = Fusion(a_channels, b_channels, 0)
+        self.fuse1 = Fusion(a_channels, b_channels, 1)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         stream0 = self.stream0(a)
         stream1 = self.stream1(b)
-        up10 = self.up10(stream1)
-        y0 = F.relu(stream0 + up10)
-        down01 = self.down01(stream0)
-        y1 = F.relu(down01 + stream1)
-        return y0, y1
+        fuse0 = self.fuse0(stream0, stream1)
+        fuse1 = self.fuse1(stream0, stream1)
+        return fuse0, fuse1
+
+
+class Fusion2(nn.Layer):
+    """The sum of all streams, each at the resolution of one of them."""
+
+    def __init__(
+        self, a_channels: int, b_channels: int, c_channels: int, level: int
+    ) -> None:
+        super().__init__()
+        self.from0 = Resample(a_channels, level)
+        self.from1 = Resample(b_channels, level - 1)
+        self.from2 = Resample(c_channels, level - 2)
+
+    def forward(self, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        from0 = self.from0(a)
+        from1 = self.from1(b)
+        from2 = self.from2(c)
+        return F.relu(from0 + from1 + from2)
 
 
 class Exchange2(nn.Layer):
@@ -133,27 +163,43 @@ class Exchange2(nn.Layer):
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
-        self.up10 = Up(b_channels)
-        self.up20 = Up(c_channels, levels=2)
-        self.down01 = Down(a_channels)
-        self.up21 = Up(c_channels)
-        self.down02 = Down(a_channels, levels=2)
-        self.down12 = Down(b_channels)
+        self.fuse0 = Fusion2(a_channels, b_channels, c_channels, 0)
+        self.fuse1 = Fusion2(a_channels, b_channels, c_channels, 1)
+        self.fuse2 = Fusion2(a_channels, b_channels, c_channels, 2)
 
     def forward(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stream0 = self.stream0(a)
         stream1 = self.stream1(b)
         stream2 = self.stream2(c)
-        up10 = self.up10(stream1)
-        up20 = self.up20(stream2)
-        y0 = F.relu(stream0 + up10 + up20)
-        down01 = self.down01(stream0)
-        up21 = self.up21(stream2)
-        y1 = F.relu(down01 + stream1 + up21)
-        down02 = self.down02(stream0)
-        down12 = self.down12(stream1)
-        y2 = F.relu(down02 + down12 + stream2)
-        return y0, y1, y2
+        fuse0 = self.fuse0(stream0, stream1, stream2)
+        fuse1 = self.fuse1(stream0, stream1, stream2)
+        fuse2 = self.fuse2(stream0, stream1, stream2)
+        return fuse0, fuse1, fuse2
+
+
+class Fusion3(nn.Layer):
+    """The sum of all streams, each at the resolution of one of them."""
+
+    def __init__(
+        self,
+        a_channels: int,
+        b_channels: int,
+        c_channels: int,
+        d_channels: int,
+        level: int,
+    ) -> None:
+        super().__init__()
+        self.from0 = Resample(a_channels, level)
+        self.from1 = Resample(b_channels, level - 1)
+        self.from2 = Resample(c_channels, level - 2)
+        self.from3 = Resample(d_channels, level - 3)
+
+    def forward(self, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+        from0 = self.from0(a)
+        from1 = self.from1(b)
+        from2 = self.from2(c)
+        from3 = self.from3(d)
+        return F.relu(from0 + from1 + from2 + from3)
 
 
 class Exchange3(nn.Layer):
@@ -167,18 +213,10 @@ class Exchange3(nn.Layer):
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
         self.stream3 = nn.Sequential(*(BasicBlock(d_channels) for _ in range(2)))
-        self.up10 = Up(b_channels)
-        self.up20 = Up(c_channels, levels=2)
-        self.up30 = Up(d_channels, levels=3)
-        self.down01 = Down(a_channels)
-        self.up21 = Up(c_channels)
-        self.up31 = Up(d_channels, levels=2)
-        self.down02 = Down(a_channels, levels=2)
-        self.down12 = Down(b_channels)
-        self.up32 = Up(d_channels)
-        self.down03 = Down(a_channels, levels=3)
-        self.down13 = Down(b_channels, levels=2)
-        self.down23 = Down(c_channels)
+        self.fuse0 = Fusion3(a_channels, b_channels, c_channels, d_channels, 0)
+        self.fuse1 = Fusion3(a_channels, b_channels, c_channels, d_channels, 1)
+        self.fuse2 = Fusion3(a_channels, b_channels, c_channels, d_channels, 2)
+        self.fuse3 = Fusion3(a_channels, b_channels, c_channels, d_channels, 3)
 
     def forward(
         self, a: Tensor, b: Tensor, c: Tensor, d: Tensor
@@ -187,38 +225,11 @@ class Exchange3(nn.Layer):
         stream1 = self.stream1(b)
         stream2 = self.stream2(c)
         stream3 = self.stream3(d)
-        up10 = self.up10(stream1)
-        up20 = self.up20(stream2)
-        up30 = self.up30(stream3)
-        y0 = F.relu(stream0 + up10 + up20 + up30)
-        down01 = self.down01(stream0)
-        up21 = self.up21(stream2)
-        up31 = self.up31(stream3)
-        y1 = F.relu(down01 + stream1 + up21 + up31)
-        down02 = self.down02(stream0)
-        down12 = self.down12(stream1)
-        up32 = self.up32(stream3)
-        y2 = F.relu(down02 + down12 + stream2 + up32)
-        down03 = self.down03(stream0)
-        down13 = self.down13(stream1)
-        down23 = self.down23(stream2)
-        y3 = F.relu(down03 + down13 + down23 + stream3)
-        return y0, y1, y2, y3
-
-
-class Reduce(nn.Layer):
-    """A finer stream, brought to the resolution of a coarser one and added to it."""
-
-    def __init__(self, fine_channels: int, coarse_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2D(
-            fine_channels, coarse_channels, kernel_size=3, stride=2, padding=1
-        )
-        self.bn = nn.BatchNorm2D(coarse_channels)
-
-    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        down = F.relu(self.bn(self.conv(fine)))
-        return coarse + down
+        fuse0 = self.fuse0(stream0, stream1, stream2, stream3)
+        fuse1 = self.fuse1(stream0, stream1, stream2, stream3)
+        fuse2 = self.fuse2(stream0, stream1, stream2, stream3)
+        fuse3 = self.fuse3(stream0, stream1, stream2, stream3)
+        return fuse0, fuse1, fuse2, fuse3
 
 
 class HRNetW18SmallV2(nn.Layer):
@@ -226,31 +237,27 @@ class HRNetW18SmallV2(nn.Layer):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.stem1 = Transition(3, 64)
-        self.stem2 = Transition(64, 64)
+        self.stem = nn.Sequential(Conv(3, 64, stride=2), Conv(64, 64, stride=2))
         self.layer1 = nn.Sequential(Bottleneck(64, 64), Bottleneck(256, 64))
-        self.transition0 = Transition(256, 18, stride=1)
-        self.transition1 = Transition(256, 36)
+        self.transition0 = Conv(256, 18)
+        self.transition1 = Conv(256, 36, stride=2)
         self.stage2 = nn.LayerList([Exchange(18, 36)])
-        self.transition2 = Transition(36, 72)
+        self.transition2 = Conv(36, 72, stride=2)
         self.stage3 = nn.LayerList([*(Exchange2(18, 36, 72) for _ in range(3))])
-        self.transition3 = Transition(72, 144)
+        self.transition3 = Conv(72, 144, stride=2)
         self.stage4 = nn.LayerList([*(Exchange3(18, 36, 72, 144) for _ in range(2))])
         self.incre0 = Bottleneck(18, 32)
         self.incre1 = Bottleneck(36, 64)
         self.incre2 = Bottleneck(72, 128)
         self.incre3 = Bottleneck(144, 256)
-        self.reduce1 = Reduce(128, 256)
-        self.reduce2 = Reduce(256, 512)
-        self.reduce3 = Reduce(512, 1024)
-        self.final_layer = nn.Sequential(
-            nn.Conv2D(1024, 2048, kernel_size=1), nn.BatchNorm2D(2048), nn.ReLU()
-        )
+        self.down1 = Conv(128, 256, stride=2, bias=True)
+        self.down2 = Conv(256, 512, stride=2, bias=True)
+        self.down3 = Conv(512, 1024, stride=2, bias=True)
+        self.final_layer = Conv(1024, 2048, kernel_size=1, bias=True)
         self.classifier = nn.Linear(2048, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.stem1(image)  # [batch, 64, 112, 112]
-        x = self.stem2(x)  # [batch, 64, 56, 56]
+        x = self.stem(image)  # [batch, 64, 56, 56]
         layer1 = self.layer1(x)  # [batch, 256, 56, 56]
         transition0 = self.transition0(layer1)  # [batch, 18, 56, 56]
         transition1 = self.transition1(layer1)  # [batch, 36, 28, 28]
@@ -270,9 +277,12 @@ class HRNetW18SmallV2(nn.Layer):
         incre1 = self.incre1(transition1)  # [batch, 256, 28, 28]
         incre2 = self.incre2(transition2)  # [batch, 512, 14, 14]
         incre3 = self.incre3(transition3)  # [batch, 1024, 7, 7]
-        reduce1 = self.reduce1(incre0, incre1)  # [batch, 256, 28, 28]
-        reduce2 = self.reduce2(reduce1, incre2)  # [batch, 512, 14, 14]
-        x = self.reduce3(reduce2, incre3)  # [batch, 1024, 7, 7]
+        down1 = self.down1(incre0)  # [batch, 256, 28, 28]
+        x = incre1 + down1  # [batch, 256, 28, 28]
+        down2 = self.down2(x)  # [batch, 512, 14, 14]
+        x = incre2 + down2  # [batch, 512, 14, 14]
+        down3 = self.down3(x)  # [batch, 1024, 7, 7]
+        x = incre3 + down3  # [batch, 1024, 7, 7]
         x = self.final_layer(x)  # [batch, 2048, 7, 7]
         x = x.mean([2, 3])  # [batch, 2048]
         return self.classifier(x)

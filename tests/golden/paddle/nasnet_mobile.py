@@ -11,41 +11,38 @@ from paddle.nn import functional as F
 
 
 class Squeeze(nn.Layer):
-    """ReLU, 1x1 convolution and batch normalization."""
+    """ReLU, 1x1 convolution and batch normalization; `halve` takes every other pixel,
+    twice, one apart.
+    """
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, halve: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2D(in_channels, channels, kernel_size=1, bias_attr=False)
+        self.halve = halve
+        self.conv: nn.Layer = nn.Identity()
+        if not halve:
+            self.conv = nn.Conv2D(in_channels, channels, kernel_size=1, bias_attr=False)
+        if halve:
+            self.conv1 = nn.Conv2D(
+                in_channels, channels // 2, kernel_size=1, bias_attr=False
+            )
+            self.conv2 = nn.Conv2D(
+                in_channels, channels // 2, kernel_size=1, bias_attr=False
+            )
         self.bn = nn.BatchNorm2D(channels, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
-        return self.bn(self.conv(x))
-
-
-class Halve(nn.Layer):
-    """Half of the rows and columns, taken twice, one element apart."""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2D(
-            in_channels, channels // 2, kernel_size=1, bias_attr=False
-        )
-        self.conv2 = nn.Conv2D(
-            in_channels, channels // 2, kernel_size=1, bias_attr=False
-        )
-        self.bn = nn.BatchNorm2D(2 * (channels // 2), epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(x)
-        even = F.avg_pool2d(x, kernel_size=1, stride=2)
-        even = self.conv1(even)
-        odd = F.pad(x, (0, 1, 0, 1))
-        odd = odd[:, :, 1:]
-        odd = odd[:, :, :, 1:]
-        odd = F.avg_pool2d(odd, kernel_size=1, stride=2)
-        x = paddle.concat([even, self.conv2(odd)], axis=1)
-        return self.bn(x)
+        x = self.conv(x)
+        y = x
+        if self.halve:
+            even = F.avg_pool2d(x, kernel_size=1, stride=2)
+            even = self.conv1(even)
+            odd = F.pad(x, (0, 1, 0, 1))
+            odd = odd[:, :, 1:]
+            odd = odd[:, :, :, 1:]
+            odd = F.avg_pool2d(odd, kernel_size=1, stride=2)
+            y = paddle.concat([even, self.conv2(odd)], axis=1)
+        return self.bn(y)
 
 
 class Separable(nn.Layer):
@@ -103,12 +100,9 @@ class Reduction(nn.Layer):
         first: bool = False,
     ) -> None:
         super().__init__()
-        self.p_same: nn.Layer = nn.Identity()
-        if not first and prev_height == x_height:
-            self.p_same = Squeeze(prev_channels, channels)
         self.p: nn.Layer = nn.Identity()
-        if not first and prev_height != x_height:
-            self.p = Halve(prev_channels, channels)
+        if not first:
+            self.p = Squeeze(prev_channels, channels, halve=prev_height != x_height)
         self.h = Squeeze(x_channels, channels)
         self.left0 = Separable(channels, 5, channels, stride=2)
         self.right0 = Separable(right0_channels, 7, channels, stride=2)
@@ -119,8 +113,7 @@ class Reduction(nn.Layer):
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
         x_height = x.shape[2]
         x_width = x.shape[3]
-        y = self.p_same(prev)
-        p = self.p(y)
+        p = self.p(prev)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)
@@ -171,12 +164,7 @@ class Normal(nn.Layer):
         channels: int,
     ) -> None:
         super().__init__()
-        self.p_same: nn.Layer = nn.Identity()
-        if prev_height == x_height:
-            self.p_same = Squeeze(prev_channels, channels)
-        self.p: nn.Layer = nn.Identity()
-        if prev_height != x_height:
-            self.p = Halve(prev_channels, channels)
+        self.p = Squeeze(prev_channels, channels, halve=prev_height != x_height)
         self.h = Squeeze(x_channels, channels)
         self.left0 = Separable(channels, 5, channels)
         self.right0 = Separable(2 * (channels // 2), 3, channels)
@@ -185,8 +173,7 @@ class Normal(nn.Layer):
         self.left4 = Separable(channels, 3, channels)
 
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
-        y = self.p_same(prev)
-        p = self.p(y)
+        p = self.p(prev)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)

@@ -48,32 +48,6 @@ class Down(nn.Module):
         return self.conv(x)
 
 
-class Scaled(nn.Module):
-    """Back to as many channels as the shortcut has, times a constant, and added to
-    it.
-    """
-
-    def __init__(
-        self,
-        x_channels: int,
-        shortcut_channels: int,
-        scale: float = 1.0,
-        act: bool = True,
-    ) -> None:
-        super().__init__()
-        self.scale = scale
-        self.act = act
-        self.conv2d = nn.Conv2d(x_channels, shortcut_channels, kernel_size=1)
-
-    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        x = self.conv2d(x)
-        scaled = x * self.scale
-        x = scaled + shortcut
-        if self.act:
-            x = F.relu(x)
-        return x
-
-
 class Block35(nn.Module):
     """Convolutions of 1x1, 3x3 and twice 3x3 as a residual."""
 
@@ -84,14 +58,16 @@ class Block35(nn.Module):
         self.branch2 = nn.Sequential(
             Conv(in_channels, 32), *(Conv(32, 32, h=3, w=3) for _ in range(2))
         )
-        self.up = Scaled(96, in_channels, scale=0.17)
+        self.up = nn.Conv2d(96, in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
         branch0 = self.branch0(x)
         branch1 = self.branch1(x)
         branch2 = self.branch2(x)
-        mixed = torch.cat((branch0, branch1, branch2), dim=1)
-        return self.up(mixed, x)
+        y = torch.cat((branch0, branch1, branch2), dim=1)
+        y = self.up(y)
+        scaled = y * 0.17
+        return F.relu(scaled + x, inplace=True)
 
 
 class Sides(nn.Module):
@@ -106,18 +82,25 @@ class Sides(nn.Module):
         act: bool = True,
     ) -> None:
         super().__init__()
+        self.scale = scale
+        self.act = act
         self.branch0 = Conv(in_channels, channels[0])
         self.branch1 = nn.Sequential(
             Conv(in_channels, channels[1]),
             Conv(channels[1], channels[2], w=w),
             Conv(channels[2], channels[3], h=w),
         )
-        self.up = Scaled(channels[0] + channels[3], in_channels, scale=scale, act=act)
+        self.up = nn.Conv2d(channels[0] + channels[3], in_channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
         branch0 = self.branch0(x)
-        mixed = torch.cat((branch0, self.branch1(x)), dim=1)
-        return self.up(mixed, x)
+        y = torch.cat((branch0, self.branch1(x)), dim=1)
+        y = self.up(y)
+        scaled = y * self.scale
+        x = scaled + x
+        if self.act:
+            x = F.relu(x)
+        return x
 
 
 class InceptionResnetV1(nn.Module):
@@ -142,9 +125,8 @@ class InceptionResnetV1(nn.Module):
         self.mixed_7a_1 = Down(256, 384)
         self.mixed_7a_2 = Conv(896, 256)
         self.mixed_7a_3 = Down(256, 256)
-        self.mixed_7a_4 = Conv(896, 256)
-        self.mixed_7a_5 = Conv(256, 256, h=3, w=3)
-        self.mixed_7a_6 = Down(256, 256)
+        self.mixed_7a_4 = nn.Sequential(Conv(896, 256), Conv(256, 256, h=3, w=3))
+        self.mixed_7a_5 = Down(256, 256)
         self.repeat_c = nn.Sequential(
             *(Sides(1792, [192, 192, 192, 192], 0.2, 3) for _ in range(5))
         )
@@ -169,15 +151,14 @@ class InceptionResnetV1(nn.Module):
         c = F.max_pool2d(x, kernel_size=3, stride=2)  # [batch, 256, 17, 17]
         x = torch.cat((a, b, c), dim=1)  # [batch, 896, 17, 17]
         x = self.repeat_b(x)  # [batch, 896, 17, 17]
-        d = self.mixed_7a_0(x)  # [batch, 256, 17, 17]
-        d = self.mixed_7a_1(d)  # [batch, 384, 8, 8]
-        e = self.mixed_7a_2(x)  # [batch, 256, 17, 17]
-        e = self.mixed_7a_3(e)  # [batch, 256, 8, 8]
-        f = self.mixed_7a_4(x)  # [batch, 256, 17, 17]
-        f = self.mixed_7a_5(f)  # [batch, 256, 17, 17]
-        f = self.mixed_7a_6(f)  # [batch, 256, 8, 8]
-        g = F.max_pool2d(x, kernel_size=3, stride=2)  # [batch, 896, 8, 8]
-        x = torch.cat((d, e, f, g), dim=1)  # [batch, 1792, 8, 8]
+        a = self.mixed_7a_0(x)  # [batch, 256, 17, 17]
+        a = self.mixed_7a_1(a)  # [batch, 384, 8, 8]
+        b = self.mixed_7a_2(x)  # [batch, 256, 17, 17]
+        b = self.mixed_7a_3(b)  # [batch, 256, 8, 8]
+        c = self.mixed_7a_4(x)  # [batch, 256, 17, 17]
+        c = self.mixed_7a_5(c)  # [batch, 256, 8, 8]
+        d = F.max_pool2d(x, kernel_size=3, stride=2)  # [batch, 896, 8, 8]
+        x = torch.cat((a, b, c, d), dim=1)  # [batch, 1792, 8, 8]
         x = self.repeat_c(x)  # [batch, 1792, 8, 8]
         x = self.block8(x)  # [batch, 1792, 8, 8]
         x = self.dropout(x.mean((2, 3)))  # [batch, 1792]

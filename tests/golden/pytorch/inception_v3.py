@@ -59,25 +59,6 @@ class InceptionA(nn.Module):
 
 
 class InceptionB(nn.Module):
-    """From 35x35 to 17x17."""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.branch3x3 = Conv(in_channels, 384, h=3, w=3, stride=2, pad=False)
-        self.branch3x3dbl_1 = Conv(in_channels, 64)
-        self.branch3x3dbl_2 = Conv(64, 96, h=3, w=3)
-        self.branch3x3dbl_3 = Conv(96, 96, h=3, w=3, stride=2, pad=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        a = self.branch3x3(x)
-        b = self.branch3x3dbl_1(x)
-        b = self.branch3x3dbl_2(b)
-        b = self.branch3x3dbl_3(b)
-        c = F.max_pool2d(x, kernel_size=3, stride=2)
-        return torch.cat((a, b, c), dim=1)
-
-
-class InceptionC(nn.Module):
     """Convolutions of 1x1, 7x7 and twice 7x7, factorized, and a pool, side by side."""
 
     def __init__(self, in_channels: int, c7: int) -> None:
@@ -104,66 +85,46 @@ class InceptionC(nn.Module):
         return torch.cat((a, b, c, d), dim=1)
 
 
-class InceptionD(nn.Module):
-    """From 17x17 to 8x8."""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.branch3x3_1 = Conv(in_channels, 192)
-        self.branch3x3_2 = Conv(192, 320, h=3, w=3, stride=2, pad=False)
-        self.branch7x7x3 = nn.Sequential(
-            Conv(in_channels, 192), Conv(192, 192, w=7), Conv(192, 192, h=7)
-        )
-        self.branch7x7x3_4 = Conv(192, 192, h=3, w=3, stride=2, pad=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        a = self.branch3x3_1(x)
-        a = self.branch3x3_2(a)
-        b = self.branch7x7x3(x)
-        b = self.branch7x7x3_4(b)
-        c = F.max_pool2d(x, kernel_size=3, stride=2)
-        return torch.cat((a, b, c), dim=1)
-
-
-class Sides(nn.Module):
-    """1x3 and 3x1 convolutions side by side."""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.a = Conv(in_channels, 384, w=3)
-        self.b = Conv(in_channels, 384, h=3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        a = self.a(x)
-        return torch.cat((a, self.b(x)), dim=1)
-
-
-class InceptionE(nn.Module):
+class InceptionC(nn.Module):
     """Branches that end in 1x3 and 3x1 convolutions side by side."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.branch1x1 = Conv(in_channels, 320)
-        self.branch3x3_1 = Conv(in_channels, 384)
-        self.branch3x3_2 = Sides(384)
-        self.branch3x3dbl_1 = Conv(in_channels, 448)
-        self.branch3x3dbl_2 = Conv(448, 384, h=3, w=3)
-        self.branch3x3dbl_3 = Sides(384)
+        self.branch3x3 = Conv(in_channels, 384)
+        self.branch3x3_a = Conv(384, 384, w=3)
+        self.branch3x3_b = Conv(384, 384, h=3)
+        self.branch3x3dbl = nn.Sequential(
+            Conv(in_channels, 448), Conv(448, 384, h=3, w=3)
+        )
+        self.branch3x3dbl_a = Conv(384, 384, w=3)
+        self.branch3x3dbl_b = Conv(384, 384, h=3)
         self.branch_pool = Conv(in_channels, 192)
 
     def forward(self, x: Tensor) -> Tensor:
-        a = self.branch1x1(x)
-        b = self.branch3x3_1(x)
-        b = self.branch3x3_2(b)
-        c = self.branch3x3dbl_1(x)
-        c = self.branch3x3dbl_2(c)
-        c = self.branch3x3dbl_3(c)
-        d = F.avg_pool2d(x, kernel_size=3, stride=1, padding=1)
-        d = self.branch_pool(d)
-        return torch.cat((a, b, c, d), dim=1)
+        branch1x1 = self.branch1x1(x)
+        branch3x3 = self.branch3x3(x)
+        branch3x3_a = self.branch3x3_a(branch3x3)
+        branch3x3_b = self.branch3x3_b(branch3x3)
+        branch3x3dbl = self.branch3x3dbl(x)
+        branch3x3dbl_a = self.branch3x3dbl_a(branch3x3dbl)
+        branch3x3dbl_b = self.branch3x3dbl_b(branch3x3dbl)
+        x = F.avg_pool2d(x, kernel_size=3, stride=1, padding=1)
+        branch_pool = self.branch_pool(x)
+        return torch.cat(
+            (
+                branch1x1,
+                branch3x3_a,
+                branch3x3_b,
+                branch3x3dbl_a,
+                branch3x3dbl_b,
+                branch_pool,
+            ),
+            dim=1,
+        )
 
 
-class InceptionAux(nn.Module):
+class Aux(nn.Module):
     """Auxiliary classifier, for training."""
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
@@ -187,48 +148,61 @@ class InceptionV3(nn.Module):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.Conv2d_1a_3x3 = Conv(3, 32, h=3, w=3, stride=2, pad=False)
-        self.Conv2d_2a_3x3 = Conv(32, 32, h=3, w=3, pad=False)
-        self.Conv2d_2b_3x3 = Conv(32, 64, h=3, w=3)
-        self.Conv2d_3b_1x1 = Conv(64, 80)
-        self.Conv2d_4a_3x3 = Conv(80, 192, h=3, w=3, pad=False)
-        self.Mixed_5b = InceptionA(192, 32)
-        self.Mixed_5c = InceptionA(256, 64)
-        self.Mixed_5d = InceptionA(288, 64)
-        self.Mixed_6a = InceptionB(288)
-        self.Mixed_6b = InceptionC(768, 128)
-        self.Mixed_6c = InceptionC(768, 160)
-        self.Mixed_6d = InceptionC(768, 160)
-        self.Mixed_6e = InceptionC(768, 192)
-        self.Mixed_7a = InceptionD(768)
-        self.Mixed_7b = InceptionE(1280)
-        self.Mixed_7c = InceptionE(2048)
+        self.conv1 = Conv(3, 32, h=3, w=3, stride=2, pad=False)
+        self.conv2 = Conv(32, 32, h=3, w=3, pad=False)
+        self.conv3 = Conv(32, 64, h=3, w=3)
+        self.conv4 = Conv(64, 80)
+        self.conv5 = Conv(80, 192, h=3, w=3, pad=False)
+        self.inception_a = nn.Sequential(
+            InceptionA(192, 32), InceptionA(256, 64), InceptionA(288, 64)
+        )
+        self.reduction_a_3x3 = Conv(288, 384, h=3, w=3, stride=2, pad=False)
+        self.reduction_a_3x3dbl = nn.Sequential(
+            Conv(288, 64),
+            Conv(64, 96, h=3, w=3),
+            Conv(96, 96, h=3, w=3, stride=2, pad=False),
+        )
+        self.inception_b = nn.Sequential(
+            InceptionB(768, 128),
+            *(InceptionB(768, 160) for _ in range(2)),
+            InceptionB(768, 192),
+        )
+        self.reduction_b_3x3 = nn.Sequential(
+            Conv(768, 192), Conv(192, 320, h=3, w=3, stride=2, pad=False)
+        )
+        self.reduction_b_7x7x3 = nn.Sequential(
+            Conv(768, 192),
+            Conv(192, 192, w=7),
+            Conv(192, 192, h=7),
+            Conv(192, 192, h=3, w=3, stride=2, pad=False),
+        )
+        self.inception_c = nn.Sequential(InceptionC(1280), InceptionC(2048))
         self.dropout = nn.Dropout(0.5)
         self.fc = nn.Linear(2048, num_classes)
-        self.AuxLogits = InceptionAux(768, num_classes)
+        self.aux = Aux(768, num_classes)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        x = self.Conv2d_1a_3x3(image)  # [batch, 32, 149, 149]
-        x = self.Conv2d_2a_3x3(x)  # [batch, 32, 147, 147]
-        x = self.Conv2d_2b_3x3(x)  # [batch, 64, 147, 147]
+        x = self.conv1(image)  # [batch, 32, 149, 149]
+        x = self.conv2(x)  # [batch, 32, 147, 147]
+        x = self.conv3(x)  # [batch, 64, 147, 147]
         x = F.max_pool2d(x, kernel_size=3, stride=2)  # [batch, 64, 73, 73]
-        x = self.Conv2d_3b_1x1(x)  # [batch, 80, 73, 73]
-        x = self.Conv2d_4a_3x3(x)  # [batch, 192, 71, 71]
+        x = self.conv4(x)  # [batch, 80, 73, 73]
+        x = self.conv5(x)  # [batch, 192, 71, 71]
         x = F.max_pool2d(x, kernel_size=3, stride=2)  # [batch, 192, 35, 35]
-        x = self.Mixed_5b(x)  # [batch, 256, 35, 35]
-        x = self.Mixed_5c(x)  # [batch, 288, 35, 35]
-        x = self.Mixed_5d(x)  # [batch, 288, 35, 35]
-        x = self.Mixed_6a(x)  # [batch, 768, 17, 17]
-        x = self.Mixed_6b(x)  # [batch, 768, 17, 17]
-        x = self.Mixed_6c(x)  # [batch, 768, 17, 17]
-        x = self.Mixed_6d(x)  # [batch, 768, 17, 17]
-        Mixed_6e = self.Mixed_6e(x)  # [batch, 768, 17, 17]
-        x = self.Mixed_7a(Mixed_6e)  # [batch, 1280, 8, 8]
-        x = self.Mixed_7b(x)  # [batch, 2048, 8, 8]
-        x = self.Mixed_7c(x)  # [batch, 2048, 8, 8]
+        x = self.inception_a(x)  # [batch, 288, 35, 35]
+        a = self.reduction_a_3x3(x)  # [batch, 384, 17, 17]
+        b = self.reduction_a_3x3dbl(x)  # [batch, 96, 17, 17]
+        c = F.max_pool2d(x, kernel_size=3, stride=2)  # [batch, 288, 17, 17]
+        x = torch.cat((a, b, c), dim=1)  # [batch, 768, 17, 17]
+        inception_b = self.inception_b(x)  # [batch, 768, 17, 17]
+        a = self.reduction_b_3x3(inception_b)  # [batch, 320, 8, 8]
+        b = self.reduction_b_7x7x3(inception_b)  # [batch, 192, 8, 8]
+        c = F.max_pool2d(inception_b, kernel_size=3, stride=2)  # [batch, 768, 8, 8]
+        x = torch.cat((a, b, c), dim=1)  # [batch, 1280, 8, 8]
+        x = self.inception_c(x)  # [batch, 2048, 8, 8]
         x = self.dropout(x.mean((2, 3)))  # [batch, 2048]
         logits = self.fc(x)  # [batch, num_classes]
         if self.training:
-            aux = self.AuxLogits(Mixed_6e)  # [batch, num_classes]
+            aux = self.aux(inception_b)  # [batch, num_classes]
             return logits, aux
         return logits

@@ -37,36 +37,38 @@ def partial_avg_pool(
 
 
 class Squeeze(nn.Module):
-    """ReLU, 1x1 convolution and batch normalization."""
+    """ReLU, 1x1 convolution and batch normalization; `halve` takes every other pixel,
+    twice, one apart.
+    """
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, halve: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, kernel_size=1, bias=False)
+        self.halve = halve
+        self.conv: nn.Module = nn.Identity()
+        if not halve:
+            self.conv = nn.Conv2d(in_channels, channels, kernel_size=1, bias=False)
+        if halve:
+            self.conv1 = nn.Conv2d(
+                in_channels, channels // 2, kernel_size=1, bias=False
+            )
+            self.conv2 = nn.Conv2d(
+                in_channels, channels // 2, kernel_size=1, bias=False
+            )
         self.bn = nn.BatchNorm2d(channels, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
-        return self.bn(self.conv(x))
-
-
-class Halve(nn.Module):
-    """Half of the rows and columns, taken twice, one element apart."""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 2, kernel_size=1, bias=False)
-        self.conv2 = nn.Conv2d(in_channels, channels // 2, kernel_size=1, bias=False)
-        self.bn = nn.BatchNorm2d(2 * (channels // 2), eps=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(x)
-        even = F.avg_pool2d(x, kernel_size=1, stride=2)
-        even = self.conv1(even)
-        odd = F.pad(x, (0, 1, 0, 1))
-        odd = odd[:, :, 1:]
-        odd = odd[:, :, :, 1:]
-        odd = F.avg_pool2d(odd, kernel_size=1, stride=2)
-        return self.bn(torch.cat((even, self.conv2(odd)), dim=1))
+        x = self.conv(x)
+        y = x
+        if self.halve:
+            even = F.avg_pool2d(x, kernel_size=1, stride=2)
+            even = self.conv1(even)
+            odd = F.pad(x, (0, 1, 0, 1))
+            odd = odd[:, :, 1:]
+            odd = odd[:, :, :, 1:]
+            odd = F.avg_pool2d(odd, kernel_size=1, stride=2)
+            y = torch.cat((even, self.conv2(odd)), dim=1)
+        return self.bn(y)
 
 
 class Separable(nn.Module):
@@ -123,12 +125,9 @@ class Reduction(nn.Module):
         first: bool = False,
     ) -> None:
         super().__init__()
-        self.p_same: nn.Module = nn.Identity()
-        if not first and prev_height == x_height:
-            self.p_same = Squeeze(prev_channels, channels)
         self.p: nn.Module = nn.Identity()
-        if not first and prev_height != x_height:
-            self.p = Halve(prev_channels, channels)
+        if not first:
+            self.p = Squeeze(prev_channels, channels, halve=prev_height != x_height)
         self.h = Squeeze(x_channels, channels)
         self.left0 = Separable(channels, 5, channels, stride=2)
         self.right0 = Separable(right0_channels, 7, channels, stride=2)
@@ -139,8 +138,7 @@ class Reduction(nn.Module):
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
         x_height = x.shape[2]
         x_width = x.shape[3]
-        y = self.p_same(prev)
-        p = self.p(y)
+        p = self.p(prev)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)
@@ -196,12 +194,7 @@ class Normal(nn.Module):
         channels: int,
     ) -> None:
         super().__init__()
-        self.p_same: nn.Module = nn.Identity()
-        if prev_height == x_height:
-            self.p_same = Squeeze(prev_channels, channels)
-        self.p: nn.Module = nn.Identity()
-        if prev_height != x_height:
-            self.p = Halve(prev_channels, channels)
+        self.p = Squeeze(prev_channels, channels, halve=prev_height != x_height)
         self.h = Squeeze(x_channels, channels)
         self.left0 = Separable(channels, 5, channels)
         self.right0 = Separable(2 * (channels // 2), 3, channels)
@@ -210,8 +203,7 @@ class Normal(nn.Module):
         self.left4 = Separable(channels, 3, channels)
 
     def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
-        y = self.p_same(prev)
-        p = self.p(y)
+        p = self.p(prev)
         h = self.h(x)
         left0 = self.left0(h)
         right0 = self.right0(p)
