@@ -164,25 +164,25 @@ class Interpreter:
         return outputs
 
     def _call(self, step: Step, current: Wires, env: Mapping[str, Any]) -> tuple[list[str], Wires]:
-        block = self.blocks[env.get(step["block"], step["block"])]
+        block = self.blocks[step["block"]]
         if len(current) != len(block["inputs"]):
             raise Rejected("a block takes as many values as it has inputs")
         inner: dict[str, Any] = {}
         for name, param in block["params"].items():
             raw = step.get(name, param["default"])
-            inner[name] = (
-                raw if param["type"] in ("operation", "block", "str") and raw not in env else evaluate(raw, env)
-            )
+            inner[name] = raw if param["type"] == "operation" else evaluate(raw, env)
         names: Names = {}
         for name, value in zip(block["inputs"], current, strict=True):
             inner[name], names[name] = sizes_of(value), (value,)
         end = self.steps(block["layers"], current, inner, names)
-        shown = block.get("outputs")
+        shown = block["outputs"]
         if shown is None:
             return [], end if len(end) == 1 else _reject("a block gives one value")
         if not names.keys() >= set(shown.values()):
             raise Rejected("a step that gives an output is left out")
-        return list(shown), tuple(value for reference in shown.values() for value in names[reference])
+        if any(len(names[reference]) != 1 for reference in shown.values()):
+            raise Rejected("an output is one value")
+        return list(shown), tuple(names[reference][0] for reference in shown.values())
 
     def _operation(self, step: Step, current: Wires, env: Mapping[str, Any]) -> Wires:
         key = env.get(step["op"], step["op"])
@@ -209,8 +209,6 @@ class Interpreter:
         kinds = op.result(*(x.dtype for x in inputs))
         if any(min(shape) < 1 or prod(shape) > LARGEST for shape in shapes):
             raise Rejected("too large, or empty")
-        if op.key == "group_norm" and prod(shapes[0]) == shapes[0][0] * dict(op)["num_groups"]:
-            raise Rejected("groups of one element, which PyTorch refuses for a batch of one")
         weights = op.parameters(*(x.shape for x in inputs))
         if sum(prod(weight.shape) for weight in weights.values()) > 2 * LARGEST:
             raise Rejected("too many weights")

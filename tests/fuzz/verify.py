@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from archspec import reference
-from archspec.backend import Backend, backends
+from archspec.backend import backends
 from archspec.errors import ArchspecError
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
@@ -232,6 +232,3 @@ def _tidy(document: Document) -> Document:
 def compiled(model: Model) -> dict[str, str]:
     """The code of all backends. Raises ArchspecError."""
     return {backend.name: backend.write(model) for backend in BACKENDS}
-
-
-__all__ = ["BACKENDS", "Backend", "Unsettled", "compiled", "problems", "reduced", "settled", "text"]
