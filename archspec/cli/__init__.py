@@ -109,15 +109,13 @@ def list_(as_json: Json = False) -> None:
     archspec list
     archspec list --json
     """
-    from archspec.cli.listing import entries
-    from archspec.summary import columns
+    from archspec.cli.listing import entries, table
 
     found = entries()
     if as_json:
         output.print_json([entry._asdict() for entry in found])
     else:
-        rows = [(entry.name, f"{entry.parameters:,}", entry.summary) for entry in found]
-        print(columns([("Name", "Parameters", "Summary"), *rows], "<><"))
+        print(table(found))
 
 
 @app.command()

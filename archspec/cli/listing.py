@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from archspec.model import Model, Spec, parameter_count
 from archspec.spec.catalogue import files, shown
+from archspec.summary import columns
 
 
 class Entry(NamedTuple):
@@ -14,6 +16,8 @@ class Entry(NamedTuple):
     name: str
     spec: str
     """The spec that it is a variant of: `resnet`."""
+    family: str
+    """What the variants of that spec have in common; empty if it has none."""
     parameters: int
     """Trainable ones, auxiliary heads included."""
     summary: str
@@ -32,12 +36,26 @@ def entries() -> list[Entry]:
                 Entry(
                     name=variant or path.stem,
                     spec=path.stem,
+                    family=f"{spec.document.name}: {spec.document.summary}" if variant else "",
                     parameters=_parameters(model),
                     summary=about or spec.document.summary,
                     source=spec.document.source,
                 )
             )
     return found
+
+
+def table(found: Sequence[Entry]) -> str:
+    """The networks in columns, those of one spec below what they have in common."""
+    rows = [(f"{'  ' if entry.family else ''}{entry.name}", f"{entry.parameters:,}", entry.summary) for entry in found]
+    head, rule, *body = columns([("Name", "Parameters", "Summary"), *rows], "<><").splitlines()
+    lines = [head, rule]
+    family = ""
+    for entry, line in zip(found, body, strict=True):
+        lines += [entry.family] if entry.family not in ("", family) else []
+        lines.append(line)
+        family = entry.family
+    return "\n".join(lines)
 
 
 def _parameters(model: Model) -> int:
