@@ -45,7 +45,7 @@ PAIRS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """Backend: the variant that comes along, and what the library calls it."""
 
-SETTINGS = {"vit_b_32": {"dropout": 0.0}}
+SETTINGS: dict[str, dict[str, Any]] = {"vit_b_32": {"dropout": 0.0}}
 """Params of variants whose library has other rates in training."""
 
 PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
