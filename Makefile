@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -m "not frameworks" --numprocesses 2
+	$(BIN)/pytest -m "not frameworks and not slow" --numprocesses 2
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -310,6 +310,7 @@ def test_backend_spells_or_refuses_every_operation(backend: str) -> None:
     assert set(Table(f"archspec.backends.{backend}.lowering")) == set(ops.names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_generated_code_is_as_ruff_would_have_it(backend: str, tmp_path: Path) -> None:
     for op in TABLE:

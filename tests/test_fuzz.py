@@ -53,6 +53,7 @@ def test_specs_are_valid_and_compile_for_all_backends(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_every_operation_and_form_occurs() -> None:
     seen: set[str] = set()
     forms: set[str] = set()

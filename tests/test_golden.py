@@ -79,6 +79,8 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
 
 # Older versions of ruff have other defaults.
 @pytest.mark.parametrize("command", ["check --extend-select E4,E7,E9,F,I,UP", "format --check --diff"])
+@pytest.mark.slow
+@pytest.mark.xdist_group("every variant")  # they are written once for all such tests
 def test_linter_and_formatter_have_nothing_to_say(command: str, zoo: Zoo) -> None:
     ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--no-cache", "--quiet"]
     run = subprocess.run([*ruff, zoo.folder], capture_output=True, text=True)
@@ -132,6 +134,8 @@ def test_a_difference_from_what_is_shipped_is_seen(old: str, new: str, probed: b
     assert same_code(SHIPPED, changed, rounded=True) is rounded
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("every variant")  # they are written once for all such tests
 def test_the_same_spec_gives_the_same_bytes(zoo: Zoo) -> None:
     for name in NETWORKS:
         for backend in BACKENDS:

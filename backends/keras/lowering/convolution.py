@@ -96,7 +96,7 @@ def masked(site: Site) -> Lowered:
 
 
 def _conv(site: Site, text: str, *, causal: bool = False) -> Lowered:
-    """Strided and dilated at once, which TensorFlow has not, it is dilated first and thinned out after."""
+    """Where TensorFlow has no such strides, or wrong ones, there are none, and the result is thinned out after."""
     thin = _thinned(site)
     padded = _outside(site) if thin else padding(site, causal=causal)
     made = spell(text, site, filters="out_channels", strides=1 if thin else "stride", padding=padded.own,
@@ -106,7 +106,14 @@ def _conv(site: Site, text: str, *, causal: bool = False) -> Lowered:
 
 
 def _thinned(site: Site) -> bool:
-    return not site.every(lambda step: max(step.op.stride) == 1 or max(step.op.dilation) == 1)
+    return not site.every(lambda step: max(step.op.stride) == 1 or (max(step.op.dilation) == 1 and not _misread(step)))
+
+
+def _misread(step: Step) -> bool:
+    """Whether oneDNN, in float32, takes the rows of one column for something else."""
+    channels, *sizes = step.inputs[0].shape[1:]
+    stride = step.op.stride
+    return bool(channels == 1 and len(sizes) > 1 and step.outputs[0].shape[-1] == 1 and stride[-1] > stride[-2] == 1)
 
 
 def _thin(site: Site) -> Callable[[Code], Code]:
