@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from archspec.emit.code import Call, Raw, Template, call, literal
@@ -35,6 +36,8 @@ def prelu(site: Site) -> Lowered:
 
 
 def softmax(site: Site) -> Lowered:
+    if site.inputs[0].rank > 5:
+        return probabilities("")(site)
     made = spell("layers.Softmax(*, axis=-1)", site, axis=axis())
     return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made},
                    layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
@@ -47,6 +50,19 @@ def along(name: str, sign: str = "") -> Lowering:
         where = axis()(site)
         return Lowered(lambda own, inputs: call(name, Template(sign + "{0}", tuple(inputs)), axis=where),
                        layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
+
+    return lower
+
+
+def probabilities(sign: str) -> Lowering:
+    """Softmax of the input or its negative. Of more than five axes TensorFlow knows the logarithm alone."""
+
+    def lower(site: Site) -> Lowered:
+        if site.inputs[0].rank <= 5:
+            return along("ops.softmax", sign)(site)
+        lowered = along("ops.log_softmax", sign)(site)
+        logarithm = lowered.apply
+        return replace(lowered, apply=lambda own, inputs: call("ops.exp", logarithm(own, inputs)))
 
     return lower
 
@@ -106,7 +122,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "tanh_shrink": activation("tanh_shrink"),
     "softplus": softplus,
     "softmax": softmax,
-    "softmin": along("ops.softmax", sign="-"),
+    "softmin": probabilities("-"),
     "log_softmax": along("ops.log_softmax"),
     "glu": applied("ops.glu(*, axis=-1)", axis=axis()),
     "swiglu": applied("swiglu(*, axis)", axis=axis()),
