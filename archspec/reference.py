@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,9 +48,11 @@ def steps(
     training: bool = True,
     learning: bool = False,
     dtype: type[np.floating[Any]] = np.float64,
+    then: Callable[[Node, Array], Array] = lambda node, result: result,
 ) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
-    """Each step with its outputs and new statistics, as soon as they are computed; values that no later step reads are
-    not kept. What is done to the outputs before the next step is asked for, later steps see."""
+    """Each step with its outputs, of which `then` may make others, and new statistics, as soon as they are computed;
+    values that no later step reads are not kept. What is done to the outputs before the next step is asked for, later
+    steps see."""
     nodes = [node for node in graph.nodes if training or not node.training_only]
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
@@ -62,7 +64,8 @@ def steps(
             found, statistics = (
                 node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
             )
-        outputs = tuple(_cast(np.asarray(y), dtype) for y in (found if isinstance(found, tuple) else (found,)))
+        results = found if isinstance(found, tuple) else (found,)
+        outputs = tuple(then(node, _cast(np.asarray(y), dtype)) for y in results)
         for tensor, value in zip(node.outputs, outputs, strict=True):
             if value.shape != tensor.shape:
                 raise AssertionError(f"{node.op.key} '{node.path}': reference gives {value.shape}, not {tensor.shape}")

@@ -112,6 +112,9 @@ def test_bounds_in_float32_follow_the_best_framework(diamond: Graph) -> None:
     floor = compare.FLOAT32_FLOOR
     wanted = {"x": floor, "a": 8e-6 + floor, "b": 16e-6 + floor, "c": 72e-6 + floor, "d": 72e-6 + floor}
     assert bounds == pytest.approx(wanted)
+    rounding = {"b": Difference(5e-6), "c": Difference(1e-6), "d": Difference(inf, "NaN")}
+    bounds = compare.float32_bounds(diamond, [one, two], rounding)
+    assert bounds == pytest.approx({**wanted, "b": 40e-6 + floor})
 
 
 def test_float32_bounds_of_long_sums() -> None:

@@ -97,8 +97,10 @@ def alone_bounds(graph: Graph, inexact: Mapping[str, float]) -> dict[str, float]
     return {t.name: max(FLOAT64_BOUND, inexact.get(t.name, 0.0)) for node in graph.nodes for t in node.outputs}
 
 
-def float32_bounds(graph: Graph, errors: Collection[Mapping[str, Difference]]) -> dict[str, float]:
-    """A multiple of the best framework's own error, and a floor.
+def float32_bounds(
+    graph: Graph, errors: Collection[Mapping[str, Difference]], rounding: Mapping[str, Difference] | None = None
+) -> dict[str, float]:
+    """A multiple of the best framework's own error, and a floor; and of what `rounding` alone makes, if that is known.
 
     What a float32 network can reach depends on the network: an error in an early step is carried and amplified by
     the later ones, and no formula in eps and depth knows by how much. The best of several independent evaluations does.
@@ -113,13 +115,17 @@ def float32_bounds(graph: Graph, errors: Collection[Mapping[str, Difference]]) -
         found = [each[tensor.name] for each in errors if tensor.name in each]
         return min((d.error for d in found if not d.problem and isfinite(d.error)), default=0.0)
 
-    terms = {tensor.name: _terms(node) for node in graph.nodes for tensor in node.outputs}
-    floors = _upstream(graph, lambda tensor: max(FLOAT32_FLOOR, sqrt(terms[tensor.name]) * 2.0**-23))
-    levels = _upstream(graph, best)
+    def least(tensor: Tensor) -> float:
+        alone = (rounding or {}).get(tensor.name, Difference(0.0))
+        return max(best(tensor), alone.error if isfinite(alone.error) else 0.0)
+
+    count = {tensor.name: terms(node) for node in graph.nodes for tensor in node.outputs}
+    floors = _upstream(graph, lambda tensor: max(FLOAT32_FLOOR, sqrt(count[tensor.name]) * 2.0**-23))
+    levels = _upstream(graph, least)
     return {name: FLOAT32_MULTIPLE * level + max(FLOAT32_FLOOR, floors[name]) for name, level in levels.items()}
 
 
-def _terms(node: Node) -> int:
+def terms(node: Node) -> int:
     """How many elements of input a step adds up to one of output: more than a few hundred in global pools.
 
     A sum of n terms, one added after the other, is off by about sqrt(n) units in the last place; one that is added in
