@@ -59,7 +59,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "mixer_l16": {"depth": 6},
     "transformer_big": {"depth": 2},
     "unet": {"size": 300},
-    "unet3d": {"sizes": [92, 100, 108], "width": 16},
+    "unet_3d": {"sizes": [92, 100, 108], "width": 16},
     "vit_h_14": {"depth": 4},
     "vit_l_16": {"depth": 6},
     "vit_l_32": {"depth": 6},
