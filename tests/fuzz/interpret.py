@@ -42,7 +42,6 @@ JUMPS: Final = frozenset(
 """Numbers that are whole are so in every framework here, and may stand on the border where the result jumps."""
 SINGULAR: Final = frozenset("norm std sqrt rsqrt power l2_normalize lp_pool1d lp_pool2d lp_pool3d divide log".split())
 """What has no derivative where its inputs are all zero, so that frameworks give any."""
-"""Where numbers hardly differ, what these make of them is but the error of rounding."""
 KEPT: Final = frozenset(ops.FAMILIES["shape"] + ops.FAMILIES["joining"] + ("where", "maximum", "minimum")) - {"one_hot"}
 """What gives whole numbers out of those that go in."""
 
