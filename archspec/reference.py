@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 def run(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True,
-    learning: bool = False,
+    learning: bool = False, names: Collection[str] | None = None,
 ) -> dict[str, Array]:  # fmt: skip
-    """All tensors of a graph, by name, its inputs included, in float64.
+    """All tensors of a graph, by name, its inputs included, in float64; or those that `names` has, in less memory.
 
     `training=False` leaves out what only outputs of training need. With `learning` normalizations use the statistics of
     the batch, and what they keep of them is in the result, too, under the names of the parameters.
     """
     values = doubles(inputs)
     for node, outputs, statistics in steps(graph, parameters, inputs, training=training, learning=learning):
-        values.update(named(node, outputs, statistics))
+        found = named(node, outputs, statistics)
+        values.update(found if names is None else {name: found[name] for name in found.keys() & names})
     return values
 
 
