@@ -35,7 +35,7 @@ SLOPE_BOUND = 1e-5
 
 DIRECTIONS = 3
 """Along how many directions slopes are compared at most: a kink may lie within a step along one, and a gradient that
-is wrong is wrong along all."""
+is wrong is wrong along all. Shorter steps cross fewer kinks, and lose digits: at 2^-33 errors of 3e-6 were measured."""
 
 
 def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = False) -> list[str]:
@@ -67,7 +67,7 @@ def slopes(
     seed: int = 0, *, training: bool = False, learning: bool = False, number: int = 0,
 ) -> tuple[dict[str, float], dict[str, Array]]:  # fmt: skip
     """The slope of the reference along a random direction, for each projected output alone; and the direction, which is
-    another one for another `number`."""
+    another one, with a step a quarter as long, for the next `number`."""
     arrays = {**parameters, **inputs}
     names = wanted(graph, outputs, training=training)
     direction = {name: data.direction(arrays[name], seed, f"{name} {number}") for name in names}
@@ -83,7 +83,8 @@ def slopes(
         }
 
     ends = []
-    for step in (STEP, -STEP):
+    length = STEP / 4**number
+    for step in (length, -length):
         kept = {outputs[name].name for name in projected(outputs)}
         truth = reference.run(
             graph, moved(parameters, step), moved(inputs, step), training=training, learning=learning, names=kept
@@ -92,7 +93,7 @@ def slopes(
     # The difference before the sum: sums of unequal elements lose digits.
     with np.errstate(all="ignore"):
         found = {
-            name: float(np.sum((ends[0][name] - ends[1][name]) * weights[f"projection {name}"]) / (2 * STEP))
+            name: float(np.sum((ends[0][name] - ends[1][name]) * weights[f"projection {name}"]) / (2 * length))
             for name in ends[0]
         }
     return found, direction
