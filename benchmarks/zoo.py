@@ -36,6 +36,8 @@ LARGE: Final = 3 * 2**30
 RUNGS: Final = ("float64", "float32", "gradient")
 REDUCED: Final[dict[str, dict[str, Any]]] = {
     "bert_large": {"depth": 4},
+    "convmixer_1536_20": {"depth": 8},
+    "convmixer_768_32": {"depth": 16},
     "convnext_large": {"depths": [1, 1, 3, 1]},
     "convnextv2_large": {"depths": [1, 1, 3, 1]},
     "convnextv2_huge": {"depths": [1, 1, 1, 1]},
@@ -43,7 +45,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "efficientnet_b5": {"size": 264},
     "efficientnet_b5_keras": {"size": 264},
     "efficientnet_b6": {"size": 264},
-    "efficientnet_b7": {"size": 264},
+    "efficientnet_b7": {"size": 232},
     "efficientnet_v2_l": {"size": 224},
     "efficientnet_v2_m": {"size": 288},
     "fcn_resnet50": {"size": 232},
@@ -57,6 +59,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama2_7b": {"depth": 1, "vocabulary": 1000},
     "llama3_8b": {"depth": 1, "vocabulary": 1000},
     "mixer_l16": {"depth": 6},
+    "t5_base": {"depth": 6},
     "transformer_big": {"depth": 2},
     "unet": {"size": 300},
     "unet_3d": {"sizes": [92, 100, 108], "width": 16},
