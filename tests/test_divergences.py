@@ -38,7 +38,7 @@ def test_every_example_names_its_framework() -> None:
 @pytest.mark.frameworks
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_examples_print_what_they_say(framework: str) -> None:
-    # An example that crashes is the end of its process, and has nothing to print; what stands in memory can be anything.
+    # One that crashes is the end of its process, and has nothing to print; what stands in memory is no rule.
     examples = [block for block in BLOCKS[3:] if re.match(f"# {framework}(?!.*(crashes|each time))", block)]
     command = [sys.executable, "-c", RUN]
     told = json.dumps([BEGINNINGS[framework], *examples])
