@@ -127,8 +127,9 @@ def main() -> None:
 
 
 def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> None:
-    """Fills in what is not known yet, and saves it after each network."""
-    todo = [each for each in chosen if known.get(each.name, {}).get("digest") != each.digest]
+    """Fills in what is not known yet or did not pass, and saves it after each network."""
+    todo = [each for each in chosen if not (known.get(each.name, {}).get("digest") == each.digest
+            and _passed(known[each.name]))]  # fmt: skip
     todo.sort(key=lambda each: multiply_adds(each.tried.graph))
     started = time.monotonic()
     pool: Pool | None = None
@@ -173,6 +174,10 @@ def _result(found: Sequence[Report]) -> dict[str, Any]:
     return {"frameworks": frameworks, "versions": versions}
 
 
+def _passed(result: dict[str, Any]) -> bool:
+    return all(cell["status"] == "passed" for cell in result["frameworks"].values())
+
+
 def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
     """The table of all results."""
     rows: list[str] = []
@@ -183,9 +188,8 @@ def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
         result = known.get(each.name, {})
         status, cells = "not run", [""] * len(chosen)
         if result.get("digest") == each.digest:
-            passed = all(cell["status"] == "passed" for cell in result["frameworks"].values())
             reduced = ", ".join(f"{name} {value}" for name, value in REDUCED.get(each.name, {}).items())
-            status = "failed" if not passed else f"verified with {reduced}" if reduced else "verified"
+            status = "failed" if not _passed(result) else f"verified with {reduced}" if reduced else "verified"
             cells = [_errors(result["frameworks"][backend.name]) for backend in chosen]
             versions |= result["versions"]
             status += f", {result['seconds']:.0f} s"
