@@ -59,6 +59,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama2_7b": {"depth": 1, "vocabulary": 1000},
     "llama3_8b": {"depth": 1, "vocabulary": 1000},
     "mixer_l16": {"depth": 6},
+    "swin_b": {"depths": [2, 2, 6, 2]},
     "t5_base": {"depth": 6},
     "transformer_big": {"depth": 2},
     "unet": {"size": 300},
