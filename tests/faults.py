@@ -68,6 +68,15 @@ NETWORKS: Final = {
           - {op: multiply, name: scaled, from: [soft, averaged]}
         outputs: {result: scaled}
     """,
+    "steep": """
+        archspec: 1
+        name: Steep
+        inputs: {image: [6, 5, 7]}
+        layers:
+          - {op: add, name: large, value: 100}
+          - {op: group_norm, name: grouped, num_groups: 3, affine: false}
+        outputs: {normal: grouped}
+    """,
     "blocks": """
         archspec: 1
         name: Blocks
@@ -232,6 +241,11 @@ PYTORCH: Final = {
         Fault("a step raises", text("part * gate", "part @ gate"), "gated"),
         Fault("a step that nobody sees", text("probe(self, 'part', x[:, :2])", "x[:, :2]"), "part"),
     ],
+    "steep": [
+        Fault("mean of squares less square of mean", text("self.grouped(",
+              "(lambda x: (lambda g, m: ((g - m) / ((g * g).mean(2, True) - m * m + 1e-05).sqrt()).reshape(x.shape))("
+              "g := x.reshape(x.shape[0], 3, -1), g.mean(2, True)))("), "grouped", ("float32",)),
+    ],
     "blocks": [
         Fault("branches in another order",
               pattern(r"cat\(\(left, (.*)\), dim=1", r"cat((\1, left), dim=1"), "inception.concat"),
@@ -309,6 +323,14 @@ KERAS: Final = {
         Fault("a step raises", text("layers.Multiply(name='gated')([part, gate])", "ops.matmul(part, gate)"), "gated"),
         Fault("a step that nobody sees", text("probe('part', x[..., :2])", "x[..., :2]"), "part"),
     ],
+    "steep": [
+        Fault("mean of squares less square of mean", pattern(
+              r"layers.GroupNormalization\(.*?name='grouped'\)\(x\)",
+              "(lambda g, m: keras.ops.reshape((g - m) / keras.ops.sqrt("
+              "keras.ops.mean(g * g, (1, 3), keepdims=True) - m * m + 1e-05), (-1, 5, 7, 6)))("
+              "g := keras.ops.reshape(x, (-1, 35, 3, 2)), keras.ops.mean(g, (1, 3), keepdims=True))"),
+              "grouped", ("float32",)),
+    ],
     "blocks": [
         Fault("branches in another order", pattern(r"\[(left\d?), (right\d?)\]", r"[\2, \1]"), "inception.concat"),
         Fault("one side of a sum", pattern(r"layers\.Add\([^()]*\)\(\[main, x\]\)", "main"), "body.0.add"),
@@ -373,6 +395,10 @@ PADDLE: Final = {
         Fault("no keepdim, and the next step raises", text(", keepdim=True", ""), "averaged"),
         Fault("a step raises", text("part * gate", "part @ gate"), "gated"),
         Fault("a step that nobody sees", text("probe(self, 'part', x[:, :2])", "x[:, :2]"), "part"),
+    ],
+    "steep": [
+        Fault("mean of squares less square of mean",
+              pattern(r"= GroupNorm\(", "= nn.GroupNorm("), "grouped", ("float32",)),
     ],
     "blocks": [
         Fault("branches in another order",
