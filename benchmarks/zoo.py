@@ -37,7 +37,6 @@ RUNGS: Final = ("float64", "float32", "gradient")
 REDUCED: Final[dict[str, dict[str, Any]]] = {
     "bert_large": {"depth": 4},
     "convmixer_1536_20": {"depth": 8},
-    "convmixer_768_32": {"depth": 16},
     "convnext_large": {"depths": [1, 1, 3, 1]},
     "convnextv2_large": {"depths": [1, 1, 3, 1]},
     "convnextv2_huge": {"depths": [1, 1, 1, 1]},
@@ -60,7 +59,6 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama3_8b": {"depth": 1, "vocabulary": 1000},
     "mixer_l16": {"depth": 6},
     "swin_b": {"depths": [2, 2, 6, 2]},
-    "t5_base": {"depth": 6},
     "transformer_big": {"depth": 2},
     "unet": {"size": 300},
     "unet_3d": {"sizes": [92, 100, 108], "width": 8},
