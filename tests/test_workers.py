@@ -21,7 +21,7 @@ from archspec.backend import Observed, Program, Weight
 from archspec.model import Spec
 from archspec.verification import data, worker
 from archspec.verification.report import Report
-from archspec.verification.run import verify
+from archspec.verification.run import memory, verify
 from archspec.verification.workers import Failure, Greeting, Pool, Result, message
 
 pytestmark = pytest.mark.frameworks
@@ -209,6 +209,16 @@ def test_three_frameworks_agree_with_the_reference(pool: Pool, training: bool) -
         assert outcome.versions["python"]
         assert outcome.memory > 50e6
     assert {Path(f).suffix for folder in pool.scratch.folders for f in os.listdir(folder)} <= {".stderr", ".arrays"}
+
+
+def test_one_after_the_other_where_memory_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: 3 * 2**30)
+    with Pool(RUNNERS) as own:
+        report = verify(GRAPH, PROGRAMS, own)
+        assert report.exit_code == 0, report.to_json()
+        assert all(outcome.versions for outcome in report.outcomes.values())
+        assert not any(each.alive for each in own._workers.values()), "they gave back what they had"
+    assert memory(GRAPH, 3, gradients=True) > 3 * 2**30 > memory(GRAPH, 2, gradients=True)
 
 
 @pytest.mark.parametrize("backend", RUNNERS)

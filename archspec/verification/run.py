@@ -26,7 +26,7 @@ from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Result, Stopped, message
+from archspec.verification.workers import Failure, Pool, Result, Stopped, message, physical_memory
 
 
 def verify(
@@ -51,17 +51,19 @@ def verify(
     seconds: dict[str, float] = {}
     outcomes = {name: Outcome(name) for name in programs}
     with _timed(seconds, "total"):
+        crowded = memory(graph, len(programs), gradients=gradients) > physical_memory()
         # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
         # its threads wait spinning, and got in each other's way (7 seconds, not 1).
-        cores = max(1, (os.cpu_count() or 1) // (1 + len(programs)))
+        cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
         with _timed(seconds, "reference"), threadpool_limits(cores, "blas"):
-            task = _Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning)
+            task = _Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded)
         try:
+            if crowded:
+                task.first_slope(seconds, cores)
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
-            if task.wanted:
-                with _timed(seconds, "slope"), threadpool_limits(cores, "blas"):
-                    task.slope()
+            if not crowded:
+                task.first_slope(seconds, cores)
             alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
             for run in doubles:
                 _judge_float64(task, run, outcomes[run.backend])
@@ -81,6 +83,14 @@ def verify(
     return Report(graph.name, seed, outcomes, seconds)
 
 
+def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:
+    """How many bytes a verification takes at most, as was measured, with the frameworks side by side."""
+    values = 8 * sum(prod(tensor.shape) for node in graph.nodes for tensor in node.outputs)
+    weights = 8 * sum(prod(parameter.shape) for parameter in graph.parameters().values())
+    each = 2**30 + (2 * values + 5 * weights if gradients else values + 3 * weights)
+    return values + weights + frameworks * each
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     backend: str
@@ -98,10 +108,10 @@ class _Task:
 
     def __init__(
         self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool, learning: bool,
+        gradients: bool, learning: bool, crowded: bool,
     ) -> None:  # fmt: skip
         self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
-        self.learning = learning
+        self.learning, self._crowded = learning, crowded
         self._nodes = [node for node in graph.nodes if training or not node.training_only]
         self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
         self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
@@ -141,13 +151,20 @@ class _Task:
             gradients=self.wanted if dtype == "float64" and forced is None else (),
             projected=differentiation.projected(self.outputs),
         )
-        return _Run(backend, dtype, program, self.pool.submit(backend, request, timeout=self.timeout))
+        result = self.pool.submit(backend, request, timeout=self.timeout, alone=self._crowded)
+        return _Run(backend, dtype, program, result)
 
     def submit_alone(self, run: _Run) -> _Run:
         """The same again with the truth in place of each step's result, so that each is judged by itself."""
         if self._forced is None:
             self._forced = self._save({name: self.truth[name] for name in self.steps})
         return self.submit(run.backend, run.dtype, run.program, self._forced)
+
+    def first_slope(self, seconds: dict[str, float], cores: int) -> None:
+        """Finds it, on so many cores, if gradients are wanted."""
+        if self.wanted:
+            with _timed(seconds, "slope"), threadpool_limits(cores, "blas"):
+                self.slope()
 
     def slope(self, number: int = 0) -> tuple[float, dict[str, Array]]:
         """The slope of the reference along one of the directions, and the direction."""

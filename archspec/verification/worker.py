@@ -192,7 +192,7 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
         trace = Trace(request, runner, writer, tell)
         try:
             session = runner.Session(request["dtype"], trace.see)
-            for name, value in _run(request, runner, session, program, trace, clock).items():
+            for name, value in _run(request, runner, session, program, trace, clock):
                 writer.add(name, value if isinstance(value, np.ndarray) else runner.to_numpy(value))
         except Exception as error:
             return {
@@ -215,7 +215,7 @@ def nearest(value: Any) -> Any:
 
 def _run(
     request: Any, runner: Any, session: Any, program: types.ModuleType, trace: Trace, clock: Clock
-) -> dict[str, Any]:
+) -> Iterator[tuple[str, Any]]:
     dtype = request["dtype"]
     data = load(**request["data"])
 
@@ -235,26 +235,29 @@ def _run(
     arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
     inputs = [runner.from_numpy(array) for array in arrays]
     with clock.enter("run"):
-        outputs = {f"output {name}": value for name, value in named(session.run(inputs), request["outputs"]).items()}
+        outputs = named(session.run(inputs), request["outputs"])
     clock.seconds["run"] -= trace.seconds
     trace.active = False
+    for name in list(outputs):
+        yield f"output {name}", outputs.pop(name)
     if request["learning"]:
         variables = session.variables()
         for parameter in request["statistics"]:
             target = next(target for name, target, *_ in request["weights"] if name == parameter)
             if target in variables:
-                outputs[parameter] = np.array(runner.to_numpy(variables[target]))
+                yield parameter, np.array(runner.to_numpy(variables[target]))
     if request["gradients"]:
         with clock.enter("gradients"):
-            outputs |= differentiate(request, runner, session, inputs, data)
+            yield from differentiate(request, runner, session, inputs, data)
     for _ in range(1, request["repeat"]):
         started = time.perf_counter()
         session.run(inputs)
         clock.seconds["run"] = min(clock.seconds["run"], time.perf_counter() - started)
-    return outputs
 
 
-def differentiate(request: Any, runner: Any, session: Any, inputs: list[Any], data: Mapping[str, Array]) -> Any:
+def differentiate(
+    request: Any, runner: Any, session: Any, inputs: list[Any], data: Mapping[str, Array]
+) -> Iterator[tuple[str, Array]]:
     """The gradients of a projection of all outputs, by canonical name, in canonical layout; zeros where there is none.
 
     What is projected: the sum of all outputs' elements, each times a number.
@@ -265,28 +268,32 @@ def differentiate(request: Any, runner: Any, session: Any, inputs: list[Any], da
     }
     wanted = set(request["gradients"])
     variables = session.variables()
-    bindings = [(parameter, variables[target], layout) for parameter, target, layout, _, _ in request["weights"]
-                if parameter in wanted and target in variables]  # fmt: skip
-    distinct = {id(variable): variable for _, variable, _ in bindings}
+    distinct: dict[int, Any] = {}
+    places: dict[int, list[tuple[str, Layout]]] = {}
+    for parameter, target, layout, _, _ in request["weights"]:
+        if parameter in wanted and target in variables:
+            key = id(variables[target])
+            distinct[key] = variables[target]
+            places.setdefault(key, []).append((parameter, layout))
 
     def loss(result: Any) -> Any:
         outputs = named(result, request["outputs"])
         return sum(runner.dot(outputs[name], array) for name, array in projections.items())
 
-    floats = [(name, layout, value) for (name, layout), value in zip(request["inputs"].items(), inputs, strict=True)
-              if data[name].dtype.kind == "f"]  # fmt: skip
-    found = session.gradients(inputs, list(distinct.values()), loss)
+    floats = [[(name, layout)] for name, layout in request["inputs"].items() if data[name].dtype.kind == "f"]
+    found = list(session.gradients(inputs, list(distinct.values()), loss))
     if len(found) != len(floats) + len(distinct):
         raise RunError(f"the runner gives {len(found)} gradients, not {len(floats) + len(distinct)}")
-    arrays = [None if value is None else runner.to_numpy(value) for value in found]
-    by_variable = dict(zip(distinct, arrays[len(floats) :], strict=True))
-    parts = [(name, layout, array) for (name, layout, _), array in zip(floats, arrays, strict=False)]
-    parts += [(parameter, layout, by_variable[id(variable)]) for parameter, variable, layout in bindings]
-    return {
-        f"gradient {name}": np.zeros(data[name].shape, request["dtype"]) if array is None else
-        np.ascontiguousarray(restore(array, layout, data[name].shape))
-        for name, layout, array in parts if name in wanted
-    }  # fmt: skip
+    # One after the other, from the end: all at once, in both forms, are much memory.
+    for shown in reversed([*floats, *places.values()]):
+        value = found.pop()
+        array = None if value is None else runner.to_numpy(value)
+        for name, layout in shown:
+            if name not in wanted:
+                continue
+            shape = data[name].shape
+            own = np.zeros(shape, request["dtype"]) if array is None else restore(array, layout, shape)
+            yield f"gradient {name}", np.ascontiguousarray(own)
 
 
 class Clock:
@@ -378,6 +385,9 @@ def passed(error: BaseException, file: str, source: str) -> list[str]:
 
 def peak_memory() -> int:
     """The most memory that this process has used so far, in bytes; 0 where the system does not tell."""
+    with contextlib.suppress(OSError, StopIteration), open("/proc/self/status") as status:
+        # `getrusage` would count what our parent had used when it started us.
+        return 1024 * int(next(line for line in status if line.startswith("VmHWM:")).split()[1])
     try:
         import resource
     except ImportError:

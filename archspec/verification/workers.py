@@ -16,6 +16,7 @@ import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -168,6 +169,8 @@ class Worker:
 
     def greet(self) -> Greeting | Failure:
         """Waits until the framework is imported."""
+        if isinstance(self._greeting, Greeting) and not self.alive and not self._closed:
+            return self._greeting  # ended, and not needed for this
         self.start()
         if self._process is None and self._greeting is None:
             return _CLOSED
@@ -182,6 +185,7 @@ class Worker:
 
     def run(self, request: Mapping[str, Any], timeout: float) -> Result | Failure:
         """Sends a request made by `message`, and waits for the result at most `timeout` seconds after the import."""
+        self.start()
         greeting = self.greet()
         if isinstance(greeting, Failure):
             return greeting
@@ -206,7 +210,7 @@ class Worker:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it
 
     def stop(self, *, close: bool = False) -> None:
-        """Ends the process; `close` keeps it from being started again."""
+        """Ends the process, which starts again when it is needed, unless `close`."""
         with self._lock:
             self._closed |= close
             process, self._process = self._process, None
@@ -216,6 +220,10 @@ class Worker:
             for stream in (process.stdin, process.stdout):
                 with contextlib.suppress(OSError):
                     stream.close()  # type: ignore[union-attr]
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None
 
     @property
     def _log(self) -> Path:
@@ -267,8 +275,16 @@ def _failure(reply: dict[str, Any] | Failure) -> Failure:
     return reply if isinstance(reply, Failure) else Failure(reply["error"], reply["message"], reply["detail"])
 
 
+def physical_memory() -> float:
+    """How many bytes the machine has; infinite where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):
+        return inf
+
+
 class Scratch:
-    """Private folders for arrays: in memory where there is room, else on disk."""
+    """Private folders for arrays: in memory where there is room, else, and for large ones, on disk."""
 
     def __init__(self) -> None:
         roots = [root for root in ("/dev/shm", tempfile.gettempdir()) if os.access(root, os.W_OK)]
@@ -277,7 +293,8 @@ class Scratch:
 
     def file(self, size: int) -> Path:
         """A new name for a file of so many bytes."""
-        roomy = (folder for folder in self.folders if shutil.disk_usage(folder).free > size + _SPARE)
+        folders = self.folders if size < physical_memory() / _SHARE else self.folders[-1:]
+        roomy = (folder for folder in folders if shutil.disk_usage(folder).free > size + _SPARE)
         return next(roomy, self.folders[-1]) / f"{next(self._numbers)}.arrays"
 
     def remove(self, path: Path) -> None:
@@ -290,6 +307,8 @@ class Scratch:
 
 
 _SPARE = 1 << 28
+_SHARE = 32
+"""The part of the machine's memory that a file in memory takes at most: six of them wait to be compared."""
 
 
 class Pool:
@@ -308,6 +327,7 @@ class Pool:
             for name, runner in runners.items()
         }
         self._queues = {name: ThreadPoolExecutor(1, f"archspec-{name}") for name in runners}
+        self._memory = threading.Lock()
 
     def __enter__(self) -> Pool:
         for item in self._workers.values():
@@ -331,6 +351,19 @@ class Pool:
         """Waits, elsewhere, until a backend's framework is imported."""
         return self._queues[name].submit(self._workers[name].greet)
 
-    def submit(self, name: str, request: Mapping[str, Any], *, timeout: float = 300) -> Future[Result | Failure]:
-        """Hands a request (see `message`) to a backend's worker, which takes them in order."""
-        return self._queues[name].submit(self._workers[name].run, request, timeout)
+    def submit(
+        self, name: str, request: Mapping[str, Any], *, timeout: float = 300, alone: bool = False
+    ) -> Future[Result | Failure]:
+        """Hands a request (see `message`) to a backend's worker, which takes them in order.
+
+        Of those that run `alone` there is one at a time, whose process ends with it: so they need not share the memory.
+        """
+        run = self._run_alone if alone else Worker.run
+        return self._queues[name].submit(run, self._workers[name], request, timeout)
+
+    def _run_alone(self, own: Worker, request: Mapping[str, Any], timeout: float) -> Result | Failure:
+        with self._memory:
+            try:
+                return own.run(request, timeout)
+            finally:
+                own.stop()
