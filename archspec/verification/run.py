@@ -132,6 +132,10 @@ class _Task:
         projections = differentiation.projections(self.outputs, seed) if self.wanted else {}
         self._data = self._save({**self.parameters, **self.inputs, **projections})
         self._forced: dict[str, Any] | None = None
+        """The truth in a file."""
+        if crowded:  # the system may take the memory of what is mapped
+            self._forced = self._save(self.truth)
+            self.truth = worker.load(**self._forced)
 
     def submit(self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None) -> _Run:
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
