@@ -60,7 +60,7 @@ def test_whole_numbers_stay_below_their_limit() -> None:
 
 
 @pytest.mark.parametrize("learning", [False, True])
-@pytest.mark.parametrize("name", ["resnet152", "mnasnet_small"])
+@pytest.mark.parametrize("name", [pytest.param("resnet152", marks=pytest.mark.slow), "mnasnet_small"])
 def test_signals_neither_vanish_nor_explode(name: str, learning: bool) -> None:
     graph = load(name).resized({"image": (3, 32, 32)}).graph
     inputs = data.inputs(graph)

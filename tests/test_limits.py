@@ -195,6 +195,7 @@ def test_findings_are_bounded(body: str) -> None:
     assert MOST_FINDINGS <= len(caught.value.diagnostics) <= 2 * MOST_FINDINGS
 
 
+@pytest.mark.slow
 def test_megabytes_are_read() -> None:
     """Three megabytes and 3,000 steps in one line, in YAML and in JSON."""
     step = '{"op": "conv2d", "out_channels": 8, "kernel_size": 3, "padding": 1, "name": "%s"}'
