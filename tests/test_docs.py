@@ -45,6 +45,13 @@ def test_their_expectations_are_confirmed(example: str) -> None:
             spec.network(variant).check()
 
 
+def test_errors_look_as_shown() -> None:
+    shown = LANGUAGE.partition("## Errors")[2].partition("```\n")[2].partition("```")[0]
+    with pytest.raises(SpecError) as caught:
+        Spec.parse(FRAME + "  - relu\n  - {op: linear, unit: 10}\n", "net.yaml").network().check()
+    assert "".join(f"{each}\n" for each in caught.value.diagnostics) == shown
+
+
 def test_every_key_is_described() -> None:
     for key in (*Document.model_fields, *OperationStep.model_fields, *FUNCTIONS):
         shown = {"source": "from"}.get(key, key)

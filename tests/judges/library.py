@@ -204,7 +204,7 @@ def exact_hard_sigmoid(model: Any) -> None:
 
 
 def larger_epsilon(model: Any) -> None:
-    """timm's batch normalization has epsilon 1e-5, or Paddle's Inception v3; ours and torchvision's 1e-3."""
+    """timm's EfficientNet v2 and Paddle's Inception v3 have an epsilon of 1e-5 in batch normalization; 1e-3 in ours."""
     for layer in model.modules() if hasattr(model, "modules") else model.sublayers():
         for name in ("eps", "_epsilon"):
             if hasattr(layer, name) and hasattr(layer, "momentum" if name == "eps" else "_momentum"):
