@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from archspec import ops
 from archspec.errors import Diagnostic, SpecError, UsageError
-from archspec.expressions import ExpressionError, expr_of, free_names, nearest, parse
+from archspec.expressions import ExpressionError, expr_of, free_names, parse
 from archspec.graph.elaborate import Elaborator, param_problem
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.operations import KEYS
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape, product, show
 from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
+from archspec.spec.hints import one_of
 from archspec.spec.lint import Lint, literal_texts
 from archspec.spec.reading import read
 from archspec.spec.source import Source
@@ -59,7 +60,7 @@ class Spec:
         """
         document = self.document
         if variant is not None and variant not in document.variants:
-            raise UsageError(f"{document.name} has no variant '{variant}'; {nearest(variant, document.variants)}")
+            raise UsageError(f"{document.name} has no variant '{variant}'; {one_of(variant, document.variants)}")
         values = {name: param.default for name, param in document.params.items()}
         chosen = document.variants[variant].values if variant is not None else {}
         problems: list[Diagnostic] = []
@@ -72,15 +73,17 @@ class Spec:
         for name, value in (params or {}).items():
             if name not in values:
                 raise UsageError(f"{document.name} has no param '{name}'; "
-                                 f"{nearest(name, values) or 'it has ' + (', '.join(values) or 'none')}")  # fmt: skip
+                                 f"{one_of(name, values, 'it has')}")  # fmt: skip
             problem = param_problem(document.params[name], value)
             if problem:
                 raise UsageError(f"{document.name}: {name} {problem}")
             values[name] = value
         for name, param in document.params.items():
             if values[name] is None:
+                variants = f"a variant ({', '.join(list(document.variants)[:8])}), " if document.variants else ""
+                hint = f"give {variants}--set {name}=... or a default"
                 problems.append(self.source.diagnostic(("params", name), f"param '{name}' needs a value", key=True,
-                                                       hint=f"give --set {name}=... or a default"))  # fmt: skip
+                                                       hint=hint))  # fmt: skip
             elif param.type == "float" and isinstance(values[name], int):
                 values[name] = float(values[name])
             if name not in chosen and name not in (params or {}) and param.default is not None:
@@ -227,7 +230,7 @@ class Model:
         for name, shape in (expect.outputs or {}).items():
             if name not in outputs:
                 problems.append(self.spec.source.diagnostic((*path, "outputs", name), f"there is no output '{name}'",
-                                hint=nearest(name, outputs), key=True))  # fmt: skip
+                                hint=one_of(name, outputs), key=True))  # fmt: skip
             elif not _same_shape(shape, outputs[name][1:]):
                 problems.append(self.spec.source.diagnostic(
                     (*path, "outputs", name), f"expected shape [batch, {', '.join(map(str, shape))}], but it is "

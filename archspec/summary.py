@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archspec.errors import UsageError
-from archspec.expressions import Name, expr_of, nearest
+from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
 from archspec.model import Model
 from archspec.ops.base import Shape, product, show
+from archspec.spec.hints import one_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -120,7 +121,7 @@ def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
     dimensions = _open_dimensions(graph)
     for name in sizes or ():
         if name not in dimensions:
-            raise UsageError(f"{model.name} has no open dimension '{name}'; {nearest(name, dimensions)}".rstrip("; "))
+            raise UsageError(f"{model.name} has no open dimension '{name}'; {one_of(name, dimensions)}")
     costs: dict[Any, _Costs] = {}
     rows = tuple(_row(node, costs) for node in graph.nodes)
     lasting = [row for row in rows if not row.training_only]

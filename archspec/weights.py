@@ -13,6 +13,7 @@ import yaml
 from archspec.errors import UsageError
 from archspec.expressions import evaluate, parse
 from archspec.spec import catalogue
+from archspec.spec.hints import one_of
 from archspec.verification.worker import Array, arrange
 
 if TYPE_CHECKING:
@@ -65,7 +66,13 @@ def _alike(array: Array, parameter: Parameter) -> bool:
 
 
 def rules(model: Model, library: str) -> Rules:
-    """The library's names for the variant, or for its family, that come along; nothing if they are the spec's own."""
+    """The library's names for the variant, or for its family, that come along; nothing if they are the spec's own.
+
+    Raises UsageError for a library of which there are no names.
+    """
+    known = sorted(path.name for path in catalogue.folder().iterdir() if path.is_dir())
+    if library and library not in known:
+        raise UsageError(f"there are no names of a library '{library}'; {one_of(library, known)}")
     family = Path(model.spec.source.file).stem
     for name in (model.name, family):
         path = catalogue.folder() / library / f"{name}.yaml"

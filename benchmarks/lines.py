@@ -90,9 +90,9 @@ def main() -> None:
     text = f"""# Lines
 
 Lines of each spec, which stands for three frameworks, and of the same family in the frameworks' own libraries, without
-comments, docstrings and empty lines. A library's file also loads weights, and has not always the same variants. The mean
-of the libraries that have a family is {statistics.median(ratios):.1f} times the spec, in the median of {len(ratios)} families. Made by
-`benchmarks/lines.py`.
+comments, docstrings and empty lines. A library's file also loads weights, and has not always the same variants. The
+mean of the libraries that have a family is {statistics.median(ratios):.1f} times the spec, in the median of
+{len(ratios)} families. Made by `benchmarks/lines.py`.
 
 {head}
 {chr(10).join(rows)}

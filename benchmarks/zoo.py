@@ -180,8 +180,8 @@ def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
 
 Made by `make zoo`: every network that comes along, verified with gradients. For each framework the largest error of any
 step in float64 and in float32, and of any gradient in float64, as `archspec verify --gradients` measures them, relative
-to the largest value of the tensor or 1; the outputs of training are taken in where there are any. Errors above 1e-10, or
-1e-9 of a gradient, are behind operations that the framework has less exactly, as [operations.md](operations.md)
+to the largest value of the tensor or 1; the outputs of training are taken in where there are any. Errors above 1e-10,
+or 1e-9 of a gradient, are behind operations that the framework has less exactly, as [operations.md](operations.md)
 declares and [divergences.md](divergences.md) shows. Sizes are the published ones; what was made smaller, because one
 framework with gradients does not fit into 24 GiB, stands behind the result. A size that is left open is 17, or 19.
 Parameters are those of training, with auxiliary heads; multiply-adds are of evaluation and one sample.

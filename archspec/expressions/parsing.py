@@ -27,6 +27,11 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 _BINARY: Final = {"+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
+_FOREIGN: Final = {
+    "=": "write == to compare", ",": "a list stands in square brackets", "&": "write and", "|": "write or",
+    "!": "write not", "?": "write a if condition else b",
+}  # fmt: skip
+"""Hints for what is there where it cannot be."""
 _WORDS: Final = {"and", "or", "not", "if", "else", "in", "true", "false", "True", "False", "null", "None"}
 
 
@@ -54,7 +59,7 @@ class _Parser:
     def error(self, message: str) -> ExpressionError:
         kind, text, offset = self.tokens[self.at]
         found = "the end" if kind == "end" else f"'{text}'"
-        hint = "write == to compare" if text == "=" else ""
+        hint = _FOREIGN.get(text, "")
         return ExpressionError(f"{message}, found {found}", offset, hint)
 
     def expression(self) -> Expr:
@@ -227,7 +232,7 @@ def parse(text: str) -> Expr:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             at += len(text[at:]) - len(text[at:].lstrip())
-            raise ExpressionError(f"unexpected character {text[at]!r}", at)
+            raise ExpressionError(f"unexpected character {text[at]!r}", at, _FOREIGN.get(text[at], ""))
         tokens.append((match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         at = match.end()
     tokens.append(("end", "", end))

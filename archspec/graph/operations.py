@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from archspec import ops
 from archspec.errors import ShapeError
-from archspec.expressions import Const, Dim, Expr, free_names, nearest
+from archspec.expressions import Const, Dim, Expr, free_names
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
 from archspec.graph.tree import Path, Value
 from archspec.ops.base import Operation, Shape, show
+from archspec.spec import hints
 from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param
 from archspec.spec.lint import literal_texts
 
@@ -42,7 +43,7 @@ class Operations:
         if key not in KEYS:
             where = (*path, "op") if isinstance(_at(self.findings.source.data, path), dict) else path
             raise self.findings.error(
-                where, f"there is no operation '{key}'", hint=nearest(str(key), KEYS), frame=frame
+                where, f"there is no operation '{key}'", hint=hints.operation(str(key)), frame=frame
             )
         return str(key)
 
@@ -59,7 +60,7 @@ class Operations:
         failed = False
         for attribute, raw in given.items():
             if attribute not in cls.model_fields:
-                hint = nearest(attribute, cls.model_fields) or f"it has: {', '.join(cls.model_fields) or 'none'}"
+                hint = hints.attribute(attribute, cls)
                 self.findings.error((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
                 failed = True
                 continue
@@ -144,8 +145,8 @@ class Operations:
         blocks = self.document.blocks
         name = step.block if step.block in blocks else frame.values.get(step.block, step.block)
         if name not in blocks:
-            raise self.findings.error((*path, "block"), f"there is no block '{name}'", hint=nearest(str(name), blocks),
-                                      frame=frame)  # fmt: skip
+            hint = hints.one_of(str(name), blocks)
+            raise self.findings.error((*path, "block"), f"there is no block '{name}'", hint=hint, frame=frame)
         return name, blocks[name]
 
     def arguments(
@@ -158,7 +159,7 @@ class Operations:
         failed = False
         for key in given:
             if key not in block.params:
-                hint = nearest(key, block.params) or f"it has: {', '.join(block.params) or 'none'}"
+                hint = hints.one_of(key, block.params, "it has")
                 self.findings.error((*path, key), f"block {name}: unknown param '{key}'", key=True, hint=hint)
                 failed = True
         for key, param in block.params.items():
@@ -189,9 +190,8 @@ class Operations:
             raise self.findings.error(path, f"{shown} {problem}", hint=hint, frame=frame)
         known: Mapping[str, Any] | frozenset[str] = self.document.blocks if param.type == "block" else KEYS
         if param.type in ("block", "operation") and value not in known:
-            raise self.findings.error(
-                path, f"there is no {param.type} '{value}'", hint=nearest(value, known), frame=frame
-            )
+            hint = hints.one_of(value, known) if param.type == "block" else hints.operation(value)
+            raise self.findings.error(path, f"there is no {param.type} '{value}'", hint=hint, frame=frame)
         return value, expr
 
 

@@ -195,7 +195,7 @@ def per_axis(value: Any, rank: int, minimum: int) -> tuple[int, ...]:
     """One number, or one per axis, as a tuple of `rank` numbers."""
     values = list(value) if isinstance(value, (list, tuple)) else [value] * rank
     if len(values) != rank:
-        raise ValueError(f"must be one number, or one for each of the {rank} axes, not {len(values)}")
+        raise ValueError(f"must be one number, or one for each of the {rank} axes, not a list of {len(values)}")
     return tuple(_whole(minimum)(v) for v in values)
 
 

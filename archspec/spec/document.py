@@ -58,10 +58,10 @@ def _named(reserved: frozenset[str] | set[str], what: str) -> Callable[[Any], st
     return check
 
 
-def _one_of(types: tuple[type, ...], due: str) -> Callable[[Any], Any]:
+def _one_of(types: tuple[type, ...], due: str, hint: str = "") -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise problem(f"must be {due}, not {describe(value)}")
+            raise problem(f"must be {due}, not {describe(value)}", hint)
         return value
 
     return check
@@ -106,7 +106,8 @@ Text = Annotated[str, Field(max_length=2000)]
 References = Annotated[str | list[str], BeforeValidator(_references)]
 Condition = Annotated[bool | str, BeforeValidator(_one_of((bool, str), "true, false, or an expression"))]
 Count = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number or an expression"))]
-Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or a name"))]
+Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or a name",
+                                              "a name leaves a size open, as in [3, height, width]"))]  # fmt: skip
 Rows = Annotated[list[dict[str, Any]] | str, BeforeValidator(_each)]
 
 
@@ -313,6 +314,8 @@ class Variant(_Model):
 
 
 def _input(value: Any) -> Any:
+    if not isinstance(value, (list, dict)):
+        raise problem(f"must be a list of sizes, or a mapping with shape, not {describe(value)}", "as in [3, 224, 224]")
     return {"shape": value} if isinstance(value, list) else value
 
 
@@ -353,7 +356,9 @@ def _block_inputs(values: list[str]) -> list[str]:
 
 _OUTPUTS: Final = (
     Discriminator(_kind),
-    BeforeValidator(_one_of((str, dict), "the name of a step, or a mapping of names to steps")),
+    BeforeValidator(
+        _one_of((str, dict), "the name of a step, or a mapping of names to steps", "as in outputs: {logits: fc}")
+    ),
 )
 Outputs = Annotated[
     Annotated[dict[Identifier, Annotated[Output, BeforeValidator(_output)]], Tag("<dict>")]

@@ -13,6 +13,7 @@ from archspec.errors import Diagnostic
 from archspec.expressions import Attribute, ExpressionError, Name, free_names, nearest, parse, references
 from archspec.graph.tree import Path
 from archspec.ops.base import AXES, Operation
+from archspec.spec import hints
 from archspec.spec.document import (
     RESERVED,
     BlockStep,
@@ -28,6 +29,7 @@ from archspec.spec.source import MOST_FINDINGS, Source
 
 _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})
 _OPERATIONS: Final = frozenset(ops.names())
+_TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
 class Texts(frozenset[str]):
@@ -164,7 +166,7 @@ class Lint:
             path = ("variants", variant, name)
             param = self.document.params.get(name)
             if param is None:
-                self._report(path, f"unknown param '{name}'", key=True, hint=nearest(name, self.document.params))
+                self._report(path, f"unknown param '{name}'", key=True, hint=hints.one_of(name, self.document.params))
             elif problem := self._problem(param, value):
                 self._report(path, f"{name} {problem}")
 
@@ -180,7 +182,10 @@ class Lint:
                 if not isinstance(size, str) or not size.isidentifier() or size in params:
                     self._expression(size, path, names)
                 elif size in RESERVED or size in self.document.inputs:
-                    self._report(path, f"'{size}' has another meaning and cannot be the name of an open size")
+                    hint = "sizes are given without the batch axis" if size == "batch" else ""
+                    self._report(
+                        path, f"'{size}' has another meaning and cannot be the name of an open size", hint=hint
+                    )
                 elif hint := nearest(size, params):
                     self._report(path, f"'{size}' is not a param, so it is the name of an open size", hint=hint,
                                  severity="warning")  # fmt: skip
@@ -249,7 +254,7 @@ class Lint:
             if names.params.get(step.op) in ("operation", "any"):
                 self._words |= _possible_names(given) - names.own  # which of them are texts is not known
                 return
-            hint = nearest(step.op, _OPERATIONS)
+            hint = hints.operation(step.op)
             if step.op in self.document.blocks:
                 hint = f"'{step.op}' is a block: write block: {step.op}"
             where = (*path, "op") if isinstance(_at(self.source.data, path), dict) else path
@@ -260,7 +265,7 @@ class Lint:
             if attribute in cls.model_fields:
                 self._expression(raw, (*path, attribute), names, literal_texts(cls, attribute))
             else:
-                hint = nearest(attribute, cls.model_fields) or f"it has: {', '.join(cls.model_fields) or 'none'}"
+                hint = hints.attribute(attribute, cls)
                 self._report((*path, attribute), f"{step.op}: unknown attribute '{attribute}'", key=True, hint=hint)
         for attribute, field in cls.model_fields.items():
             if field.is_required() and attribute not in given:
@@ -276,7 +281,7 @@ class Lint:
             if names.params.get(step.block) in ("block", "any"):
                 self._values |= _possible_names(given) - names.own
                 return
-            hint = nearest(step.block, self.document.blocks)
+            hint = hints.one_of(step.block, self.document.blocks)
             if step.block in _OPERATIONS:
                 hint = f"'{step.block}' is an operation: write op: {step.block}"
             self._report((*path, "block"), f"there is no block '{step.block}'", hint=hint)
@@ -284,7 +289,7 @@ class Lint:
         for name, raw in given.items():
             param = block.params.get(name)
             if param is None:
-                hint = nearest(name, block.params) or f"it has: {', '.join(block.params) or 'none'}"
+                hint = hints.one_of(name, block.params, "it has")
                 self._report((*path, name), f"block {step.block}: unknown param '{name}'", key=True, hint=hint)
             elif isinstance(raw, str) and param.type in ("str", "block", "operation"):
                 self._values |= {raw} - names.own
@@ -367,7 +372,9 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
         if node.id in names.open_sizes:
             return f"'{node.id}' is an open size", "it may be any number when the network runs"
         if node.id == "index":
-            hint = "only a step with repeat or each has an index"
+            hint = "only a step with repeat or each has an index; a block may have a param for that of its own step"
+        elif node.id in _TRUTHS:
+            hint = f"write {_TRUTHS[node.id]}"
         return f"'{node.id}' is not defined here", hint
     if node.base not in names.inputs:
         return f"'{node}' is not defined here: '{node.base}' is not an input", nearest(node.base, names.inputs)

@@ -42,6 +42,8 @@ _MISSING: Final = {
     "archspec": "a spec begins with 'archspec: 1'",
     "inputs": "as in inputs: {image: [3, 224, 224]}",
     "join": "as in join: add, or join: concat",
+    "branches": "as in branches: {main: [...], shortcut: []}",
+    "layers": "as in layers: [relu, {op: linear, out_features: 10}]",
     "shape": "as in shape: [3, 224, 224]",
     "from": "the name of the step whose output it is",
     "type": "one of int, float, bool, str, list, block, operation",
@@ -89,6 +91,8 @@ def _finding(source: Source, error: ErrorDetails) -> Diagnostic:
             message, hint = f"has more than {error['ctx']['max_length']} characters", ""
         case kind if kind in _TYPES:
             message, hint = f"{_TYPES[kind]}, not {describe(given)}", _MISSING.get(where, "")
+            if path[-2:-1] == ("blocks",):
+                hint = "as in {layers: [conv2d, relu]}"
         case _:
             message, hint = error["msg"][:1].lower() + error["msg"][1:], ""
     if message.startswith(("must ", "has ")):

@@ -60,6 +60,7 @@ def verify(
         try:
             if crowded:
                 task.first_slope(seconds, cores)
+                worker.give_back()
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
             if not crowded:

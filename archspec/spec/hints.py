@@ -1,0 +1,68 @@
+"""What is probably meant by a word that the language does not have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from archspec import ops
+from archspec.expressions import nearest
+from archspec.ops.base import Operation
+
+_OPERATIONS: Final = {
+    "attention": "multi_head_attention", "avgpool": "avg_pool2d", "batchnormalization": "batch_norm",
+    "bn": "batch_norm", "cat": "concat", "concatenate": "concat", "conv": "conv2d",
+    "convolution": "conv2d", "conv1dtranspose": "conv_transpose1d", "conv2dtranspose": "conv_transpose2d",
+    "conv3dtranspose": "conv_transpose3d", "deconv": "conv_transpose2d", "dense": "linear", "div": "divide",
+    "fc": "linear", "fullyconnected": "linear", "gap": "global_avg_pool2d", "interpolate": "upsample",
+    "layernormalization": "layer_norm", "lrn": "local_response_norm", "maxpool": "max_pool2d",
+    "mha": "multi_head_attention", "mul": "multiply", "pow": "power", "resize": "upsample",
+    "rmsnormalization": "rms_norm", "selfattention": "multi_head_attention", "sub": "subtract",
+    "swish": "silu", "transpose": "permute", "transposedconv": "conv_transpose2d", "view": "reshape", "zeropad": "pad", "zeropadding": "pad",
+}  # fmt: skip
+_ATTRIBUTES: Final = {
+    "alpha": "negative_slope", "axes": "axis", "bias_attr": "bias", "dilation_rate": "dilation", "dim": "axis",
+    "dims": "axis", "eps": "epsilon", "features": "out_features", "filters": "out_channels",
+    "kernel": "kernel_size", "ksize": "kernel_size", "out_dim": "out_features", "pad": "padding",
+    "pool_size": "kernel_size", "prob": "p", "probability": "p", "rate": "p", "strides": "stride",
+    "units": "out_features", "use_bias": "bias",
+}  # fmt: skip
+_KNOWN: Final = {"in_channels", "in_features", "num_features", "input_size", "input_shape", "input_dim", "num_channels",
+                 "normalized_shape", "embed_dim"}  # fmt: skip
+"""Attributes elsewhere that say what flows in."""
+
+
+def operation(word: str) -> str:
+    """A hint for what is no operation."""
+    plain = re.sub("[^a-z0-9]", "", word.lower())
+    plain = plain.replace("average", "avg").replace("pooling", "pool")
+    if plain == "sequential":
+        return "steps in order are a step of their own: {layers: [...]}"
+    known = {name.replace("_", ""): name for name in ops.names()}
+    bare = re.sub(r"[123]d$", "", plain)
+    for name in (known.get(plain), _OPERATIONS.get(plain), known.get(bare), _OPERATIONS.get(bare)):
+        if name is not None:
+            return f"did you mean '{name}'?"
+    return nearest(word, ops.names())
+
+
+def attribute(word: str, cls: type[Operation]) -> str:
+    """A hint for what is no attribute of an operation."""
+    if not word.isidentifier():
+        return "inside { } an expression with a comma stands in quotes"
+    meant = _ATTRIBUTES.get(word)
+    if meant in cls.model_fields:
+        return f"did you mean '{meant}'?"
+    if word in _KNOWN:
+        return "what flows in is known: leave it out"
+    if word == "activation":
+        return "an activation is a step of its own"
+    return one_of(word, cls.model_fields, "it has")
+
+
+def one_of(word: str, words: Iterable[str], lead: str = "there are") -> str:
+    """The closest of some words, or all of them."""
+    words = list(words)
+    more = ", ..." if len(words) > 20 else ""
+    return nearest(word, words) or f"{lead}: {', '.join(words[:20]) or 'none'}{more}"
