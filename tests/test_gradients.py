@@ -109,6 +109,20 @@ def test_what_all_have_wrong_alike_the_slope_shows(pool: Pool) -> None:
 
 
 @pytest.mark.frameworks
+def test_numbers_that_are_not_finite(pool: Pool) -> None:
+    spec = """
+        archspec: 1
+        name: Log
+        inputs: {x: [4, 6]}
+        layers:
+          - {op: multiply, value: 1.5}
+          - log
+    """
+    model = Spec.parse(dedent(spec)).network()
+    report = verify(rounded(model.graph), {b.name: b.generate(model) for b in backends()}, pool, gradients=True)
+    assert report.exit_code == 0, report.to_json()
+
+
 def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
     outcome = verify(graph(), {"paddle": stopped("paddle")}, pool, gradients=True).outcomes["paddle"]
     assert "gradient" not in outcome.rungs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import archspec
 from archspec.cli import app
 from archspec.cli.arguments import interpreters
 from archspec.errors import UsageError
+from archspec.model import Spec
 from archspec.pictures import as_input
 from archspec.proof import Proof
 from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
@@ -124,6 +126,21 @@ def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
 def test_interpreters() -> None:
     assert interpreters(["paddle=/a=b/python"]) == {"paddle": "/a=b/python"}
     assert interpreters(None) == {}
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("seed", range(4))
+def test_masks_that_hide_everything_are_not_drawn(seed: int) -> None:
+    spec = """
+        archspec: 1
+        name: Padded
+        inputs: {tokens: [2, 8], hidden: {shape: [1, 1, 2], dtype: bool}}
+        layers:
+          - {op: logical_not, name: shown, from: hidden}
+          - {op: multi_head_attention, num_heads: 2, from: [tokens, tokens, tokens, shown]}
+    """
+    proof = archspec.verify(Spec.parse(dedent(spec)).network(), to=["pytorch"], seed=seed)
+    assert proof.ok, proof.to_json()
 
 
 def test_pictures(tmp_path: Path) -> None:

@@ -94,6 +94,22 @@ def test_the_variance_of_a_batch_has_the_divisor_of_its_framework(pool: Pool) ->
     assert all(finding.tensor.endswith("running_var") for finding in outcome.rungs["float64"].wrong)
 
 
+def test_statistics_that_no_output_depends_on(pool: Pool) -> None:
+    spec = """
+        archspec: 1
+        name: Idle
+        inputs: {image: [4, 5]}
+        layers:
+          - {op: batch_norm, name: seen}
+          - {op: batch_norm, name: idle, from: image}
+        outputs: {y: seen}
+    """
+    found = Spec.parse(dedent(spec)).network()
+    given = {name: backend.generate(found) for name, backend in BACKENDS.items()}
+    report = verify(rounded(found.graph), given, pool, learning=True)
+    assert report.exit_code == 0, report.to_json()
+
+
 def test_statistics_move_towards_those_of_the_batch() -> None:
     parameters, inputs = data.parameters(graph()), data.inputs(graph())
     found = reference.run(graph(), parameters, inputs, learning=True)

@@ -81,7 +81,7 @@ def test_the_example_in_the_docs(tmp_path: Path) -> None:
     save, convert, pour = re.findall(r"```python\n(.*?)```", (ROOT / "docs/weights.md").read_text(), re.DOTALL)
     beside = f"import sys; sys.path.insert(0, {str(ROOT / 'tests/judges')!r}); import library as judges"
     run(tmp_path, f"{beside}; judges.torchvision_beside()\n{save.replace('save_file(library', RANDOM)}{TORCH}")
-    run(tmp_path, convert + "open('mobilenet_v2.py', 'w').write(model_code)\n")
+    run(tmp_path, convert)
     run(tmp_path, "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'\n" + pour + KERAS)
     expected, found = np.load(tmp_path / "torch.npy"), np.load(tmp_path / "keras.npy")
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())

@@ -297,6 +297,14 @@ def test_a_step_that_does_not_run_is_not_passed(pool: Pool) -> None:
     assert outcome.rungs["float64"].unseen == ("flat",)
 
 
+def test_no_framework_is_its_own_measure_in_float32(pool: Pool) -> None:
+    off = replace(PROGRAMS["pytorch"], probed=TORCH.replace("F.relu(", "1.001 * F.relu("))
+    raises = changed("paddle", "a, b =", "1 / 0; a, b =")
+    outcomes = verify(GRAPH, {"pytorch": off, "paddle": raises}, pool).outcomes
+    assert next(finding.tensor for finding in outcomes["pytorch"].rungs["float32"].wrong) == "relu"
+    assert (outcomes["pytorch"].status, outcomes["paddle"].status) == ("failed", "failed")
+
+
 def without(name: str) -> Callable[[Program], tuple[Weight, ...]]:
     return lambda given: tuple(w for w in given.weights if w.parameter != name)
 
@@ -375,6 +383,17 @@ def test_a_worker_that_hangs_is_ended(run: Run) -> None:
     assert monotonic() - started < 5
 
 
+def test_any_time_limit_is_one(run: Run) -> None:
+    done(run("pytorch", timeout=float("inf")))
+    done(run("pytorch", timeout=1e300))
+
+
+def test_files_that_cannot_be_written(pool: Pool, stored: dict[str, Any]) -> None:
+    path = pool.scratch.folders[0] / "missing" / "1.arrays"
+    request = message(PROGRAMS["pytorch"], "float64", stored, path, ["logits"], optional=["aux.weight", "aux.bias"])
+    assert failed(pool.submit("pytorch", request).result()).message.startswith("FileNotFoundError")
+
+
 def test_noise_does_not_disturb(run: Run) -> None:
     noise = """
 import os, sys
@@ -448,7 +467,8 @@ def test_closing_ends_what_is_running(tmp_path: Path) -> None:
     assert not any(folder.exists() for folder in pool.scratch.folders)
 
 
-def test_workers_clean_up_when_their_host_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", ["", "pool._workers['fake'].stop(); "])
+def test_nothing_is_left_when_the_host_is_killed(tmp_path: Path, last: str) -> None:
     (tmp_path / "runner.py").write_text(FAKE)
     host = f"""
     import os, time
@@ -456,7 +476,7 @@ def test_workers_clean_up_when_their_host_is_killed(tmp_path: Path) -> None:
     from archspec.verification.workers import Pool
     with Pool({{"fake": Path({str(tmp_path / "runner.py")!r})}}) as pool:
         pool.greet("fake").result()
-        print(*pool.scratch.folders, flush=True)
+        {last}print(*pool.scratch.folders, flush=True)
         os.kill(os.getpid(), 9)
     """
     done = subprocess.run([sys.executable, "-c", dedent(host)], capture_output=True, text=True, cwd=ROOT, timeout=60)

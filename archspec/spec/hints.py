@@ -19,7 +19,8 @@ _OPERATIONS: Final = {
     "layernormalization": "layer_norm", "lrn": "local_response_norm", "maxpool": "max_pool2d",
     "mha": "multi_head_attention", "mul": "multiply", "pow": "power", "resize": "upsample",
     "rmsnormalization": "rms_norm", "selfattention": "multi_head_attention", "sub": "subtract",
-    "swish": "silu", "transpose": "permute", "transposedconv": "conv_transpose2d", "view": "reshape", "zeropad": "pad", "zeropadding": "pad",
+    "swish": "silu", "transpose": "permute", "transposedconv": "conv_transpose2d",
+    "view": "reshape", "zeropad": "pad", "zeropadding": "pad",
 }  # fmt: skip
 _ATTRIBUTES: Final = {
     "alpha": "negative_slope", "axes": "axis", "bias_attr": "bias", "dilation_rate": "dilation", "dim": "axis",
@@ -50,7 +51,7 @@ def operation(word: str) -> str:
 def attribute(word: str, cls: type[Operation]) -> str:
     """A hint for what is no attribute of an operation."""
     if not word.isidentifier():
-        return "inside { } an expression with a comma stands in quotes"
+        return "inside { } a comma ends a value: quotes keep an expression together, square brackets a list"
     meant = _ATTRIBUTES.get(word)
     if meant in cls.model_fields:
         return f"did you mean '{meant}'?"

@@ -372,7 +372,7 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
         if node.id in names.open_sizes:
             return f"'{node.id}' is an open size", "it may be any number when the network runs"
         if node.id == "index":
-            hint = "only a step with repeat or each has an index; a block may have a param for that of its own step"
+            hint = "only a step with repeat or each has an index; a block can get it as a param"
         elif node.id in _TRUTHS:
             hint = f"write {_TRUTHS[node.id]}"
         return f"'{node.id}' is not defined here", hint

@@ -120,9 +120,15 @@ def float32_bounds(
         return max(best(tensor), alone.error if isfinite(alone.error) else 0.0)
 
     count = {tensor.name: terms(node) for node in graph.nodes for tensor in node.outputs}
-    floors = _upstream(graph, lambda tensor: max(FLOAT32_FLOOR, sqrt(count[tensor.name]) * 2.0**-23))
+    floors = _upstream(graph, lambda tensor: sqrt(count[tensor.name]) * 2.0**-23)
     levels = _upstream(graph, least)
     return {name: FLOAT32_MULTIPLE * level + max(FLOAT32_FLOOR, floors[name]) for name, level in levels.items()}
+
+
+def enough(errors: Collection[Mapping[str, Difference]]) -> bool:
+    """Whether there are two numbers at least for each tensor of which there is one: no framework is its own measure."""
+    names = {name for each in errors for name in each}
+    return all(sum(name in each and isfinite(each[name].error) for each in errors) > 1 for name in names)
 
 
 def terms(node: Node) -> int:

@@ -54,12 +54,18 @@ def projected(outputs: Mapping[str, Tensor]) -> list[str]:
     return [name for name, tensor in outputs.items() if tensor.dtype == "float"]
 
 
-def projections(outputs: Mapping[str, Tensor], seed: int = 0) -> dict[str, Array]:
-    """For each floating-point output the numbers that its elements are multiplied with: `projection <name>`."""
-    return {
-        f"projection {name}": data.normal(outputs[name].shape, seed, f"projection {name}")
-        for name in projected(outputs)
-    }
+def projections(
+    outputs: Mapping[str, Tensor], seed: int = 0, truth: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """For each floating-point output the numbers that its elements are multiplied with: `projection <name>`. Zero where
+    the truth, if that is given, is NaN or infinite."""
+    found = {}
+    for name in projected(outputs):
+        weights = data.normal(outputs[name].shape, seed, f"projection {name}")
+        if truth is not None:
+            weights[~np.isfinite(truth[outputs[name].name])] = 0
+        found[f"projection {name}"] = weights
+    return found
 
 
 def slopes(
@@ -91,11 +97,11 @@ def slopes(
         )
         ends.append({name: truth[outputs[name].name] for name in projected(outputs)})
     # The difference before the sum: sums of unequal elements lose digits.
-    with np.errstate(all="ignore"):
-        found = {
-            name: float(np.sum((ends[0][name] - ends[1][name]) * weights[f"projection {name}"]) / (2 * length))
-            for name in ends[0]
-        }
+    found = {}
+    for name in ends[0]:
+        with np.errstate(all="ignore"):
+            delta = (ends[0][name] - ends[1][name]) * weights[f"projection {name}"]
+        found[name] = float(np.sum(delta, where=np.isfinite(delta)) / (2 * length))
     return found, direction
 
 

@@ -112,7 +112,7 @@ class Report:
     seed: int
     outcomes: dict[str, Outcome]
     seconds: dict[str, float] = field(default_factory=dict)
-    """Of `data`, `reference` and `total`."""
+    """Of `reference`, `slope` and `total`."""
 
     @property
     def exit_code(self) -> int:
@@ -125,7 +125,6 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """As plain data that JSON can hold; numbers that are not finite become null."""
         found: dict[str, Any] = _finite(asdict(self))
-        found["exit_code"] = self.exit_code
         for name, outcome in self.outcomes.items():
             found["outcomes"][name] |= {"status": outcome.status, "message": outcome.message}
         return found

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from archspec import reference
 from archspec.backend import Layout, Program
-from archspec.errors import BackendError
+from archspec.errors import BackendError, UsageError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph, Node
 from archspec.verification import compare, data, worker
@@ -50,21 +50,21 @@ def verify(
     """
     seconds: dict[str, float] = {}
     outcomes = {name: Outcome(name) for name in programs}
-    with _timed(seconds, "total"):
-        crowded = memory(graph, len(programs), gradients=gradients) > physical_memory()
-        # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
-        # its threads wait spinning, and got in each other's way (7 seconds, not 1).
-        cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
-        with _timed(seconds, "reference"), threadpool_limits(cores, "blas"):
+    crowded = memory(graph, len(programs), gradients=gradients) > physical_memory()
+    # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
+    # its threads wait spinning, and got in each other's way (7 seconds, not 1).
+    cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
+    with _timed(seconds, "total"), threadpool_limits(cores, "blas"):
+        with _timed(seconds, "reference"):
             task = _Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded)
         try:
             if crowded:
-                task.first_slope(seconds, cores)
+                task.first_slope(seconds)
                 worker.give_back()
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
             if not crowded:
-                task.first_slope(seconds, cores)
+                task.first_slope(seconds)
             alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
             for run in doubles:
                 _judge_float64(task, run, outcomes[run.backend])
@@ -121,22 +121,39 @@ class _Task:
         }
         """The parameters that training changes by what it sees, and their steps."""
         self.inputs = {**data.inputs(graph, seed), **inputs}
-        drawn = data.parameters(graph, seed)
-        self.parameters, self.truth = data.leveled(graph, drawn, self.inputs, training=training, learning=learning)
+        self.parameters, self.truth = self._leveled(inputs)
         self._slopes: list[tuple[float, dict[str, Array]]] = []
         self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
         self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
         self.wanted = differentiation.wanted(graph, self.outputs, training=training) if gradients else []
         """The inputs and parameters by which gradients are compared."""
-        self._size += 8 * sum(({**self.parameters, **self.inputs})[name].size for name in self.wanted)
+        arrays = {**self.parameters, **self.inputs}
+        self._size += 8 * sum(arrays[name].size for name in self.wanted)
         self._ops = {tensor.name: node.op.key for node in graph.nodes for tensor in node.outputs}
-        projections = differentiation.projections(self.outputs, seed) if self.wanted else {}
-        self._data = self._save({**self.parameters, **self.inputs, **projections})
+        projections = differentiation.projections(self.outputs, seed, self.truth) if self.wanted else {}
+        self._data = self._save({**arrays, **projections})
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
         if crowded:  # the system may take the memory of what is mapped
             self._forced = self._save(self.truth)
             self.truth = worker.load(**self._forced)
+
+    def _leveled(self, given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The weights and the truth, from inputs of which the reference can make something: where a mask that was drawn
+        hides everything from attention, with truth values that are all true, or all false."""
+        drawn = data.parameters(self.graph, self.seed)
+        problem = ""
+        for value in (None, True, False):
+            if value is not None:
+                masks = {
+                    n: np.full_like(a, value) for n, a in self.inputs.items() if a.dtype == bool and n not in given
+                }
+                self.inputs.update(masks)
+            try:
+                return data.leveled(self.graph, drawn, self.inputs, training=self.training, learning=self.learning)
+            except ValueError as error:
+                problem = str(error)
+        raise UsageError(f"{self.graph.name} cannot be verified: {problem}")
 
     def submit(self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None) -> _Run:
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
@@ -165,10 +182,10 @@ class _Task:
             self._forced = self._save({name: self.truth[name] for name in self.steps})
         return self.submit(run.backend, run.dtype, run.program, self._forced)
 
-    def first_slope(self, seconds: dict[str, float], cores: int) -> None:
-        """Finds it, on so many cores, if gradients are wanted."""
+    def first_slope(self, seconds: dict[str, float]) -> None:
+        """Finds it, if gradients are wanted."""
         if self.wanted:
-            with _timed(seconds, "slope"), threadpool_limits(cores, "blas"):
+            with _timed(seconds, "slope"):
                 self.slope()
 
     def slope(self, number: int = 0) -> tuple[float, dict[str, Array]]:
@@ -187,7 +204,7 @@ class _Task:
         if isinstance(result, Stopped):
             outcome.failure = outcome.failure or result.plain()
             found = self._until(run, result)
-            return (found, {}) if any(d.problem for d in found.values()) else None
+            return (found, {}) if found else None
         if isinstance(result, Failure):
             outcome.failure = outcome.failure or result
             outcome.culprit = outcome.culprit or self._dead(run, result)
@@ -377,7 +394,7 @@ def _judge_float64(task: _Task, run: _Run, outcome: Outcome) -> None:
 def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
     measured = [(run, found) for run in runs if (found := task.measure(run, outcomes[run.backend])) is not None]
     errors = [differences for _, (differences, _) in measured]
-    if len(errors) == 1:
+    if measured and not compare.enough(errors):
         errors.append(_numpy_float32(task))
     bounds = compare.float32_bounds(task.graph, errors)
     rungs = [task.rung("float32", run, found, bounds) for run, found in measured]
@@ -456,7 +473,7 @@ def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outco
 
 def _slope_finding(task: _Task, gradients: Mapping[str, Array]) -> Finding:
     """The slope along the direction in which it is closest to the reference's; one is enough, if the first will do."""
-    best = Difference(inf)
+    best = Difference(inf, "no slope")
     for number in range(differentiation.DIRECTIONS):
         expected, direction = task.slope(number)
         found = differentiation.slope_difference(differentiation.along(gradients, direction), expected)

@@ -1,4 +1,4 @@
-"""The script that runs in a framework's process: `python worker.py RUNNER.py FOLDER...`.
+"""The script that runs in a framework's process: `python worker.py RUNNER.py`.
 
 It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the framework and defines
 
@@ -13,7 +13,7 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
 answers requests (see `workers.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
 between, `{"at": ...}` tells where it is, so that the host knows where a worker died. Arrays travel in files. When the
-host is gone, the worker removes the FOLDERs, and itself.
+host is gone, the worker ends itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ import linecache
 import mmap
 import os
 import queue
-import shutil
 import sys
 import threading
 import time
@@ -58,8 +57,9 @@ class Writer:
 
     def add(self, name: str, array: Array) -> None:
         self._file.write(bytes(-self._file.tell() % 64))
-        self.index[name] = (self._file.tell(), array.shape, array.dtype.str)
+        offset = self._file.tell()
         self._file.write(np.asarray(array, order="C").data)
+        self.index[name] = (offset, array.shape, array.dtype.str)
 
     def close(self) -> None:
         self._file.write(b"\0")  # an empty file cannot be mapped
@@ -188,6 +188,14 @@ def cast(array: Array, dtype: str) -> Array:
 def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) -> dict[str, Any]:
     """Builds, fills, runs and watches a generated model; the answer to a request."""
     clock = Clock(tell)
+    reset_peak_memory()
+    try:
+        return _answer(request, runner, tell, clock)
+    except OSError as error:  # of a file that cannot be read, or not be written to its end
+        return failure(clock.stage, error)
+
+
+def _answer(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None], clock: Clock) -> dict[str, Any]:
     with module(request["source"]) as program, contextlib.closing(Writer(request["into"])) as writer:
         trace = Trace(request, runner, writer, tell)
         try:
@@ -242,9 +250,8 @@ def _run(
         yield f"output {name}", outputs.pop(name)
     if request["learning"]:
         variables = session.variables()
-        for parameter in request["statistics"]:
-            target = next(target for name, target, *_ in request["weights"] if name == parameter)
-            if target in variables:
+        for parameter, target, *_ in request["weights"]:
+            if parameter in request["statistics"] and target in variables:
                 yield parameter, np.array(runner.to_numpy(variables[target]))
     if request["gradients"]:
         with clock.enter("gradients"):
@@ -383,8 +390,14 @@ def passed(error: BaseException, file: str, source: str) -> list[str]:
     return [lines[max(start for start in starts if start <= (number or 0)) - 1].strip() for number in numbers]
 
 
+def reset_peak_memory() -> None:
+    """Forgets what the process used before, where the system can."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
 def peak_memory() -> int:
-    """The most memory that this process has used so far, in bytes; 0 where the system does not tell."""
+    """The most memory that this process has used since, in bytes; 0 where the system does not tell."""
     with contextlib.suppress(OSError, StopIteration), open("/proc/self/status") as status:
         # `getrusage` would count what our parent had used when it started us.
         return 1024 * int(next(line for line in status if line.startswith("VmHWM:")).split()[1])
@@ -398,6 +411,7 @@ def peak_memory() -> int:
 
 def give_back() -> None:
     """Returns memory that is free to the system, where its C library can: gigabytes after a large network."""
+    gc.collect()  # a model and the functions of its module refer to each other
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -431,7 +445,7 @@ def _is_missing(error: BaseException, runner: str) -> bool:
     return isinstance(error, ModuleNotFoundError) and own[-1] == runner
 
 
-def main(runner_path: str, *folders: str) -> None:
+def main(runner_path: str) -> None:
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]  # frameworks must not find our modules under the names of theirs
     # The streams are ours alone: what frameworks print, or read, cannot disturb the protocol.
@@ -449,8 +463,6 @@ def main(runner_path: str, *folders: str) -> None:
     def listen() -> None:
         for line in requests:
             waiting.put(json.loads(line))
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()

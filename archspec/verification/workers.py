@@ -25,7 +25,8 @@ from archspec.backend import Program
 from archspec.verification import worker
 from archspec.verification.worker import Array
 
-FailureKind = Literal["refused", "missing", "start", "import", "crashed", "timeout", "build", "weights", "run"]
+FailureKind = Literal["refused", "missing", "start", "import", "crashed", "timeout", "build", "weights", "run",
+                      "gradients"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,8 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
         self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._greeting: Greeting | Failure | None = None
+        self.known: Greeting | None = None
+        """What the process said that ran last, whether it lives or not."""
         self._at = ""
         self._closed = False
         self._lock = threading.Lock()
@@ -147,10 +150,9 @@ class Worker:
             idle_death = isinstance(self._greeting, Greeting) and self._process and self._process.poll() is not None
             if (self._process and not idle_death) or self._closed or isinstance(self._greeting, Failure):
                 return
-            folders = map(str, self._scratch.folders)
-            command = [self._python, worker.__file__, str(self._runner.resolve()), *folders]
-            try:
-                with open(self._log, "w") as log:
+            command = [self._python, worker.__file__, str(self._runner.resolve())]
+            with open(self._log, "w") as log:
+                try:
                     self._process = subprocess.Popen(
                         command,
                         stdin=subprocess.PIPE,
@@ -161,16 +163,14 @@ class Worker:
                         env={"OMP_WAIT_POLICY": "passive", **os.environ},
                         start_new_session=True,  # Ctrl-C is for us: we end the workers
                     )
-            except OSError as error:
-                self._greeting = Failure("start", f"cannot start {self._python}: {error.strerror}")
-                return
+                except OSError as error:
+                    self._greeting = Failure("start", f"cannot start {self._python}: {error.strerror}")
+                    return
             self._greeting, self._at, self._replies = None, "import", queue.SimpleQueue()
             threading.Thread(target=_listen, args=(self._process.stdout, self._replies), daemon=True).start()
 
     def greet(self) -> Greeting | Failure:
         """Waits until the framework is imported."""
-        if isinstance(self._greeting, Greeting) and not self.alive and not self._closed:
-            return self._greeting  # ended, and not needed for this
         self.start()
         if self._process is None and self._greeting is None:
             return _CLOSED
@@ -178,23 +178,27 @@ class Worker:
             reply = self._receive(self._patience)
             match reply:
                 case {"versions": versions, "seconds": seconds}:
-                    self._greeting = Greeting(versions, seconds)
+                    self._greeting = self.known = Greeting(versions, seconds)
                 case _:
                     self._greeting = _failure(reply)
         return self._greeting
 
     def run(self, request: Mapping[str, Any], timeout: float) -> Result | Failure:
         """Sends a request made by `message`, and waits for the result at most `timeout` seconds after the import."""
-        self.start()
         greeting = self.greet()
         if isinstance(greeting, Failure):
             return greeting
         process = self._process
         if process is None:
             return _CLOSED
-        with contextlib.suppress(OSError, ValueError):  # a worker that died meanwhile is noticed by `_receive`
-            print(json.dumps(request), file=process.stdin, flush=True)
-        reply = self._receive(timeout)
+        self._at = ""
+        try:
+            with contextlib.suppress(OSError, ValueError):  # a worker that died meanwhile is noticed by `_receive`
+                print(json.dumps(request), file=process.stdin, flush=True)
+            reply = self._receive(timeout)
+        except BaseException:  # its answer must not be taken for that to the next request
+            self.stop()
+            raise
         path = Path(request["into"])
         try:
             match reply:
@@ -208,6 +212,11 @@ class Worker:
             return _failure(reply)
         finally:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it
+
+    def kill(self) -> None:
+        """Ends the process, and does not wait for its end."""
+        if self._process is not None:
+            self._process.kill()
 
     def stop(self, *, close: bool = False) -> None:
         """Ends the process, which starts again when it is needed, unless `close`."""
@@ -230,7 +239,7 @@ class Worker:
         return self._scratch.folders[-1] / f"{self.name}.stderr"
 
     def _receive(self, timeout: float) -> dict[str, Any] | Failure:
-        deadline = monotonic() + timeout
+        deadline = monotonic() + min(timeout, threading.TIMEOUT_MAX / 2)
         while True:
             try:
                 reply = self._replies.get(timeout=max(0.0, deadline - monotonic()))
@@ -276,36 +285,61 @@ def _failure(reply: dict[str, Any] | Failure) -> Failure:
 
 
 def physical_memory() -> float:
-    """How many bytes the machine has; infinite where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError):
-        return inf
+    """How many bytes the machine has, or the container; infinite where the system does not tell."""
+    found = inf
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        pages = os.sysconf("SC_PHYS_PAGES")
+        found = os.sysconf("SC_PAGE_SIZE") * pages if pages > 0 else inf
+    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/memory.max") as limit:
+        found = min(found, int(limit.read()))  # or `max`, for none
+    return found
 
 
 class Scratch:
     """Private folders for arrays: in memory where there is room, else, and for large ones, on disk."""
 
     def __init__(self) -> None:
-        roots = [root for root in ("/dev/shm", tempfile.gettempdir()) if os.access(root, os.W_OK)]
+        # Many systems keep /tmp in memory, but not /var/tmp.
+        lasting = [] if "TMPDIR" in os.environ else ["/var/tmp"]
+        disk = next(root for root in (*lasting, tempfile.gettempdir()) if os.access(root, os.W_OK))
+        roots = [root for root in ("/dev/shm", disk) if os.access(root, os.W_OK)]
         self.folders = [Path(tempfile.mkdtemp(prefix="archspec-", dir=root)) for root in roots]
         self._numbers = itertools.count()
+        self._promised: dict[Path, int] = {}
+        command = [sys.executable, "-S", "-E", "-c", _JANITOR, *map(str, self.folders)]
+        self._janitor = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
     def file(self, size: int) -> Path:
         """A new name for a file of so many bytes."""
         folders = self.folders if size < physical_memory() / _SHARE else self.folders[-1:]
-        roomy = (folder for folder in folders if shutil.disk_usage(folder).free > size + _SPARE)
-        return next(roomy, self.folders[-1]) / f"{next(self._numbers)}.arrays"
+        roomy = (folder for folder in folders if self._free(folder) > size + _SPARE)
+        path = next(roomy, self.folders[-1]) / f"{next(self._numbers)}.arrays"
+        self._promised[path] = size
+        return path
+
+    def _free(self, folder: Path) -> int:
+        """The bytes that are left when all files are as large as they were said to become."""
+        due = 0
+        for path, size in list(self._promised.items()):
+            if path.parent == folder:
+                with contextlib.suppress(FileNotFoundError):  # or it was removed meanwhile
+                    size -= path.stat().st_size
+                due += max(0, size)
+        return shutil.disk_usage(folder).free - due
 
     def remove(self, path: Path) -> None:
+        self._promised.pop(path, None)
         with contextlib.suppress(OSError):
             path.unlink()
 
     def close(self) -> None:
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
+        self._janitor.communicate()
 
 
+_JANITOR = "import shutil, sys; sys.stdin.read(); [shutil.rmtree(folder, True) for folder in sys.argv[1:]]"
+"""Removes the folders when we are gone, however we went."""
 _SPARE = 1 << 28
 _SHARE = 32
 """The part of the machine's memory that a file in memory takes at most: six of them wait to be compared."""
@@ -338,31 +372,33 @@ class Pool:
         for waiting in self._queues.values():
             waiting.shutdown(wait=False, cancel_futures=True)
         for item in self._workers.values():
+            item.kill()  # all of them first: who is impatient does not wait for the last
+        for item in self._workers.values():
             item.stop(close=True)
         for waiting in self._queues.values():
             waiting.shutdown()
         self.scratch.close()
 
-    @property
-    def names(self) -> list[str]:
-        return list(self._workers)
-
     def greet(self, name: str) -> Future[Greeting | Failure]:
-        """Waits, elsewhere, until a backend's framework is imported."""
-        return self._queues[name].submit(self._workers[name].greet)
+        """Waits, elsewhere, until a backend's framework is imported, unless it ever was."""
+        own = self._workers[name]
+        return self._queues[name].submit(lambda: own.known or own.greet())
 
     def submit(
         self, name: str, request: Mapping[str, Any], *, timeout: float = 300, alone: bool = False
     ) -> Future[Result | Failure]:
         """Hands a request (see `message`) to a backend's worker, which takes them in order.
 
-        Of those that run `alone` there is one at a time, whose process ends with it: so they need not share the memory.
+        Of those that run `alone` there is one at a time, in the only process that lives: it need not share the memory.
         """
         run = self._run_alone if alone else Worker.run
         return self._queues[name].submit(run, self._workers[name], request, timeout)
 
     def _run_alone(self, own: Worker, request: Mapping[str, Any], timeout: float) -> Result | Failure:
         with self._memory:
+            for other in self._workers.values():
+                if other is not own:
+                    other.stop()
             try:
                 return own.run(request, timeout)
             finally:
