@@ -123,6 +123,14 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
     assert report.exit_code == 0, report.to_json()
 
 
+def test_terms_that_cancel_do_not_make_errors_larger() -> None:
+    found, direction = {"x": np.array([3.0, 4.0])}, {"x": np.array([4.0, -3.0])}
+    assert gradients.along(found, direction) == 0
+    assert gradients.usual(found, direction) == pytest.approx(12 * 2**0.5)
+    assert gradients.slope_difference(1e-5, 0.0, 12 * 2**0.5).error == pytest.approx(1e-5 / (12 * 2**0.5))
+
+
+@pytest.mark.frameworks
 def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
     outcome = verify(graph(), {"paddle": stopped("paddle")}, pool, gradients=True).outcomes["paddle"]
     assert "gradient" not in outcome.rungs

@@ -8,7 +8,7 @@ direction, by finite differences. What all frameworks have wrong alike, the slop
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from math import inf
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ INEXACT_MULTIPLE = 16.0
 
 STEP = 2.0**-29
 """How far to go along a direction, which has the size of what it changes. In whole networks the error by rounding was
-measured to be below 1e-6; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off by 1e-3."""
+measured to be below 1e-6 of what is usual; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off
+by 1e-3."""
 
 SLOPE_BOUND = 1e-5
 """What the slope may be off by rounding."""
@@ -111,10 +112,21 @@ def along(gradients: Mapping[str, Array], direction: Mapping[str, Array]) -> flo
         return float(sum(np.sum(gradients[name] * step) for name, step in direction.items()))
 
 
-def slope_difference(found: float, expected: float) -> Difference:
+def usual(gradients: Mapping[str, Array], direction: Mapping[str, Array]) -> float:
+    """How large a slope is along directions like this one: the root of the sum of the squares of its terms.
+
+    The signs of the terms are random, and so a slope may be near zero where all that it is made of is large, with
+    errors that are as large as ever.
+    """
+    with np.errstate(all="ignore"):
+        return float(sqrt(sum(float(np.sum(np.square(gradients[name] * step))) for name, step in direction.items())))
+
+
+def slope_difference(found: float, expected: float, usual: float = 0.0) -> Difference:
+    """How far a slope is off, relative to itself, to what is usual, or to 1."""
     if not np.isfinite(found) or not np.isfinite(expected):
         return Difference(inf, "" if str(found) == str(expected) else f"the slope is {found:g} instead of {expected:g}")
-    return Difference(abs(found - expected) / max(1.0, abs(expected)))
+    return Difference(abs(found - expected) / max(1.0, abs(expected), usual))
 
 
 def differences(

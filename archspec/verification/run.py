@@ -476,7 +476,8 @@ def _slope_finding(task: _Task, gradients: Mapping[str, Array]) -> Finding:
     best = Difference(inf, "no slope")
     for number in range(differentiation.DIRECTIONS):
         expected, direction = task.slope(number)
-        found = differentiation.slope_difference(differentiation.along(gradients, direction), expected)
+        slope, usual = (take(gradients, direction) for take in (differentiation.along, differentiation.usual))
+        found = differentiation.slope_difference(slope, expected, usual)
         best = min(best, found, key=lambda d: (bool(d.problem), d.error))
         if best.within(differentiation.SLOPE_BOUND):
             break
