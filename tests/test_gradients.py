@@ -161,6 +161,15 @@ def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
     assert not gradients.slope_difference(gradients.along({"x": weights}, direction), slope["output"]).within(1e-5)
 
 
+@pytest.mark.frameworks
+def test_a_gradient_that_is_nan_is_told_so(pool: Pool) -> None:
+    program = programs()["pytorch"]
+    broken = replace(program, rounded=program.rounded.replace("self.head(x)", "self.head(x + 0 * (x - x).sqrt())"))
+    assert broken.rounded != program.rounded
+    outcome = verify(graph(), {"pytorch": broken}, pool, gradients=True).outcomes["pytorch"]
+    assert "the slope is nan instead of" in outcome.message
+
+
 PAIRS: Final = {
     "two that are inexact, and one that is not": ({"x": 3e-8, "y": -2e-8, "z": 0.0}, {"x": 1e-7, "y": 1e-7}, ""),
     "the exact one is wrong": ({"x": 3e-8, "y": -2e-8, "z": 1e-6}, {"x": 1e-7, "y": 1e-7}, "z"),

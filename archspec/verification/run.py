@@ -473,14 +473,14 @@ def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outco
 
 def _slope_finding(task: _Task, gradients: Mapping[str, Array]) -> Finding:
     """The slope along the direction in which it is closest to the reference's; one is enough, if the first will do."""
-    best = Difference(inf, "no slope")
+    found: list[Difference] = []
     for number in range(differentiation.DIRECTIONS):
         expected, direction = task.slope(number)
         slope, usual = (take(gradients, direction) for take in (differentiation.along, differentiation.usual))
-        found = differentiation.slope_difference(slope, expected, usual)
-        best = min(best, found, key=lambda d: (bool(d.problem), d.error))
-        if best.within(differentiation.SLOPE_BOUND):
+        found.append(differentiation.slope_difference(slope, expected, usual))
+        if found[-1].within(differentiation.SLOPE_BOUND):
             break
+    best = min(found, key=lambda d: (bool(d.problem), d.error))
     return Finding("slope", "", best.error, differentiation.SLOPE_BOUND, best.problem)
 
 
