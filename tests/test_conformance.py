@@ -177,10 +177,11 @@ class Run:
             for name, program in self.programs.items()
             if name in self.errors["float64"]
         }  # fmt: skip
-        slopes, self.direction = gradients.slopes(self.graph, parameters, inputs, outputs)
+        slope = gradients.slope(self.graph, parameters, inputs, outputs)
+        self.direction = slope.direction
         self.slopes: dict[str, float] = {}
-        for name, slope in slopes.items():
-            self.slopes[number_of(name)] = self.slopes.get(number_of(name), 0.0) + slope
+        for name, part in slope.by_output.items():
+            self.slopes[number_of(name)] = self.slopes.get(number_of(name), 0.0) + part
         for name, future in waiting.items():
             result = future.result()
             if isinstance(result, Failure):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archspec import reference
 from archspec.backend import Layout, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
@@ -123,13 +124,6 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
     assert report.exit_code == 0, report.to_json()
 
 
-def test_terms_that_cancel_do_not_make_errors_larger() -> None:
-    found, direction = {"x": np.array([3.0, 4.0])}, {"x": np.array([4.0, -3.0])}
-    assert gradients.along(found, direction) == 0
-    assert gradients.usual(found, direction) == pytest.approx(12 * 2**0.5)
-    assert gradients.slope_difference(1e-5, 0.0, 12 * 2**0.5).error == pytest.approx(1e-5 / (12 * 2**0.5))
-
-
 @pytest.mark.frameworks
 def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
     outcome = verify(graph(), {"paddle": stopped("paddle")}, pool, gradients=True).outcomes["paddle"]
@@ -156,9 +150,14 @@ def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
     programs = {name: backend.generate(model) for name, backend in BACKENDS.items()}
     report = verify(model.graph, programs, pool, gradients=True, inputs=inputs)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
-    slope, direction = gradients.slopes(model.graph, {}, inputs, model.graph.outputs)
+    truth = reference.run(model.graph, {}, inputs)
+    slope = gradients.slope(model.graph, {}, inputs, model.graph.outputs, truth=truth)
     weights = gradients.projections(model.graph.outputs)["projection output"]
-    assert not gradients.slope_difference(gradients.along({"x": weights}, direction), slope["output"]).within(1e-5)
+    off = gradients.slope_difference(gradients.along({"x": weights}, slope.direction), slope.total)
+    assert not off.within(1e-5)
+    assert slope.bound == gradients.SLOPE_LIMIT
+    shorter = gradients.slope(model.graph, {}, inputs, model.graph.outputs, number=1, truth=truth)
+    assert shorter.bound == gradients.SLOPE_BOUND
 
 
 @pytest.mark.frameworks

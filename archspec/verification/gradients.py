@@ -8,6 +8,7 @@ direction, by finite differences. What all frameworks have wrong alike, the slop
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any
 
@@ -28,11 +29,11 @@ INEXACT_MULTIPLE = 16.0
 
 STEP = 2.0**-29
 """How far to go along a direction, which has the size of what it changes. In whole networks the error by rounding was
-measured to be below 1e-6 of what is usual; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off
-by 1e-3."""
+measured to be below 1e-6; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off by 1e-3."""
 
 SLOPE_BOUND = 1e-5
-"""What the slope may be off by rounding."""
+"""What a slope may be off, relative to itself; or, if that is more, six times its `doubt`, but never more than"""
+SLOPE_LIMIT = 1e-3
 
 DIRECTIONS = 3
 """Along how many directions slopes are compared at most: a kink may lie within a step along one, and a gradient that
@@ -69,12 +70,35 @@ def projections(
     return found
 
 
-def slopes(
+@dataclass(frozen=True)
+class Slope:
+    """How the outputs of the reference change along a direction."""
+
+    by_output: dict[str, float]
+    """The slope of each projected output."""
+    direction: dict[str, Array]
+    doubt: float = 0.0
+    """What kinks that the step crosses, and rounding, make of the sum of all: the norm of the second differences of the
+    outputs, divided by twice the step. A kink on one side puts the central difference off by as much as the second
+    one, and the numbers that outputs are multiplied with are normal: this is the standard deviation of the error."""
+
+    @property
+    def total(self) -> float:
+        return sum(self.by_output.values())
+
+    @property
+    def bound(self) -> float:
+        """What a slope may be off, as `slope_difference` measures it."""
+        return min(SLOPE_LIMIT, max(SLOPE_BOUND, 6 * self.doubt / max(1.0, abs(self.total))))
+
+
+def slope(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], outputs: Mapping[str, Tensor],
     seed: int = 0, *, training: bool = False, learning: bool = False, number: int = 0,
-) -> tuple[dict[str, float], dict[str, Array]]:  # fmt: skip
-    """The slope of the reference along a random direction, for each projected output alone; and the direction, which is
-    another one, with a step a quarter as long, for the next `number`."""
+    truth: Mapping[str, Array] | None = None,
+) -> Slope:  # fmt: skip
+    """The slope of the reference along a random direction: another one, with a step a quarter as long, for the next
+    `number`. Without the `truth` there is no doubt."""
     arrays = {**parameters, **inputs}
     names = wanted(graph, outputs, training=training)
     direction = {name: data.direction(arrays[name], seed, f"{name} {number}") for name in names}
@@ -91,19 +115,22 @@ def slopes(
 
     ends = []
     length = STEP / 4**number
+    kept = {outputs[name].name for name in projected(outputs)}
     for step in (length, -length):
-        kept = {outputs[name].name for name in projected(outputs)}
-        truth = reference.run(
+        ends.append(reference.run(
             graph, moved(parameters, step), moved(inputs, step), training=training, learning=learning, names=kept
-        )
-        ends.append({name: truth[outputs[name].name] for name in projected(outputs)})
+        ))  # fmt: skip
     # The difference before the sum: sums of unequal elements lose digits.
-    found = {}
-    for name in ends[0]:
+    found, squares = {}, 0.0
+    for name, tensor in ((name, outputs[name].name) for name in projected(outputs)):
+        ahead, behind = (end[tensor] for end in ends)
         with np.errstate(all="ignore"):
-            delta = (ends[0][name] - ends[1][name]) * weights[f"projection {name}"]
-        found[name] = float(np.sum(delta, where=np.isfinite(delta)) / (2 * length))
-    return found, direction
+            delta = (ahead - behind) * weights[f"projection {name}"]
+            found[name] = float(np.sum(delta, where=np.isfinite(delta)) / (2 * length))
+            if truth is not None:
+                bend = (ahead - truth[tensor]) + (behind - truth[tensor])
+                squares += float(np.sum(np.square(bend), where=np.isfinite(bend)))
+    return Slope(found, direction, sqrt(squares) / (2 * length))
 
 
 def along(gradients: Mapping[str, Array], direction: Mapping[str, Array]) -> float:
@@ -112,21 +139,11 @@ def along(gradients: Mapping[str, Array], direction: Mapping[str, Array]) -> flo
         return float(sum(np.sum(gradients[name] * step) for name, step in direction.items()))
 
 
-def usual(gradients: Mapping[str, Array], direction: Mapping[str, Array]) -> float:
-    """How large a slope is along directions like this one: the root of the sum of the squares of its terms.
-
-    The signs of the terms are random, and so a slope may be near zero where all that it is made of is large, with
-    errors that are as large as ever.
-    """
-    with np.errstate(all="ignore"):
-        return float(sqrt(sum(float(np.sum(np.square(gradients[name] * step))) for name, step in direction.items())))
-
-
-def slope_difference(found: float, expected: float, usual: float = 0.0) -> Difference:
-    """How far a slope is off, relative to itself, to what is usual, or to 1."""
+def slope_difference(found: float, expected: float) -> Difference:
+    """How far a slope is off, relative to itself or to 1."""
     if not np.isfinite(found) or not np.isfinite(expected):
         return Difference(inf, "" if str(found) == str(expected) else f"the slope is {found:g} instead of {expected:g}")
-    return Difference(abs(found - expected) / max(1.0, abs(expected), usual))
+    return Difference(abs(found - expected) / max(1.0, abs(expected)))
 
 
 def differences(

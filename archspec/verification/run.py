@@ -122,7 +122,7 @@ class _Task:
         """The parameters that training changes by what it sees, and their steps."""
         self.inputs = {**data.inputs(graph, seed), **inputs}
         self.parameters, self.truth = self._leveled(inputs)
-        self._slopes: list[tuple[float, dict[str, Array]]] = []
+        self._slopes: list[differentiation.Slope] = []
         self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
         self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
         self.wanted = differentiation.wanted(graph, self.outputs, training=training) if gradients else []
@@ -188,14 +188,14 @@ class _Task:
             with _timed(seconds, "slope"):
                 self.slope()
 
-    def slope(self, number: int = 0) -> tuple[float, dict[str, Array]]:
-        """The slope of the reference along one of the directions, and the direction."""
+    def slope(self, number: int = 0) -> differentiation.Slope:
+        """The slope of the reference along one of the directions."""
         if number == len(self._slopes):
-            by_output, direction = differentiation.slopes(
+            found = differentiation.slope(
                 self.graph, self.parameters, self.inputs, self.outputs, self.seed,
-                training=self.training, learning=self.learning, number=number,
+                training=self.training, learning=self.learning, number=number, truth=self.truth,
             )  # fmt: skip
-            self._slopes.append((sum(by_output.values()), direction))
+            self._slopes.append(found)
         return self._slopes[number]
 
     def measure(self, run: _Run, outcome: Outcome) -> _Measured | None:
@@ -473,15 +473,14 @@ def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outco
 
 def _slope_finding(task: _Task, gradients: Mapping[str, Array]) -> Finding:
     """The slope along the direction in which it is closest to the reference's; one is enough, if the first will do."""
-    found: list[Difference] = []
+    found: list[Finding] = []
     for number in range(differentiation.DIRECTIONS):
-        expected, direction = task.slope(number)
-        slope, usual = (take(gradients, direction) for take in (differentiation.along, differentiation.usual))
-        found.append(differentiation.slope_difference(slope, expected, usual))
-        if found[-1].within(differentiation.SLOPE_BOUND):
+        slope = task.slope(number)
+        off = differentiation.slope_difference(differentiation.along(gradients, slope.direction), slope.total)
+        found.append(Finding("slope", "", off.error, slope.bound, off.problem))
+        if not found[-1].wrong:
             break
-    best = min(found, key=lambda d: (bool(d.problem), d.error))
-    return Finding("slope", "", best.error, differentiation.SLOPE_BOUND, best.problem)
+    return min(found, key=lambda finding: (bool(finding.problem), finding.error / finding.bound))
 
 
 def _judge_alone(task: _Task, run: _Run, outcome: Outcome) -> None:
