@@ -36,6 +36,7 @@ LARGE: Final = 3 * 2**30
 RUNGS: Final = ("float64", "float32", "gradient")
 REDUCED: Final[dict[str, dict[str, Any]]] = {
     "convnextv2_huge": {"depths": [1, 1, 1, 1]},
+    "deeplabv3_resnet50": {"size": 232},
     "efficientnet_b7": {"size": 232},
     "fcn_resnet101": {"size": 136},
     "gpt2_large": {"depth": 4},
@@ -43,6 +44,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama_7b": {"depth": 1, "vocabulary": 1000},
     "llama2_7b": {"depth": 1, "vocabulary": 1000},
     "llama3_8b": {"depth": 1, "vocabulary": 1000},
+    "unet": {"size": 300},
     "unet_3d": {"sizes": [92, 100, 108], "width": 8},
     "vit_h_14": {"depth": 4},
 }
