@@ -48,7 +48,8 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "unet_3d": {"sizes": [92, 100, 108], "width": 8},
     "vit_h_14": {"depth": 4},
 }
-"""Networks that a framework, in float64 with gradients, does not fit into 24 GiB: what is less."""
+"""What is less, so that a framework fits into 24 GiB in float64 with gradients; and for the U-Net, and for DeepLab,
+whose dilated convolutions have gradients that take TensorFlow minutes each, into the time."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,9 @@ Made by `make zoo`: every network that comes along, verified with gradients. For
 step in float64 and in float32, and of any gradient in float64, as `archspec verify --gradients` measures them, relative
 to the largest value of the tensor or 1; the outputs of training are taken in where there are any. Errors above 1e-10,
 or 1e-9 of a gradient, are behind operations that the framework has less exactly, as [operations.md](operations.md)
-declares and [divergences.md](divergences.md) shows. Sizes are the published ones; what was made smaller, because one
-framework with gradients does not fit into 24 GiB, stands behind the result. A size that is left open is 17, or 19.
+declares and [divergences.md](divergences.md) shows. Sizes are the published ones; what was made smaller, so that one
+framework with gradients fits into 24 GiB, or into the time, stands behind the result. A size that is left open is 17,
+or 19.
 Parameters are those of training, with auxiliary heads; multiply-adds are of evaluation and one sample.
 
 {len(rows)} networks: {", ".join(f"{count} {name}" for name, count in counts.items())}.
