@@ -44,12 +44,11 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama_7b": {"depth": 1, "vocabulary": 1000},
     "llama2_7b": {"depth": 1, "vocabulary": 1000},
     "llama3_8b": {"depth": 1, "vocabulary": 1000},
-    "unet": {"size": 300},
     "unet_3d": {"sizes": [92, 100, 108], "width": 8},
     "vit_h_14": {"depth": 4},
 }
-"""What is less, so that a framework fits into 24 GiB in float64 with gradients; and for the U-Net, and for DeepLab,
-whose dilated convolutions have gradients that take TensorFlow minutes each, into the time."""
+"""What is less, so that a framework fits into 24 GiB in float64 with gradients; and for DeepLab, whose dilated
+convolutions have gradients that take TensorFlow minutes each, into the time."""
 
 
 @dataclass(frozen=True)
