@@ -25,6 +25,7 @@ def _script(name: str) -> ModuleType:
 COST = _script("compile_cost")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", COST.SHAPES)
 def test_growing_networks(shape: str) -> None:
     text = COST.SHAPES[shape](120)

@@ -58,6 +58,7 @@ def test_every_key_is_described() -> None:
         assert f"`{shown}" in LANGUAGE or f"`{key}" in LANGUAGE, key
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_operations_page(golden: Callable[[Path, str], None]) -> None:
     golden(DOCS / "operations.md", "\n".join(page()))
