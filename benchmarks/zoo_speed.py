@@ -248,23 +248,15 @@ def _keras(model: Any, program: Any, entry: Any, name: str, image: Any, labels: 
     import keras
 
     extra = {"include_preprocessing": False} if name.startswith(("MobileNetV3", "EfficientNetV2")) else {}
-    defined: list[tuple[str, Any]] = []
-    add_weight = keras.Layer.add_weight
+    sys.path.append(str(Path(__file__).parent.parent))
+    from tests.judges.library import keras_variables, pixels_as_they_are
 
-    def noting(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        variable = add_weight(layer, *args, **kwargs)
-        if not isinstance(layer, keras.layers.Normalization):  # of images; it stays as it is
-            defined.append((f"{layer.name}/{variable.name}", variable))
-        return variable
-
-    keras.Layer.add_weight = noting
-    theirs = getattr(keras.applications, name)(
-        weights=None, input_shape=image.transpose(0, 2, 3, 1).shape[1:], classifier_activation=None, **extra
+    theirs, defined = keras_variables(
+        lambda: getattr(keras.applications, name)(
+            weights=None, input_shape=image.transpose(0, 2, 3, 1).shape[1:], classifier_activation=None, **extra
+        )
     )
-    keras.Layer.add_weight = add_weight
-    for layer in theirs.layers:
-        if isinstance(layer, keras.layers.Rescaling):
-            layer.scale, layer.offset = 1.0, 0.0  # ours begin after it
+    pixels_as_they_are(theirs)
     models = [entry(), theirs]
     _pour(models[0], model, program, name, defined)
     x = image.transpose(0, 2, 3, 1).copy()
@@ -281,7 +273,6 @@ def _keras(model: Any, program: Any, entry: Any, name: str, image: Any, labels: 
 
 def _pour(ours: Any, model: Any, program: Any, name: str, defined: Sequence[tuple[str, Any]]) -> None:
     """Gives one of Keras Applications' networks random weights, and ours the same, as the judges of the tests do."""
-    sys.path.append(str(Path(__file__).parent.parent))
     from archspec.verification.worker import arrange
     from tests.judges.judge import by_order
     from tests.judges.library import random_weight

@@ -16,6 +16,7 @@ from archspec import reference
 from archspec.backend import Layout, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
+from archspec.proof import reports
 from archspec.verification import data, gradients
 from archspec.verification.run import verify
 from archspec.verification.worker import arrange, restore
@@ -119,8 +120,7 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
           - {op: multiply, value: 1.5}
           - log
     """
-    model = Spec.parse(dedent(spec)).network()
-    report = verify(rounded(model.graph), {b.name: b.generate(model) for b in backends()}, pool, gradients=True)
+    (report,) = reports(Spec.parse(dedent(spec)).network(), backends(), pool, gradients=True)
     assert report.exit_code == 0, report.to_json()
 
 

@@ -61,7 +61,8 @@ class Scope:
             known = list(dict.fromkeys(self.known()))
             hint = nearest(head, known)
             if not hint:
-                hint = f"there are: {', '.join(known[:8])}" + (", ..." if len(known) > 8 else "")
+                hint = f"only what has a name can be referred to; there are: {', '.join(known[:8])}"
+                hint += ", ..." if len(known) > 8 else ""
             raise LookupFailed(f"'{head}' is not the name of an input, a branch or an earlier step here", hint)
         wire, path = scope.wires[head], head
         for part in rest:

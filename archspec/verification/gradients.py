@@ -32,8 +32,10 @@ STEP = 2.0**-29
 measured to be below 1e-6; a step of 2^-23 crosses so many kinks of rectifiers and pools that it is off by 1e-3."""
 
 SLOPE_BOUND = 1e-5
-"""What a slope may be off, relative to itself; or, if that is more, six times its `doubt`, but never more than"""
+"""What a slope may be off, relative to itself; or six times its `doubt`, if that is more."""
+
 SLOPE_LIMIT = 1e-3
+"""What a slope may be off at most, whatever its doubt."""
 
 DIRECTIONS = 3
 """Along how many directions slopes are compared at most: a kink may lie within a step along one, and a gradient that

@@ -47,6 +47,29 @@ def _keras() -> tuple[dict[str, str], Callable[..., Network], Callable[[Any, Arr
 
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
+
+    def build(name: str, arguments: Mapping[str, Any], image: Array, bridges: Bridges) -> Network:
+        keras.utils.clear_session()
+        make = getattr(keras.applications, name)
+        size = (*image.shape[2:], image.shape[1])
+        model, defined = keras_variables(
+            lambda: make(weights=None, classifier_activation=None, input_shape=size, **arguments)
+        )
+        for bridge in bridges:
+            bridge(model)
+        return defined, lambda image: [model(image.transpose(0, 2, 3, 1), training=False).numpy()]
+
+    return (
+        {"keras": keras.__version__, "tensorflow": tensorflow.__version__},
+        build,
+        lambda variable, array: variable.assign(array),
+    )
+
+
+def keras_variables(make: Callable[[], Any]) -> tuple[Any, list[tuple[str, Any]]]:
+    """A Keras model, and its variables by name in the order of their definition, which the model does not keep."""
+    import keras
+
     defined: list[tuple[str, Any]] = []
     add_weight = keras.Layer.add_weight
 
@@ -55,27 +78,15 @@ def _keras() -> tuple[dict[str, str], Callable[..., Network], Callable[[Any, Arr
         name = f"{layer.name}/{variable.name}"
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             name = name.replace("/kernel", "/depthwise_kernel")
-        if not isinstance(layer, keras.layers.Normalization):  # whose statistics stay at 0 and 1
+        if not isinstance(layer, keras.layers.Normalization):  # whose statistics stay as they are
             defined.append((name, variable))
         return variable
 
     keras.Layer.add_weight = noting
-
-    def build(name: str, arguments: Mapping[str, Any], image: Array, bridges: Bridges) -> Network:
-        keras.utils.clear_session()
-        defined.clear()
-        make = getattr(keras.applications, name)
-        size = (*image.shape[2:], image.shape[1])
-        model = make(weights=None, classifier_activation=None, input_shape=size, **arguments)
-        for bridge in bridges:
-            bridge(model)
-        return list(defined), lambda image: [model(image.transpose(0, 2, 3, 1), training=False).numpy()]
-
-    return (
-        {"keras": keras.__version__, "tensorflow": tensorflow.__version__},
-        build,
-        lambda variable, array: variable.assign(array),
-    )
+    try:
+        return make(), defined
+    finally:
+        keras.Layer.add_weight = add_weight
 
 
 def _paddle() -> tuple[dict[str, str], Callable[..., Network], Callable[[Any, Array], None]]:
