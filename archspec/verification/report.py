@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any, Literal
@@ -48,6 +49,14 @@ class Rung:
     """All that exceed their bounds, in the order of the graph."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Of `build`, `weights` and `run`."""
+
+    @classmethod
+    def of(
+        cls, name: str, findings: Sequence[Finding], unseen: tuple[str, ...], seconds: Mapping[str, float] | None = None
+    ) -> Rung:
+        """The comparison that made these findings, in the order of the graph."""
+        worst = max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None)
+        return cls(name, len(findings), unseen, worst, tuple(f for f in findings if f.wrong), dict(seconds or {}))
 
     @property
     def agreement(self) -> str:

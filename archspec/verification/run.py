@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from math import inf, isfinite, prod, sqrt
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from math import isfinite, prod, sqrt
 from time import perf_counter
 from typing import Any
 
@@ -17,16 +14,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from archspec import reference
-from archspec.backend import Layout, Program
-from archspec.errors import BackendError, UsageError
-from archspec.expressions import float32
+from archspec.backend import Program
 from archspec.graph.graph import Graph, Node
-from archspec.verification import compare, data, worker
+from archspec.verification import compare, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
-from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
+from archspec.verification.report import Finding, Outcome, Report, Rung
+from archspec.verification.task import Run, Task
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Result, Stopped, message, physical_memory
+from archspec.verification.workers import Failure, Pool, Result, physical_memory
 
 
 def verify(
@@ -56,15 +52,15 @@ def verify(
     cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
     with _timed(seconds, "total"), threadpool_limits(cores, "blas"):
         with _timed(seconds, "reference"):
-            task = _Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded)
+            task = Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded)
         try:
             if crowded:
-                task.first_slope(seconds)
+                _first_slope(task, seconds)
                 worker.give_back()
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
             if not crowded:
-                task.first_slope(seconds)
+                _first_slope(task, seconds)
             alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
             for run in doubles:
                 _judge_float64(task, run, outcomes[run.backend])
@@ -92,298 +88,17 @@ def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:
     return values + weights + frameworks * each
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    backend: str
-    dtype: str
-    program: Program
-    result: Future[Result | Failure]
-
-
-_Measured = tuple[dict[str, Difference], dict[str, float]]
-"""The differences, and the seconds of the run."""
-
-
-class _Task:
-    """One network with weights, inputs, and the truth."""
-
-    def __init__(
-        self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool, learning: bool, crowded: bool,
-    ) -> None:  # fmt: skip
-        self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
-        self.learning, self._crowded = learning, crowded
-        self._nodes = [node for node in graph.nodes if training or not node.training_only]
-        self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
-        self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
-        self.statistics = {
-            name: node for node in self._nodes for name, p in node.parameters().items() if learning and not p.trainable
-        }
-        """The parameters that training changes by what it sees, and their steps."""
-        self.inputs = {**data.inputs(graph, seed), **inputs}
-        self.parameters, self.truth = self._leveled(inputs)
-        self._slopes: list[differentiation.Slope] = []
-        self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
-        self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
-        self.wanted = differentiation.wanted(graph, self.outputs, training=training) if gradients else []
-        """The inputs and parameters by which gradients are compared."""
-        arrays = {**self.parameters, **self.inputs}
-        self._size += 8 * sum(arrays[name].size for name in self.wanted)
-        self._ops = {tensor.name: node.op.key for node in graph.nodes for tensor in node.outputs}
-        projections = differentiation.projections(self.outputs, seed, self.truth) if self.wanted else {}
-        self._data = self._save({**arrays, **projections})
-        self._forced: dict[str, Any] | None = None
-        """The truth in a file."""
-        if crowded:  # the system may take the memory of what is mapped
-            self._forced = self._save(self.truth)
-            self.truth = worker.load(**self._forced)
-
-    def _leveled(self, given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-        """The weights and the truth, from inputs of which the reference can make something: where a mask that was drawn
-        hides everything from attention, with truth values that are all true, or all false."""
-        drawn = data.parameters(self.graph, self.seed)
-        problem = ""
-        for value in (None, True, False):
-            if value is not None:
-                masks = {
-                    n: np.full_like(a, value) for n, a in self.inputs.items() if a.dtype == bool and n not in given
-                }
-                self.inputs.update(masks)
-            try:
-                return data.leveled(self.graph, drawn, self.inputs, training=self.training, learning=self.learning)
-            except ValueError as error:
-                problem = str(error)
-        raise UsageError(f"{self.graph.name} cannot be verified: {problem}")
-
-    def submit(self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None) -> _Run:
-        unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
-        if unknown:
-            raise BackendError(f"{backend}: probes of what the network does not have: {', '.join(sorted(unknown))}")
-        request = message(
-            program,
-            dtype,
-            self._data,
-            self.pool.scratch.file(self._size),
-            self.outputs,
-            optional=self._optional,
-            training=self.training,
-            learning=self.learning,
-            forced=forced,
-            statistics=self.statistics if forced is None else (),
-            gradients=self.wanted if dtype == "float64" and forced is None else (),
-            projected=differentiation.projected(self.outputs),
-        )
-        result = self.pool.submit(backend, request, timeout=self.timeout, alone=self._crowded)
-        return _Run(backend, dtype, program, result)
-
-    def submit_alone(self, run: _Run) -> _Run:
-        """The same again with the truth in place of each step's result, so that each is judged by itself."""
-        if self._forced is None:
-            self._forced = self._save({name: self.truth[name] for name in self.steps})
-        return self.submit(run.backend, run.dtype, run.program, self._forced)
-
-    def first_slope(self, seconds: dict[str, float]) -> None:
-        """Finds it, if gradients are wanted."""
-        if self.wanted:
-            with _timed(seconds, "slope"):
-                self.slope()
-
-    def slope(self, number: int = 0) -> differentiation.Slope:
-        """The slope of the reference along one of the directions."""
-        if number == len(self._slopes):
-            found = differentiation.slope(
-                self.graph, self.parameters, self.inputs, self.outputs, self.seed,
-                training=self.training, learning=self.learning, number=number, truth=self.truth,
-            )  # fmt: skip
-            self._slopes.append(found)
-        return self._slopes[number]
-
-    def measure(self, run: _Run, outcome: Outcome) -> _Measured | None:
-        """The differences of all that a run shows; None, and the reason in `outcome`, if it failed."""
-        result = run.result.result()
-        if isinstance(result, Stopped):
-            outcome.failure = outcome.failure or result.plain()
-            found = self._until(run, result)
-            return (found, {}) if found else None
-        if isinstance(result, Failure):
-            outcome.failure = outcome.failure or result
-            outcome.culprit = outcome.culprit or self._dead(run, result)
-            return None
-        outcome.memory = max(outcome.memory, result.memory)
-        found = {}
-        for key, (name, layout) in self._shown(run.program).items():
-            array = result.arrays.pop(key, None)
-            if array is None:
-                found[key] = Difference(inf, "the step did not run")
-            else:
-                found[key] = self._difference(run, array, name, layout)
-        return found, result.seconds
-
-    def _difference(self, run: _Run, array: Array, name: str, layout: Layout) -> Difference:
-        expected = self.truth[name]
-        if name in self.statistics:
-            expected = self._kept(name, expected, run.program)
-        dtype = run.dtype if expected.dtype.kind == "f" else expected.dtype.name
-        return compare.difference(array, worker.arrange(expected, layout), dtype)
-
-    def _kept(self, name: str, new: Array, program: Program) -> Array:
-        """A running statistic as the framework keeps it, from what the reference makes of it.
-
-        The momentum is a float32 number, as which 0.9 and 0.1 do not add up to one; and the variance of the batch may
-        be divided by n - 1.
-        """
-        node: Any = self.statistics[name]
-        if not node.op.momentum:
-            return new
-        old = self.parameters[name].astype(np.float64)
-        batch = (new - (1 - node.op.momentum) * old) / node.op.momentum
-        if program.unbiased_variance and name.endswith("running_var"):
-            count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
-            batch = batch * (count / (count - 1))
-        share = 1 - float32(1 - node.op.momentum) if program.keeps_old else node.op.momentum
-        kept: Array = (1 - share) * old + share * batch
-        return kept
-
-    def _until(self, run: _Run, result: Stopped) -> dict[str, Difference]:
-        """The differences of what a program showed before it raised, and why it did, at the step where it did."""
-        found: dict[str, Difference] = {}
-        shown = self._shown(run.program)
-        for key, (name, layout) in shown.items():
-            if key in result.arrays:
-                found[key] = self._difference(run, result.arrays.pop(key), name, layout)
-            elif key in result.shapes:
-                due = worker.arrange(self.truth[name], layout).shape
-                shape = result.shapes[key]
-                if len(shape) != len(due) or any(a not in (None, b) for a, b in zip(shape, due, strict=True)):
-                    found[key] = Difference(inf, f"shape ({', '.join(map(str, shape))}) instead of {due}")
-        for node in self._nodes:
-            for name in node.parameters():
-                if name in result.parameters:
-                    found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
-        if result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
-            blamed = self._first(shown, found.keys() | result.shapes.keys())
-        else:
-            blamed = self._constructed(run.program, result.lines)
-        for tensor in blamed:
-            found.setdefault(tensor, Difference(inf, result.message))
-        return {name: found[name] for name in shown if name in found}
-
-    def _first(self, shown: Collection[str], reached: Collection[str]) -> list[str]:
-        """What the first step that was not reached shows: programs run the steps in the order of the graph, and
-        what only training needs at the end."""
-        for node in sorted(self._nodes, key=lambda node: node.training_only):
-            missing = [t.name for t in node.outputs if t.name in shown and t.name not in reached]
-            if missing:
-                return missing
-        return []
-
-    def _constructed(self, program: Program, lines: Sequence[str]) -> list[str]:
-        """What the step shows whose layer could not be made, if only one can be meant."""
-        attributes = [match[1] for line in lines if (match := re.match(r"self\.(\w+) = ", line))]
-        if not attributes:
-            return []
-        path = re.compile(r"(\.\d+)*\.".join(attributes) + r"(\.|$)")
-        targets = {weight.parameter.rpartition(".")[0] for weight in program.weights if path.match(weight.target)}
-        keys = {seen.tensor for key, probe in program.probes.items() if path.match(key) for seen in probe}
-        meant = [node for node in self._nodes if node.path in targets or keys & {t.name for t in node.outputs}]
-        return [tensor.name for tensor in meant[0].outputs] if len(meant) == 1 else []
-
-    def _dead(self, run: _Run, failure: Failure) -> Culprit | None:
-        """The step in which the process died: the one after the last that was seen."""
-        shown = self._shown(run.program)
-        order = [t.name for node in sorted(self._nodes, key=lambda node: node.training_only)
-                 for t in node.outputs if t.name in shown]  # fmt: skip
-        if failure.at == "run":
-            reached: list[str] = []
-        elif failure.at in run.program.probes:
-            reached = order[: max(order.index(seen.tensor) for seen in run.program.probes[failure.at]) + 1]
-        else:
-            return None
-        missing = self._first(shown, reached)
-        node = next((node for node in self._nodes if missing and missing[0] in {t.name for t in node.outputs}), None)
-        if node is None:
-            return None
-        return Culprit(node.path, node.op.key, Finding(missing[0], node.op.key, inf, 0.0, failure.message))
-
-    def _shown(self, program: Program) -> dict[str, tuple[str, Layout]]:
-        """What a program shows, in the order of the graph. Key of the array: name of the tensor, and its layout."""
-        probed = {seen.tensor: (seen.tensor, seen.layout) for probe in program.probes.values() for seen in probe}
-        shown = {name: probed[name] for name in self.steps if name in probed}
-        for name, tensor in self.outputs.items():
-            shown[f"output {name}"] = tensor.name, program.outputs[name]
-        layouts = {weight.parameter: weight.layout for weight in program.weights}
-        return shown | {name: (name, layouts[name]) for name in self.statistics if name in layouts}
-
-    def rung(self, name: str, run: _Run, measured: _Measured, bounds: Mapping[str, float]) -> Rung:
-        """The findings about one run, in the order of the graph."""
-        found, seconds = measured
-        kept = {statistic: node.outputs[0].name for statistic, node in self.statistics.items()}
-        bounds = {**bounds, **{statistic: bounds[tensor] for statistic, tensor in kept.items()}}
-        findings = [
-            Finding(
-                key, self._ops.get(kept.get(tensor, tensor), ""), found[key].error, bounds[tensor], found[key].problem
-            )
-            for key, (tensor, _) in self._shown(run.program).items()
-            if key in found and (name != "alone" or key in self.steps)  # outputs of a forced run are the truth itself
-        ]
-        probed = {seen.tensor for probe in run.program.probes.values() for seen in probe}
-        return _rung(name, findings, tuple(tensor for tensor in self.steps if tensor not in probed), seconds)
-
-    def gradient_rung(self, found: Mapping[str, tuple[Difference, float]]) -> Rung:
-        """The findings about the gradients of one run, given with their bounds, in the order of the graph."""
-        ops = {name: node.op.key for node in self._nodes for name in node.parameters()}
-        findings = [
-            Finding(f"gradient of {name}", ops.get(name, ""), difference.error, bound, difference.problem)
-            for name in self.wanted if name in found for difference, bound in [found[name]]
-        ]  # fmt: skip
-        return _rung("gradient", findings, tuple(name for name in self.wanted if name not in found))
-
-    def last_gradient(self, rung: Rung) -> Culprit | None:
-        """The last step whose own gradients are wrong: it is the first that they reach."""
-        wrong = {finding.tensor: finding for finding in rung.wrong}
-        for node in reversed(self._nodes):
-            for name in node.parameters():
-                if f"gradient of {name}" in wrong:
-                    return Culprit(node.path, node.op.key, wrong[f"gradient of {name}"])
-        return None
-
-    def culprit(self, rung: Rung, measured: _Measured) -> Culprit | None:
-        """The first step that is wrong; if all that are seen are right, the one whose value the model returns wrong."""
-        wrong = {f.tensor: f for f in rung.wrong}
-        node = compare.culprit(self.graph, wrong.keys(), measured[0].keys())
-        if node is not None:
-            finding = next(wrong[tensor.name] for tensor in node.outputs if tensor.name in wrong)
-            return Culprit(node.path, node.op.key, finding)
-        for statistic, node in self.statistics.items():
-            if statistic in wrong:
-                return Culprit(node.path, node.op.key, wrong[statistic])
-        for name, tensor in self.outputs.items():
-            last = next((node for node in self._nodes if tensor in node.outputs), None)
-            if f"output {name}" in wrong and last is not None:
-                return Culprit(last.path, last.op.key, wrong[f"output {name}"])
-        return None
-
-    def close(self) -> None:
-        for stored in (self._data, self._forced):
-            if stored is not None:
-                self.pool.scratch.remove(Path(stored["path"]))
-
-    def _save(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        return worker.save(str(self.pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
-
-
-def _rung(
-    name: str, findings: Sequence[Finding], unseen: tuple[str, ...], seconds: Mapping[str, float] | None = None
-) -> Rung:
-    worst = max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None)
-    return Rung(name, len(findings), unseen, worst, tuple(f for f in findings if f.wrong), dict(seconds or {}))
+def _first_slope(task: Task, seconds: dict[str, float]) -> None:
+    if task.wanted:
+        with _timed(seconds, "slope"):
+            task.slope()
 
 
 def _is_wrong(outcome: Outcome) -> bool:
     return "float64" in outcome.rungs and bool(outcome.rungs["float64"].wrong)
 
 
-def _judge_float64(task: _Task, run: _Run, outcome: Outcome) -> None:
+def _judge_float64(task: Task, run: Run, outcome: Outcome) -> None:
     measured = task.measure(run, outcome)
     if measured is not None:
         bounds = compare.float64_bounds(task.graph, run.program.inexact)
@@ -391,7 +106,7 @@ def _judge_float64(task: _Task, run: _Run, outcome: Outcome) -> None:
         outcome.culprit = task.culprit(rung, measured)
 
 
-def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
+def _judge_float32(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
     measured = [(run, found) for run in runs if (found := task.measure(run, outcomes[run.backend])) is not None]
     errors = [differences for _, (differences, _) in measured]
     if measured and not compare.enough(errors):
@@ -407,7 +122,7 @@ def _judge_float32(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome
         outcome.culprit = outcome.culprit or task.culprit(rung, found)
 
 
-def _rounding(task: _Task) -> dict[str, Difference]:
+def _rounding(task: Task) -> dict[str, Difference]:
     """What rounding alone makes of the network: its inputs and the result of each step are off, up or down at random,
     by half a unit in the last place of float32, or what is usual for a sum of so many terms; and all else is exact.
 
@@ -434,7 +149,7 @@ def _rounding(task: _Task) -> dict[str, Difference]:
     return _differences(task, steps)
 
 
-def _numpy_float32(task: _Task) -> dict[str, Difference]:
+def _numpy_float32(task: Task) -> dict[str, Difference]:
     """What NumPy makes of the network in float32: the measure for a framework that has no other beside it."""
     steps = reference.steps(
         task.graph, task.parameters, task.inputs, training=task.training, learning=task.learning, dtype=np.float32
@@ -442,7 +157,7 @@ def _numpy_float32(task: _Task) -> dict[str, Difference]:
     return _differences(task, steps)
 
 
-def _differences(task: _Task, steps: Iterable[tuple[Node, tuple[Array, ...], Any]]) -> dict[str, Difference]:
+def _differences(task: Task, steps: Iterable[tuple[Node, tuple[Array, ...], Any]]) -> dict[str, Difference]:
     return {
         tensor.name: compare.difference(array, task.truth[tensor.name], array.dtype.name)
         for node, arrays, _ in steps
@@ -450,7 +165,7 @@ def _differences(task: _Task, steps: Iterable[tuple[Node, tuple[Array, ...], Any
     }
 
 
-def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outcome]) -> None:
+def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
     """The frameworks against each other, and each against the slope of the reference."""
     found: dict[str, dict[str, Array]] = {}
     for run in runs:
@@ -468,10 +183,10 @@ def _judge_gradients(task: _Task, runs: list[_Run], outcomes: Mapping[str, Outco
         if off[backend]:
             rung = outcome.rungs["gradient"] = task.gradient_rung(off[backend])
             outcome.culprit = outcome.culprit or task.last_gradient(rung)
-        outcome.rungs["slope"] = _rung("slope", [_slope_finding(task, arrays)], ())
+        outcome.rungs["slope"] = Rung.of("slope", [_slope_finding(task, arrays)], ())
 
 
-def _slope_finding(task: _Task, gradients: Mapping[str, Array]) -> Finding:
+def _slope_finding(task: Task, gradients: Mapping[str, Array]) -> Finding:
     """The slope along the direction in which it is closest to the reference's; one is enough, if the first will do."""
     found: list[Finding] = []
     for number in range(differentiation.DIRECTIONS):
@@ -483,7 +198,7 @@ def _slope_finding(task: _Task, gradients: Mapping[str, Array]) -> Finding:
     return min(found, key=lambda finding: (bool(finding.problem), finding.error / finding.bound))
 
 
-def _judge_alone(task: _Task, run: _Run, outcome: Outcome) -> None:
+def _judge_alone(task: Task, run: Run, outcome: Outcome) -> None:
     measured = task.measure(run, outcome)
     if measured is None:
         return
