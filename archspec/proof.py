@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.backend import Backend, backends
 from archspec.errors import UsageError
-from archspec.graph.graph import rounded
+from archspec.graph.graph import Graph, rounded
 from archspec.loading import open_spec, variants
 from archspec.model import Model
 from archspec.verification.cases import case
@@ -59,6 +59,7 @@ def verify(
     require: bool = False,
     seed: int = 0,
     timeout: float = 300,
+    batch: int | None = None,
     picture: Path | None = None,
     watch: Callable[[str], None] = lambda stage: None,
 ) -> Proof:
@@ -67,8 +68,9 @@ def verify(
     A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
     and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run.
     With `gradients`, those by inputs and weights are compared, too; with `training` also what the models compute in
-    training, where normalizations use and keep the statistics of the batch, and what is random is left out. `picture`
-    is run through instead of random numbers. `watch` is told what happens.
+    training, where normalizations use and keep the statistics of the batch, and what is random is left out. `batch` is
+    how many samples run, two by default. `picture` is run through instead of random numbers. `watch` is told what
+    happens.
 
     Raises SpecError for a spec that is not valid, UsageError for what does not exist.
     """
@@ -86,7 +88,7 @@ def verify(
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
             options = {"seed": seed, "timeout": timeout, "gradients": gradients, "learning": training}
-            found += reports(model, chosen, pool, picture=picture, **options)
+            found += reports(model, chosen, pool, picture=picture, batch=batch, **options)
     return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
 
 
@@ -98,14 +100,15 @@ def _models(network: str | Path | Model, variant: str | None, params: Mapping[st
 
 
 def reports(
-    model: Model, chosen: Sequence[Backend], pool: Pool, *, picture: Path | None = None, **options: Any
-) -> list[Report]:
+    model: Model, chosen: Sequence[Backend], pool: Pool, *, picture: Path | None = None, batch: int | None = None,
+    **options: Any,
+) -> list[Report]:  # fmt: skip
     """What is found about one network: a report, and another with the outputs that exist only in training, if there
     are any. `options` are those of `archspec.verification.run.verify`."""
-    tried = case(model, chosen, keep_size=picture is not None)
+    tried = case(model, chosen, keep_size=picture is not None, batch=batch)
     refused = {name: Outcome(name, failure=Failure("refused", message)) for name, message in tried.refused.items()}
     if picture is not None:
-        options["inputs"] = _pictured(model, picture)
+        options["inputs"] = _pictured(tried.graph, picture)
     graph = rounded(tried.graph)
     made = []
     learning = options.pop("learning", False)
@@ -131,10 +134,10 @@ def _locate(report: Report, model: Model) -> None:
             outcome.culprit = replace(outcome.culprit, position=where)
 
 
-def _pictured(model: Model, path: Path) -> dict[str, Array]:
+def _pictured(graph: Graph, path: Path) -> dict[str, Array]:
     from archspec.pictures import as_input
 
-    tensors = {name: tensor for name, tensor in model.graph.inputs.items() if tensor.dtype == "float"}
-    if len(model.graph.inputs) != 1 or [len(tensor.shape) for tensor in tensors.values()] != [4]:
-        raise UsageError(f"{model.name} does not take one picture; --input is for networks that do")
+    tensors = {name: tensor for name, tensor in graph.inputs.items() if tensor.dtype == "float"}
+    if len(graph.inputs) != 1 or [len(tensor.shape) for tensor in tensors.values()] != [4]:
+        raise UsageError(f"{graph.name} does not take one picture; --input is for networks that do")
     return {name: as_input(path, tuple(map(int, tensor.shape))) for name, tensor in tensors.items()}

@@ -80,3 +80,11 @@ def test_all_frameworks_agree(file: Path, variant: str | None, pool: Pool) -> No
             assert {"float64", "float32"} <= outcome.rungs.keys()
             assert outcome.rungs["gradient"].compared > 0
             assert all(outcome.rungs[name].compared > 1 for name in ("float64", "float32"))
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize(("file", "batch"), [("towers", 1), ("vit", 1), ("wave", 3), ("arrange", 1)])
+def test_other_numbers_of_samples(file: str, batch: int, pool: Pool) -> None:
+    model = Spec.read(ROOT / "networks" / f"{file}.yaml").network()
+    for report in reports(model, BACKENDS, pool, gradients=True, batch=batch):
+        assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}

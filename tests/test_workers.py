@@ -21,7 +21,7 @@ from archspec.backend import Observed, Program, Weight
 from archspec.model import Spec
 from archspec.verification import data, worker
 from archspec.verification.report import Report
-from archspec.verification.run import memory, verify
+from archspec.verification.run import least_memory, memory, verify
 from archspec.verification.workers import Failure, Greeting, Pool, Result, message
 
 pytestmark = pytest.mark.frameworks
@@ -219,6 +219,22 @@ def test_one_after_the_other_where_memory_is_small(monkeypatch: pytest.MonkeyPat
         assert all(outcome.versions for outcome in report.outcomes.values())
         assert not any(each.alive for each in own._workers.values()), "they gave back what they had"
     assert memory(GRAPH, 3, gradients=True) > 3 * 2**30 > memory(GRAPH, 2, gradients=True)
+
+
+def test_what_does_not_fit_is_not_tried(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    least = least_memory(GRAPH, gradients=True)
+    assert least_memory(GRAPH, gradients=False) < least < memory(GRAPH, 1, gradients=True)
+    monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: least)
+    assert verify(GRAPH, PROGRAMS, pool, gradients=True).exit_code == 0
+    monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: least - 1)
+    assert verify(GRAPH, PROGRAMS, pool).exit_code == 0
+    report = verify(GRAPH, PROGRAMS, pool, gradients=True)
+    assert report.exit_code == 1
+    for outcome in report.outcomes.values():
+        assert (outcome.status, outcome.failure and outcome.failure.kind) == ("error", "memory")
+        assert (
+            "small takes more than 0.25 GiB, and the machine has 0.25; less depth or width (--set)" in outcome.message
+        )
 
 
 @pytest.mark.parametrize("backend", RUNNERS)

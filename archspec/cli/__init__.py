@@ -194,6 +194,7 @@ def verify(
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of each run.")] = 300,
+    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many samples; two by default.")] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Prove that the generated models compute the same, step by step.
@@ -216,8 +217,8 @@ def verify(
     with output.progress() as watch:
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout, picture=picture,
-            watch=watch,
+            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout, batch=batch,
+            picture=picture, watch=watch,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())

@@ -22,21 +22,24 @@ class Case:
     refused: dict[str, str]
 
 
-def case(model: Model, backends: Sequence[Backend], *, keep_size: bool = False) -> Case:
+def case(
+    model: Model, backends: Sequence[Backend], *, keep_size: bool = False, batch: int | None = None
+) -> Case:  # fmt: skip
     """The programs of a model: those that are shipped, with an input that is not square where the code is the same for
-    it, so that swapped axes show (unless `keep_size`). Raises SpecError if the spec is not valid."""
-    square = _case(model, backends)
+    it, so that swapped axes show (unless `keep_size`), and two samples, unless `batch` says how many. Raises SpecError
+    if the spec is not valid."""
+    square = _case(model, backends, batch)
     other = None if keep_size else oblong(model)
     if other is None or not square.programs:
         return square
-    wide = _case(other, backends)
+    wide = _case(other, backends, batch)
     if wide.programs.keys() != square.programs.keys():
         return square
     alike = all(_sizeless(p.source) == _sizeless(wide.programs[n].source) for n, p in square.programs.items())
     return replace(wide, refused=square.refused) if alike else square
 
 
-def _case(model: Model, backends: Sequence[Backend]) -> Case:
+def _case(model: Model, backends: Sequence[Backend], batch: int | None) -> Case:
     programs: dict[str, Program] = {}
     refused: dict[str, str] = {}
     for backend in backends:
@@ -47,7 +50,8 @@ def _case(model: Model, backends: Sequence[Backend]) -> Case:
             continue
         if not same_program(program):
             raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
-    return Case(model.graph, programs, refused)
+    graph = model.graph if batch is None else model.graph_for({"batch": batch})
+    return Case(graph, programs, refused)
 
 
 def _sizeless(source: str) -> str:

@@ -45,8 +45,14 @@ def verify(
     training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
     """
     seconds: dict[str, float] = {}
+    least, there = least_memory(graph, gradients=gradients), physical_memory()
+    if least > there:
+        small = f"{graph.name} takes more than {least / 2**30:.3g} GiB, and the machine has {there / 2**30:.3g}"
+        hint = "less depth or width (--set) may fit, or one sample (--batch 1)" + ", or no --gradients" * gradients
+        failure = Failure("memory", f"{small}; {hint}")
+        return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in programs}, seconds)
     outcomes = {name: Outcome(name) for name in programs}
-    crowded = memory(graph, len(programs), gradients=gradients) > physical_memory()
+    crowded = memory(graph, len(programs), gradients=gradients) > there
     # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
     # its threads wait spinning, and got in each other's way (7 seconds, not 1).
     cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
@@ -82,10 +88,22 @@ def verify(
 
 def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:
     """How many bytes a verification takes at most, as was measured, with the frameworks side by side."""
-    values = 8 * sum(prod(tensor.shape) for node in graph.nodes for tensor in node.outputs)
-    weights = 8 * sum(prod(parameter.shape) for parameter in graph.parameters().values())
+    values, weights = _float64(graph)
     each = 2**30 + (2 * values + 5 * weights if gradients else values + 3 * weights)
     return values + weights + frameworks * each
+
+
+def least_memory(graph: Graph, *, gradients: bool) -> int:
+    """How many bytes a verification takes at least: here all values, and the weights in float32; in a framework the
+    weights, and with gradients those of all weights, and what the way back needs of the values; and itself."""
+    values, weights = _float64(graph)
+    return max(values + weights // 2, 2**28 + (2 * weights + values // 2 if gradients else weights))
+
+
+def _float64(graph: Graph) -> tuple[int, int]:
+    """The bytes of all values, and of all weights."""
+    values = 8 * sum(prod(tensor.shape) for node in graph.nodes for tensor in node.outputs)
+    return values, 8 * sum(prod(parameter.shape) for parameter in graph.parameters().values())
 
 
 def _first_slope(task: Task, seconds: dict[str, float]) -> None:

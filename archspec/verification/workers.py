@@ -25,8 +25,8 @@ from archspec.backend import Program
 from archspec.verification import worker
 from archspec.verification.worker import Array
 
-FailureKind = Literal["refused", "missing", "start", "import", "crashed", "timeout", "build", "weights", "run",
-                      "gradients"]  # fmt: skip
+FailureKind = Literal["refused", "memory", "missing", "start", "import", "crashed", "timeout", "build", "weights",
+                      "run", "gradients"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Failure:
     """Why there is no result."""
 
     kind: FailureKind
-    """`refused`: the backend cannot express the network; `missing`: the framework is not installed; `start`: the
-    interpreter cannot be run; `import`: the framework is installed and broken; `crashed`, `timeout`: the process died,
-    or was killed; else the stage that raised."""
+    """`refused`: the backend cannot express the network; `memory`: the machine has too little of it; `missing`: the
+    framework is not installed; `start`: the interpreter cannot be run; `import`: the framework is installed and broken;
+    `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
     message: str
     detail: str = ""
     """The end of the traceback, or of what the process wrote to its standard error."""
