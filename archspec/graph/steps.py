@@ -138,7 +138,10 @@ class Steps(ABC):
         except LookupFailed as error:
             if left_out and isinstance(error, LeftOut):
                 raise
-            raise self._findings.error(path, str(error), hint=error.hint) from None
+            head = reference.split(".")[0]
+            later = _comes_later(self._findings.source.data, path, head)
+            hint = f"the step '{head}' comes after this one" if later else error.hint
+            raise self._findings.error(path, str(error), hint=hint) from None
         for value in wire.values or ():
             scope.label(value, reference)
         return wire.values
@@ -374,6 +377,15 @@ class Steps(ABC):
 
 def expr_of_size(size: int) -> Expr:
     return size.expr if isinstance(size, Dim) else Const(int(size))
+
+
+def _comes_later(data: Any, path: Path, name: str) -> bool:
+    """Whether a step of this name stands after the one at a path of a document, or after one that holds it."""
+    for part in path:
+        if isinstance(part, int) and any(isinstance(d, dict) and d.get("name") == name for d in data[part + 1 :]):
+            return True
+        data = data[part]
+    return False
 
 
 def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]) -> tuple[Value, ...]:

@@ -48,6 +48,8 @@ _MISSING: Final = {
     "from": "the name of the step whose output it is",
     "type": "one of int, float, bool, str, list, block, operation",
 }
+_STAND_INS: Final[dict[Any, Any]] = {"archspec": 1, "name": "Network", "summary": "", "source": "", "expect": {}}
+"""What can stand for parts of a spec whose form is wrong, or that are missing, since no step depends on them."""
 
 
 def read(source: Source) -> Document:
@@ -142,7 +144,7 @@ def _at(data: Any, path: Path) -> Any:
 
 
 def _others(source: Source, details: list[ErrorDetails]) -> list[Diagnostic]:
-    """The mistakes of meaning in what remains without the steps whose form is wrong; none if more than steps is."""
+    """The mistakes of meaning in what remains without the steps whose form is wrong; none if what they depend on is."""
     from archspec.model import Spec
 
     if len(details) > MOST_FINDINGS:
@@ -152,6 +154,9 @@ def _others(source: Source, details: list[ErrorDetails]) -> list[Diagnostic]:
         path = _path(error)
         if error["type"] == "extra_forbidden":
             data = _replaced(data, path, None)
+            continue
+        if path[:1] and path[0] in _STAND_INS:
+            data = {**data, path[0]: _STAND_INS[path[0]]}
             continue
         if error["type"] == "missing":
             path = path[:-1]
