@@ -190,8 +190,16 @@ class Model:
         return flatten(module, self.name, elaborator.limits)
 
     def graph_for(self, sizes: Mapping[str, int] | None = None) -> Graph:
-        """The network as a list of steps, with numbers for `batch` and open dimensions. Raises SpecError."""
+        """The network as a list of steps, with numbers for `batch` and open dimensions.
+
+        Raises SpecError if the spec is not valid, UsageError for a size of what is no open dimension.
+        """
+        if not sizes:
+            return self.graph
         module, elaborator = self._elaborated(sizes=sizes)
+        for name in sizes:
+            if name != "batch" and name not in elaborator.open_sizes:
+                raise UsageError(f"{self.name} has no open dimension '{name}'; {one_of(name, elaborator.open_sizes)}")
         return flatten(module, self.name, elaborator.limits)
 
     def check(self) -> list[Diagnostic]:

@@ -59,7 +59,7 @@ def verify(
     require: bool = False,
     seed: int = 0,
     timeout: float = 300,
-    batch: int | None = None,
+    sizes: Mapping[str, int] | None = None,
     picture: Path | None = None,
     watch: Callable[[str], None] = lambda stage: None,
 ) -> Proof:
@@ -68,9 +68,9 @@ def verify(
     A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
     and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run.
     With `gradients`, those by inputs and weights are compared, too; with `training` also what the models compute in
-    training, where normalizations use and keep the statistics of the batch, and what is random is left out. `batch` is
-    how many samples run, two by default. `picture` is run through instead of random numbers. `watch` is told what
-    happens.
+    training, where normalizations use and keep the statistics of the batch, and what is random is left out. `sizes`
+    are numbers for open dimensions, and for `batch`, which else is two. `picture` is run through instead of random
+    numbers. `watch` is told what happens.
 
     Raises SpecError for a spec that is not valid, UsageError for what does not exist.
     """
@@ -88,7 +88,7 @@ def verify(
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
             options = {"seed": seed, "timeout": timeout, "gradients": gradients, "learning": training}
-            found += reports(model, chosen, pool, picture=picture, batch=batch, **options)
+            found += reports(model, chosen, pool, picture=picture, sizes=sizes, **options)
     return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
 
 
@@ -100,12 +100,12 @@ def _models(network: str | Path | Model, variant: str | None, params: Mapping[st
 
 
 def reports(
-    model: Model, chosen: Sequence[Backend], pool: Pool, *, picture: Path | None = None, batch: int | None = None,
-    **options: Any,
+    model: Model, chosen: Sequence[Backend], pool: Pool, *, picture: Path | None = None,
+    sizes: Mapping[str, int] | None = None, **options: Any,
 ) -> list[Report]:  # fmt: skip
     """What is found about one network: a report, and another with the outputs that exist only in training, if there
     are any. `options` are those of `archspec.verification.run.verify`."""
-    tried = case(model, chosen, keep_size=picture is not None, batch=batch)
+    tried = case(model, chosen, keep_size=picture is not None, sizes=sizes)
     refused = {name: Outcome(name, failure=Failure("refused", message)) for name, message in tried.refused.items()}
     if picture is not None:
         options["inputs"] = _pictured(tried.graph, picture)

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from archspec.errors import UsageError
 from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
 from archspec.model import Model
 from archspec.ops.base import Shape, product, show
-from archspec.spec.hints import one_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -117,11 +115,7 @@ def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
 
     Raises SpecError if the spec is not valid, UsageError for a size of what is no open dimension.
     """
-    graph = model.graph_for(sizes) if sizes else model.graph
-    dimensions = _open_dimensions(graph)
-    for name in sizes or ():
-        if name not in dimensions:
-            raise UsageError(f"{model.name} has no open dimension '{name}'; {one_of(name, dimensions)}")
+    graph = model.graph_for(sizes)
     costs: dict[Any, _Costs] = {}
     rows = tuple(_row(node, costs) for node in graph.nodes)
     lasting = [row for row in rows if not row.training_only]
@@ -134,7 +128,7 @@ def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
         evaluation_parameters=sum(row.parameters for row in lasting),
         multiply_adds=sum(row.multiply_adds for row in lasting),
         activation_bytes=sum(row.activation_bytes for row in lasting),
-        sizes=dimensions,
+        sizes=_open_dimensions(graph),
     )
 
 

@@ -83,8 +83,11 @@ def test_all_frameworks_agree(file: Path, variant: str | None, pool: Pool) -> No
 
 
 @pytest.mark.frameworks
-@pytest.mark.parametrize(("file", "batch"), [("towers", 1), ("vit", 1), ("wave", 3), ("arrange", 1)])
-def test_other_numbers_of_samples(file: str, batch: int, pool: Pool) -> None:
+@pytest.mark.parametrize(
+    ("file", "sizes"),
+    [("towers", {"batch": 1}), ("vit", {"batch": 1}), ("wave", {"batch": 3, "time": 40}), ("arrange", {"batch": 1})],
+)
+def test_other_sizes(file: str, sizes: dict[str, int], pool: Pool) -> None:
     model = Spec.read(ROOT / "networks" / f"{file}.yaml").network()
-    for report in reports(model, BACKENDS, pool, gradients=True, batch=batch):
+    for report in reports(model, BACKENDS, pool, gradients=True, sizes=sizes):
         assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}

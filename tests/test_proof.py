@@ -96,13 +96,13 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archspec.proof.verify", verify)
     command = (
         "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9 "
-        "--batch 3 --gradients --training"
+        "--size batch=3 --gradients --training"
     )
     assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
     del given["watch"]
     assert given == {
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
-        "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "batch": 3, "picture": Path("photo.png"),
+        "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "sizes": {"batch": 3}, "picture": Path("photo.png"),
         "gradients": True, "training": True,
     }  # fmt: skip
 
@@ -113,7 +113,8 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("resnet18", "--to", "torch"), "no backend 'torch'"),
     (("resnet0", "--to", "pytorch"), "no spec 'resnet0'"),
     (("resnet18", "--seed", "-1"), "--seed"),
-    (("resnet18", "--batch", "0"), "--batch"),
+    (("resnet18", "--size", "batch=0"), "a size is a whole number from 1"),
+    (("resnet18", "--to", "pytorch", "--size", "time=9"), "no open dimension 'time'"),
 ]
 
 

@@ -184,7 +184,7 @@ def compile_(
 def verify(
     specs: Specs,
     to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
-    variant: Variant = None, settings: Settings = None,
+    variant: Variant = None, settings: Settings = None, sizes: Sizes = None,
     python: Annotated[
         list[str] | None, typer.Option(metavar="BACKEND=PATH", help="Run a framework in another environment.")
     ] = None,
@@ -194,7 +194,6 @@ def verify(
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of each run.")] = 300,
-    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many samples; two by default.")] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Prove that the generated models compute the same, step by step.
@@ -205,20 +204,21 @@ def verify(
     archspec verify vgg16 --to pytorch --to keras            those two, and neither may be missing
     archspec verify resnet18 --gradients                     by the input and by all weights, in float64
     archspec verify resnet18 --training                      with the statistics of the batch, which are compared
+    archspec verify wavenet_small --size time=4000           at a size of its open dimension; also --size batch=1
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml --require --json            for CI
 
     Exit code 1 if anything differs, 3 if a framework asked for is missing.
     """
-    from archspec.cli.arguments import interpreters, values
+    from archspec.cli.arguments import dimensions, interpreters, values
     from archspec.proof import verify
 
     with output.progress() as watch:
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout, batch=batch,
-            picture=picture, watch=watch,
+            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout,
+            sizes=dimensions(sizes), picture=picture, watch=watch,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archspec.backend import Backend, Program
@@ -23,23 +23,23 @@ class Case:
 
 
 def case(
-    model: Model, backends: Sequence[Backend], *, keep_size: bool = False, batch: int | None = None
-) -> Case:  # fmt: skip
+    model: Model, backends: Sequence[Backend], *, keep_size: bool = False, sizes: Mapping[str, int] | None = None
+) -> Case:
     """The programs of a model: those that are shipped, with an input that is not square where the code is the same for
-    it, so that swapped axes show (unless `keep_size`), and two samples, unless `batch` says how many. Raises SpecError
-    if the spec is not valid."""
-    square = _case(model, backends, batch)
+    it, so that swapped axes show (unless `keep_size`). `sizes` are numbers for `batch` and open dimensions. Raises
+    SpecError if the spec is not valid, UsageError for a size of what is no open dimension."""
+    square = _case(model, backends, sizes)
     other = None if keep_size else oblong(model)
     if other is None or not square.programs:
         return square
-    wide = _case(other, backends, batch)
+    wide = _case(other, backends, sizes)
     if wide.programs.keys() != square.programs.keys():
         return square
     alike = all(_sizeless(p.source) == _sizeless(wide.programs[n].source) for n, p in square.programs.items())
     return replace(wide, refused=square.refused) if alike else square
 
 
-def _case(model: Model, backends: Sequence[Backend], batch: int | None) -> Case:
+def _case(model: Model, backends: Sequence[Backend], sizes: Mapping[str, int] | None) -> Case:
     programs: dict[str, Program] = {}
     refused: dict[str, str] = {}
     for backend in backends:
@@ -50,8 +50,7 @@ def _case(model: Model, backends: Sequence[Backend], batch: int | None) -> Case:
             continue
         if not same_program(program):
             raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
-    graph = model.graph if batch is None else model.graph_for({"batch": batch})
-    return Case(graph, programs, refused)
+    return Case(model.graph_for(sizes), programs, refused)
 
 
 def _sizeless(source: str) -> str:

@@ -48,7 +48,7 @@ def verify(
     least, there = least_memory(graph, gradients=gradients), physical_memory()
     if least > there:
         small = f"{graph.name} takes more than {least / 2**30:.3g} GiB, and the machine has {there / 2**30:.3g}"
-        hint = "less depth or width (--set) may fit, or one sample (--batch 1)" + ", or no --gradients" * gradients
+        hint = "less depth or width (--set) may fit, or one sample (--size batch=1)" + ", or no --gradients" * gradients
         failure = Failure("memory", f"{small}; {hint}")
         return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in programs}, seconds)
     outcomes = {name: Outcome(name) for name in programs}
