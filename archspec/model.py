@@ -150,7 +150,8 @@ class Model:
     def _other(self, free: frozenset[str]) -> Module | None:
         """The network with other values for free params and open dimensions; None if those params do not take them."""
         if free not in self._others:
-            sizes = {name: size + 6 for name, size in self._main[1].open_sizes.items()}
+            # By 7, so that they leave other remainders by any stride: whether a padding is `same` depends on these.
+            sizes = {name: size + 7 for name, size in self._main[1].open_sizes.items()}
             self._others[free] = None
             for change in (_next, _twice):
                 try:

@@ -143,7 +143,8 @@ class ClassWriter(Flow):
         return name
 
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
-        return show(wire.shape) if self.root else ""
+        shape = self.context.shape(wire.values) if self.root else None
+        return show(shape) if shape is not None else ""
 
     # Steps ----------------------------------------------------------------------------------------------------------
 

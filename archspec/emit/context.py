@@ -30,13 +30,15 @@ from archspec.expressions import (
     Expr,
     ExpressionError,
     Name,
+    dim,
     evaluate,
+    expr_of,
     float32,
     free_names,
     substitute,
 )
-from archspec.graph.tree import Module, Step
-from archspec.ops.base import AXES
+from archspec.graph.tree import Module, Step, Value
+from archspec.ops.base import AXES, Shape
 
 
 class NeedsResolving(Exception):
@@ -84,6 +86,17 @@ class Context:
             if self._holds(expr, plain):
                 return Symbol(expr)
         return literal(plain[next(iter(plain))]) if len(literals) == 1 else Symbol(Name(self.extra(name, plain)))
+
+    def shape(self, values: Mapping[Key, Value]) -> Shape | None:
+        """The shape of a value, in names with which it is right in all instances; None if there are none."""
+        found = []
+        for sizes in zip(*(value.shape for value in values.values()), strict=True):
+            plain = dict(zip(values, map(int, sizes), strict=True))
+            expr = next((expr for expr in map(expr_of, sizes) if self._holds(expr, plain)), None)
+            if expr is None:
+                return None
+            found.append(dim(int(sizes[0]), expr))
+        return tuple(found)
 
     def _candidates(self, values: Mapping[Key, Any], exprs: Iterable[Expr]) -> Iterator[Expr]:
         """Expressions that may give these values: those of the spec, and where the values came from."""

@@ -109,7 +109,8 @@ class FunctionWriter(Flow):
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         if not self.root or (inputs and inputs[0].shape == wire.shape):
             return ""
-        return physical_shape(wire.layout, wire.shape)
+        shape = self.context.shape(wire.values)
+        return physical_shape(wire.layout, shape) if shape is not None else ""
 
     # Steps ----------------------------------------------------------------------------------------------------------
 

@@ -99,18 +99,27 @@ class Generator:
 
     def run(self) -> None:
         """Writes the network and every block that it uses. Raises BackendError for what cannot be expressed."""
-        for free in (self.model.free_params, frozenset[str]()):
-            self.blocks, self._written, self.sized = [], {}, False
-            try:
-                self._network(free)
-            except NeedsResolving as error:
-                if not free:
-                    message = f"{self.backend}: {self.model.name}: '{error}' differs where one value is due"
-                    raise BackendError(message) from None
-                continue
-            except Mergeable as error:
-                raise BackendError(f"{self.backend}: {self.model.name} cannot be written: {error}") from None
+        if self._write(self.model.free_params) is None:
             return
+        kept: frozenset[str] = frozenset()
+        for name in self.model.params:  # all at once they are too many; which of them is one too many?
+            if name in self.model.free_params and self._write(kept | {name}) is None:
+                kept |= {name}
+        problem = self._write(kept)
+        if problem is not None:
+            message = f"{self.backend}: {self.model.name}: '{problem}' differs where one value is due"
+            raise BackendError(message)
+
+    def _write(self, free: frozenset[str]) -> NeedsResolving | None:
+        """Writes everything with these params as arguments; why they cannot be, if so."""
+        self.blocks, self._written, self.sized = [], {}, False
+        try:
+            self._network(free)
+        except NeedsResolving as error:
+            return error
+        except Mergeable as error:
+            raise BackendError(f"{self.backend}: {self.model.name} cannot be written: {error}") from None
+        return None
 
     def _network(self, free: frozenset[str]) -> None:
         roots: dict[Key, Module] = dict(self.model.roots(free).items())
