@@ -335,7 +335,8 @@ def _note_uses(
         match step:
             case OperationStep():
                 raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in _without_texts(step)]
-                raws.append((step.op, False))
+                if step.op not in KEYS:
+                    raws.append((step.op, False))
             case BlockStep():
                 known = step.block in document.blocks
                 inner = _note_block(document, step.block, blocks) if known else {}

@@ -82,7 +82,8 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """What a result stands for: what the code says, without comments and docstrings, and the sizes of inputs."""
+        """What a result stands for: the sizes of inputs, and what the code says, without comments, docstrings, and what
+        only training uses."""
         graph = self.tried.graph_for(self.sizes)
         parts = [str([(name, *map(int, tensor.shape)) for name, tensor in graph.inputs.items()])]
         for backend in backends():
@@ -98,7 +99,28 @@ def _said(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:]
-    return ast.dump(tree)
+    return ast.dump(_Evaluated().visit(tree))
+
+
+class _Evaluated(ast.NodeTransformer):
+    """Takes out rates of dropout and momenta of running statistics, as numbers and as arguments."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if re.search(r"Dropout\d?D?$", ast.unparse(node.func)):
+            node.args = []
+        node.keywords = [keyword for keyword in node.keywords if not _is_idle(keyword.arg or "")]
+        return self.generic_visit(node)
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        required = len(node.args) - len(node.defaults)
+        kept = [index for index, argument in enumerate(node.args) if not _is_idle(argument.arg)]
+        node.defaults = [node.defaults[index - required] for index in kept if index >= required]
+        node.args = [node.args[index] for index in kept]
+        return node
+
+
+def _is_idle(name: str) -> bool:
+    return name.startswith("dropout") or name == "momentum"
 
 
 def networks() -> Iterator[Network]:

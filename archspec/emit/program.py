@@ -207,8 +207,8 @@ class Generator:
         return next(iter(found.values()))
 
     def _block(self, like: Module, layouts: tuple[Any, ...]) -> None:
-        """Writes a block once for all its instances that take such inputs, or once for each form that they have, or for
-        each of them."""
+        """Writes a block once for all its instances that take such inputs; or once for those that are told to use the
+        same operations; or for each form that they have; or for each of them."""
         due = kinds(like.inputs.values())
         alike = {key: m for key, m in self.instances[like.block].items() if kinds(m.inputs.values()) == due}
         self._forms(like.block, alike, layouts)
@@ -219,13 +219,19 @@ class Generator:
         except Mergeable:
             if len(modules) == 1:
                 raise
-            forms: dict[Any, dict[Key, Module]] = {}
-            for key, module in modules.items():
-                forms.setdefault(form(module), {})[key] = module
-            if len(forms) == 1:
-                forms = {key: {key: module} for key, module in modules.items()}
+            for split in (self._told, form, id):
+                forms: dict[Any, dict[Key, Module]] = {}
+                for key, module in modules.items():
+                    forms.setdefault(split(module), {})[key] = module
+                if len(forms) > 1:
+                    break
             for same in forms.values():
                 self._forms(block, same, layouts)
+
+    def _told(self, module: Module) -> Any:
+        """The operations and blocks that an instance of a block was told to use."""
+        params = self.model.spec.document.blocks[module.block].params
+        return tuple(module.params[name] for name, param in params.items() if param.type in ("operation", "block"))
 
     def _write_block(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
         declared = self.model.spec.document.blocks[block]

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 
-def AlexNet(num_classes=1000, input_shape=(224, 224, 3)):
+def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -29,10 +29,10 @@ def AlexNet(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.ReLU(name="features_11")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_12")(x)  # [batch, 6, 6, 256]
     x = layers.Flatten(name="flatten")(x)  # [batch, 9216]
-    x = layers.Dropout(0.5, name="classifier_0")(x)
+    x = layers.Dropout(dropout, name="classifier_0")(x)
     x = layers.Dense(4096, name="classifier_1")(x)  # [batch, 4096]
     x = layers.ReLU(name="classifier_2")(x)
-    x = layers.Dropout(0.5, name="classifier_3")(x)
+    x = layers.Dropout(dropout, name="classifier_3")(x)
     x = layers.Dense(4096, name="classifier_4")(x)
     x = layers.ReLU(name="classifier_5")(x)
     logits = layers.Dense(num_classes, name="classifier_6")(x)  # [batch, num_classes]

@@ -50,7 +50,7 @@ class FrozenRowEmbedding(layers.Embedding):
         return ops.where(frozen, ops.stop_gradient(y), y)
 
 
-def layer_block(x, mask, num_heads, *, name):
+def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     """Self-attention and a perceptron, each with a shortcut around it and a layer norm
     behind that.
     """
@@ -58,7 +58,7 @@ def layer_block(x, mask, num_heads, *, name):
     y = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attention")(
         x, x, key=x, attention_mask=mask
     )
-    attended = layers.Dropout(0.1, name=f"{name}_attended")(y)
+    attended = layers.Dropout(dropout, name=f"{name}_attended")(y)
     x = layers.Add(name=f"{name}_add1")([attended, x])
     attention_norm = layers.LayerNormalization(
         epsilon=1e-12, name=f"{name}_attention_norm"
@@ -66,7 +66,7 @@ def layer_block(x, mask, num_heads, *, name):
     x = layers.Dense(3072, name=f"{name}_intermediate")(attention_norm)
     x = layers.Activation("gelu", name=f"{name}_gelu")(x)
     x = layers.Dense(x_features, name=f"{name}_output")(x)
-    processed = layers.Dropout(0.1, name=f"{name}_processed")(x)
+    processed = layers.Dropout(dropout, name=f"{name}_processed")(x)
     x = layers.Add(name=f"{name}_add2")([processed, attention_norm])
     output_norm = layers.LayerNormalization(epsilon=1e-12, name=f"{name}_output_norm")(
         x
@@ -74,7 +74,9 @@ def layer_block(x, mask, num_heads, *, name):
     return output_norm, mask
 
 
-def BERTBase(tokens_shape=(None,), segments_shape=(None,), mask_shape=(None,)):
+def BERTBase(
+    dropout=0.1, tokens_shape=(None,), segments_shape=(None,), mask_shape=(None,)
+):
     """Returns a Keras model that maps tokens [batch, time], segments [batch, time],
     mask [batch, time] to states [batch, time, 768], pooled [batch, 768].
     """
@@ -86,11 +88,11 @@ def BERTBase(tokens_shape=(None,), segments_shape=(None,), mask_shape=(None,)):
     segments2 = layers.Embedding(2, 768, name="embeddings_segments")(segments)
     x = layers.Add(name="embeddings_3")([positions, segments2])
     x = layers.LayerNormalization(epsilon=1e-12, name="embeddings_norm")(x)
-    embeddings = layers.Dropout(0.1, name="embeddings_5")(x)
+    embeddings = layers.Dropout(dropout, name="embeddings_5")(x)
     visible = ops.expand_dims(mask, (1, 2))  # [batch, 1, 1, time]
     for index in range(12):
         embeddings, visible = layer_block(
-            embeddings, visible, 12, name=f"layer_{index}"
+            embeddings, visible, 12, dropout=dropout, name=f"layer_{index}"
         )
     x = ops.take(embeddings, [0], axis=1)  # [batch, 1, 768]
     x = layers.Reshape((768,), name="reshape")(x)  # [batch, 768]

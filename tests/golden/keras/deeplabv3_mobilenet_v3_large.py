@@ -42,54 +42,6 @@ def interpolate(x, size=None, scale=None, align_corners=False, cubic=False):
     return x
 
 
-def inverted(x, channels, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    y = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_add")([x, project_bn])
-
-
-def inverted2(x, channels, inner, stride=1, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    x = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(x)
-    x = layers.DepthwiseConv2D(
-        3, strides=stride, use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def inverted3(x, channels, inner, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu1")(y)
-    y = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_add")([x, project_bn])
-
-
 def squeeze_excitation(x, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
@@ -103,105 +55,49 @@ def squeeze_excitation(x, *, name):
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
-def inverted4(x, channels, inner, kernel_size=3, stride=1, *, name):
+def inverted(x, channels, inner, kernel_size=3, stride=1, se=False, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    x = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(x)
-    x = layers.DepthwiseConv2D(
-        kernel_size, strides=stride, use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-    x = squeeze_excitation(x, name=f"{name}_se")
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def inverted5(x, channels, inner, kernel_size=3, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu1")(y)
+    in_channels = x.shape[-1]
+    y = x
+    if inner != in_channels:
+        y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
+        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+        y = layers.ReLU(name=f"{name}_relu1")(y)
+    if stride != 1:
+        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
     y = layers.DepthwiseConv2D(
-        kernel_size, padding="same", use_bias=False, name=f"{name}_depthwise"
+        kernel_size,
+        strides=stride,
+        padding="same" if stride == 1 else "valid",
+        use_bias=False,
+        name=f"{name}_depthwise",
     )(y)
     y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
     y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = squeeze_excitation(y, name=f"{name}_se")
+    if se:
+        y = squeeze_excitation(y, name=f"{name}_se")
     y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
     project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_add")([x, project_bn])
+    if stride == 1 and in_channels == channels:
+        project_bn = layers.Add(name=f"{name}_add")([x, project_bn])
+    return project_bn
 
 
-def inverted6(x, channels, inner, stride=1, *, name):
+def inverted2(
+    x, channels, inner, kernel_size=3, stride=1, dilation=1, se=False, *, name
+):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
-    x = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(x)
-    x = layers.DepthwiseConv2D(
-        3, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def inverted7(x, channels, inner, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
-    y = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_add")([x, project_bn])
-
-
-def inverted8(x, channels, inner, kernel_size=3, dilation=1, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    x = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(x)
-    x = layers.DepthwiseConv2D(
-        kernel_size,
-        padding="same",
-        dilation_rate=dilation,
-        use_bias=False,
-        name=f"{name}_depthwise",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(x)
-    x = squeeze_excitation(x, name=f"{name}_se")
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def inverted9(x, channels, inner, kernel_size=3, dilation=1, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
+    in_channels = x.shape[-1]
     y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
     y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
     y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
     y = layers.DepthwiseConv2D(
         kernel_size,
+        strides=stride,
         padding="same",
         dilation_rate=dilation,
         use_bias=False,
@@ -209,10 +105,13 @@ def inverted9(x, channels, inner, kernel_size=3, dilation=1, *, name):
     )(y)
     y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
     y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
-    y = squeeze_excitation(y, name=f"{name}_se")
+    if se:
+        y = squeeze_excitation(y, name=f"{name}_se")
     y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
     project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_add")([x, project_bn])
+    if stride == 1 and in_channels == channels:
+        project_bn = layers.Add(name=f"{name}_add")([x, project_bn])
+    return project_bn
 
 
 def mobile_net_v3(x, *, name):
@@ -221,22 +120,24 @@ def mobile_net_v3(x, *, name):
     x = layers.Conv2D(16, 3, strides=2, use_bias=False, name=f"{name}_conv1")(x)
     x = layers.BatchNormalization(name=f"{name}_bn1")(x)
     x = layers.Activation("hard_swish", name=f"{name}_hard_swish")(x)
-    x = inverted(x, 16, name=f"{name}_c0")
-    x = inverted2(x, 24, 64, stride=2, name=f"{name}_c1_0")
-    x = inverted3(x, 24, 72, name=f"{name}_c1_1")
-    c2 = inverted4(x, 40, 72, kernel_size=5, stride=2, name=f"{name}_c2")
+    x = inverted(x, 16, 16, name=f"{name}_c0")
+    x = inverted(x, 24, 64, stride=2, name=f"{name}_c1_0")
+    x = inverted(x, 24, 72, name=f"{name}_c1_1")
+    c2 = inverted(x, 40, 72, kernel_size=5, stride=2, se=True, name=f"{name}_c2")
     x = c2
     for index in range(2):
-        x = inverted5(x, 40, 120, kernel_size=5, name=f"{name}_c3_{index}")
-    x = inverted6(x, 80, 240, stride=2, name=f"{name}_c4_0")
-    x = inverted7(x, 80, 200, name=f"{name}_c4_1")
+        x = inverted(x, 40, 120, kernel_size=5, se=True, name=f"{name}_c3_{index}")
+    x = inverted2(x, 80, 240, stride=2, name=f"{name}_c4_0")
+    x = inverted2(x, 80, 200, name=f"{name}_c4_1")
     for index in range(2, 4):
-        x = inverted7(x, 80, 184, name=f"{name}_c4_{index}")
-    x = inverted8(x, 112, 480, name=f"{name}_c5_0")
-    x = inverted9(x, 112, 672, name=f"{name}_c5_1")
-    x = inverted8(x, 160, 672, kernel_size=5, dilation=2, name=f"{name}_c6_0")
+        x = inverted2(x, 80, 184, name=f"{name}_c4_{index}")
+    x = inverted2(x, 112, 480, se=True, name=f"{name}_c5_0")
+    x = inverted2(x, 112, 672, se=True, name=f"{name}_c5_1")
+    x = inverted2(x, 160, 672, kernel_size=5, dilation=2, se=True, name=f"{name}_c6_0")
     for index in range(1, 3):
-        x = inverted9(x, 160, 960, kernel_size=5, dilation=2, name=f"{name}_c6_{index}")
+        x = inverted2(
+            x, 160, 960, kernel_size=5, dilation=2, se=True, name=f"{name}_c6_{index}"
+        )
     x = layers.Conv2D(960, 1, use_bias=False, name=f"{name}_conv7")(x)
     x = layers.BatchNormalization(name=f"{name}_bn7")(x)
     top = layers.Activation("hard_swish", name=f"{name}_top")(x)

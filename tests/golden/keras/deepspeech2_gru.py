@@ -35,9 +35,8 @@ def DeepSpeech2Gru(labels=29):
     [batch, (time - 1) // 2 + 1, labels].
     """
     spectrogram = keras.Input((161, None, 1), name="spectrogram")
-    x = layers.Conv2D(32, (41, 11), strides=2, padding="same", name="conv_0")(
-        spectrogram
-    )
+    x = layers.ZeroPadding2D((20, 5), name="conv_0_pad")(spectrogram)
+    x = layers.Conv2D(32, (41, 11), strides=2, name="conv_0")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="conv_1")(x)
     x = ops.clip(x, 0.0, 20.0)
     x = layers.Conv2D(32, (21, 11), strides=(2, 1), padding="same", name="conv_3")(x)

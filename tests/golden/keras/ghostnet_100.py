@@ -88,7 +88,7 @@ def bottleneck(x, half, channels, kernel_size=3, stride=1, squeeze=0, *, name):
     return layers.Add(name=f"{name}_add")([main, shortcut])
 
 
-def GhostNet100(num_classes=1000, input_shape=(224, 224, 3)):
+def GhostNet100(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -120,6 +120,6 @@ def GhostNet100(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.Conv2D(1280, 1, name="conv_head")(x)  # [batch, 1, 1, 1280]
     x = layers.ReLU(name="relu3")(x)
     x = layers.Flatten(name="flatten")(x)  # [batch, 1280]
-    x = layers.Dropout(0.2, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="GhostNet100")

@@ -52,18 +52,18 @@ def inception(x, c1, r3, c3, r5, c5, pool, *, name):
     )
 
 
-def head(x, num_classes, *, name):
+def head(x, num_classes, dropout=0.7, *, name):
     """Auxiliary classifier, for training."""
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_avg_pool2d")(x)
     x = conv_block(x, 128, name=f"{name}_conv")
     x = layers.Flatten(name=f"{name}_flatten")(x)
     x = layers.Dense(1024, name=f"{name}_fc1")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
-    x = layers.Dropout(0.7, name=f"{name}_dropout")(x)
+    x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     return layers.Dense(num_classes, name=f"{name}_fc2")(x)
 
 
-def GoogLeNet(num_classes=1000, training_outputs=False):
+def GoogLeNet(num_classes=1000, dropout=0.4, dropout_heads=0.7, training_outputs=False):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes]; with training_outputs also to aux1 [batch, num_classes], aux2
     [batch, num_classes].
@@ -88,11 +88,11 @@ def GoogLeNet(num_classes=1000, training_outputs=False):
     x = inception(x, 256, 160, 320, 32, 128, 128, name="inception5a")
     x = inception(x, 384, 192, 384, 48, 128, 128, name="inception5b")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1024]
-    x = layers.Dropout(0.4, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     outputs = logits
     if training_outputs:
-        aux1 = head(inception4a, num_classes, name="aux1")  # [batch, num_classes]
-        aux2 = head(inception4d, num_classes, name="aux2")  # [batch, num_classes]
+        aux1 = head(inception4a, num_classes, dropout=dropout_heads, name="aux1")
+        aux2 = head(inception4d, num_classes, dropout=dropout_heads, name="aux2")
         outputs = [logits, aux1, aux2]
     return keras.Model(image, outputs, name="GoogLeNet")

@@ -29,7 +29,7 @@ class LearnedPositions(layers.Layer):
         return x + self.weight[: ops.shape(x)[1]]
 
 
-def block(x, num_heads, *, name):
+def block(x, num_heads, dropout=0.1, *, name):
     """Causal self-attention and a perceptron, each with a layer norm before it and a
     shortcut around it.
     """
@@ -38,25 +38,25 @@ def block(x, num_heads, *, name):
     attention = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
         attention, attention, use_causal_mask=True
     )
-    attention = layers.Dropout(0.1, name=f"{name}_dropout")(attention)
+    attention = layers.Dropout(dropout, name=f"{name}_dropout")(attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_ln_2")(x)
     perceptron = layers.Dense(3072, name=f"{name}_mlp_c_fc")(perceptron)
     perceptron = ops.gelu(perceptron, approximate=True)
     perceptron = layers.Dense(in_features, name=f"{name}_mlp_c_proj")(perceptron)
-    perceptron = layers.Dropout(0.1, name=f"{name}_mlp_3")(perceptron)
+    perceptron = layers.Dropout(dropout, name=f"{name}_mlp_3")(perceptron)
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
-def GPT2(input_shape=(None,)):
+def GPT2(dropout=0.1, input_shape=(None,)):
     """Returns a Keras model that maps tokens [batch, time] to states
     [batch, time, 768].
     """
     tokens = keras.Input(input_shape, dtype="int64", name="tokens")
     x = layers.Embedding(50257, 768, name="wte")(tokens)  # [batch, time, 768]
     x = LearnedPositions(1024, name="wpe")(x)
-    x = layers.Dropout(0.1, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     for index in range(12):
-        x = block(x, 12, name=f"h_{index}")
+        x = block(x, 12, dropout=dropout, name=f"h_{index}")
     states = layers.LayerNormalization(epsilon=1e-5, name="ln_f")(x)
     return keras.Model(tokens, states, name="GPT2")

@@ -60,7 +60,7 @@ def sides(x, channels, scale, w, act=True, *, name):
     return x
 
 
-def InceptionResnetV1(num_classes=1000, input_shape=(299, 299, 3)):
+def InceptionResnetV1(num_classes=1000, dropout=0.6, input_shape=(299, 299, 3)):
     """Returns a Keras model that maps image [batch, 299, 299, 3] to logits
     [batch, num_classes].
     """
@@ -95,7 +95,7 @@ def InceptionResnetV1(num_classes=1000, input_shape=(299, 299, 3)):
         x = sides(x, [192, 192, 192, 192], 0.2, 3, name=f"repeat_c_{index}")
     x = sides(x, [192, 192, 192, 192], 1.0, 3, act=False, name="block8")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1792]
-    x = layers.Dropout(0.6, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(512, use_bias=False, name="bottleneck")(x)  # [batch, 512]
     x = layers.BatchNormalization(momentum=0.9, name="last_bn")(x)
     logits = layers.Dense(num_classes, name="classif")(x)  # [batch, num_classes]

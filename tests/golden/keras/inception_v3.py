@@ -88,7 +88,9 @@ def aux_block(x, num_classes, *, name):
     return layers.Dense(num_classes, name=f"{name}_fc")(x)
 
 
-def InceptionV3(num_classes=1000, input_shape=(299, 299, 3), training_outputs=False):
+def InceptionV3(
+    num_classes=1000, dropout=0.5, input_shape=(299, 299, 3), training_outputs=False
+):
     """Returns a Keras model that maps image [batch, 299, 299, 3] to logits
     [batch, num_classes]; with training_outputs also to aux [batch, num_classes].
     """
@@ -124,7 +126,7 @@ def InceptionV3(num_classes=1000, input_shape=(299, 299, 3), training_outputs=Fa
     for index in range(2):
         x = inception_c_block(x, name=f"inception_c_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
-    x = layers.Dropout(0.5, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     outputs = logits
     if training_outputs:

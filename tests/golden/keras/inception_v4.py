@@ -85,7 +85,7 @@ def inception_c_block(x, *, name):
     )
 
 
-def InceptionV4(num_classes=1000, input_shape=(299, 299, 3)):
+def InceptionV4(num_classes=1000, dropout=0.2, input_shape=(299, 299, 3)):
     """Returns a Keras model that maps image [batch, 299, 299, 3] to logits
     [batch, num_classes].
     """
@@ -133,6 +133,6 @@ def InceptionV4(num_classes=1000, input_shape=(299, 299, 3)):
     for index in range(3):
         x = inception_c_block(x, name=f"inception_c_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1536]
-    x = layers.Dropout(0.2, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="last_linear")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="InceptionV4")

@@ -43,7 +43,7 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
     return project_bn
 
 
-def MnasNetB1(num_classes=1000, input_shape=(224, 224, 3)):
+def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -76,6 +76,6 @@ def MnasNetB1(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn4")(x)
     x = layers.ReLU(name="relu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1280]
-    x = layers.Dropout(0.2, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="MnasNetB1")

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 
-def MnistMLP(num_classes=10, input_shape=(28, 28, 1)):
+def MnistMLP(num_classes=10, dropout=0.2, input_shape=(28, 28, 1)):
     """Returns a Keras model that maps image [batch, 28, 28, 1] to logits
     [batch, num_classes].
     """
@@ -16,9 +16,9 @@ def MnistMLP(num_classes=10, input_shape=(28, 28, 1)):
     x = layers.Flatten(name="flatten")(image)  # [batch, 784]
     x = layers.Dense(512, name="linear1")(x)  # [batch, 512]
     x = layers.ReLU(name="relu1")(x)
-    x = layers.Dropout(0.2, name="dropout1")(x)
+    x = layers.Dropout(dropout, name="dropout1")(x)
     x = layers.Dense(512, name="linear2")(x)
     x = layers.ReLU(name="relu2")(x)
-    x = layers.Dropout(0.2, name="dropout2")(x)
+    x = layers.Dropout(dropout, name="dropout2")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="MnistMLP")

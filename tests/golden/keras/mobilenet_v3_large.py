@@ -16,66 +16,6 @@ def make_divisible(value, divisor=8, minimum=None):
     return near if near >= 0.9 * value else near + divisor
 
 
-def bottleneck(x, channels, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    y = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_residual_0")([x, project_bn])
-
-
-def bottleneck2(x, channels, expansion, stride=1, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    x = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(x)
-    x = layers.DepthwiseConv2D(
-        3, strides=stride, use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def bottleneck3(x, channels, expansion, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    y = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu1")(y)
-    y = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_residual_0")([x, project_bn])
-
-
 def squeeze_excitation(x, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
@@ -89,130 +29,42 @@ def squeeze_excitation(x, *, name):
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
-def bottleneck4(x, channels, expansion, kernel_size=3, stride=1, *, name):
+def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    x = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(x)
-    x = layers.DepthwiseConv2D(
-        kernel_size, strides=stride, use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(name=f"{name}_relu2")(x)
-    x = squeeze_excitation(x, name=f"{name}_se")
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def bottleneck5(x, channels, expansion, kernel_size=3, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    y = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu1")(y)
-    y = layers.DepthwiseConv2D(
-        kernel_size, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = squeeze_excitation(y, name=f"{name}_se")
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_residual_0")([x, project_bn])
-
-
-def bottleneck6(x, channels, expansion, stride=1, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    x = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(x)
-    x = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(x)
-    x = layers.DepthwiseConv2D(
-        3, strides=stride, use_bias=False, name=f"{name}_depthwise"
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
-
-
-def bottleneck7(x, channels, expansion, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    y = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
-    y = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, name=f"{name}_depthwise"
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_residual_0")([x, project_bn])
-
-
-def bottleneck8(x, channels, expansion, kernel_size=3, stride=1, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    x = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(x)
+    y = x
+    if expansion != 1:
+        y = layers.Conv2D(
+            make_divisible(expansion * in_channels, 8),
+            1,
+            use_bias=False,
+            name=f"{name}_expand",
+        )(x)
+        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+        y = layers.ReLU(name=f"{name}_relu1")(y)
     if stride != 1:
-        x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(x)
-    x = layers.DepthwiseConv2D(
+        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
+    y = layers.DepthwiseConv2D(
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
         name=f"{name}_depthwise",
-    )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_bn")(x)
-    x = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(x)
-    x = squeeze_excitation(x, name=f"{name}_se")
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(x)
-    return layers.BatchNormalization(name=f"{name}_project_bn")(x)
+    )(y)
+    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(y)
+    if se:
+        y = squeeze_excitation(y, name=f"{name}_se")
+    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
+    if stride == 1 and channels == in_channels:
+        project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
+    return project_bn
 
 
-def bottleneck9(x, channels, expansion, kernel_size=3, *, name):
+def bottleneck2(x, channels, expansion, kernel_size=3, stride=1, se=False, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
@@ -225,18 +77,27 @@ def bottleneck9(x, channels, expansion, kernel_size=3, *, name):
     )(x)
     y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
     y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
+    if stride != 1:
+        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
     y = layers.DepthwiseConv2D(
-        kernel_size, padding="same", use_bias=False, name=f"{name}_depthwise"
+        kernel_size,
+        strides=stride,
+        padding="same" if stride == 1 else "valid",
+        use_bias=False,
+        name=f"{name}_depthwise",
     )(y)
     y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
     y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
-    y = squeeze_excitation(y, name=f"{name}_se")
+    if se:
+        y = squeeze_excitation(y, name=f"{name}_se")
     y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
     project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    return layers.Add(name=f"{name}_residual_0")([x, project_bn])
+    if stride == 1 and channels == in_channels:
+        project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
+    return project_bn
 
 
-def MobileNetV3Large(num_classes=1000, input_shape=(224, 224, 3)):
+def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -245,27 +106,27 @@ def MobileNetV3Large(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.Conv2D(16, 3, strides=2, use_bias=False, name="conv_stem")(x)
     x = layers.BatchNormalization(name="bn1")(x)
     x = layers.Activation("hard_swish", name="hard_swish1")(x)
-    x = bottleneck(x, 16, name="blocks_0_0")
-    x = bottleneck2(x, 24, 4.0, stride=2, name="blocks_1_0")  # [batch, 56, 56, 24]
-    x = bottleneck3(x, 24, 3.0, name="blocks_2_0")
-    x = bottleneck4(x, 40, 3.0, kernel_size=5, stride=2, name="blocks_3_0")
+    x = bottleneck(x, 16, 1.0, name="blocks_0_0")
+    x = bottleneck(x, 24, 4.0, stride=2, name="blocks_1_0")  # [batch, 56, 56, 24]
+    x = bottleneck(x, 24, 3.0, name="blocks_2_0")
+    x = bottleneck(x, 40, 3.0, kernel_size=5, stride=2, se=True, name="blocks_3_0")
     for index in range(1, 3):
-        x = bottleneck5(x, 40, 3.0, kernel_size=5, name=f"blocks_3_{index}")
-    x = bottleneck6(x, 80, 6.0, stride=2, name="blocks_4_0")  # [batch, 14, 14, 80]
-    x = bottleneck7(x, 80, 2.5, name="blocks_5_0")
+        x = bottleneck(x, 40, 3.0, kernel_size=5, se=True, name=f"blocks_3_{index}")
+    x = bottleneck2(x, 80, 6.0, stride=2, name="blocks_4_0")  # [batch, 14, 14, 80]
+    x = bottleneck2(x, 80, 2.5, name="blocks_5_0")
     for index in range(2):
-        x = bottleneck7(x, 80, 2.3, name=f"blocks_6_{index}")
-    x = bottleneck8(x, 112, 6.0, name="blocks_7_0")  # [batch, 14, 14, 112]
-    x = bottleneck9(x, 112, 6.0, name="blocks_7_1")
-    x = bottleneck8(x, 160, 6.0, kernel_size=5, stride=2, name="blocks_8_0")
+        x = bottleneck2(x, 80, 2.3, name=f"blocks_6_{index}")
+    for index in range(2):
+        x = bottleneck2(x, 112, 6.0, se=True, name=f"blocks_7_{index}")
+    x = bottleneck2(x, 160, 6.0, kernel_size=5, stride=2, se=True, name="blocks_8_0")
     for index in range(1, 3):
-        x = bottleneck9(x, 160, 6.0, kernel_size=5, name=f"blocks_8_{index}")
+        x = bottleneck2(x, 160, 6.0, kernel_size=5, se=True, name=f"blocks_8_{index}")
     x = layers.Conv2D(960, 1, use_bias=False, name="conv_head")(x)  # [batch, 7, 7, 960]
     x = layers.BatchNormalization(name="bn2")(x)
     x = layers.Activation("hard_swish", name="hard_swish2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 960]
     x = layers.Dense(1280, name="classifier_0")(x)  # [batch, 1280]
     x = layers.Activation("hard_swish", name="classifier_1")(x)
-    x = layers.Dropout(0.2, name="classifier_2")(x)
+    x = layers.Dropout(dropout, name="classifier_2")(x)
     logits = layers.Dense(num_classes, name="classifier_3")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="MobileNetV3Large")

@@ -105,7 +105,7 @@ def normal(x, prev, channels, *, name):
     return out, x
 
 
-def NASNetMobile(num_classes=1000, stem=32):
+def NASNetMobile(num_classes=1000, stem=32, dropout=0.5):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -130,6 +130,6 @@ def NASNetMobile(num_classes=1000, stem=32):
         )
     x = layers.ReLU(name="relu")(reduction20)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1056]
-    x = layers.Dropout(0.5, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="NASNetMobile")

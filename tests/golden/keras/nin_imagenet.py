@@ -25,7 +25,7 @@ def mlp_conv(x, channels, kernel_size, stride=1, *, name):
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
-def NINImagenet():
+def NINImagenet(dropout=0.5):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, 1000].
     """
@@ -36,7 +36,7 @@ def NINImagenet():
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d2")(x)  # [batch, 13, 13, 256]
     x = mlp_conv(x, [384, 384, 384], 3, name="mlpconv3")  # [batch, 13, 13, 384]
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d3")(x)  # [batch, 6, 6, 384]
-    x = layers.Dropout(0.5, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     x = mlp_conv(x, [1024, 1024, 1000], 3, name="mlpconv4")  # [batch, 6, 6, 1000]
     logits = layers.GlobalAveragePooling2D(name="pool")(x)  # [batch, 1000]
     return keras.Model(image, logits, name="NINImagenet")

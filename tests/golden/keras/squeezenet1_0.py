@@ -24,7 +24,7 @@ def fire(x, squeeze_channels, expand_channels, *, name):
     return layers.Concatenate(name=f"{name}_concat")([left, right])
 
 
-def SqueezeNet1_0(num_classes=1000):
+def SqueezeNet1_0(num_classes=1000, dropout=0.5):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -42,7 +42,7 @@ def SqueezeNet1_0(num_classes=1000):
     x = fire(x, 64, 256, name="features_10")  # [batch, 27, 27, 512]
     x = layers.MaxPooling2D(3, strides=2, name="features_11")(x)  # [batch, 13, 13, 512]
     x = fire(x, 64, 256, name="features_12")
-    x = layers.Dropout(0.5, name="classifier_0")(x)
+    x = layers.Dropout(dropout, name="classifier_0")(x)
     x = layers.Conv2D(num_classes, 1, name="classifier_1")(x)
     x = layers.ReLU(name="classifier_2")(x)
     logits = layers.GlobalAveragePooling2D(name="classifier_3")(x)

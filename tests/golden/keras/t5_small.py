@@ -113,26 +113,26 @@ def self_attention(x, bias, num_heads, *, name):
     return layers.Dense(x_features, use_bias=False, name=f"{name}_o")(x)
 
 
-def block_block(x, bias, num_heads, hidden, *, name):
+def block_block(x, bias, num_heads, hidden, dropout=0.1, *, name):
     """Attention and a perceptron, each with an RMS norm before it and a shortcut around
     it.
     """
     x_features = x.shape[-1]
     attention_norm = layers.RMSNormalization(name=f"{name}_attention_norm")(x)
     y = self_attention(attention_norm, bias, num_heads, name=f"{name}_attention")
-    attended = layers.Dropout(0.1, name=f"{name}_attended")(y)
+    attended = layers.Dropout(dropout, name=f"{name}_attended")(y)
     state = layers.Add(name=f"{name}_state")([x, attended])
     x = layers.RMSNormalization(name=f"{name}_perceptron_norm")(state)
     x = layers.Dense(hidden, use_bias=False, name=f"{name}_wi")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
-    x = layers.Dropout(0.1, name=f"{name}_dropout")(x)
+    x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     x = layers.Dense(x_features, use_bias=False, name=f"{name}_wo")(x)
-    processed = layers.Dropout(0.1, name=f"{name}_processed")(x)
+    processed = layers.Dropout(dropout, name=f"{name}_processed")(x)
     result = layers.Add(name=f"{name}_result")([state, processed])
     return result, bias
 
 
-def T5Small(hidden=2048, tokens_shape=(512,), mask_shape=(512,)):
+def T5Small(hidden=2048, dropout=0.1, tokens_shape=(512,), mask_shape=(512,)):
     """Returns a Keras model that maps tokens [batch, 512], mask [batch, 512] to states
     [batch, 512, 512].
     """
@@ -144,9 +144,11 @@ def T5Small(hidden=2048, tokens_shape=(512,), mask_shape=(512,)):
     hidden_bias = Constant(-1000000000.0, shape=(1, 1, 1), name="hidden_bias")(tokens)
     bias = ops.where(visible, relative_attention_bias, hidden_bias)
     x = layers.Embedding(32128, 512, name="shared")(tokens)  # [batch, 512, 512]
-    embedded = layers.Dropout(0.1, name="embedded")(x)
+    embedded = layers.Dropout(dropout, name="embedded")(x)
     for index in range(6):
-        embedded, bias = block_block(embedded, bias, 8, hidden, name=f"block_{index}")
+        embedded, bias = block_block(
+            embedded, bias, 8, hidden, dropout=dropout, name=f"block_{index}"
+        )
     x = layers.RMSNormalization(name="final_layer_norm")(embedded)
-    states = layers.Dropout(0.1, name="states")(x)
+    states = layers.Dropout(dropout, name="states")(x)
     return keras.Model([tokens, mask], states, name="T5Small")

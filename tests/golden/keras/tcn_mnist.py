@@ -28,19 +28,19 @@ def temporal_block(x, channels, dilation, dropout=0.0, *, name):
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
-def TCNMnist(out_features=10, input_shape=(None, 1)):
+def TCNMnist(dropout=0.05, out_features=10, input_shape=(None, 1)):
     """Returns a Keras model that maps sequence [batch, time, 1] to result
     [batch, out_features].
     """
     sequence = keras.Input(input_shape, name="sequence")
-    x = temporal_block(sequence, 25, 1, dropout=0.05, name="network_0")
-    x = temporal_block(x, 25, 2, dropout=0.05, name="network_1")
-    x = temporal_block(x, 25, 4, dropout=0.05, name="network_2")
-    x = temporal_block(x, 25, 8, dropout=0.05, name="network_3")
-    x = temporal_block(x, 25, 16, dropout=0.05, name="network_4")
-    x = temporal_block(x, 25, 32, dropout=0.05, name="network_5")
-    x = temporal_block(x, 25, 64, dropout=0.05, name="network_6")
-    x = temporal_block(x, 25, 128, dropout=0.05, name="network_7")
+    x = temporal_block(sequence, 25, 1, dropout=dropout, name="network_0")
+    x = temporal_block(x, 25, 2, dropout=dropout, name="network_1")
+    x = temporal_block(x, 25, 4, dropout=dropout, name="network_2")
+    x = temporal_block(x, 25, 8, dropout=dropout, name="network_3")
+    x = temporal_block(x, 25, 16, dropout=dropout, name="network_4")
+    x = temporal_block(x, 25, 32, dropout=dropout, name="network_5")
+    x = temporal_block(x, 25, 64, dropout=dropout, name="network_6")
+    x = temporal_block(x, 25, 128, dropout=dropout, name="network_7")
     x = ops.take(x, [-1], axis=1)  # [batch, 1, 25]
     x = layers.Reshape((25,), name="reshape")(x)  # [batch, 25]
     result = layers.Dense(out_features, name="linear")(x)  # [batch, out_features]

@@ -35,27 +35,27 @@ class SinusoidalPositions(layers.Layer):
         return x + ops.cast(ops.reshape(waves, (-1, x.shape[-1])), x.dtype)
 
 
-def embeddings(x, vocabulary, width, scale, *, name):
+def embeddings(x, vocabulary, width, scale, dropout=0.1, *, name):
     """Words as vectors, with waves that tell their places."""
     x = layers.Embedding(vocabulary, width, name=f"{name}_words")(x)
     x = x * scale
     x = SinusoidalPositions(name=f"{name}_sinusoidal_positions")(x)
-    return layers.Dropout(0.1, name=f"{name}_dropout")(x)
+    return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 
 
-def self_attention(x, num_heads, causal=False, *, name):
+def self_attention(x, num_heads, causal=False, dropout=0.1, *, name):
     """Attention to the text itself, a shortcut around it and a layer norm behind
     that.
     """
     main = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
         x, x, use_causal_mask=causal
     )
-    main = layers.Dropout(0.1, name=f"{name}_dropout")(main)
+    main = layers.Dropout(dropout, name=f"{name}_dropout")(main)
     x = layers.Add(name=f"{name}_add")([x, main])
     return layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
 
 
-def feed_forward_block(x, hidden, *, name):
+def feed_forward_block(x, hidden, dropout=0.1, *, name):
     """A perceptron for each place, a shortcut around it and a layer norm behind
     that.
     """
@@ -63,47 +63,65 @@ def feed_forward_block(x, hidden, *, name):
     main = layers.Dense(hidden, name=f"{name}_linear1")(x)
     main = layers.ReLU(name=f"{name}_relu")(main)
     main = layers.Dense(in_features, name=f"{name}_linear2")(main)
-    main = layers.Dropout(0.1, name=f"{name}_dropout")(main)
+    main = layers.Dropout(dropout, name=f"{name}_dropout")(main)
     x = layers.Add(name=f"{name}_add")([x, main])
     return layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
 
 
-def encoder_layer(x, num_heads, hidden, *, name):
+def encoder_layer(x, num_heads, hidden, dropout=0.1, *, name):
     """Attention to the source, and a perceptron for each position."""
-    x = self_attention(x, num_heads, name=f"{name}_self_attn")
-    return feed_forward_block(x, hidden, name=f"{name}_feed_forward")
+    x = self_attention(x, num_heads, dropout=dropout, name=f"{name}_self_attn")
+    return feed_forward_block(x, hidden, dropout=dropout, name=f"{name}_feed_forward")
 
 
-def decoder_layer(x, memory, num_heads, hidden, *, name):
+def decoder_layer(x, memory, num_heads, hidden, dropout=0.1, *, name):
     """Attention to what comes before and to the source, and a perceptron for each
     position.
     """
-    self_attn = self_attention(x, num_heads, causal=True, name=f"{name}_self_attn")
+    self_attn = self_attention(
+        x, num_heads, causal=True, dropout=dropout, name=f"{name}_self_attn"
+    )
     x = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_cross_attn")(
         self_attn, memory
     )
-    attended = layers.Dropout(0.1, name=f"{name}_attended")(x)
+    attended = layers.Dropout(dropout, name=f"{name}_attended")(x)
     x = layers.Add(name=f"{name}_add")([self_attn, attended])
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_cross_norm")(x)
-    feed_forward = feed_forward_block(x, hidden, name=f"{name}_feed_forward")
+    feed_forward = feed_forward_block(
+        x, hidden, dropout=dropout, name=f"{name}_feed_forward"
+    )
     return feed_forward, memory
 
 
-def TransformerBase(hidden=2048, source_shape=(None,), target_shape=(None,)):
+def TransformerBase(
+    hidden=2048, dropout=0.1, source_shape=(None,), target_shape=(None,)
+):
     """Returns a Keras model that maps source [batch, source_time], target
     [batch, target_time] to logits [batch, target_time, 37000].
     """
     source = keras.Input(source_shape, dtype="int64", name="source")
     target = keras.Input(target_shape, dtype="int64", name="target")
-    x = embeddings(source, 37000, 512, 22.627416997969522, name="source_embeddings")
+    x = embeddings(
+        source,
+        37000,
+        512,
+        22.627416997969522,
+        dropout=dropout,
+        name="source_embeddings",
+    )
     for index in range(6):
-        x = encoder_layer(x, 8, hidden, name=f"encoder_{index}")
+        x = encoder_layer(x, 8, hidden, dropout=dropout, name=f"encoder_{index}")
     target_embeddings = embeddings(
-        target, 37000, 512, 22.627416997969522, name="target_embeddings"
+        target,
+        37000,
+        512,
+        22.627416997969522,
+        dropout=dropout,
+        name="target_embeddings",
     )
     for index in range(6):
         target_embeddings, x = decoder_layer(
-            target_embeddings, x, 8, hidden, name=f"decoder_{index}"
+            target_embeddings, x, 8, hidden, dropout=dropout, name=f"decoder_{index}"
         )
     logits = layers.Dense(37000, use_bias=False, name="generator")(target_embeddings)
     return keras.Model([source, target], logits, name="TransformerBase")

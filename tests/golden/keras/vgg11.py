@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 
-def VGG11(num_classes=1000, input_shape=(224, 224, 3)):
+def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -37,9 +37,9 @@ def VGG11(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.Flatten(name="flatten")(x)  # [batch, 25088]
     x = layers.Dense(4096, name="classifier_0")(x)  # [batch, 4096]
     x = layers.ReLU(name="classifier_1")(x)
-    x = layers.Dropout(0.5, name="classifier_2")(x)
+    x = layers.Dropout(dropout, name="classifier_2")(x)
     x = layers.Dense(4096, name="classifier_3")(x)
     x = layers.ReLU(name="classifier_4")(x)
-    x = layers.Dropout(0.5, name="classifier_5")(x)
+    x = layers.Dropout(dropout, name="classifier_5")(x)
     logits = layers.Dense(num_classes, name="classifier_6")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="VGG11")

@@ -55,7 +55,7 @@ class Parameter(layers.Layer):
         return ops.convert_to_tensor(self.value)
 
 
-def block(x, num_heads, dropout=0.0, *, name):
+def block(x, num_heads, *, name):
     """Self-attention and a perceptron, each with a layer norm before it and a shortcut
     around it.
     """
@@ -64,14 +64,11 @@ def block(x, num_heads, dropout=0.0, *, name):
     attention = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
         attention, attention
     )
-    attention = layers.Dropout(dropout, name=f"{name}_dropout1")(attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
     perceptron = layers.Dense(768, name=f"{name}_mlp_fc1")(perceptron)
     perceptron = layers.Activation("gelu", name=f"{name}_mlp_1")(perceptron)
-    perceptron = layers.Dropout(dropout, name=f"{name}_mlp_2")(perceptron)
     perceptron = layers.Dense(in_features, name=f"{name}_mlp_fc2")(perceptron)
-    perceptron = layers.Dropout(dropout, name=f"{name}_dropout2")(perceptron)
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
@@ -88,9 +85,8 @@ def VitTI16(num_classes=1000, input_shape=(224, 224, 3)):
         [for_each(cls_token, patch_embed, 1), patch_embed]
     )
     x = LearnedPositions(197, name="pos_embed")(x)
-    x = layers.Dropout(0.1, name="dropout")(x)
     for index in range(12):
-        x = block(x, 3, dropout=0.1, name=f"blocks_{index}")
+        x = block(x, 3, name=f"blocks_{index}")
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     x = x[:, :1]  # [batch, 1, 192]
     x = ops.squeeze(x, 1)  # [batch, 192]

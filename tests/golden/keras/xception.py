@@ -17,7 +17,7 @@ def separable(x, channels, relu=True, *, name):
     x = layers.SeparableConv2D(
         channels, 3, padding="same", use_bias=False, name=f"{name}_conv"
     )(x)
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
+    return layers.BatchNormalization(name=f"{name}_bn")(x)
 
 
 def down(x, middle, channels, relu=True, *, name):
@@ -27,7 +27,7 @@ def down(x, middle, channels, relu=True, *, name):
     shortcut = layers.Conv2D(
         channels, 1, strides=2, use_bias=False, name=f"{name}_skip"
     )(x)
-    shortcut = layers.BatchNormalization(momentum=0.9, name=f"{name}_skipbn")(shortcut)
+    shortcut = layers.BatchNormalization(name=f"{name}_skipbn")(shortcut)
     main = separable(x, middle, relu=relu, name=f"{name}_sep1")
     main = separable(main, channels, name=f"{name}_sep2")
     main = layers.MaxPooling2D(3, strides=2, padding="same", name=f"{name}_max_pool2d")(
@@ -45,16 +45,16 @@ def middle_block(x, *, name):
     return layers.Add(name=f"{name}_add")([x, main])
 
 
-def Xception(num_classes=1000):
+def Xception(num_classes=1000, dropout=0.5):
     """Returns a Keras model that maps image [batch, 299, 299, 3] to logits
     [batch, num_classes].
     """
     image = keras.Input((299, 299, 3), name="image")
     x = layers.Conv2D(32, 3, strides=2, use_bias=False, name="conv1")(image)
-    x = layers.BatchNormalization(momentum=0.9, name="bn1")(x)
+    x = layers.BatchNormalization(name="bn1")(x)
     x = layers.ReLU(name="relu1")(x)
     x = layers.Conv2D(64, 3, use_bias=False, name="conv2")(x)  # [batch, 147, 147, 64]
-    x = layers.BatchNormalization(momentum=0.9, name="bn2")(x)
+    x = layers.BatchNormalization(name="bn2")(x)
     x = layers.ReLU(name="relu2")(x)
     x = down(x, 128, 128, relu=False, name="block1")  # [batch, 74, 74, 128]
     x = down(x, 256, 256, name="block2")  # [batch, 37, 37, 256]
@@ -63,12 +63,12 @@ def Xception(num_classes=1000):
         x = middle_block(x, name=f"middle_{index}")
     x = down(x, 728, 1024, name="block12")  # [batch, 10, 10, 1024]
     x = layers.SeparableConv2D(1536, 3, padding="same", use_bias=False, name="conv3")(x)
-    x = layers.BatchNormalization(momentum=0.9, name="bn3")(x)
+    x = layers.BatchNormalization(name="bn3")(x)
     x = layers.ReLU(name="relu3")(x)
     x = layers.SeparableConv2D(2048, 3, padding="same", use_bias=False, name="conv4")(x)
-    x = layers.BatchNormalization(momentum=0.9, name="bn4")(x)
+    x = layers.BatchNormalization(name="bn4")(x)
     x = layers.ReLU(name="relu4")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
-    x = layers.Dropout(0.5, name="dropout")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="Xception")

@@ -19,7 +19,7 @@ def local_response_norm(x, size, alpha, beta, k):
     return x / ops.power(k + total * (alpha / size), beta)
 
 
-def ZFNet(num_classes=1000, hidden=4096):
+def ZFNet(num_classes=1000, hidden=4096, dropout=0.5):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
@@ -43,9 +43,9 @@ def ZFNet(num_classes=1000, hidden=4096):
     x = layers.Flatten(name="flatten")(x)  # [batch, 9216]
     x = layers.Dense(4096, name="classifier_0")(x)  # [batch, 4096]
     x = layers.ReLU(name="classifier_1")(x)
-    x = layers.Dropout(0.5, name="classifier_2")(x)
+    x = layers.Dropout(dropout, name="classifier_2")(x)
     x = layers.Dense(hidden, name="classifier_3")(x)
     x = layers.ReLU(name="classifier_4")(x)
-    x = layers.Dropout(0.5, name="classifier_5")(x)
+    x = layers.Dropout(dropout, name="classifier_5")(x)
     logits = layers.Dense(num_classes, name="classifier_6")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="ZFNet")

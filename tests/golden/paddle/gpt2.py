@@ -95,17 +95,17 @@ class Block(nn.Layer):
     shortcut around it.
     """
 
-    def __init__(self, in_features: int, num_heads: int) -> None:
+    def __init__(self, in_features: int, num_heads: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(in_features)
         self.attn = MultiHeadAttention(in_features, num_heads, causal=True)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(dropout)
         self.ln_2 = nn.LayerNorm(in_features)
         self.mlp = nn.Sequential(
             ("c_fc", nn.Linear(in_features, 3072)),
             ("1", nn.GELU(approximate=True)),
             ("c_proj", nn.Linear(3072, in_features)),
-            ("3", nn.Dropout(0.1)),
+            ("3", nn.Dropout(dropout)),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -119,12 +119,12 @@ class Block(nn.Layer):
 class GPT2(nn.Layer):
     """Maps tokens [batch, time] to states [batch, time, 768]."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
         self.wte = nn.Embedding(50257, 768)
         self.wpe = LearnedPositions(1024, 768)
-        self.dropout = nn.Dropout(0.1)
-        self.h = nn.Sequential(*(Block(768, 12) for _ in range(12)))
+        self.dropout = nn.Dropout(dropout)
+        self.h = nn.Sequential(*(Block(768, 12, dropout=dropout) for _ in range(12)))
         self.ln_f = nn.LayerNorm(768)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -128,7 +128,7 @@ class InceptionC(nn.Layer):
 class InceptionV4(nn.Layer):
     """Maps image [batch, 3, 299, 299] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.2) -> None:
         super().__init__()
         self.conv1 = Conv(3, 32, h=3, w=3, stride=2, pad=False)
         self.conv2 = Conv(32, 32, h=3, w=3, pad=False)
@@ -154,7 +154,7 @@ class InceptionV4(nn.Layer):
         )
         self.reduction_b_branch1_3 = Conv(320, 320, h=3, w=3, stride=2, pad=False)
         self.inception_c = nn.Sequential(*(InceptionC(1536) for _ in range(3)))
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(dropout)
         self.last_linear = nn.Linear(1536, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class InvertedResidual(nn.Layer):
 class MnasNetB1(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.2) -> None:
         super().__init__()
         self.conv_stem = nn.Conv2D(
             3, 32, kernel_size=3, stride=2, padding=1, bias_attr=False
@@ -89,7 +89,7 @@ class MnasNetB1(nn.Layer):
         )
         self.conv_head = nn.Conv2D(320, 1280, kernel_size=1, bias_attr=False)
         self.bn4 = nn.BatchNorm2D(1280, momentum=0.9997)
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(1280, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

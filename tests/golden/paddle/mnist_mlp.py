@@ -12,12 +12,12 @@ from paddle.nn import functional as F
 class MnistMLP(nn.Layer):
     """Maps image [batch, 1, 28, 28] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, dropout: float = 0.2) -> None:
         super().__init__()
         self.linear1 = nn.Linear(784, 512)
-        self.dropout1 = nn.Dropout(0.2)
+        self.dropout1 = nn.Dropout(dropout)
         self.linear2 = nn.Linear(512, 512)
-        self.dropout2 = nn.Dropout(0.2)
+        self.dropout2 = nn.Dropout(dropout)
         self.fc = nn.Linear(512, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

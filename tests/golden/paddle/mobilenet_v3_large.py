@@ -16,117 +16,6 @@ def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -
     return near if near >= 0.9 * value else near + divisor
 
 
-class Bottleneck(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2D(
-            in_channels,
-            in_channels,
-            kernel_size=3,
-            padding=1,
-            groups=in_channels,
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(in_channels, momentum=0.99, epsilon=0.001)
-        self.project = nn.Conv2D(in_channels, channels, kernel_size=1, bias_attr=False)
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.depthwise_bn(self.depthwise(x)))
-        project_bn = self.project_bn(self.project(y))
-        return x + project_bn
-
-
-class Bottleneck2(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, expansion: float, stride: int = 1
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=3,
-            stride=stride,
-            padding=1,
-            groups=make_divisible(expansion * in_channels, 8),
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self.depthwise(x)))
-        return self.project_bn(self.project(x))
-
-
-class Bottleneck3(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(self, in_channels: int, channels: int, expansion: float) -> None:
-        super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=3,
-            padding=1,
-            groups=make_divisible(expansion * in_channels, 8),
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)))
-        y = F.relu(self.depthwise_bn(self.depthwise(y)))
-        project_bn = self.project_bn(self.project(y))
-        return x + project_bn
-
-
 class SqueezeExcitation(nn.Layer):
     """Channels weighted by what the whole image has in them."""
 
@@ -146,7 +35,7 @@ class SqueezeExcitation(nn.Layer):
         return x * scale
 
 
-class Bottleneck4(nn.Layer):
+class Bottleneck(nn.Layer):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
@@ -158,17 +47,20 @@ class Bottleneck4(nn.Layer):
         expansion: float,
         kernel_size: int = 3,
         stride: int = 1,
+        se: bool = False,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
+        self.expansion = expansion
+        if expansion != 1:
+            self.expand = nn.Conv2D(
+                in_channels,
+                make_divisible(expansion * in_channels, 8),
+                kernel_size=1,
+                bias_attr=False,
+            )
+            self.expand_bn = nn.BatchNorm2D(
+                make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
+            )
         self.depthwise = nn.Conv2D(
             make_divisible(expansion * in_channels, 8),
             make_divisible(expansion * in_channels, 8),
@@ -181,7 +73,9 @@ class Bottleneck4(nn.Layer):
         self.depthwise_bn = nn.BatchNorm2D(
             make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
         )
-        self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
+        self.se: nn.Layer = nn.Identity()
+        if se:
+            self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
         self.project = nn.Conv2D(
             make_divisible(expansion * in_channels, 8),
             channels,
@@ -189,147 +83,21 @@ class Bottleneck4(nn.Layer):
             bias_attr=False,
         )
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
+        self.has_residual = stride == 1 and channels == in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)))
-        x = F.relu(self.depthwise_bn(self.depthwise(x)))
-        x = self.se(x)
-        return self.project_bn(self.project(x))
-
-
-class Bottleneck5(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, expansion: float, kernel_size: int = 3
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=kernel_size,
-            padding=kernel_size // 2,
-            groups=make_divisible(expansion * in_channels, 8),
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)))
+        y = x
+        if self.expansion != 1:
+            y = F.relu(self.expand_bn(self.expand(x)))
         y = F.relu(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        return x + project_bn
+        if self.has_residual:
+            project_bn = x + project_bn
+        return project_bn
 
 
-class Bottleneck6(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, expansion: float, stride: int = 1
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=3,
-            stride=stride,
-            padding=1,
-            groups=make_divisible(expansion * in_channels, 8),
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)))
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)))
-        return self.project_bn(self.project(x))
-
-
-class Bottleneck7(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(self, in_channels: int, channels: int, expansion: float) -> None:
-        super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=3,
-            padding=1,
-            groups=make_divisible(expansion * in_channels, 8),
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)))
-        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
-        project_bn = self.project_bn(self.project(y))
-        return x + project_bn
-
-
-class Bottleneck8(nn.Layer):
+class Bottleneck2(nn.Layer):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
@@ -341,6 +109,7 @@ class Bottleneck8(nn.Layer):
         expansion: float,
         kernel_size: int = 3,
         stride: int = 1,
+        se: bool = False,
     ) -> None:
         super().__init__()
         self.expand = nn.Conv2D(
@@ -364,7 +133,9 @@ class Bottleneck8(nn.Layer):
         self.depthwise_bn = nn.BatchNorm2D(
             make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
         )
-        self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
+        self.se: nn.Layer = nn.Identity()
+        if se:
+            self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
         self.project = nn.Conv2D(
             make_divisible(expansion * in_channels, 8),
             channels,
@@ -372,84 +143,44 @@ class Bottleneck8(nn.Layer):
             bias_attr=False,
         )
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)))
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)))
-        x = self.se(x)
-        return self.project_bn(self.project(x))
-
-
-class Bottleneck9(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, expansion: float, kernel_size: int = 3
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=kernel_size,
-            padding=kernel_size // 2,
-            groups=make_divisible(expansion * in_channels, 8),
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
-        self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
+        self.has_residual = stride == 1 and channels == in_channels
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.hardswish(self.expand_bn(self.expand(x)))
         y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        return x + project_bn
+        if self.has_residual:
+            project_bn = x + project_bn
+        return project_bn
 
 
 class MobileNetV3Large(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.2) -> None:
         super().__init__()
         self.conv_stem = nn.Conv2D(
             3, 16, kernel_size=3, stride=2, padding=1, bias_attr=False
         )
         self.bn1 = nn.BatchNorm2D(16, momentum=0.99, epsilon=0.001)
         self.blocks = nn.Sequential(
-            nn.Sequential(Bottleneck(16, 16)),
-            nn.Sequential(Bottleneck2(16, 24, 4.0, stride=2)),
-            nn.Sequential(Bottleneck3(24, 24, 3.0)),
+            nn.Sequential(Bottleneck(16, 16, 1.0)),
+            nn.Sequential(Bottleneck(16, 24, 4.0, stride=2)),
+            nn.Sequential(Bottleneck(24, 24, 3.0)),
             nn.Sequential(
-                Bottleneck4(24, 40, 3.0, kernel_size=5, stride=2),
-                *(Bottleneck5(40, 40, 3.0, kernel_size=5) for _ in range(2)),
+                Bottleneck(24, 40, 3.0, kernel_size=5, stride=2, se=True),
+                *(Bottleneck(40, 40, 3.0, kernel_size=5, se=True) for _ in range(2)),
             ),
-            nn.Sequential(Bottleneck6(40, 80, 6.0, stride=2)),
-            nn.Sequential(Bottleneck7(80, 80, 2.5)),
-            nn.Sequential(*(Bottleneck7(80, 80, 2.3) for _ in range(2))),
-            nn.Sequential(Bottleneck8(80, 112, 6.0), Bottleneck9(112, 112, 6.0)),
+            nn.Sequential(Bottleneck2(40, 80, 6.0, stride=2)),
+            nn.Sequential(Bottleneck2(80, 80, 2.5)),
+            nn.Sequential(*(Bottleneck2(80, 80, 2.3) for _ in range(2))),
             nn.Sequential(
-                Bottleneck8(112, 160, 6.0, kernel_size=5, stride=2),
-                *(Bottleneck9(160, 160, 6.0, kernel_size=5) for _ in range(2)),
+                Bottleneck2(80, 112, 6.0, se=True), Bottleneck2(112, 112, 6.0, se=True)
+            ),
+            nn.Sequential(
+                Bottleneck2(112, 160, 6.0, kernel_size=5, stride=2, se=True),
+                *(Bottleneck2(160, 160, 6.0, kernel_size=5, se=True) for _ in range(2)),
             ),
         )
         self.conv_head = nn.Conv2D(160, 960, kernel_size=1, bias_attr=False)
@@ -457,7 +188,7 @@ class MobileNetV3Large(nn.Layer):
         self.classifier = nn.Sequential(
             nn.Linear(960, 1280),
             nn.Hardswish(),
-            nn.Dropout(0.2),
+            nn.Dropout(dropout),
             nn.Linear(1280, num_classes),
         )
 

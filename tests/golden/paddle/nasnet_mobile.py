@@ -194,7 +194,7 @@ class Normal(nn.Layer):
 class NASNetMobile(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv0 = nn.Conv2D(3, 32, kernel_size=3, stride=2, bias_attr=False)
         self.bn0 = nn.BatchNorm2D(32, epsilon=0.001)
@@ -223,8 +223,8 @@ class NASNetMobile(nn.Layer):
                 *(Normal(1056, 7, 1056, 7, 176) for _ in range(2)),
             ],
         )
-        self.dropout = nn.Dropout(0.5)
-        self.fc = nn.Linear(1056, 1000)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(1056, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
         bn0 = self.bn0(self.conv0(image))  # [batch, 32, 111, 111]

@@ -137,16 +137,18 @@ class Block(nn.Layer):
     it.
     """
 
-    def __init__(self, x_features: int, num_heads: int, hidden: int) -> None:
+    def __init__(
+        self, x_features: int, num_heads: int, hidden: int, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(x_features)
         self.attention = SelfAttention(x_features, num_heads)
-        self.attended = nn.Dropout(0.1)
+        self.attended = nn.Dropout(dropout)
         self.perceptron_norm = RMSNorm(x_features)
         self.wi = nn.Linear(x_features, hidden, bias_attr=False)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(dropout)
         self.wo = nn.Linear(hidden, x_features, bias_attr=False)
-        self.processed = nn.Dropout(0.1)
+        self.processed = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         attention_norm = self.attention_norm(x)
@@ -162,16 +164,18 @@ class Block(nn.Layer):
 class T5Small(nn.Layer):
     """Maps tokens [batch, 512], mask [batch, 512] to states [batch, 512, 512]."""
 
-    def __init__(self, hidden: int = 2048) -> None:
+    def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
         self.constant = paddle.full([1, 8, 512, 512], 0.0)
         self.relative_attention_bias = BucketedPositionBias(8)
         self.hidden_bias = paddle.full([1, 1, 1, 1], -1000000000.0)
         self.shared = nn.Embedding(32128, 512)
-        self.embedded = nn.Dropout(0.1)
-        self.block = nn.LayerList([*(Block(512, 8, hidden) for _ in range(6))])
+        self.embedded = nn.Dropout(dropout)
+        self.block = nn.LayerList(
+            [*(Block(512, 8, hidden, dropout=dropout) for _ in range(6))]
+        )
         self.final_layer_norm = RMSNorm(512)
-        self.states = nn.Dropout(0.1)
+        self.states = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         relative_attention_bias = self.relative_attention_bias(self.constant)

@@ -44,17 +44,17 @@ class TemporalBlock(nn.Layer):
 class TCNMnist(nn.Layer):
     """Maps sequence [batch, 1, time] to result [batch, out_features]."""
 
-    def __init__(self, out_features: int = 10) -> None:
+    def __init__(self, dropout: float = 0.05, out_features: int = 10) -> None:
         super().__init__()
         self.network = nn.Sequential(
-            TemporalBlock(1, 25, 1, dropout=0.05),
-            TemporalBlock(25, 25, 2, dropout=0.05),
-            TemporalBlock(25, 25, 4, dropout=0.05),
-            TemporalBlock(25, 25, 8, dropout=0.05),
-            TemporalBlock(25, 25, 16, dropout=0.05),
-            TemporalBlock(25, 25, 32, dropout=0.05),
-            TemporalBlock(25, 25, 64, dropout=0.05),
-            TemporalBlock(25, 25, 128, dropout=0.05),
+            TemporalBlock(1, 25, 1, dropout=dropout),
+            TemporalBlock(25, 25, 2, dropout=dropout),
+            TemporalBlock(25, 25, 4, dropout=dropout),
+            TemporalBlock(25, 25, 8, dropout=dropout),
+            TemporalBlock(25, 25, 16, dropout=dropout),
+            TemporalBlock(25, 25, 32, dropout=dropout),
+            TemporalBlock(25, 25, 64, dropout=dropout),
+            TemporalBlock(25, 25, 128, dropout=dropout),
         )
         self.linear = nn.Linear(25, out_features)
 

@@ -96,11 +96,13 @@ def add_sinusoidal_positions(
 class Embeddings(nn.Layer):
     """Words as vectors, with waves that tell their places."""
 
-    def __init__(self, vocabulary: int, width: int, scale: float) -> None:
+    def __init__(
+        self, vocabulary: int, width: int, scale: float, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.scale = scale
         self.words = nn.Embedding(vocabulary, width)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.words(x)
@@ -113,10 +115,16 @@ class SelfAttention(nn.Layer):
     that.
     """
 
-    def __init__(self, in_features: int, num_heads: int, causal: bool = False) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        num_heads: int,
+        causal: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
         self.attn = MultiHeadAttention(in_features, num_heads, causal=causal)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(in_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,11 +137,11 @@ class FeedForward(nn.Layer):
     that.
     """
 
-    def __init__(self, in_features: int, hidden: int) -> None:
+    def __init__(self, in_features: int, hidden: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.linear1 = nn.Linear(in_features, hidden)
         self.linear2 = nn.Linear(hidden, in_features)
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(in_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -145,10 +153,12 @@ class FeedForward(nn.Layer):
 class EncoderLayer(nn.Layer):
     """Attention to the source, and a perceptron for each position."""
 
-    def __init__(self, in_features: int, num_heads: int, hidden: int) -> None:
+    def __init__(
+        self, in_features: int, num_heads: int, hidden: int, dropout: float = 0.1
+    ) -> None:
         super().__init__()
-        self.self_attn = SelfAttention(in_features, num_heads)
-        self.feed_forward = FeedForward(in_features, hidden)
+        self.self_attn = SelfAttention(in_features, num_heads, dropout=dropout)
+        self.feed_forward = FeedForward(in_features, hidden, dropout=dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.self_attn(x)
@@ -160,13 +170,17 @@ class DecoderLayer(nn.Layer):
     position.
     """
 
-    def __init__(self, x_features: int, num_heads: int, hidden: int) -> None:
+    def __init__(
+        self, x_features: int, num_heads: int, hidden: int, dropout: float = 0.1
+    ) -> None:
         super().__init__()
-        self.self_attn = SelfAttention(x_features, num_heads, causal=True)
+        self.self_attn = SelfAttention(
+            x_features, num_heads, causal=True, dropout=dropout
+        )
         self.cross_attn = nn.MultiHeadAttention(x_features, num_heads)
-        self.attended = nn.Dropout(0.1)
+        self.attended = nn.Dropout(dropout)
         self.cross_norm = nn.LayerNorm(x_features)
-        self.feed_forward = FeedForward(x_features, hidden)
+        self.feed_forward = FeedForward(x_features, hidden, dropout=dropout)
 
     def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         self_attn = self.self_attn(x)
@@ -181,12 +195,20 @@ class TransformerBase(nn.Layer):
     [batch, target_time, 37000].
     """
 
-    def __init__(self, hidden: int = 2048) -> None:
+    def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
-        self.source_embeddings = Embeddings(37000, 512, 22.627416997969522)
-        self.encoder = nn.Sequential(*(EncoderLayer(512, 8, hidden) for _ in range(6)))
-        self.target_embeddings = Embeddings(37000, 512, 22.627416997969522)
-        self.decoder = nn.LayerList([*(DecoderLayer(512, 8, hidden) for _ in range(6))])
+        self.source_embeddings = Embeddings(
+            37000, 512, 22.627416997969522, dropout=dropout
+        )
+        self.encoder = nn.Sequential(
+            *(EncoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6))
+        )
+        self.target_embeddings = Embeddings(
+            37000, 512, 22.627416997969522, dropout=dropout
+        )
+        self.decoder = nn.LayerList(
+            [*(DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6))]
+        )
         self.generator = nn.Linear(512, 37000, bias_attr=False)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:

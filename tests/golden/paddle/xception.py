@@ -27,7 +27,7 @@ class Separable(nn.Layer):
         self.conv_pointwise = nn.Conv2D(
             in_channels, channels, kernel_size=1, bias_attr=False
         )
-        self.bn = nn.BatchNorm2D(channels, epsilon=0.001)
+        self.bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.relu:
@@ -47,7 +47,7 @@ class Down(nn.Layer):
         self.skip = nn.Conv2D(
             in_channels, channels, kernel_size=1, stride=2, bias_attr=False
         )
-        self.skipbn = nn.BatchNorm2D(channels, epsilon=0.001)
+        self.skipbn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
         self.sep1 = Separable(in_channels, middle, relu=relu)
         self.sep2 = Separable(middle, channels)
 
@@ -87,12 +87,12 @@ class Middle(nn.Layer):
 class Xception(nn.Layer):
     """Maps image [batch, 3, 299, 299] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv1 = nn.Conv2D(3, 32, kernel_size=3, stride=2, bias_attr=False)
-        self.bn1 = nn.BatchNorm2D(32, epsilon=0.001)
+        self.bn1 = nn.BatchNorm2D(32, momentum=0.99, epsilon=0.001)
         self.conv2 = nn.Conv2D(32, 64, kernel_size=3, bias_attr=False)
-        self.bn2 = nn.BatchNorm2D(64, epsilon=0.001)
+        self.bn2 = nn.BatchNorm2D(64, momentum=0.99, epsilon=0.001)
         self.block1 = Down(64, 128, 128, relu=False)
         self.block2 = Down(128, 256, 256)
         self.block3 = Down(256, 728, 728)
@@ -102,13 +102,13 @@ class Xception(nn.Layer):
             1024, 1024, kernel_size=3, padding=1, groups=1024, bias_attr=False
         )
         self.conv3_pointwise = nn.Conv2D(1024, 1536, kernel_size=1, bias_attr=False)
-        self.bn3 = nn.BatchNorm2D(1536, epsilon=0.001)
+        self.bn3 = nn.BatchNorm2D(1536, momentum=0.99, epsilon=0.001)
         self.conv4_depthwise = nn.Conv2D(
             1536, 1536, kernel_size=3, padding=1, groups=1536, bias_attr=False
         )
         self.conv4_pointwise = nn.Conv2D(1536, 2048, kernel_size=1, bias_attr=False)
-        self.bn4 = nn.BatchNorm2D(2048, epsilon=0.001)
-        self.dropout = nn.Dropout(0.5)
+        self.bn4 = nn.BatchNorm2D(2048, momentum=0.99, epsilon=0.001)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

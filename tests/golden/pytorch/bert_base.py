@@ -79,14 +79,14 @@ class Layer(nn.Module):
     behind that.
     """
 
-    def __init__(self, x_features: int, num_heads: int) -> None:
+    def __init__(self, x_features: int, num_heads: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(x_features, num_heads)
-        self.attended = nn.Dropout(0.1)
+        self.attended = nn.Dropout(dropout)
         self.attention_norm = nn.LayerNorm(x_features, eps=1e-12)
         self.intermediate = nn.Linear(x_features, 3072)
         self.output = nn.Linear(3072, x_features)
-        self.processed = nn.Dropout(0.1)
+        self.processed = nn.Dropout(dropout)
         self.output_norm = nn.LayerNorm(x_features, eps=1e-12)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,14 +103,16 @@ class BERTBase(nn.Module):
     [batch, time, 768], pooled [batch, 768].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
         self.embeddings_words = nn.Embedding(30522, 768, padding_idx=0)
         self.embeddings_positions = LearnedPositions(512, 768)
         self.embeddings_segments = nn.Embedding(2, 768)
         self.embeddings_norm = nn.LayerNorm(768, eps=1e-12)
-        self.embeddings_5 = nn.Dropout(0.1)
-        self.layer = nn.ModuleList([*(Layer(768, 12) for _ in range(12))])
+        self.embeddings_5 = nn.Dropout(dropout)
+        self.layer = nn.ModuleList(
+            [*(Layer(768, 12, dropout=dropout) for _ in range(12))]
+        )
         self.pooler = nn.Linear(768, 768)
 
     def forward(

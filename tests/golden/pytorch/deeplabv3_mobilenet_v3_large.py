@@ -19,84 +19,6 @@ def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -
     return near if near >= 0.9 * value else near + divisor
 
 
-class Inverted(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2d(
-            in_channels,
-            in_channels,
-            kernel_size=3,
-            padding=1,
-            groups=in_channels,
-            bias=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2d(in_channels, eps=0.001, momentum=0.01)
-        self.project = nn.Conv2d(in_channels, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
-        project_bn = self.project_bn(self.project(y))
-        return x + project_bn
-
-
-class Inverted2(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, inner: int, stride: int = 1
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.depthwise = nn.Conv2d(
-            inner,
-            inner,
-            kernel_size=3,
-            stride=stride,
-            padding=1,
-            groups=inner,
-            bias=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
-        x = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
-        return self.project_bn(self.project(x))
-
-
-class Inverted3(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(self, in_channels: int, channels: int, inner: int) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.depthwise = nn.Conv2d(
-            inner, inner, kernel_size=3, padding=1, groups=inner, bias=False
-        )
-        self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
-        y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
-        project_bn = self.project_bn(self.project(y))
-        return x + project_bn
-
-
 class SqueezeExcitation(nn.Module):
     """Channels weighted by what the whole image has in them."""
 
@@ -116,7 +38,7 @@ class SqueezeExcitation(nn.Module):
         return x * scale
 
 
-class Inverted4(nn.Module):
+class Inverted(nn.Module):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
@@ -128,10 +50,13 @@ class Inverted4(nn.Module):
         inner: int,
         kernel_size: int = 3,
         stride: int = 1,
+        se: bool = False,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
+        self.has_step = inner != in_channels
+        if self.has_step:
+            self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
+            self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
         self.depthwise = nn.Conv2d(
             inner,
             inner,
@@ -142,56 +67,39 @@ class Inverted4(nn.Module):
             bias=False,
         )
         self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.se = SqueezeExcitation(inner)
+        self.se: nn.Module = nn.Identity()
+        if se:
+            self.se = SqueezeExcitation(inner)
         self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
+        self.has_step_ = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.expand_bn(self.expand(x)), inplace=True)
-        x = F.relu(self.depthwise_bn(self.depthwise(x)), inplace=True)
-        x = self.se(x)
-        return self.project_bn(self.project(x))
-
-
-class Inverted5(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, inner: int, kernel_size: int = 3
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.depthwise = nn.Conv2d(
-            inner,
-            inner,
-            kernel_size=kernel_size,
-            padding=kernel_size // 2,
-            groups=inner,
-            bias=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.se = SqueezeExcitation(inner)
-        self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
+        y = x
+        if self.has_step:
+            y = F.relu(self.expand_bn(self.expand(x)), inplace=True)
         y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        return x + project_bn
+        if self.has_step_:
+            project_bn = x + project_bn
+        return project_bn
 
 
-class Inverted6(nn.Module):
+class Inverted2(nn.Module):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
 
     def __init__(
-        self, in_channels: int, channels: int, inner: int, stride: int = 1
+        self,
+        in_channels: int,
+        channels: int,
+        inner: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        se: bool = False,
     ) -> None:
         super().__init__()
         self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
@@ -199,118 +107,29 @@ class Inverted6(nn.Module):
         self.depthwise = nn.Conv2d(
             inner,
             inner,
-            kernel_size=3,
+            kernel_size=kernel_size,
             stride=stride,
-            padding=1,
-            groups=inner,
-            bias=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)), inplace=True)
-        return self.project_bn(self.project(x))
-
-
-class Inverted7(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(self, in_channels: int, channels: int, inner: int) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.depthwise = nn.Conv2d(
-            inner, inner, kernel_size=3, padding=1, groups=inner, bias=False
-        )
-        self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
-        y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
-        project_bn = self.project_bn(self.project(y))
-        return x + project_bn
-
-
-class Inverted8(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        inner: int,
-        kernel_size: int = 3,
-        dilation: int = 1,
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.depthwise = nn.Conv2d(
-            inner,
-            inner,
-            kernel_size=kernel_size,
             padding=dilation * (kernel_size // 2),
             dilation=dilation,
             groups=inner,
             bias=False,
         )
         self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.se = SqueezeExcitation(inner)
+        self.se: nn.Module = nn.Identity()
+        if se:
+            self.se = SqueezeExcitation(inner)
         self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
-        x = F.hardswish(self.depthwise_bn(self.depthwise(x)), inplace=True)
-        x = self.se(x)
-        return self.project_bn(self.project(x))
-
-
-class Inverted9(nn.Module):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        inner: int,
-        kernel_size: int = 3,
-        dilation: int = 1,
-    ) -> None:
-        super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.depthwise = nn.Conv2d(
-            inner,
-            inner,
-            kernel_size=kernel_size,
-            padding=dilation * (kernel_size // 2),
-            dilation=dilation,
-            groups=inner,
-            bias=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
-        self.se = SqueezeExcitation(inner)
-        self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
-        self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
+        self.has_step = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
         y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        return x + project_bn
+        if self.has_step:
+            project_bn = x + project_bn
+        return project_bn
 
 
 class MobileNetV3(nn.Module):
@@ -322,21 +141,26 @@ class MobileNetV3(nn.Module):
             in_channels, 16, kernel_size=3, stride=2, padding=1, bias=False
         )
         self.bn1 = nn.BatchNorm2d(16, eps=0.001, momentum=0.01)
-        self.c0 = Inverted(16, 16)
-        self.c1 = nn.Sequential(Inverted2(16, 24, 64, stride=2), Inverted3(24, 24, 72))
-        self.c2 = Inverted4(24, 40, 72, kernel_size=5, stride=2)
+        self.c0 = Inverted(16, 16, 16)
+        self.c1 = nn.Sequential(Inverted(16, 24, 64, stride=2), Inverted(24, 24, 72))
+        self.c2 = Inverted(24, 40, 72, kernel_size=5, stride=2, se=True)
         self.c3 = nn.Sequential(
-            *(Inverted5(40, 40, 120, kernel_size=5) for _ in range(2))
+            *(Inverted(40, 40, 120, kernel_size=5, se=True) for _ in range(2))
         )
         self.c4 = nn.Sequential(
-            Inverted6(40, 80, 240, stride=2),
-            Inverted7(80, 80, 200),
-            *(Inverted7(80, 80, 184) for _ in range(2)),
+            Inverted2(40, 80, 240, stride=2),
+            Inverted2(80, 80, 200),
+            *(Inverted2(80, 80, 184) for _ in range(2)),
         )
-        self.c5 = nn.Sequential(Inverted8(80, 112, 480), Inverted9(112, 112, 672))
+        self.c5 = nn.Sequential(
+            Inverted2(80, 112, 480, se=True), Inverted2(112, 112, 672, se=True)
+        )
         self.c6 = nn.Sequential(
-            Inverted8(112, 160, 672, kernel_size=5, dilation=2),
-            *(Inverted9(160, 160, 960, kernel_size=5, dilation=2) for _ in range(2)),
+            Inverted2(112, 160, 672, kernel_size=5, dilation=2, se=True),
+            *(
+                Inverted2(160, 160, 960, kernel_size=5, dilation=2, se=True)
+                for _ in range(2)
+            ),
         )
         self.conv7 = nn.Conv2d(160, 960, kernel_size=1, bias=False)
         self.bn7 = nn.BatchNorm2d(960, eps=0.001, momentum=0.01)

@@ -113,7 +113,7 @@ class Bottleneck(nn.Module):
 class GhostNet100(nn.Module):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.2) -> None:
         super().__init__()
         self.conv_stem = nn.Conv2d(
             3, 16, kernel_size=3, stride=2, padding=1, bias=False
@@ -139,7 +139,7 @@ class GhostNet100(nn.Module):
         self.conv_last = nn.Conv2d(160, 960, kernel_size=1, bias=False)
         self.bn_last = nn.BatchNorm2d(960)
         self.conv_head = nn.Conv2d(960, 1280, kernel_size=1)
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(1280, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

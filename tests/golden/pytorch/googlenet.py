@@ -56,11 +56,13 @@ class Inception(nn.Module):
 class Head(nn.Module):
     """Auxiliary classifier, for training."""
 
-    def __init__(self, in_channels: int, num_classes: int) -> None:
+    def __init__(
+        self, in_channels: int, num_classes: int, dropout: float = 0.7
+    ) -> None:
         super().__init__()
         self.conv = Conv(in_channels, 128)
         self.fc1 = nn.Linear(2048, 1024)
-        self.dropout = nn.Dropout(0.7)
+        self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(1024, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,7 +78,9 @@ class GoogLeNet(nn.Module):
     to aux1 [batch, num_classes], aux2 [batch, num_classes].
     """
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(
+        self, num_classes: int = 1000, dropout: float = 0.4, dropout_heads: float = 0.7
+    ) -> None:
         super().__init__()
         self.conv1 = Conv(3, 64, kernel_size=7, stride=2)
         self.conv2 = Conv(64, 64)
@@ -90,10 +94,10 @@ class GoogLeNet(nn.Module):
         self.inception4e = Inception(528, 256, 160, 320, 32, 128, 128)
         self.inception5a = Inception(832, 256, 160, 320, 32, 128, 128)
         self.inception5b = Inception(832, 384, 192, 384, 48, 128, 128)
-        self.dropout = nn.Dropout(0.4)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(1024, num_classes)
-        self.aux1 = Head(512, num_classes)
-        self.aux2 = Head(528, num_classes)
+        self.aux1 = Head(512, num_classes, dropout=dropout_heads)
+        self.aux2 = Head(528, num_classes, dropout=dropout_heads)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         x = self.conv1(image)  # [batch, 64, 112, 112]

@@ -106,7 +106,7 @@ class Sides(nn.Module):
 class InceptionResnetV1(nn.Module):
     """Maps image [batch, 3, 299, 299] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.6) -> None:
         super().__init__()
         self.conv2d_1a = Conv(3, 32, h=3, w=3, stride=2, pad=False)
         self.conv2d_2a = Conv(32, 32, h=3, w=3, pad=False)
@@ -131,7 +131,7 @@ class InceptionResnetV1(nn.Module):
             *(Sides(1792, [192, 192, 192, 192], 0.2, 3) for _ in range(5))
         )
         self.block8 = Sides(1792, [192, 192, 192, 192], 1.0, 3, act=False)
-        self.dropout = nn.Dropout(0.6)
+        self.dropout = nn.Dropout(dropout)
         self.bottleneck = nn.Linear(1792, 512, bias=False)
         self.last_bn = nn.BatchNorm1d(512, eps=0.001)
         self.classif = nn.Linear(512, num_classes)

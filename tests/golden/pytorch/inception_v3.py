@@ -146,7 +146,7 @@ class InceptionV3(nn.Module):
     to aux [batch, num_classes].
     """
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv1 = Conv(3, 32, h=3, w=3, stride=2, pad=False)
         self.conv2 = Conv(32, 32, h=3, w=3, pad=False)
@@ -177,7 +177,7 @@ class InceptionV3(nn.Module):
             Conv(192, 192, h=3, w=3, stride=2, pad=False),
         )
         self.inception_c = nn.Sequential(InceptionC(1280), InceptionC(2048))
-        self.dropout = nn.Dropout(0.5)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
         self.aux = Aux(768, num_classes)
 

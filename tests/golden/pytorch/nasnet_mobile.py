@@ -228,7 +228,7 @@ class Normal(nn.Module):
 class NASNetMobile(nn.Module):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv0 = nn.Conv2d(3, 32, kernel_size=3, stride=2, bias=False)
         self.bn0 = nn.BatchNorm2d(32, eps=0.001)
@@ -257,8 +257,8 @@ class NASNetMobile(nn.Module):
                 *(Normal(1056, 7, 1056, 7, 176) for _ in range(2)),
             ],
         )
-        self.dropout = nn.Dropout(0.5)
-        self.fc = nn.Linear(1056, 1000)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(1056, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
         bn0 = self.bn0(self.conv0(image))  # [batch, 32, 111, 111]

@@ -40,12 +40,12 @@ class MlpConv(nn.Module):
 class NINImagenet(nn.Module):
     """Maps image [batch, 3, 224, 224] to logits [batch, 1000]."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropout: float = 0.5) -> None:
         super().__init__()
         self.mlpconv1 = MlpConv(3, [96, 96, 96], 11, stride=4)
         self.mlpconv2 = MlpConv(96, [256, 256, 256], 5, padding=2)
         self.mlpconv3 = MlpConv(256, [384, 384, 384], 3, padding=1)
-        self.dropout = nn.Dropout(0.5)
+        self.dropout = nn.Dropout(dropout)
         self.mlpconv4 = MlpConv(384, [1024, 1024, 1000], 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Fire(nn.Module):
 class SqueezeNet1_0(nn.Module):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, 96, kernel_size=7, stride=2),
@@ -53,7 +53,7 @@ class SqueezeNet1_0(nn.Module):
             Fire(512, 64, 256),
         )
         self.classifier = nn.Sequential(
-            nn.Dropout(0.5),
+            nn.Dropout(dropout),
             nn.Conv2d(512, num_classes, kernel_size=1),
             nn.ReLU(inplace=True),
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),

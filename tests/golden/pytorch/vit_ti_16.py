@@ -27,31 +27,27 @@ class Block(nn.Module):
     around it.
     """
 
-    def __init__(self, in_features: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, in_features: int, num_heads: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(in_features, eps=1e-6)
         self.attn = nn.MultiheadAttention(in_features, num_heads, batch_first=True)
-        self.dropout1 = nn.Dropout(dropout)
         self.norm2 = nn.LayerNorm(in_features, eps=1e-6)
         self.mlp = nn.Sequential(
             OrderedDict(
                 [
                     ("fc1", nn.Linear(in_features, 768)),
                     ("1", nn.GELU()),
-                    ("2", nn.Dropout(dropout)),
                     ("fc2", nn.Linear(768, in_features)),
                 ],
             ),
         )
-        self.dropout2 = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         attention = self.norm1(x)
         attention = self.attn(attention, attention, attention, need_weights=False)[0]
-        x = x + self.dropout1(attention)
+        x = x + attention
         perceptron = self.norm2(x)
-        perceptron = self.dropout2(self.mlp(perceptron))
-        return x + perceptron
+        return x + self.mlp(perceptron)
 
 
 class VitTI16(nn.Module):
@@ -62,8 +58,7 @@ class VitTI16(nn.Module):
         self.cls_token = nn.Parameter(torch.normal(0.0, 1e-6, (1, 1, 192)))
         self.patch_embed_proj = nn.Conv2d(3, 192, kernel_size=16, stride=16)
         self.pos_embed = LearnedPositions(197, 192)
-        self.dropout = nn.Dropout(0.1)
-        self.blocks = nn.Sequential(*(Block(192, 3, dropout=0.1) for _ in range(12)))
+        self.blocks = nn.Sequential(*(Block(192, 3) for _ in range(12)))
         self.norm = nn.LayerNorm(192, eps=1e-6)
         self.head = nn.Linear(192, num_classes)
 
@@ -74,7 +69,7 @@ class VitTI16(nn.Module):
         x = torch.cat(
             (self.cls_token.expand(patch_embed.shape[0], -1, -1), patch_embed), dim=1
         )
-        x = self.dropout(self.pos_embed(x))  # [batch, 197, 192]
+        x = self.pos_embed(x)  # [batch, 197, 192]
         x = self.norm(self.blocks(x))  # [batch, 197, 192]
         x = x[:, :1]  # [batch, 1, 192]
         x = x.squeeze(1)  # [batch, 192]

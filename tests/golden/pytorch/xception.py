@@ -27,7 +27,7 @@ class Separable(nn.Module):
         self.conv_pointwise = nn.Conv2d(
             in_channels, channels, kernel_size=1, bias=False
         )
-        self.bn = nn.BatchNorm2d(channels, eps=0.001)
+        self.bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.relu:
@@ -47,7 +47,7 @@ class Down(nn.Module):
         self.skip = nn.Conv2d(
             in_channels, channels, kernel_size=1, stride=2, bias=False
         )
-        self.skipbn = nn.BatchNorm2d(channels, eps=0.001)
+        self.skipbn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
         self.sep1 = Separable(in_channels, middle, relu=relu)
         self.sep2 = Separable(middle, channels)
 
@@ -90,12 +90,12 @@ class Middle(nn.Module):
 class Xception(nn.Module):
     """Maps image [batch, 3, 299, 299] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 32, kernel_size=3, stride=2, bias=False)
-        self.bn1 = nn.BatchNorm2d(32, eps=0.001)
+        self.bn1 = nn.BatchNorm2d(32, eps=0.001, momentum=0.01)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=3, bias=False)
-        self.bn2 = nn.BatchNorm2d(64, eps=0.001)
+        self.bn2 = nn.BatchNorm2d(64, eps=0.001, momentum=0.01)
         self.block1 = Down(64, 128, 128, relu=False)
         self.block2 = Down(128, 256, 256)
         self.block3 = Down(256, 728, 728)
@@ -105,13 +105,13 @@ class Xception(nn.Module):
             1024, 1024, kernel_size=3, padding=1, groups=1024, bias=False
         )
         self.conv3_pointwise = nn.Conv2d(1024, 1536, kernel_size=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(1536, eps=0.001)
+        self.bn3 = nn.BatchNorm2d(1536, eps=0.001, momentum=0.01)
         self.conv4_depthwise = nn.Conv2d(
             1536, 1536, kernel_size=3, padding=1, groups=1536, bias=False
         )
         self.conv4_pointwise = nn.Conv2d(1536, 2048, kernel_size=1, bias=False)
-        self.bn4 = nn.BatchNorm2d(2048, eps=0.001)
-        self.dropout = nn.Dropout(0.5)
+        self.bn4 = nn.BatchNorm2d(2048, eps=0.001, momentum=0.01)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:

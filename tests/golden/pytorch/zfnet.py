@@ -11,7 +11,9 @@ from torch import Tensor, nn
 class ZFNet(nn.Module):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000, hidden: int = 4096) -> None:
+    def __init__(
+        self, num_classes: int = 1000, hidden: int = 4096, dropout: float = 0.5
+    ) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, 96, kernel_size=7, stride=2, padding=1),
@@ -33,10 +35,10 @@ class ZFNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(9216, 4096),
             nn.ReLU(inplace=True),
-            nn.Dropout(0.5),
+            nn.Dropout(dropout),
             nn.Linear(4096, hidden),
             nn.ReLU(inplace=True),
-            nn.Dropout(0.5),
+            nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
 
