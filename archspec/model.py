@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archspec import ops
 from archspec.errors import Diagnostic, SpecError, UsageError
 from archspec.expressions import ExpressionError, expr_of, free_names, parse
-from archspec.graph.elaborate import Elaborator, param_problem
+from archspec.graph.elaborate import OTHER_SIZE, Elaborator, param_problem
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.operations import KEYS
 from archspec.graph.tree import Module
@@ -150,8 +150,7 @@ class Model:
     def _other(self, free: frozenset[str]) -> Module | None:
         """The network with other values for free params and open dimensions; None if those params do not take them."""
         if free not in self._others:
-            # By 7, so that they leave other remainders by any stride: whether a padding is `same` depends on these.
-            sizes = {name: size + 7 for name, size in self._main[1].open_sizes.items()}
+            sizes = {name: size + OTHER_SIZE for name, size in self._main[1].open_sizes.items()}
             self._others[free] = None
             for change in (_next, _twice):
                 try:

@@ -85,7 +85,14 @@ def test_all_frameworks_agree(file: Path, variant: str | None, pool: Pool) -> No
 @pytest.mark.frameworks
 @pytest.mark.parametrize(
     ("file", "sizes"),
-    [("towers", {"batch": 1}), ("vit", {"batch": 1}), ("wave", {"batch": 3, "time": 40}), ("arrange", {"batch": 1})],
+    [
+        ("towers", {"batch": 1}),
+        ("vit", {"batch": 1}),
+        ("wave", {"batch": 3, "time": 40}),
+        ("arrange", {"batch": 1}),
+        ("open", {"height": 18, "width": 20, "time": 24}),
+        ("open", {"height": 31, "width": 16, "time": 25}),
+    ],
 )
 def test_other_sizes(file: str, sizes: dict[str, int], pool: Pool) -> None:
     model = Spec.read(ROOT / "networks" / f"{file}.yaml").network()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
 from archspec.emit.statements import names_read
+from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
 from archspec.graph.tree import Path
 from archspec.ops.base import show
@@ -306,7 +307,7 @@ class ClassWriter(Flow):
             case MStep():
                 site = Site(self.context, item, item.path)
                 lowered = self.generator.lower(site)
-                if lowered.module is None:
+                if lowered.module is None or self._unknown(symbols(lowered.module)):
                     return None
                 suffixes = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
                 record = Record("", True, suffixes, lowered.weights, lowered.inexact, lowered.inexact_gradient)
@@ -366,6 +367,7 @@ class ClassWriter(Flow):
         late = [item for item in self.body.items if id(item) in needed]
         single = len(outputs) == 1 and not training
         self.run(main, Place(last=single))
+        self._check_init()
         if not training:
             codes, _ = self.variables.read(list(outputs.values()))
             self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
@@ -380,6 +382,17 @@ class ClassWriter(Flow):
         self.statements.append(If(Raw("self.training"), inner))
         codes, _ = self.variables.read(list(outputs.values()))
         self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
+
+    def _check_init(self) -> None:
+        """Layers are made before an input is seen. Raises BackendError if one depends on a size that is left open."""
+        for statement in self.init:
+            unknown = self._unknown(names_read(statement))
+            if unknown:
+                raise BackendError(f"{self.generator.backend}: a layer depends on the open size '{min(unknown)}'")
+
+    def _unknown(self, names: Iterable[str]) -> set[str]:
+        """Sizes that the network is to see only when it runs."""
+        return set(names) - self._params() - self.context.extras.keys() if self.root else set()
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         """What the class must be told: sizes of inputs, params, and what follows from neither."""

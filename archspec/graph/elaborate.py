@@ -6,7 +6,7 @@ Equal instances of a block are elaborated once, so the cost grows with what is d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
@@ -20,6 +20,11 @@ from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
 from archspec.spec.document import Block, BlockStep, Document, Param
 from archspec.spec.source import Source
+
+OPEN_SIZES: Final = (17, 19, 23, 29, 31, 37, 41, 43, 47)
+OTHER_SIZE: Final = 31
+"""How much more an open dimension is in the other instance that generated code is held against: one more than a
+multiple of 2, 3 and 5, so that strides leave another remainder, on which it depends whether a padding is `same`."""
 
 
 class Elaborator(Steps):
@@ -101,9 +106,11 @@ class Elaborator(Steps):
         return Value(tuple(sizes), declared.dtype)
 
     def _open_size(self, name: str) -> int:
-        """A number for an open dimension: odd, and its own for each name."""
+        """A number for an open dimension: its own for each name, and no multiple of a stride."""
         if name not in self.open_sizes:
-            self.open_sizes[name] = self.sizes.get(name, 17 + 2 * len(self.open_sizes))
+            count = len(self.open_sizes)
+            usual = OPEN_SIZES[count] if count < len(OPEN_SIZES) else OPEN_SIZES[-1] + 2 * (count - len(OPEN_SIZES) + 1)
+            self.open_sizes[name] = self.sizes.get(name, usual)
         return self.open_sizes[name]
 
     def _module(self, name: str, block: Block, params: dict[str, Any], inputs: tuple[Value, ...], frame: Frame,

@@ -29,13 +29,19 @@ def masked(site: Site) -> Lowered:
     return padded(site, text, in_channels=in_channels)
 
 
+def _pads_same(step: Step) -> bool:
+    """Whether `pad_same` knows the padding."""
+    op: Any = step.op
+    return op.padding == "same" and max(op.dilation) == 1 and len({*op.kernel_size}) == len({*op.stride}) == 1
+
+
 def padded(site: Site, text: str, **sources: Any) -> Lowered:
     if site.every(windows.symmetric):
         return own_layer(spell(text, site, padding=windows.before, **sources), site)
     made = spell(text, site, padding=0, **sources)
     pads = windows.flat_pads(site, last_first=True)
     rank = site.op.rank
-    if symbols(pads) and site.every(lambda step: step.op.padding == "same" and max(step.op.dilation) == 1):
+    if symbols(pads) and site.every(_pads_same):
         sizes = (site.attr("kernel_size"), site.attr("stride"))
         return Lowered(
             apply=lambda own, inputs: Call(own[""], (call("pad_same", inputs[0], *sizes),)),

@@ -4,9 +4,9 @@ from torch.nn import functional as F
 
 
 def pad_same(x: Tensor, kernel_size: int, stride: int) -> Tensor:
-    """Zeros around images: as many windows as there are strides, begun ones included."""
+    """Zeros around: as many windows as there are strides, begun ones included."""
     pads = []
-    for size in (x.shape[3], x.shape[2]):
+    for size in x.shape[:1:-1]:
         total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
         pads += [total // 2, total - total // 2]
     return F.pad(x, pads)
