@@ -18,8 +18,10 @@ PAGE = Path(__file__).parent.parent / "docs" / "lines.md"
 ROOTS = {"torchvision": "torchvision/models", "keras": "keras/src/applications", "paddle": "paddle/vision/models"}
 NAMES = {
     "torchvision": {
-        "alexnet": "alexnet", "convnext": "convnext", "deeplab_v3": "segmentation/deeplabv3", "densenet": "densenet",
-        "efficientnet": "efficientnet", "fcn": "segmentation/fcn", "googlenet": "googlenet", "regnet": "regnet",
+        "alexnet": "alexnet", "convnext": "convnext", "deeplab_v3": "segmentation/deeplabv3",
+        "deeplab_v3_mobilenet": "segmentation/deeplabv3", "densenet": "densenet",
+        "efficientnet": "efficientnet", "fcn": "segmentation/fcn",
+        "fpn": "../ops/feature_pyramid_network", "googlenet": "googlenet", "regnet": "regnet",
         "inception_v3": "inception", "mnasnet": "mnasnet", "mobilenet_v2": "mobilenetv2", "resnet": "resnet",
         "mobilenet_v3": "mobilenetv3", "shufflenet_v2": "shufflenetv2", "squeezenet": "squeezenet", "vgg": "vgg",
         "swin": "swin_transformer", "vit": "vision_transformer",
@@ -32,7 +34,7 @@ NAMES = {
     },
     "paddle": {
         "alexnet": "alexnet", "densenet": "densenet", "googlenet": "googlenet", "inception_v3": "inceptionv3",
-        "lenet": "lenet", "mobilenet_v1": "mobilenetv1", "mobilenet_v2": "mobilenetv2", "resnet": "resnet",
+        "mobilenet_v1": "mobilenetv1", "mobilenet_v2": "mobilenetv2", "resnet": "resnet",
         "mobilenet_v3": "mobilenetv3", "shufflenet_v2": "shufflenetv2", "squeezenet": "squeezenet", "vgg": "vgg",
     },
 }  # fmt: skip
@@ -90,14 +92,15 @@ def main() -> None:
     text = f"""# Lines
 
 Lines of each spec, which stands for three frameworks, and of the same family in the frameworks' own libraries, without
-comments, docstrings and empty lines. A library's file also loads weights, and has not always the same variants. The
+comments, docstrings and empty lines. A library's file also loads weights, and has not always the same variants:
+torchvision's EfficientNet has both versions, DeepLab and FPN only what is on top of a network. The
 mean of the libraries that have a family is {statistics.median(ratios):.1f} times the spec, in the median of
 {len(ratios)} families. Made by `benchmarks/lines.py`.
 
 {head}
 {chr(10).join(rows)}
 
-Families that none of the three libraries has: {", ".join(others)}.
+Families that no library has a file for: {", ".join(others)}.
 """
     PAGE.write_text(text, encoding="utf-8")
 
