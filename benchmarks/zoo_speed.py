@@ -47,9 +47,6 @@ PAIRS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """Backend: the variant that comes along, and what the library calls it."""
 
-SETTINGS: dict[str, dict[str, Any]] = {"vit_b_32": {"dropout": 0.0}}
-"""Params of variants whose library has other rates in training."""
-
 PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
 LIBRARIES = {
     "pytorch": ("torchvision", ("torch", "torchvision")),
@@ -114,7 +111,8 @@ def page(results: dict[str, Any]) -> str:
         f"""Time of generated models divided by that of the same network, with the same weights, in the framework's own library: float32, batch {BATCH}, one
 step of inference and one of training (cross-entropy, SGD). Below 1, generated code is the faster. Each number is the
 median of the ratios of runs that took turns in one process: of CPU time with one thread, else of wall time. Milliseconds
-are medians. Images are smaller than published, to save time. Made by `benchmarks/zoo_speed.py`.""",  # noqa: E501
+are medians. Images are smaller than published, to save time. Made by `benchmarks/zoo_speed.py --size 112`,
+with 116, 128 or 299 where the network takes no less.""",  # noqa: E501
     ]
     for backend, rows in results.items():
         library, _ = LIBRARIES[backend]
@@ -129,7 +127,7 @@ are medians. Images are smaller than published, to save time. Made by `benchmark
             middle = statistics.median(ratios)
             lead = "\n" if number == 0 else ""
             parts.append(
-                f"{lead}{mode.capitalize()}: median {middle:.2f}, largest {max(ratios):.2f}, of {len(ratios)}.  "
+                f"{lead}{mode.capitalize()}: median {middle:.3f}, largest {max(ratios):.3f}, of {len(ratios)}.  "
             )
     return "\n".join(parts).rstrip() + "\n"
 
@@ -157,7 +155,7 @@ def measure(backend: str, name: str, runs: int, size: int, threads: int) -> dict
     import archspec
     from archspec.errors import SpecError
 
-    model = archspec.load(name, **SETTINGS.get(name, {}))
+    model = archspec.load(name)
     ((key, tensor),) = model.graph.inputs.items()
     smaller = model.resized({key: (int(tensor.shape[1]), size, size)})
     try:
