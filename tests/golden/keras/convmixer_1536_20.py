@@ -10,6 +10,22 @@ import keras
 from keras import layers
 
 
+def mixer(x, *, name):
+    """A depthwise convolution over places with a shortcut around it, and a 1x1
+    convolution over channels.
+    """
+    in_channels = x.shape[-1]
+    spatial = layers.DepthwiseConv2D(9, padding="same", name=f"{name}_depthwise")(x)
+    spatial = layers.Activation("gelu", name=f"{name}_gelu1")(spatial)
+    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
+        spatial
+    )
+    x = layers.Add(name=f"{name}_add")([spatial, x])
+    x = layers.Conv2D(in_channels, 1, name=f"{name}_pointwise")(x)
+    x = layers.Activation("gelu", name=f"{name}_gelu2")(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(x)
+
+
 def ConvMixer1536_20(num_classes=1000, width=1536, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
@@ -18,186 +34,8 @@ def ConvMixer1536_20(num_classes=1000, width=1536, input_shape=(224, 224, 3)):
     x = layers.Conv2D(width, 7, strides=7, name="stem_0")(image)
     x = layers.Activation("gelu", name="stem_1")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stem_2")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_0_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_0_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_0_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_0_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_0_4")(x)
-    x = layers.Activation("gelu", name="blocks_0_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_0_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_1_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_1_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_1_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_1_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_1_4")(x)
-    x = layers.Activation("gelu", name="blocks_1_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_1_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_2_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_2_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_2_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_2_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_2_4")(x)
-    x = layers.Activation("gelu", name="blocks_2_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_2_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_3_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_3_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_3_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_3_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_3_4")(x)
-    x = layers.Activation("gelu", name="blocks_3_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_3_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_4_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_4_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_4_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_4_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_4_4")(x)
-    x = layers.Activation("gelu", name="blocks_4_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_4_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_5_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_5_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_5_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_5_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_5_4")(x)
-    x = layers.Activation("gelu", name="blocks_5_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_5_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_6_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_6_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_6_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_6_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_6_4")(x)
-    x = layers.Activation("gelu", name="blocks_6_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_6_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_7_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_7_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_7_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_7_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_7_4")(x)
-    x = layers.Activation("gelu", name="blocks_7_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_7_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_8_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_8_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_8_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_8_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_8_4")(x)
-    x = layers.Activation("gelu", name="blocks_8_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_8_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_9_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_9_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_9_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_9_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_9_4")(x)
-    x = layers.Activation("gelu", name="blocks_9_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_9_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_10_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_10_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_10_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_10_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_10_4")(x)
-    x = layers.Activation("gelu", name="blocks_10_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_10_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_11_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_11_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_11_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_11_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_11_4")(x)
-    x = layers.Activation("gelu", name="blocks_11_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_11_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_12_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_12_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_12_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_12_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_12_4")(x)
-    x = layers.Activation("gelu", name="blocks_12_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_12_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_13_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_13_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_13_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_13_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_13_4")(x)
-    x = layers.Activation("gelu", name="blocks_13_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_13_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_14_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_14_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_14_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_14_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_14_4")(x)
-    x = layers.Activation("gelu", name="blocks_14_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_14_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_15_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_15_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_15_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_15_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_15_4")(x)
-    x = layers.Activation("gelu", name="blocks_15_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_15_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_16_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_16_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_16_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_16_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_16_4")(x)
-    x = layers.Activation("gelu", name="blocks_16_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_16_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_17_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_17_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_17_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_17_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_17_4")(x)
-    x = layers.Activation("gelu", name="blocks_17_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_17_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_18_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_18_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_18_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_18_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_18_4")(x)
-    x = layers.Activation("gelu", name="blocks_18_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_18_6")(x)
-    spatial = layers.DepthwiseConv2D(9, padding="same", name="blocks_19_0")(x)
-    spatial = layers.Activation("gelu", name="blocks_19_1")(spatial)
-    spatial = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_19_2")(
-        spatial
-    )
-    x = layers.Add(name="blocks_19_3")([spatial, x])
-    x = layers.Conv2D(width, 1, name="blocks_19_4")(x)
-    x = layers.Activation("gelu", name="blocks_19_5")(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="blocks_19_6")(x)
+    for index in range(20):
+        x = mixer(x, name=f"blocks_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, width]
     logits = layers.Dense(num_classes, name="head")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="ConvMixer1536_20")

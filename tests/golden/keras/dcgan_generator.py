@@ -9,6 +9,22 @@ import keras
 from keras import layers
 
 
+def up_block(x, channels, *, name):
+    """Transposed convolution that doubles the size, batch normalization and ReLU."""
+    x = layers.Cropping2D(((1, 1), (1, 1)))(
+        layers.Conv2DTranspose(
+            channels,
+            4,
+            strides=2,
+            output_padding=(0, 0),
+            use_bias=False,
+            name=f"{name}_conv",
+        )(x),
+    )
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
 def DCGANGenerator(colors=3, input_shape=(1, 1, 100)):
     """Returns a Keras model that maps noise [batch, 1, 1, 100] to image
     [batch, 64, 64, colors].
@@ -19,27 +35,9 @@ def DCGANGenerator(colors=3, input_shape=(1, 1, 100)):
     )(noise)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")(x)
     x = layers.ReLU(name="relu")(x)
-    x = layers.Cropping2D(((1, 1), (1, 1)))(
-        layers.Conv2DTranspose(
-            256, 4, strides=2, output_padding=(0, 0), use_bias=False, name="up_0_conv"
-        )(x),
-    )
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="up_0_norm")(x)
-    x = layers.ReLU(name="up_0_2")(x)
-    x = layers.Cropping2D(((1, 1), (1, 1)))(
-        layers.Conv2DTranspose(
-            128, 4, strides=2, output_padding=(0, 0), use_bias=False, name="up_1_conv"
-        )(x),
-    )
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="up_1_norm")(x)
-    x = layers.ReLU(name="up_1_2")(x)
-    x = layers.Cropping2D(((1, 1), (1, 1)))(
-        layers.Conv2DTranspose(
-            64, 4, strides=2, output_padding=(0, 0), use_bias=False, name="up_2_conv"
-        )(x),
-    )
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="up_2_norm")(x)
-    x = layers.ReLU(name="up_2_2")(x)
+    x = up_block(x, 256, name="up_0")  # [batch, 8, 8, 256]
+    x = up_block(x, 128, name="up_1")  # [batch, 16, 16, 128]
+    x = up_block(x, 64, name="up_2")  # [batch, 32, 32, 64]
     x = layers.Cropping2D(((1, 1), (1, 1)))(
         layers.Conv2DTranspose(
             colors, 4, strides=2, output_padding=(0, 0), use_bias=False, name="last"

@@ -10,6 +10,26 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+class Mixer(nn.Layer):
+    """A depthwise convolution over places with a shortcut around it, and a 1x1
+    convolution over channels.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2D(
+            in_channels, in_channels, kernel_size=9, padding=4, groups=in_channels
+        )
+        self.bn1 = nn.BatchNorm2D(in_channels)
+        self.pointwise = nn.Conv2D(in_channels, in_channels, kernel_size=1)
+        self.bn2 = nn.BatchNorm2D(in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        spatial = self.bn1(F.gelu(self.depthwise(x)))
+        x = spatial + x
+        return self.bn2(F.gelu(self.pointwise(x)))
+
+
 class ConvMixer1536_20(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
@@ -20,189 +40,11 @@ class ConvMixer1536_20(nn.Layer):
             nn.GELU(),
             nn.BatchNorm2D(width),
         )
-        self.blocks_0_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_0_2 = nn.BatchNorm2D(width)
-        self.blocks_0_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_0_6 = nn.BatchNorm2D(width)
-        self.blocks_1_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_1_2 = nn.BatchNorm2D(width)
-        self.blocks_1_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_1_6 = nn.BatchNorm2D(width)
-        self.blocks_2_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_2_2 = nn.BatchNorm2D(width)
-        self.blocks_2_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_2_6 = nn.BatchNorm2D(width)
-        self.blocks_3_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_3_2 = nn.BatchNorm2D(width)
-        self.blocks_3_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_3_6 = nn.BatchNorm2D(width)
-        self.blocks_4_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_4_2 = nn.BatchNorm2D(width)
-        self.blocks_4_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_4_6 = nn.BatchNorm2D(width)
-        self.blocks_5_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_5_2 = nn.BatchNorm2D(width)
-        self.blocks_5_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_5_6 = nn.BatchNorm2D(width)
-        self.blocks_6_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_6_2 = nn.BatchNorm2D(width)
-        self.blocks_6_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_6_6 = nn.BatchNorm2D(width)
-        self.blocks_7_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_7_2 = nn.BatchNorm2D(width)
-        self.blocks_7_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_7_6 = nn.BatchNorm2D(width)
-        self.blocks_8_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_8_2 = nn.BatchNorm2D(width)
-        self.blocks_8_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_8_6 = nn.BatchNorm2D(width)
-        self.blocks_9_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_9_2 = nn.BatchNorm2D(width)
-        self.blocks_9_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_9_6 = nn.BatchNorm2D(width)
-        self.blocks_10_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_10_2 = nn.BatchNorm2D(width)
-        self.blocks_10_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_10_6 = nn.BatchNorm2D(width)
-        self.blocks_11_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_11_2 = nn.BatchNorm2D(width)
-        self.blocks_11_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_11_6 = nn.BatchNorm2D(width)
-        self.blocks_12_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_12_2 = nn.BatchNorm2D(width)
-        self.blocks_12_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_12_6 = nn.BatchNorm2D(width)
-        self.blocks_13_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_13_2 = nn.BatchNorm2D(width)
-        self.blocks_13_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_13_6 = nn.BatchNorm2D(width)
-        self.blocks_14_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_14_2 = nn.BatchNorm2D(width)
-        self.blocks_14_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_14_6 = nn.BatchNorm2D(width)
-        self.blocks_15_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_15_2 = nn.BatchNorm2D(width)
-        self.blocks_15_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_15_6 = nn.BatchNorm2D(width)
-        self.blocks_16_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_16_2 = nn.BatchNorm2D(width)
-        self.blocks_16_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_16_6 = nn.BatchNorm2D(width)
-        self.blocks_17_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_17_2 = nn.BatchNorm2D(width)
-        self.blocks_17_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_17_6 = nn.BatchNorm2D(width)
-        self.blocks_18_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_18_2 = nn.BatchNorm2D(width)
-        self.blocks_18_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_18_6 = nn.BatchNorm2D(width)
-        self.blocks_19_0 = nn.Conv2D(
-            width, width, kernel_size=9, padding=4, groups=width
-        )
-        self.blocks_19_2 = nn.BatchNorm2D(width)
-        self.blocks_19_4 = nn.Conv2D(width, width, kernel_size=1)
-        self.blocks_19_6 = nn.BatchNorm2D(width)
+        self.blocks = nn.Sequential(*(Mixer(width) for _ in range(20)))
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, width, 32, 32]
-        spatial = self.blocks_0_2(F.gelu(self.blocks_0_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_0_6(F.gelu(self.blocks_0_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_1_2(F.gelu(self.blocks_1_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_1_6(F.gelu(self.blocks_1_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_2_2(F.gelu(self.blocks_2_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_2_6(F.gelu(self.blocks_2_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_3_2(F.gelu(self.blocks_3_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_3_6(F.gelu(self.blocks_3_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_4_2(F.gelu(self.blocks_4_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_4_6(F.gelu(self.blocks_4_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_5_2(F.gelu(self.blocks_5_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_5_6(F.gelu(self.blocks_5_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_6_2(F.gelu(self.blocks_6_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_6_6(F.gelu(self.blocks_6_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_7_2(F.gelu(self.blocks_7_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_7_6(F.gelu(self.blocks_7_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_8_2(F.gelu(self.blocks_8_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_8_6(F.gelu(self.blocks_8_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_9_2(F.gelu(self.blocks_9_0(x)))  # [batch, width, 32, 32]
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_9_6(F.gelu(self.blocks_9_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_10_2(F.gelu(self.blocks_10_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_10_6(F.gelu(self.blocks_10_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_11_2(F.gelu(self.blocks_11_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_11_6(F.gelu(self.blocks_11_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_12_2(F.gelu(self.blocks_12_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_12_6(F.gelu(self.blocks_12_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_13_2(F.gelu(self.blocks_13_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_13_6(F.gelu(self.blocks_13_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_14_2(F.gelu(self.blocks_14_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_14_6(F.gelu(self.blocks_14_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_15_2(F.gelu(self.blocks_15_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_15_6(F.gelu(self.blocks_15_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_16_2(F.gelu(self.blocks_16_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_16_6(F.gelu(self.blocks_16_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_17_2(F.gelu(self.blocks_17_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_17_6(F.gelu(self.blocks_17_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_18_2(F.gelu(self.blocks_18_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_18_6(F.gelu(self.blocks_18_4(x)))  # [batch, width, 32, 32]
-        spatial = self.blocks_19_2(F.gelu(self.blocks_19_0(x)))
-        x = spatial + x  # [batch, width, 32, 32]
-        x = self.blocks_19_6(F.gelu(self.blocks_19_4(x)))  # [batch, width, 32, 32]
+        x = self.blocks(x)  # [batch, width, 32, 32]
         x = x.mean([2, 3])  # [batch, width]
         return self.head(x)

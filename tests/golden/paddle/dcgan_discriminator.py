@@ -9,6 +9,20 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+class Down(nn.Layer):
+    """Convolution that halves the size, batch normalization and leaky ReLU."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2D(
+            in_channels, channels, kernel_size=4, stride=2, padding=1, bias_attr=False
+        )
+        self.norm = nn.BatchNorm2D(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(self.norm(self.conv(x)), negative_slope=0.2)
+
+
 class DCGANDiscriminator(nn.Layer):
     """Maps image [batch, 3, 64, 64] to real [batch, 1]."""
 
@@ -17,38 +31,7 @@ class DCGANDiscriminator(nn.Layer):
         self.first = nn.Conv2D(
             3, 64, kernel_size=4, stride=2, padding=1, bias_attr=False
         )
-        self.down = nn.Sequential(
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2D(
-                        64, 128, kernel_size=4, stride=2, padding=1, bias_attr=False
-                    ),
-                ),
-                ("norm", nn.BatchNorm2D(128)),
-                ("2", nn.LeakyReLU(negative_slope=0.2)),
-            ),
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2D(
-                        128, 256, kernel_size=4, stride=2, padding=1, bias_attr=False
-                    ),
-                ),
-                ("norm", nn.BatchNorm2D(256)),
-                ("2", nn.LeakyReLU(negative_slope=0.2)),
-            ),
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2D(
-                        256, 512, kernel_size=4, stride=2, padding=1, bias_attr=False
-                    ),
-                ),
-                ("norm", nn.BatchNorm2D(512)),
-                ("2", nn.LeakyReLU(negative_slope=0.2)),
-            ),
-        )
+        self.down = nn.Sequential(Down(64, 128), Down(128, 256), Down(256, 512))
         self.last = nn.Conv2D(512, 1, kernel_size=4, bias_attr=False)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -9,6 +9,20 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+class Up(nn.Layer):
+    """Transposed convolution that doubles the size, batch normalization and ReLU."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2DTranspose(
+            in_channels, channels, kernel_size=4, stride=2, padding=1, bias_attr=False
+        )
+        self.norm = nn.BatchNorm2D(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(x)))
+
+
 class DCGANGenerator(nn.Layer):
     """Maps noise [batch, 100, 1, 1] to image [batch, colors, 64, 64]."""
 
@@ -16,38 +30,7 @@ class DCGANGenerator(nn.Layer):
         super().__init__()
         self.project = nn.Conv2DTranspose(100, 512, kernel_size=4, bias_attr=False)
         self.norm = nn.BatchNorm2D(512)
-        self.up = nn.Sequential(
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2DTranspose(
-                        512, 256, kernel_size=4, stride=2, padding=1, bias_attr=False
-                    ),
-                ),
-                ("norm", nn.BatchNorm2D(256)),
-                ("2", nn.ReLU()),
-            ),
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2DTranspose(
-                        256, 128, kernel_size=4, stride=2, padding=1, bias_attr=False
-                    ),
-                ),
-                ("norm", nn.BatchNorm2D(128)),
-                ("2", nn.ReLU()),
-            ),
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2DTranspose(
-                        128, 64, kernel_size=4, stride=2, padding=1, bias_attr=False
-                    ),
-                ),
-                ("norm", nn.BatchNorm2D(64)),
-                ("2", nn.ReLU()),
-            ),
-        )
+        self.up = nn.Sequential(Up(512, 256), Up(256, 128), Up(128, 64))
         self.last = nn.Conv2DTranspose(
             64, colors, kernel_size=4, stride=2, padding=1, bias_attr=False
         )
