@@ -189,22 +189,6 @@ def plain_dropout(model: Any) -> None:
             layer.mode = "upscale_in_train"
 
 
-def ceil_pools(model: Any) -> None:
-    """Paddle's SqueezeNet rounds the sizes of pools down; torchvision's and ours, up."""
-    import paddle
-
-    plain_dropout(model)
-    for layer in model.sublayers():
-        if isinstance(layer, paddle.nn.MaxPool2D):
-            layer.ceil_mode = True
-
-
-def ceil_pools_and_no_padding(model: Any) -> None:
-    """Paddle's SqueezeNet 1.1 also pads in its first convolution."""
-    ceil_pools(model)
-    model._conv._padding = model._conv._updated_padding = [0, 0]
-
-
 def exact_hard_sigmoid(model: Any) -> None:
     """Paddle's `Hardsigmoid` has the slope 0.1666667."""
     import paddle
@@ -215,7 +199,7 @@ def exact_hard_sigmoid(model: Any) -> None:
 
 
 def larger_epsilon(model: Any) -> None:
-    """timm's EfficientNet v2 and Paddle's Inception v3 have an epsilon of 1e-5 in batch normalization; 1e-3 in ours."""
+    """timm's EfficientNet v2 has an epsilon of 1e-5 in batch normalization; 1e-3 in ours."""
     for layer in model.modules() if hasattr(model, "modules") else model.sublayers():
         for name in ("eps", "_epsilon"):
             if hasattr(layer, name) and hasattr(layer, "momentum" if name == "eps" else "_momentum"):
@@ -228,8 +212,6 @@ BRIDGES: dict[str, Callable[[Any], None]] = {
         pixels_as_they_are,
         exact_normalization,
         plain_dropout,
-        ceil_pools,
-        ceil_pools_and_no_padding,
         exact_hard_sigmoid,
         larger_epsilon,
     )
