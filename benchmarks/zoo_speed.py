@@ -41,7 +41,8 @@ PAIRS: dict[str, dict[str, str]] = {
     "paddle": {
         "resnet18": "resnet18", "resnet50": "resnet50", "resnext50_32x4d": "resnext50_32x4d",
         "squeezenet1_0_paddle": "squeezenet1_0", "squeezenet1_1_paddle": "squeezenet1_1",
-        "densenet121": "densenet121", "mobilenet_v1": "mobilenet_v1", "mobilenet_v2": "mobilenet_v2", "mobilenet_v3_large": "mobilenet_v3_large",
+        "densenet121": "densenet121", "mobilenet_v1": "mobilenet_v1", "mobilenet_v2": "mobilenet_v2",
+        "mobilenet_v3_large": "mobilenet_v3_large",
         "mobilenet_v3_small": "mobilenet_v3_small", "shufflenet_v2_x2_0_paddle": "shufflenet_v2_x2_0",
     },
 }  # fmt: skip

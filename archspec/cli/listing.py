@@ -31,15 +31,15 @@ def entries() -> list[Entry]:
         spec = Spec.read(path, shown(path))
         for variant in spec.document.variants or [None]:
             model = spec.network(variant)
-            about = spec.document.variants[variant].summary if variant else ""
+            about = spec.document.variants[variant] if variant else spec.document
             found.append(
                 Entry(
                     name=variant or path.stem,
                     spec=path.stem,
                     family=f"{spec.document.name}: {spec.document.summary}" if variant else "",
                     parameters=_parameters(model),
-                    summary=about or spec.document.summary,
-                    source=spec.document.source,
+                    summary=about.summary or spec.document.summary,
+                    source=about.source or spec.document.source,
                 )
             )
     return found

@@ -30,7 +30,7 @@ RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training",
 
 _NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
 _STEP_KEYS: Final = {"name", "from", "when", "repeat", "each", "op", "block", "branches", "join", "layers"}
-_NOT_PARAMS: Final = RESERVED | _STEP_KEYS | set(FUNCTIONS) | {"true", "false", "null", "summary", "expect"}
+_NOT_PARAMS: Final = RESERVED | _STEP_KEYS | set(FUNCTIONS) | {"true", "false", "null", "summary", "source", "expect"}
 
 
 def problem(message: str, hint: str = "") -> PydanticCustomError:
@@ -306,6 +306,7 @@ class Variant(_Model):
 
     model_config = ConfigDict(extra="allow", defer_build=True)
     summary: Text = ""
+    source: Text = Field("", description="Where it comes from, if not from where the spec does.")
     expect: Expect = Expect()
 
     @property
