@@ -103,7 +103,20 @@ def _said(source: str) -> str:
 
 
 class _Evaluated(ast.NodeTransformer):
-    """Takes out rates of dropout and momenta of running statistics, as numbers and as arguments."""
+    """Takes out rates of dropout and momenta of running statistics, as numbers and as arguments, and puts the shapes of
+    inputs in place where they are arguments."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[str, ast.expr] = {}
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        given = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+        defaults = zip((argument.arg for argument in given), node.args.defaults, strict=True)
+        self._shapes = {name: value for name, value in defaults if name.endswith("_shape")}
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self._shapes.get(node.id, node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if re.search(r"Dropout\d?D?$", ast.unparse(node.func)):
@@ -113,7 +126,8 @@ class _Evaluated(ast.NodeTransformer):
 
     def visit_arguments(self, node: ast.arguments) -> ast.AST:
         required = len(node.args) - len(node.defaults)
-        kept = [index for index, argument in enumerate(node.args) if not _is_idle(argument.arg)]
+        names = [argument.arg for argument in node.args]
+        kept = [index for index, name in enumerate(names) if not _is_idle(name) and name not in self._shapes]
         node.defaults = [node.defaults[index - required] for index in kept if index >= required]
         node.args = [node.args[index] for index in kept]
         return node

@@ -36,7 +36,7 @@ from archspec.emit.loops import generalize
 from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
 from archspec.emit.statements import names_read
 from archspec.errors import BackendError
-from archspec.expressions import Expr, Name, rename
+from archspec.expressions import Expr, Name, expr_of, free_names, rename
 from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
@@ -322,9 +322,10 @@ class FunctionWriter(Flow):
             for name in self.arguments(defaults)
         ]
         if self.root:
-            shapes = [f"{self._shape_name(key)}={self._input_shape(wire)}" for key, wire in self.body.inputs.items()]
-            if self.generator.sized:
-                shapes = []
+            shapes = [
+                f"{self._shape_name(key)}={self._input_shape(wire)}"
+                for key, wire in self.body.inputs.items() if self._resizable(wire)
+            ]  # fmt: skip
             flags = ["training_outputs=False"] if self.generator.training_outputs else []
             lines = signature_lines(name, [*parameters, *shapes, *flags], "", 0)
         else:
@@ -338,6 +339,12 @@ class FunctionWriter(Flow):
     def _shape_name(self, key: str) -> str:
         return "input_shape" if self.alone else f"{key}_shape"
 
+    def _resizable(self, wire: Wire) -> bool:
+        """Whether the model takes inputs of other sizes than the spec's, which Keras must be told; open ones are not
+        told."""
+        inner = held(wire).axes[1:-1]
+        return not self.generator.sized and any(not free_names(expr_of(wire.shape[axis])) for axis in inner)
+
     def _input_shape(self, wire: Wire) -> str:
         text = physical_shape(wire.layout, wire.shape)[1:-1].split(", ")[1:]
         sizes = [size if size.isdigit() else "None" for size in text]
@@ -350,7 +357,7 @@ class FunctionWriter(Flow):
         for key, wire in self.body.inputs.items():
             value = next(iter(wire.values.values()))
             kind = {"int64": {"dtype": literal("int64")}, "bool": {"dtype": literal("bool")}}.get(value.dtype, {})
-            shape = self._input_shape(wire) if self.generator.sized else self._shape_name(key)
+            shape = self._shape_name(key) if self._resizable(wire) else self._input_shape(wire)
             made = call("keras.Input", Raw(shape), **kind, name=literal(key))
             lines.append(Assign((safe(key),), made))
         return lines

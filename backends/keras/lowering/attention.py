@@ -93,15 +93,16 @@ def biased_multi_head_attention(site: Site) -> Lowered:
     return _layer(site, made, weights)
 
 
-def _layer(site: Site, made: Call, weights: dict[str, Any] | None = None) -> Lowered:
+def _layer(site: Site, made: Call, weights: dict[str, Any] | None = None, *, sized: bool = False) -> Lowered:
     """A layer that takes its inputs in the order of the spec."""
     return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
-                   weights=bindings(site, weights or {}), layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+                   weights=bindings(site, weights or {}), layouts=(canonical(site.outputs[0].rank),),
+                   sized=sized)  # fmt: skip
 
 
-def positions(text: str, **sources: Any) -> Lowering:
+def positions(text: str, *, sized: bool = False, **sources: Any) -> Lowering:
     """A layer that adds or multiplies what depends on the place."""
-    return lambda site: _layer(site, spell(text, site, **sources))
+    return lambda site: _layer(site, spell(text, site, **sources), sized=sized)
 
 
 ROWS: Final[dict[str, Lowering]] = {
@@ -109,8 +110,9 @@ ROWS: Final[dict[str, Lowering]] = {
     "multi_head_attention": multi_head_attention,
     "rotary_embedding": positions("RotaryEmbedding(*, base=10000.0, style='half')"),
     "sinusoidal_positions": positions("SinusoidalPositions(*, base=10000.0, layout='interleaved')"),
-    "learned_positions": positions("LearnedPositions(max_length)", max_length=shared.table_length),
-    "relative_position_bias": positions("RelativePositionBias(window_size)", window_size=shared.window_size),
+    "learned_positions": positions("LearnedPositions(max_length)", sized=True, max_length=shared.table_length),
+    "relative_position_bias": positions(
+        "RelativePositionBias(window_size)", sized=True, window_size=shared.window_size),
     "bucketed_position_bias": positions(
         "BucketedPositionBias(*, num_buckets=32, max_distance=128, bidirectional=True)"),
 }  # fmt: skip

@@ -37,9 +37,9 @@ def padding(site: Site, *, causal: bool = False) -> Padding:
     that pads before it, in the instances that need one."""
     if site.every(windows.unpadded):
         return Padding(literal("valid"))
-    strided = not site.every(unstrided)
     if site.every(is_same):
-        return Padding(literal("same"), None, strided)
+        always = site.every(lambda step: step.op.padding == "same" or unstrided(step))
+        return Padding(literal("same"), None, not always)
     if causal and site.every(lambda step: step.op.padding == "causal"):
         return Padding(literal("causal"))
     alone = site.distinguish(lambda step: is_same(step) and unstrided(step), "stride")

@@ -71,7 +71,8 @@ def max_pool(site: Site) -> Lowered:
             before = lambda _, code: call("ops.pad", code, around, constant_values=windows.MINUS_INFINITY)  # noqa: E731
     made = spell(f"layers.MaxPooling{rank}D(pool_size, *, strides=None, padding='valid')", site,
                  pool_size="kernel_size", strides="stride", padding=own)  # fmt: skip
-    return image_layer(site, made, None, before, sized=not site.every(_sizeless))
+    same = own == "same" and site.every(lambda step: step.op.padding == "same" and not step.op.ceil_mode)
+    return image_layer(site, made, None, before, sized=not (same or site.every(_sizeless)))
 
 
 def _sizeless(step: Step) -> bool:
@@ -138,7 +139,7 @@ def avg_pool(site: Site) -> Lowered:
     if site.every(_ceil_unpadded):
         return image_layer(site, spell(text, site, **sources), sized=not site.every(_sizeless))
     if rank < 3 and not counted and site.every(_pool_same):
-        sized = not site.every(lambda step: unstrided(step) and not step.op.ceil_mode)
+        sized = not site.every(lambda step: not step.op.ceil_mode and (unstrided(step) or step.op.padding == "same"))
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if site.every(_fits_counted):
         return image_layer(site, spell(text, site, **sources), None, zeros(site))

@@ -47,6 +47,7 @@ def flatten(site: Site) -> Lowered:
             lambda own, inputs: Call(own[""], tuple(inputs)),
             {"": call("layers.Reshape", sizes)},
             layouts=(Layout((0, 2, 1), (), layout.nonnegative),),
+            sized=not length,
         )
     made = call("layers.Flatten")
     if whole and layout.axes == channels_last(wire.rank).axes and wire.rank > 2:
@@ -103,13 +104,11 @@ def reshape(site: Site, flattened: int = 0) -> Lowered:
         sizes = step.outputs[0].shape
         return (*sizes[1:flattened], length, *sizes[flattened + 1 :]) if length else sizes[1:]
 
-    if site.op.key == "reshape" and site.every(lambda step: -1 in step.op.shape):
-        sizes = site.value(lambda step: tuple(step.op.shape), "shape")
-    else:
-        sizes = site.value(shape, "shape")
+    free = site.op.key == "reshape" and site.every(lambda step: -1 in step.op.shape)
+    sizes = site.value((lambda step: tuple(step.op.shape)) if free else shape, "shape")
     made = call("layers.Reshape", sizes)
     return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
-                   layouts=(canonical(rank),))  # fmt: skip
+                   layouts=(canonical(rank),), sized=not free)  # fmt: skip
 
 
 def squeeze(site: Site) -> Lowered:

@@ -15,10 +15,9 @@ def order(site: Site) -> Layout:
     return channels_last(rank) if rank > 3 else canonical(rank)
 
 
-def held(made: Call, site: Site, layout: Layout, weights: dict[str, Any]) -> Lowered:
-    return Lowered(
-        apply=lambda own, inputs: Call(own[""], tuple(inputs)), layers={"": made}, weights=weights, layouts=(layout,)
-    )
+def held(made: Call, site: Site, layout: Layout, weights: dict[str, Any], *, sized: bool = False) -> Lowered:
+    return Lowered(apply=lambda own, inputs: Call(own[""], tuple(inputs)), layers={"": made}, weights=weights,
+                   layouts=(layout,), sized=sized)  # fmt: skip
 
 
 def parameter(site: Site) -> Lowered:
@@ -39,7 +38,12 @@ def constant(site: Site) -> Lowered:
         options["shape"] = site.value(lambda step: tuple(step.op.sizes()), "shape")
     if site.op.dtype != "float":
         options["dtype"] = literal(site.op.dtype)
-    return held(call("Constant", numbers, **options), site, canonical(site.outputs[0].rank), {})
+    return held(call("Constant", numbers, **options), site, canonical(site.outputs[0].rank), {}, sized=_is_sized(site))
+
+
+def _is_sized(site: Site) -> bool:
+    """Whether it has elements for the places of an image or a sequence."""
+    return not site.every(lambda step: all(size == 1 for size in step.op.sizes()[1:]))
 
 
 ROWS: Final[dict[str, Lowering]] = {

@@ -74,15 +74,13 @@ def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     return output_norm, mask
 
 
-def BERTBase(
-    dropout=0.1, tokens_shape=(None,), segments_shape=(None,), mask_shape=(None,)
-):
+def BERTBase(dropout=0.1):
     """Returns a Keras model that maps tokens [batch, time], segments [batch, time],
     mask [batch, time] to states [batch, time, 768], pooled [batch, 768].
     """
-    tokens = keras.Input(tokens_shape, dtype="int64", name="tokens")
-    segments = keras.Input(segments_shape, dtype="int64", name="segments")
-    mask = keras.Input(mask_shape, dtype="bool", name="mask")
+    tokens = keras.Input((None,), dtype="int64", name="tokens")
+    segments = keras.Input((None,), dtype="int64", name="segments")
+    mask = keras.Input((None,), dtype="bool", name="mask")
     x = FrozenRowEmbedding(30522, 768, 0, name="embeddings_words")(tokens)
     positions = LearnedPositions(512, name="embeddings_positions")(x)
     segments2 = layers.Embedding(2, 768, name="embeddings_segments")(segments)

@@ -31,12 +31,12 @@ def run_recurrent(stack, x, *initial):
     return x, *(ops.stack(final[i::kinds], axis=1) for i in range(kinds))
 
 
-def CharRnn(tokens_shape=(None,), h_shape=(2, 128), c_shape=(2, 128)):
+def CharRnn(h_shape=(2, 128), c_shape=(2, 128)):
     """Returns a Keras model that maps tokens [batch, time], h [batch, 2, 128], c
     [batch, 2, 128] to predictions [batch, time, 65], h [batch, 2, 128], c
     [batch, 2, 128].
     """
-    tokens = keras.Input(tokens_shape, dtype="int64", name="tokens")
+    tokens = keras.Input((None,), dtype="int64", name="tokens")
     h = keras.Input(h_shape, name="h")
     c = keras.Input(c_shape, name="c")
     letters = ops.one_hot(tokens, 65)  # [batch, time, 65]

@@ -33,11 +33,11 @@ def block(x, *, name):
     return layers.Add(name=f"{name}_add")([x, main])
 
 
-def GMLPTi16(num_classes=1000, width=128, input_shape=(224, 224, 3)):
+def GMLPTi16(num_classes=1000, width=128):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
-    image = keras.Input(input_shape, name="image")
+    image = keras.Input((224, 224, 3), name="image")
     x = layers.Conv2D(width, 16, strides=16, name="stem_proj")(image)
     x = layers.Reshape((196, width), name="stem_1")(x)  # [batch, 196, width]
     for index in range(30):

@@ -48,11 +48,11 @@ def block(x, num_heads, dropout=0.1, *, name):
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
-def GPT2(dropout=0.1, input_shape=(None,)):
+def GPT2(dropout=0.1):
     """Returns a Keras model that maps tokens [batch, time] to states
     [batch, time, 768].
     """
-    tokens = keras.Input(input_shape, dtype="int64", name="tokens")
+    tokens = keras.Input((None,), dtype="int64", name="tokens")
     x = layers.Embedding(50257, 768, name="wte")(tokens)  # [batch, time, 768]
     x = LearnedPositions(1024, name="wpe")(x)
     x = layers.Dropout(dropout, name="dropout")(x)

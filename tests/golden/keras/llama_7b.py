@@ -106,11 +106,11 @@ def layer(x, num_heads, num_kv_heads, hidden, *, name):
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
-def Llama7B(hidden=11008, input_shape=(None,)):
+def Llama7B(hidden=11008):
     """Returns a Keras model that maps tokens [batch, time] to logits
     [batch, time, 32000].
     """
-    tokens = keras.Input(input_shape, dtype="int64", name="tokens")
+    tokens = keras.Input((None,), dtype="int64", name="tokens")
     x = layers.Embedding(32000, 4096, name="embed_tokens")(tokens)
     for index in range(32):
         x = layer(x, 32, 32, hidden, name=f"layers_{index}")

@@ -10,11 +10,11 @@ import keras
 from keras import layers
 
 
-def LstmTagger(num_classes=17, input_shape=(None,)):
+def LstmTagger(num_classes=17):
     """Returns a Keras model that maps tokens [batch, time] to logits
     [batch, time, num_classes].
     """
-    tokens = keras.Input(input_shape, dtype="int64", name="tokens")
+    tokens = keras.Input((None,), dtype="int64", name="tokens")
     x = layers.Embedding(20000, 100, name="embedding")(tokens)  # [batch, time, 100]
     x = layers.Dropout(0.5, name="dropout1")(x)
     x = layers.LSTM(100, return_sequences=True, name="encoder")(x)

@@ -105,11 +105,11 @@ def normal(x, prev, channels, *, name):
     return out, x
 
 
-def NASNetMobile(num_classes=1000, stem=32, dropout=0.5):
+def NASNetMobile(num_classes=1000, stem=32, dropout=0.5, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
-    image = keras.Input((224, 224, 3), name="image")
+    image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(stem, 3, strides=2, use_bias=False, name="conv0")(image)
     bn0 = layers.BatchNormalization(momentum=0.9, name="bn0")(x)
     stem10, stem11 = reduction(bn0, bn0, 11, first=True, name="stem1")

@@ -41,11 +41,11 @@ def transform(x, *, name):
     return layers.Add(name=f"{name}_add")([ops.transpose(x, (0, 2, 1)), moves])
 
 
-def PointNet(num_classes=40, input_shape=(None, 3)):
+def PointNet(num_classes=40):
     """Returns a Keras model that maps points [batch, num_points, 3] to logits
     [batch, num_classes].
     """
-    points = keras.Input(input_shape, name="points")
+    points = keras.Input((None, 3), name="points")
     x = transform(points, name="input_transform")
     x = conv_block(ops.transpose(x, (0, 2, 1)), 64, name="conv1")
     x = conv_block(x, 64, name="conv2")

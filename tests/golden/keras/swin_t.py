@@ -142,11 +142,11 @@ def patch_merging(x, size, *, name):
     return layers.Dense(2 * in_features, use_bias=False, name=f"{name}_reduction")(x)
 
 
-def SwinT(num_classes=1000, input_shape=(224, 224, 3)):
+def SwinT(num_classes=1000):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
-    image = keras.Input(input_shape, name="image")
+    image = keras.Input((224, 224, 3), name="image")
     x = layers.Conv2D(96, 4, strides=4, name="patch_embed_proj")(image)
     x = layers.Reshape((3136, 96), name="patch_embed_1")(x)  # [batch, 3136, 96]
     x = layers.LayerNormalization(epsilon=1e-5, name="patch_embed_norm")(x)

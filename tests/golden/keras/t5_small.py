@@ -132,12 +132,12 @@ def block_block(x, bias, num_heads, hidden, dropout=0.1, *, name):
     return result, bias
 
 
-def T5Small(hidden=2048, dropout=0.1, tokens_shape=(512,), mask_shape=(512,)):
+def T5Small(hidden=2048, dropout=0.1):
     """Returns a Keras model that maps tokens [batch, 512], mask [batch, 512] to states
     [batch, 512, 512].
     """
-    tokens = keras.Input(tokens_shape, dtype="int64", name="tokens")
-    mask = keras.Input(mask_shape, dtype="bool", name="mask")
+    tokens = keras.Input((512,), dtype="int64", name="tokens")
+    mask = keras.Input((512,), dtype="bool", name="mask")
     x = Constant(0.0, shape=(8, 512, 512), name="constant")(tokens)  # [1, 8, 512, 512]
     relative_attention_bias = BucketedPositionBias(name="relative_attention_bias")(x)
     visible = ops.expand_dims(mask, (1, 2))  # [batch, 1, 1, 512]

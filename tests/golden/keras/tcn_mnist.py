@@ -28,11 +28,11 @@ def temporal_block(x, channels, dilation, dropout=0.0, *, name):
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
-def TCNMnist(dropout=0.05, out_features=10, input_shape=(None, 1)):
+def TCNMnist(dropout=0.05, out_features=10):
     """Returns a Keras model that maps sequence [batch, time, 1] to result
     [batch, out_features].
     """
-    sequence = keras.Input(input_shape, name="sequence")
+    sequence = keras.Input((None, 1), name="sequence")
     x = temporal_block(sequence, 25, 1, dropout=dropout, name="network_0")
     x = temporal_block(x, 25, 2, dropout=dropout, name="network_1")
     x = temporal_block(x, 25, 4, dropout=dropout, name="network_2")

@@ -93,14 +93,12 @@ def decoder_layer(x, memory, num_heads, hidden, dropout=0.1, *, name):
     return feed_forward, memory
 
 
-def TransformerBase(
-    hidden=2048, dropout=0.1, source_shape=(None,), target_shape=(None,)
-):
+def TransformerBase(hidden=2048, dropout=0.1):
     """Returns a Keras model that maps source [batch, source_time], target
     [batch, target_time] to logits [batch, target_time, 37000].
     """
-    source = keras.Input(source_shape, dtype="int64", name="source")
-    target = keras.Input(target_shape, dtype="int64", name="target")
+    source = keras.Input((None,), dtype="int64", name="source")
+    target = keras.Input((None,), dtype="int64", name="target")
     x = embeddings(
         source,
         37000,

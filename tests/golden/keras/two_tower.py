@@ -21,17 +21,15 @@ def tower(id_, features, count, hidden, *, name):
     return ops.normalize(x, epsilon=1e-12)
 
 
-def TwoTower(
-    user_shape=(), user_context_shape=(16,), item_shape=(), item_content_shape=(32,)
-):
+def TwoTower():
     """Returns a Keras model that maps user [batch], user_context [batch, 16], item
     [batch], item_content [batch, 32] to logit [batch, 1], user_vector [batch, 64],
     item_vector [batch, 64].
     """
-    user = keras.Input(user_shape, dtype="int64", name="user")
-    user_context = keras.Input(user_context_shape, name="user_context")
-    item = keras.Input(item_shape, dtype="int64", name="item")
-    item_content = keras.Input(item_content_shape, name="item_content")
+    user = keras.Input((), dtype="int64", name="user")
+    user_context = keras.Input((16,), name="user_context")
+    item = keras.Input((), dtype="int64", name="item")
+    item_content = keras.Input((32,), name="item_content")
     user_vector = tower(user, user_context, 100000, [256, 128, 64], name="user_tower")
     item_vector = tower(item, item_content, 50000, [256, 128, 64], name="item_tower")
     x = layers.Multiply(name="multiply")([user_vector, item_vector])

@@ -31,12 +31,12 @@ def dense_decoder(x, *, name):
     return layers.Reshape((1, 28, 28), name=f"{name}_reshape")(x)
 
 
-def VAEDense(image_shape=(28, 28, 1), noise_shape=(20,)):
+def VAEDense():
     """Returns a Keras model that maps image [batch, 28, 28, 1], noise [batch, 20] to
     reconstruction [batch, 1, 28, 28], mean [batch, 20], log_variance [batch, 20].
     """
-    image = keras.Input(image_shape, name="image")
-    noise = keras.Input(noise_shape, name="noise")
+    image = keras.Input((28, 28, 1), name="image")
+    noise = keras.Input((20,), name="noise")
     encoder2 = dense_encoder(image, name="encoder")  # [batch, 400]
     mean = layers.Dense(20, name="mean")(encoder2)  # [batch, 20]
     log_variance = layers.Dense(20, name="log_variance")(encoder2)  # [batch, 20]

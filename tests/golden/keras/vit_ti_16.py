@@ -72,11 +72,11 @@ def block(x, num_heads, *, name):
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
-def VitTI16(num_classes=1000, input_shape=(224, 224, 3)):
+def VitTI16(num_classes=1000):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
-    image = keras.Input(input_shape, name="image")
+    image = keras.Input((224, 224, 3), name="image")
     cls_token = Parameter((1, 192), std=1e-6, name="cls_token")(image)  # [1, 1, 192]
     x = layers.Conv2D(192, 16, strides=16, name="patch_embed_proj")(image)
     x = layers.Reshape((196, 192), name="patch_embed_1")(x)  # [batch, 196, 192]

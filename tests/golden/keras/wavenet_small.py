@@ -37,11 +37,11 @@ def layer(signal, total, skip, dilation, *, name):
     return gated_signal, sum_
 
 
-def WaveNetSmall(residual=32, skip=256, input_shape=(None,)):
+def WaveNetSmall(residual=32, skip=256):
     """Returns a Keras model that maps sound [batch, time] to distribution
     [batch, time, 256].
     """
-    sound = keras.Input(input_shape, dtype="int64", name="sound")
+    sound = keras.Input((None,), dtype="int64", name="sound")
     x = ops.one_hot(sound, 256)  # [batch, time, 256]
     x = layers.Conv1D(residual, 2, padding="causal", name="causal")(x)
     first_signal, first_skip = gated_block(x, skip, 1, name="first")

@@ -10,13 +10,13 @@ import keras
 from keras import layers, ops
 
 
-def WideDeep(numbers_shape=(13,), categories_shape=(26,), crosses_shape=(10,)):
+def WideDeep():
     """Returns a Keras model that maps numbers [batch, 13], categories [batch, 26],
     crosses [batch, 10] to probability [batch, 1].
     """
-    numbers = keras.Input(numbers_shape, name="numbers")
-    categories = keras.Input(categories_shape, dtype="int64", name="categories")
-    crosses = keras.Input(crosses_shape, dtype="int64", name="crosses")
+    numbers = keras.Input((13,), name="numbers")
+    categories = keras.Input((26,), dtype="int64", name="categories")
+    crosses = keras.Input((10,), dtype="int64", name="crosses")
     x = layers.Embedding(100000, 1, name="wide_0")(crosses)  # [batch, 10, 1]
     wide = ops.sum(x, axis=1)  # [batch, 1]
     x = layers.Embedding(100000, 32, name="embedded_0")(categories)  # [batch, 26, 32]

@@ -45,11 +45,11 @@ def middle_block(x, *, name):
     return layers.Add(name=f"{name}_add")([x, main])
 
 
-def Xception(num_classes=1000, dropout=0.5):
+def Xception(num_classes=1000, dropout=0.5, input_shape=(299, 299, 3)):
     """Returns a Keras model that maps image [batch, 299, 299, 3] to logits
     [batch, num_classes].
     """
-    image = keras.Input((299, 299, 3), name="image")
+    image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(32, 3, strides=2, use_bias=False, name="conv1")(image)
     x = layers.BatchNormalization(name="bn1")(x)
     x = layers.ReLU(name="relu1")(x)
