@@ -148,3 +148,30 @@ def test_keras_refuses_to_flatten_beside_an_open_size(start: int, end: int, refu
             keras.write(model)
     else:
         assert "layers.Reshape((-1, 3)" in keras.write(model)
+
+
+REFUSED = {
+    "{op: pixel_shuffle, upscale_factor: 2}": ({"keras"}, "computes with the sizes of its input"),
+    "{op: upsample, size: [9, 7]}": ({"keras"}, "computes with the sizes of its input"),
+    "{op: max_pool2d, kernel_size: 3, stride: 2, dilation: 2}": ({"keras"}, "computes with the sizes of its input"),
+    "{op: max_pool2d, kernel_size: 3, stride: 2, ceil_mode: true}": ({"keras"}, "computes with '.*', a size that is"),
+    "{op: max_pool2d, kernel_size: 2, stride: 3, padding: same}": (
+        {"pytorch", "keras", "paddle"}, "windows are smaller than its strides"),
+    "{op: max_pool2d, kernel_size: 3, stride: 2, padding: same}": (set(), ""),
+    "{op: upsample, scale: 2}": (set(), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", REFUSED)
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_needs_a_size_that_is_open_is_refused(step: str, inside: bool) -> None:
+    text = "archspec: 1\nname: Open\ninputs: {image: [4, height, width]}\n"
+    text += f"blocks: {{Inner: {{layers: [{step}]}}}}\nlayers: [{{block: Inner}}]" if inside else f"layers: [{step}]"
+    model = Spec.parse(text).network()
+    refused, why = REFUSED[step]
+    for backend in backends():
+        if backend.name in refused:
+            with pytest.raises(BackendError, match=why):
+                backend.write(model)
+        else:
+            assert "class Open" in (source := backend.write(model)) or "def Open" in source

@@ -220,6 +220,15 @@ class Site:
         """Whether something holds in all instances."""
         return all(predicate(step) for step in self.step.steps.values())
 
+    @property
+    def open(self) -> bool:
+        """Whether the size of an image or sequence that it takes may be any number when the network runs."""
+        return any(
+            free_names(expr_of(size)) & self.context.modules[key].open
+            for key, step in self.step.steps.items() if self.context.modules[key].open
+            for value in step.inputs for size in value.shape[2:]
+        )  # fmt: skip
+
     def same(self, compute: Callable[[Step], Any], what: str) -> Any:
         """What is one and the same in all instances. Raises Mergeable if it is not."""
         first, *others = (compute(step) for step in self.step.steps.values())

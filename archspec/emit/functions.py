@@ -374,6 +374,9 @@ class FunctionWriter(Flow):
                 shown = -1 if position == wire.rank - 1 else position
                 for name in dict.fromkeys((symbol.id if isinstance(symbol, Name) else "", f"{base}.{axis}")):
                     if name in used and axis:
+                        if any(name in module.open for module in self.context.modules.values()):
+                            message = f"{self.generator.backend}: it computes with '{name}', a size that is open"
+                            raise BackendError(message)
                         target = flat(Symbol(Name(name)), self.style)
                         lines.append(Line(f"{target} = {safe(base)}.shape[{shown}]"))
         return lines

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from archspec.backend import Layout, Observed, Weight
+from archspec.emit import windows
 from archspec.emit.code import Call, Code, Implied, Raw, Style, exact, literal
 from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
 from archspec.emit.flow import safe
@@ -151,6 +152,8 @@ class Generator:
             message = f"{self.backend} cannot express {key}: the backend has no row for it"
             raise BackendError(self.located(site, message)) from None
         try:
+            if site.open and not site.every(lambda step: not windows.skips(step)):
+                raise BackendError("its windows are smaller than its strides, and padded as same along an open size")
             lowered = row(site)
             self.sized |= lowered.sized
             return lowered

@@ -39,6 +39,17 @@ def symmetric(step: Step) -> bool:
     return all(before == after for before, after in numbers(step))
 
 
+def skips(step: Step) -> bool:
+    """Whether windows are smaller than the steps between them, and padded as `same` where that makes a difference: the
+    sizes at which an open axis is looked at need not show it."""
+    op: Any = step.op
+    if getattr(op, "padding", None) != "same":
+        return False
+    stride = op.kernel_size if op.stride is None else op.stride
+    dilation = getattr(op, "dilation", (1,) * len(stride))
+    return any(1 < (k - 1) * d + 1 < s for k, d, s in zip(op.kernel_size, dilation, stride, strict=True))
+
+
 def fitted(step: Step) -> Pairs:
     """The padding of a pool with which windows that stay inside are those that the spec counts, `ceil_mode` or not."""
     op: Any = step.op

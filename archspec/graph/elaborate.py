@@ -68,11 +68,12 @@ class Elaborator(Steps):
         frame = Frame(dict(self.params), exprs, network=True)
         inputs = {name: self._input(name, frame) for name in self.document.inputs}
         module = Module("", self.params, {name: value for name, value in inputs.items() if value is not None})
+        module.open = frozenset(self.open_sizes)
         if len(module.inputs) == len(inputs):
             frame = Frame(
                 {**frame.values, **{key: int(size) for key, size in _axes(module.inputs).items()}},
                 {**frame.exprs, **{key: expr_of_size(size) for key, size in _axes(module.inputs).items()}},
-                network=True, open=frozenset(self.open_sizes),
+                network=True, open=module.open,
             )  # fmt: skip
             try:
                 with paused_collector():
@@ -162,7 +163,8 @@ class Elaborator(Steps):
             open_sizes.update(f"{name}.{axis}" for axis in axes if axis)
         for key, size in _axes(module.inputs).items():
             values[key], exprs[key] = int(size), expr_of_size(size)
-        frame = Frame(values, exprs, context, constant=frozenset(outer), open=frozenset(open_sizes))
+        module.open = frozenset(open_sizes)
+        frame = Frame(values, exprs, context, constant=frozenset(outer), open=module.open)
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 
     def _context(self, name: str, params: Mapping[str, Any], inputs: tuple[Value, ...], frame: Frame, step: BlockStep,

@@ -121,3 +121,5 @@ class Module:
     labels: dict[int, str] = field(default_factory=dict)
     """id of a value: the name that the spec refers to it by, where some later step does."""
     training_outputs: frozenset[str] = frozenset()
+    open: frozenset[str] = frozenset()
+    """The sizes of inputs, by name, that may be any number when the network runs."""

@@ -14,7 +14,7 @@ from archspec.expressions import Apply as Applied
 from archspec.expressions import Const, Expr
 from archspec.graph.tree import Step
 
-from .rows import Border, image_layer
+from .rows import Border, check_sizes, image_layer
 
 
 def is_same(step: Step) -> bool:
@@ -232,6 +232,7 @@ def conv_transpose(site: Site) -> Lowered:
     rank = site.op.rank
     plain_ = site.every(lambda step: step.op.groups == 1 and max(step.op.dilation) == 1)
     if not plain_:
+        check_sizes(site)
         made = spell("ConvTranspose(filters, kernel_size, *, strides=1, padding=0, output_padding=0, dilation=1, "
                      "groups=1, use_bias=True)", site, filters="out_channels", strides="stride", use_bias="bias",
                      padding=windows.nested_pads)  # fmt: skip

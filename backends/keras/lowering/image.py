@@ -12,7 +12,7 @@ from archspec.emit.signature import spell
 from archspec.emit.table import uniform
 from archspec.graph.tree import Step
 
-from .rows import image_layer, image_layouts, imaged, supported
+from .rows import check_sizes, closed, image_layer, image_layouts, imaged, supported
 
 
 def upsample(site: Site) -> Lowered:
@@ -21,6 +21,7 @@ def upsample(site: Site) -> Lowered:
     repeats = site.every(lambda step: step.op.repeats)
     if op.copies and repeats:
         return image_layer(site, _repeated(site))
+    check_sizes(site)
     options: dict[str, Code] = {}
     if repeats:
         options["scale"] = site.value(lambda step: step.op.factors(step.inputs[0].shape), "scale")
@@ -97,12 +98,12 @@ def _geometry(site: Site) -> dict[str, Code]:
 
 ROWS: Final[dict[str, Lowering]] = {
     "upsample": uniform("mode", upsample),
-    "channel_shuffle": supported("channel_shuffle", "groups"),
-    "pixel_shuffle": supported("pixel_shuffle", "upscale_factor"),
-    "pixel_unshuffle": supported("pixel_unshuffle", "downscale_factor"),
-    "space_to_depth": supported("space_to_depth", "block_size"),
-    "depth_to_space": uniform("mode", depth_to_space),
-    "patches": patches,
-    "unfold": unfold,
+    "channel_shuffle": closed(supported("channel_shuffle", "groups")),
+    "pixel_shuffle": closed(supported("pixel_shuffle", "upscale_factor")),
+    "pixel_unshuffle": closed(supported("pixel_unshuffle", "downscale_factor")),
+    "space_to_depth": closed(supported("space_to_depth", "block_size")),
+    "depth_to_space": closed(uniform("mode", depth_to_space)),
+    "patches": closed(patches),
+    "unfold": closed(unfold),
     "fold": fold,
 }

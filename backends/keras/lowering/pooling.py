@@ -14,7 +14,7 @@ from archspec.graph.tree import Step
 from archspec.ops.base import same_pads
 
 from .convolution import unstrided, zero_padding, zeros
-from .rows import Apply, Border, image_layer, image_layouts, imaged
+from .rows import Apply, Border, check_sizes, image_layer, image_layouts, imaged
 
 
 def ceil_pads(step: Step) -> tuple[tuple[int, int], ...]:
@@ -82,6 +82,7 @@ def _sizeless(step: Step) -> bool:
 
 
 def _dilated_max_pool(site: Site) -> Lowered:
+    check_sizes(site)
     sizes = [*_window(site), _full(site, "dilation")]
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
@@ -112,6 +113,7 @@ def _full(site: Site, name: str) -> Code:
 
 def _volume_pool(site: Site, name: str, pads: Callable[[Step], windows.Pairs], **options: Code) -> Lowered:
     """TensorFlow has no such kernels for float64, and its float32 ones send gradients elsewhere if there are ties."""
+    check_sizes(site)
     sizes = _window(site)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
@@ -122,6 +124,8 @@ def _volume_pool(site: Site, name: str, pads: Callable[[Step], windows.Pairs], *
 
 def lp_pool(site: Site) -> Lowered:
     """Keras has none: the mean of powers, times their number."""
+    if site.op.rank == 3:
+        check_sizes(site)
     name = "lp_pool3d" if site.op.rank == 3 else "lp_pool"
     arguments = [site.attr("norm_type"), *_window(site)]
     return Lowered(lambda own, inputs: call(name, _bordered(site, inputs, ceil_pads), *arguments),
@@ -143,6 +147,8 @@ def avg_pool(site: Site) -> Lowered:
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if site.every(_fits_counted):
         return image_layer(site, spell(text, site, **sources), None, zeros(site))
+    if rank == 3:
+        check_sizes(site)
     name, arguments = "partial_average_pool3d", _window(site)
     if rank < 3:
         arguments = [site.attr("kernel_size"), site.attr("kernel_size" if site.op.stride is None else "stride")]
@@ -171,8 +177,9 @@ def adaptive(kind: str) -> Lowering:
 
     def lower(site: Site) -> Lowered:
         rank = site.inputs[0].rank - 2
-        if rank == 3 and site.every(lambda step: max(step.op.output_size) == 1):
-            return image_layer(site, call(f"layers.Global{kind}Pooling3D", keepdims=literal(True)))
+        if (rank == 3 or site.open) and site.every(lambda step: max(step.op.output_size) == 1):
+            return image_layer(site, call(f"layers.Global{kind}Pooling{rank}D", keepdims=literal(True)))
+        check_sizes(site)
         if rank < 3 and site.every(lambda step: all(i % o == 0 for i, o in _adaptive_sizes(step))):
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
             return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)

@@ -11,6 +11,7 @@ from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
 from archspec.emit.merge import Wire
 from archspec.emit.signature import bindings, spell
+from archspec.errors import BackendError
 from archspec.ops.base import resolve_axis
 
 Apply = Any
@@ -133,6 +134,22 @@ def applied(text: str, **sources: Any) -> Lowering:
     def lower(site: Site) -> Lowered:
         return Lowered(lambda own, inputs: spell(text, site, inputs, **sources),
                        layouts=(signed(site, held(site.inputs[0])),))  # fmt: skip
+
+    return lower
+
+
+def check_sizes(site: Site) -> None:
+    """Raises BackendError where code computes with the sizes of an image, and one is open: None, as layers are made."""
+    if site.open:
+        raise BackendError("it computes with the sizes of its input, and one of them is open")
+
+
+def closed(row: Lowering) -> Lowering:
+    """A row whose code computes with the sizes of an image."""
+
+    def lower(site: Site) -> Lowered:
+        check_sizes(site)
+        return row(site)
 
     return lower
 

@@ -21,9 +21,10 @@ def upsample(site: Site) -> Lowered:
         scale = site.value(lambda step: step.op.factors(step.inputs[0].shape)[0], "scale")
         return Lowered(apply=lambda own, inputs: call("paddle.repeat_interleave", inputs[0], scale, axis=literal(2)))
     if op.copies:
-        exact = op.mode == "nearest" and rank > 3 and site.every(windows.nearest_in_float32)
+        exact = op.mode == "nearest" and rank > 3 and not site.open and site.every(windows.nearest_in_float32)
     else:
-        exact = site.every(windows.ratios_in_float32) and site.every(lambda step: min(step.outputs[0].shape[2:]) > 1)
+        exact = not site.open and site.every(windows.ratios_in_float32)
+        exact = exact and site.every(lambda step: min(step.outputs[0].shape[2:]) > 1)
     if not exact:
         return resize(site)
     arguments = "(*, size=None, scale_factor=None, mode='nearest', align_corners=False, data_format=None)"

@@ -17,7 +17,7 @@ def upsample(site: Site) -> Lowered:
     """PyTorch's scales are float32, which for some sizes picks other neighbours than whole numbers do; and a fractional
     scale is one for places, too, which archspec takes from the sizes."""
     op = site.op
-    if op.copies and not site.every(windows.nearest_in_float32):
+    if op.copies and (site.open or not site.every(windows.nearest_in_float32)):
         options = {"half_pixel": literal(True)} if op.mode == "nearest_exact" else {}
         return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], new_size(site), **options))
     sources: dict[str, Any] = {"align_corners": None if op.copies else "align_corners"}
