@@ -55,8 +55,10 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama_7b": {"depth": 2},
     "llama2_7b": {"depth": 2},
     "llama3_8b": {"depth": 2, "vocabulary": 32000},
+    "unet_3d": {"sizes": [100, 116, 116]},
 }
-"""What is less, because weights and gradients in float64 alone take more than 24 GiB."""
+"""What is less, because it takes more than 24 GiB in float64: weights and gradients alone, or, for the U-Net, the matrix
+of 11 GB that TensorFlow makes of a convolution's gradient, and all that is there beside it."""
 
 
 @dataclass(frozen=True)
@@ -239,8 +241,8 @@ Made by `make zoo`: every network that comes along, verified with gradients. For
 step in float64 and in float32, and of any gradient in float64, as `archspec verify --gradients` measures them, relative
 to the largest value of the tensor or 1; the outputs of training are taken in where there are any. Errors above 1e-10,
 or 1e-9 of a gradient, are behind operations that the framework has less exactly, as [operations.md](operations.md)
-declares and [divergences.md](divergences.md) shows. Sizes are the published ones; what was made smaller, because
-weights and gradients alone do not fit into 24 GiB, stands behind the result. There are two samples, or one where two do
+declares and [divergences.md](divergences.md) shows. Sizes are the published ones; what was made smaller, so
+that one framework with gradients fits into 24 GiB, stands behind the result. There are two samples, or one where two do
 not fit. The length of a text is 17, or 19.
 Parameters are those of training, with auxiliary heads; multiply-adds are of evaluation and one sample.
 
