@@ -57,8 +57,8 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "llama3_8b": {"depth": 2, "vocabulary": 32000},
     "unet_3d": {"sizes": [100, 116, 116]},
 }
-"""What is less, because it takes more than 24 GiB in float64: weights and gradients alone, or, for the U-Net, the matrix
-of 11 GB that TensorFlow makes of a convolution's gradient, and all that is there beside it."""
+"""What is less, because it takes more than 24 GiB in float64: weights and gradients alone; or, for the U-Net, a matrix
+of 11 GB that TensorFlow makes for the gradient of a convolution, and all that is there beside it."""
 
 
 @dataclass(frozen=True)
