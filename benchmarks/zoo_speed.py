@@ -111,8 +111,8 @@ def page(results: dict[str, Any]) -> str:
         "# Speed\n",
         f"""Time of generated models divided by that of the same network, with the same weights, in the framework's own
 library: float32, batch {BATCH}, one step of inference and one of training (cross-entropy, SGD). Below 1, generated code
-is the faster. Each number is the median of the ratios of runs that took turns in one process: of CPU time with one thread,
-else of wall time. Milliseconds are medians. Images are smaller than published, to save time. Made by
+is the faster. Each number is the median of the ratios of runs that took turns in one process: of CPU time with one
+thread, else of wall time. Milliseconds are medians. Images are smaller than published, to save time. Made by
 `benchmarks/zoo_speed.py --size 112`, with 116, 128 or 299 where the network takes no less.""",
     ]
     for backend, rows in results.items():
