@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archspec.graph.graph import Graph, Node, parameter_name
+from archspec.graph.graph import Graph, Node
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
@@ -38,7 +38,7 @@ def doubles(arrays: Mapping[str, Array]) -> dict[str, Array]:
 def named(node: Node, outputs: Iterable[Array], statistics: Mapping[str, Array]) -> dict[str, Array]:
     """What a step gives, by the names of the tensors and parameters."""
     found = {tensor.name: value for tensor, value in zip(node.outputs, outputs, strict=True)}
-    return found | {parameter_name(node.path, name): value for name, value in statistics.items()}
+    return found | {node.parameter(name): value for name, value in statistics.items()}
 
 
 def steps(
@@ -59,7 +59,7 @@ def steps(
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
     for node in nodes:
         weights = node.op.parameters(*(tensor.shape for tensor in node.inputs))
-        arrays = {name: _cast(parameters[parameter_name(node.path, name)], dtype) for name in weights}
+        arrays = {name: _cast(parameters[node.parameter(name)], dtype) for name in weights}
         with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
             given = [values[id(tensor)] for tensor in node.inputs]
             found, statistics = (

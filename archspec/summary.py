@@ -140,9 +140,9 @@ class _Costs(NamedTuple):
 
 def _row(node: Node, known: dict[Any, _Costs]) -> Row:
     inputs, outputs = ([_one(tensor.shape) for tensor in tensors] for tensors in (node.inputs, node.outputs))
-    key = (id(node.op), *inputs)  # steps of equal instances of a block share their operation
+    key = (id(node.op), bool(node.owner), *inputs)  # steps of equal instances of a block share their operation
     if key not in known:
-        weights = node.op.parameters(*inputs).values()
+        weights = () if node.owner else node.op.parameters(*inputs).values()
         known[key] = _Costs(
             parameters=sum(int(product(weight.shape)) for weight in weights if weight.trainable),
             multiply_adds=int(node.op.cost(inputs, outputs)),

@@ -75,6 +75,22 @@ def test_signals_neither_vanish_nor_explode(name: str, learning: bool) -> None:
     assert again.keys() == values.keys()
 
 
+def test_weights_that_several_steps_use_suit_the_first() -> None:
+    graph = graph_of("""
+archspec: 1
+name: Shared
+inputs: {x: [4]}
+layers:
+  - {op: linear, name: a, out_features: 4}
+  - {op: multiply, value: 100}
+  - {op: linear, name: b, out_features: 4, weights_of: a}
+""")
+    weights, values = data.leveled(graph, data.parameters(graph), data.inputs(graph))
+    again = reference.run(graph, weights, data.inputs(graph))
+    assert all(np.array_equal(values[name], again[name]) for name in values)
+    assert np.abs(values["b"]).max() > 10
+
+
 def test_what_is_zero_but_for_rounding_is_not_made_a_signal() -> None:
     graph = graph_of(LINEAR.replace("out_features: 4", "out_features: 4, bias: false"))
     noise = {"x": np.full((2, 4), 1e-17, np.float32)}

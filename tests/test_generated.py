@@ -31,6 +31,7 @@ CASES: Final = {
     "googlenet": ("canonical_names_are_its_own", "save", "to_static", "train"),
     "stages": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
     "towers": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
+    "shared": ("export", "save", "graph", "to_static", "train", "train_static"),
     "vit": ("export", "save", "graph", "to_static", "train", "train_static"),
     "wave": ("export", "compile_", "save", "graph", "to_static", "train", "train_static"),
 }

@@ -10,7 +10,7 @@ from archspec.errors import SpecError, UsageError
 from archspec.expressions import expr_of
 from archspec.graph import tree
 from archspec.graph.graph import Graph
-from archspec.model import Model, Spec
+from archspec.model import Model, Spec, parameter_count
 
 HEAD: Final = "archspec: 1\nname: Net\n"
 IMAGE: Final = HEAD + "inputs: {image: [8, 16, 16]}\n"
@@ -481,3 +481,45 @@ def test_scalars_are_those_of_yaml_1_2() -> None:
 def test_aliases() -> None:
     text = "params: {widths: &w [4, 4]}\nlayers:\n  - &r {op: relu}\n  - *r\n  - {op: pad, padding: *w}\n"
     assert paths(text) == ["relu1", "relu2", "pad"]
+
+
+# Shared weights -----------------------------------------------------------------------------------------------------
+
+TEXT: Final = HEAD + "inputs: {tokens: {shape: [5], dtype: int64, below: 10}}\n"
+TIED: Final = """
+layers:
+  - {op: embedding, name: words, num_embeddings: 10, embedding_dim: 4}
+  - {op: linear, name: fc, out_features: 4}
+  - {op: linear, name: again, out_features: 4, weights_of: fc}
+  - {op: linear, name: more, out_features: 4, weights_of: again}
+  - {op: linear, name: logits, out_features: 10, bias: false, weights_of: words}
+"""
+
+
+def test_shared_weights_are_there_once() -> None:
+    found = graph(TIED, TEXT)
+    assert list(found.parameters()) == ["words.weight", "fc.weight", "fc.bias"]
+    assert [node.owner for node in found.nodes] == ["", "", "fc", "fc", "words"]
+    assert parameter_count(found) == 10 * 4 + 4 * 4 + 4
+    assert [row.parameters for row in network(TIED, head=TEXT).summary().rows] == [40, 20, 0, 0, 0]
+    assert network(TIED, head=TEXT).summary().parameters == parameter_count(found)
+
+
+def test_shared_weights_are_those_of_the_same_instance_of_a_block() -> None:
+    found = graph(f"""
+blocks: {{Twice: {{layers: [{{name: s, layers: [{{op: conv2d, name: c, out_channels: x.channels, kernel_size: 1}}]}},
+                          {{op: conv2d, name: d, out_channels: x.channels, kernel_size: 1, weights_of: s.c}}]}}}}
+layers: [{{block: Twice, name: a}}, {{block: Twice, name: b, repeat: 2}}, {CONV}]""")
+    assert {node.path: node.owner for node in found.nodes if node.owner} == {
+        "a.d": "a.s.c", "b.0.d": "b.0.s.c", "b.1.d": "b.1.s.c",
+    }  # fmt: skip
+
+
+def test_what_lends_its_weights_to_evaluation_is_no_part_of_training_alone() -> None:
+    found = graph("""
+layers:
+  - {op: conv2d, name: head, out_channels: 8, kernel_size: 1}
+  - {op: conv2d, name: lent, from: image, out_channels: 8, kernel_size: 1, weights_of: head}
+outputs: {main: lent, aux: {from: head, when: training}}""")
+    assert [node.training_only for node in found.nodes] == [False, False]
+    assert list(found.parameters(training=False)) == ["head.weight", "head.bias"]

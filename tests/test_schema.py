@@ -124,11 +124,17 @@ def test_every_operation_is_documented() -> None:
     definitions = schema()["$defs"]
     for key in ops.names():
         operation = definitions[key]
-        own = operation["properties"].keys() - BlockStep.model_fields.keys() - {"op", "from"}
+        own = operation["properties"].keys() - BlockStep.model_fields.keys() - {"op", "from", "weights_of"}
         assert own == set(ops.get(key).model_fields)
         assert operation["description"], key
         for attribute in own:
             assert operation["properties"][attribute].get("description"), f"{key}: {attribute}"
+
+
+def test_only_what_has_weights_shares_them(validator: Draft202012Validator) -> None:
+    linear, relu = {"op": "linear", "out_features": 4, "weights_of": "fc"}, {"op": "relu", "weights_of": "fc"}
+    assert _errors(validator, _network(layers=[linear])) == []
+    assert _errors(validator, _network(layers=[relu])) != []
 
 
 def test_it_knows_every_key_of_a_document() -> None:

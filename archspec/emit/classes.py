@@ -41,7 +41,7 @@ from archspec.graph.tree import Path
 from archspec.ops.base import show
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator
+    from archspec.emit.program import Generator, Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ class ClassWriter(Flow):
         self.records: dict[tuple[str, Path], Record] = {}
         self.taken: set[str] = set(dialect.reserved)
         self.kept: dict[str, str] = {}
+        self.held: dict[MStep, Held] = {}
         self.alone = len(body.inputs) == 1
         self.bind_inputs(body.inputs)
         self.variables.reserved |= generator.called
@@ -155,15 +156,18 @@ class ClassWriter(Flow):
         own: dict[str, Code] = {}
         attributes: dict[str, str] = {}
         single = list(lowered.layers) == [""]
-        for suffix, made in lowered.layers.items():
+        for suffix, made in lowered.layers.items() if item.owner is None else ():
             name = self.attribute(item.path if single else f"{item.path}_{suffix}")
             self.init.append(Assign((f"self.{name}",), made))
             own[suffix], attributes[suffix] = Own(name), name
+        self.held[item] = lowered, own
         base = attributes.get("", "") if single else ""
-        self.records[item.key] = Record(base, suffixes=attributes, weights=lowered.weights, inexact=lowered.inexact,
+        weights = lowered.weights if item.owner is None else {}
+        self.records[item.key] = Record(base, suffixes=attributes, weights=weights, inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
+        layers = own if item.owner is None else self.generator.shared(site, lowered, self.held)
         codes, mentioned = self.variables.read(item.inputs)
-        value = Probe("self", literal(item.path), lowered.apply(own, codes))
+        value = Probe("self", literal(item.path), lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def call(self, item: MCall, place: Place) -> None:
@@ -307,6 +311,8 @@ class ClassWriter(Flow):
             case MStep():
                 site = Site(self.context, item, item.path)
                 lowered = self.generator.lower(site)
+                if item.owner is not None or item.users:  # what others use has a name of its own
+                    return None
                 if lowered.module is None or self._unknown(symbols(lowered.module)):
                     return None
                 suffixes = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}

@@ -40,7 +40,7 @@ from archspec.expressions import Expr, Name, expr_of, free_names, rename
 from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator
+    from archspec.emit.program import Generator, Held
 
 WIDTH = 88
 
@@ -73,6 +73,7 @@ class FunctionWriter(Flow):
         self.body = body
         self.root = root
         self.records: dict[tuple[str, Path], Record] = {}
+        self.held: dict[MStep, Held] = {}
         self.alone = len(body.inputs) == 1
         self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
         params = set(next(iter(context.modules.values())).params) - set(context.folded)
@@ -119,23 +120,37 @@ class FunctionWriter(Flow):
         lowered = self.generator.lower(site)
         own: dict[str, Code] = {}
         suffixes: dict[str, str] = {}
-        for suffix, made in lowered.layers.items():
+        for suffix, made in lowered.layers.items() if item.owner is None else ():
             path = f"{item.path}_{suffix}" if suffix else item.path
             assert isinstance(made, Call)
             own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", self.layer_name(path))))
             suffixes[suffix] = self.own_name(path)
+            if item.users:
+                own[suffix] = self._kept(path, own[suffix])
+        self.held[item] = lowered, own
         layouts = lowered.layouts or (item.inputs[0].layout if item.inputs else None,) * len(item.outputs)
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
-        self.records[item.key] = Record(self.own_name(item.path), suffixes=suffixes, weights=lowered.weights,
+        weights = lowered.weights if item.owner is None else {}
+        self.records[item.key] = Record(self.own_name(item.path), suffixes=suffixes, weights=weights,
                                          layouts=tuple(layouts), inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         # Called on anything of the model, a layer without inputs has its place in it.
         codes, mentioned = self.variables.read(item.inputs or (next(iter(self.body.inputs.values())),))
+        layers = own if item.owner is None else self.generator.shared(site, lowered, self.held)
         for first in lowered.first:
-            codes, mentioned = self._first(first, lowered.condition, own, codes, item, mentioned, place)
-        value = Probe("", self.layer_name(item.path), lowered.apply(own, codes))
+            codes, mentioned = self._first(first, lowered.condition, layers, codes, item, mentioned, place)
+        value = Probe("", self.layer_name(item.path), lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def _kept(self, path: str, made: Code) -> Code:
+        """A layer that is called more than once, in a variable of its own."""
+        name = safe(path.replace(".", "_"))
+        while not self.variables.free(name):
+            name += "_"
+        self.variables.reserved.add(name)
+        self.statements.append(Assign((name,), made))
+        return Raw(name)
 
     def _first(
         self, first: Spelling, condition: Code | None, own: Mapping[str, Code], codes: list[Code], item: MStep,

@@ -49,6 +49,10 @@ class MStep:
     steps: dict[Key, tree.Step]
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
+    owner: MStep | None = None
+    """The step whose weights this one uses, if it has none of its own."""
+    users: list[MStep] = field(default_factory=list)
+    """The steps that use the weights of this one, too."""
 
     @property
     def name(self) -> str:
@@ -153,6 +157,8 @@ class Merger:
 
     labels: Mapping[tuple[Key, int], str] = field(default_factory=dict)
     wires: dict[tuple[Key, int], Wire] = field(default_factory=dict)
+    steps: dict[int, MStep] = field(default_factory=dict)
+    """id of a step of a tree: what it was aligned to."""
 
     def wire(self, values: dict[Key, Value]) -> Wire:
         """A new wire for these values. Raises Mergeable if they differ in more than their sizes."""
@@ -221,6 +227,13 @@ class Merger:
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
         for wire in step.outputs:
             wire.producer = step.op.key
+        owners = {self.steps[id(item.owner)] if item.owner else None for item in items.values()}
+        if len(owners) > 1:
+            raise Mergeable("its instances share weights in different ways")
+        step.owner = owners.pop()
+        if step.owner is not None:
+            step.owner.users.append(step)
+        self.steps.update((id(item), step) for item in items.values())
         return step
 
     def _repeat(self, items: Mapping[Key, tree.Repeat], prefix: str) -> MRepeat | None:
@@ -343,6 +356,8 @@ def training_only(items: list[Merged], outputs: Mapping[str, Wire]) -> set[int]:
         gives = {id(wire) for leaf in leaves([item]) for wire in leaf.outputs} | {id(wire) for wire in item.outputs}
         if gives & needed:
             needed |= reads(item) | {id(wire) for wire in item.inputs}
+            owners = [leaf.owner for leaf in leaves([item]) if isinstance(leaf, MStep) and leaf.owner is not None]
+            needed |= {id(wire) for owner in owners for wire in owner.outputs}
         else:
             late.add(id(item))
     return late

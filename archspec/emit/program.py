@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from archspec.backend import Layout, Observed, Weight
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Implied, Raw, Style, exact, literal
+from archspec.emit.code import Call, Code, Implied, Raw, Style, exact, flat, literal
 from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
 from archspec.emit.flow import safe
-from archspec.emit.merge import Body, Key, MCall, Mergeable, Wire, merge
+from archspec.emit.merge import Body, Key, MCall, Mergeable, MStep, Wire, merge
 from archspec.errors import BackendError
-from archspec.expressions import Const, Expr
+from archspec.expressions import Const, Expr, evaluate
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Item, Module, Path
@@ -24,6 +24,10 @@ from archspec.spec.document import BranchesStep, Document, SequenceStep
 IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "math", "nn", "np", "ops",
                       "nearest", "paddle", "probe", "torch"})  # fmt: skip
 """What generated files import, and what verification puts around values."""
+
+
+Held = tuple[Lowered, Mapping[str, Code]]
+"""How a step is spelled, and the code for its layers."""
 
 
 class Writer(Protocol):
@@ -89,6 +93,8 @@ class Generator:
         name = class_name(model)
         self.entry = f"{name}Network" if name in taken else name
         self._without: frozenset[str] = frozenset()
+        self._lent: set[str] = set()
+        """Steps whose weights others use that the model has."""
         self._reserved = taken | {self.entry} | declared_names(model.spec.document)
         self.called: frozenset[str] = frozenset()
         """Functions of the file after which variables would be called, and must not be."""
@@ -159,6 +165,19 @@ class Generator:
             return lowered
         except BackendError as error:
             raise BackendError(self.located(site, f"{self.backend} cannot express this {key}: {error}")) from None
+
+    def shared(self, site: Site, lowered: Lowered, held: Mapping[MStep, Held]) -> Mapping[str, Code]:
+        """The layers of the step whose weights a step uses. Raises BackendError if its own would be others."""
+        owner = site.step.owner
+        assert owner is not None
+        there, own = held[owner]
+        keys = site.step.steps
+        if lowered.layers and not all(
+            _made(site.context, key, site.step, lowered) == _made(site.context, key, owner, there) for key in keys
+        ):
+            message = f"{self.backend} cannot express this {site.op.key}: its layer would not be that of '{owner.path}'"
+            raise BackendError(self.located(site, message))
+        return own
 
     def located(self, site: Site, message: str) -> str:
         """A message about a step, with the step's position in the spec."""
@@ -271,6 +290,7 @@ class Generator:
         found = Bindings()
         root = next(iter(self.root.writer.context.modules.values()))
         self._without = without
+        self._lent = {node.owner for node in self.model.graph.nodes if node.path not in without}
         self._bind(root, self.root.writer, "", "", join, found)
         return found
 
@@ -282,20 +302,17 @@ class Generator:
             if isinstance(item, tree.Call):
                 inner = _joined(own, record.attribute, join)
                 self._bind(item.module, record.child.writer, f"{canonical}{path}.", inner, join, found)
-            elif canonical + path not in self._without:
+            else:
                 self._bind_step(item, record, canonical + path, own, path, join, found)
 
     def _bind_step(
         self, step: tree.Step, record: Any, canonical: str, own: str, path: str, join: str, found: Bindings
     ) -> None:
-        places = Counter((suffix, name) for suffix, name, _ in record.weights.values())
-        there = step.op.parameters(*(value.shape for value in step.inputs))
-        for parameter, (suffix, name, lay) in record.weights.items():
-            if parameter not in there:
-                continue  # another instance of the block has it
-            target = _joined(own, record.suffixes[suffix], join) + (self.separator + name if name else "")
-            layout: Layout = lay(step) if lay is not None else ()
-            found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
+        unwritten = canonical in self._without
+        if not unwritten or canonical in self._lent:
+            self._bind_weights(step, record, canonical, own, join, found)
+        if unwritten:
+            return
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
         layouts = getattr(record, "layouts", ()) or (None,) * len(names)
         observed = tuple(Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True))
@@ -310,7 +327,30 @@ class Generator:
         if record.inexact_gradient:
             found.inexact_gradients.update(dict.fromkeys(names, record.inexact_gradient))
 
+    def _bind_weights(
+        self, step: tree.Step, record: Any, canonical: str, own: str, join: str, found: Bindings
+    ) -> None:  # fmt: skip
+        places = Counter((suffix, name) for suffix, name, _ in record.weights.values())
+        there = step.op.parameters(*(value.shape for value in step.inputs))
+        for parameter, (suffix, name, lay) in record.weights.items():
+            if parameter not in there:
+                continue  # another instance of the block has it
+            target = _joined(own, record.suffixes[suffix], join) + (self.separator + name if name else "")
+            layout: Layout = lay(step) if lay is not None else ()
+            found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
+
     separator = "."
+
+
+def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[dict[str, str], dict[str, Any]]:
+    """The layers of a step in one instance, with numbers for all names, and where its weights are, and how."""
+    style = Style(names=lambda expr: Const(evaluate(expr, context.env(key))))
+    layers = {suffix: flat(made, style) for suffix, made in lowered.layers.items()}
+    weights = {
+        parameter: (suffix, name, lay(item.steps[key]) if lay else ())
+        for parameter, (suffix, name, lay) in lowered.weights.items()
+    }
+    return layers, weights
 
 
 def _joined(prefix: str, name: str, join: str) -> str:

@@ -35,13 +35,19 @@ class Node:
     """Where the step stands in the document."""
     training_only: bool = False
     """Whether only outputs that exist in training depend on it."""
+    owner: str = ""
+    """The path of the step whose weights this one uses; empty: its own."""
     beside: tuple[Tensor, ...] = ()
     """For a step without inputs the first input of the block around, which a framework may call its layer on."""
 
     def parameters(self) -> dict[str, Parameter]:
-        """The step's weights, by their full canonical names: `layer1.0.conv1.weight`."""
+        """The weights that the step uses, by their full canonical names: `layer1.0.conv1.weight`."""
         weights = self.op.parameters(*(x.shape for x in self.inputs))
-        return {parameter_name(self.path, name): weight for name, weight in weights.items()}
+        return {self.parameter(name): weight for name, weight in weights.items()}
+
+    def parameter(self, name: str) -> str:
+        """The full name of a weight that the operation calls `name`."""
+        return parameter_name(self.owner or self.path, name)
 
 
 def parameter_name(path: str, name: str) -> str:
@@ -124,7 +130,11 @@ def _node(step: tree.Step, prefix: str, values: dict[int, Tensor], beside: tuple
         values[id(value)] = tensor
         outputs.append(tensor)
     inputs = tuple(values[id(v)] for v in step.inputs)
-    return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, beside=beside)
+    owner = ""
+    if step.owner is not None:
+        owner = values[id(step.owner.outputs[0])].name
+        owner = owner if len(step.owner.outputs) == 1 else owner.removesuffix(".0")
+    return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, owner=owner, beside=beside)
 
 
 def _plain(shape: Shape) -> Shape:
@@ -152,15 +162,17 @@ def _mark_training(graph: Graph) -> None:
     if not graph.training_outputs:
         return
     needed = {id(tensor) for name, tensor in graph.outputs.items() if name not in graph.training_outputs}
+    owners: set[str] = set()
     for node in reversed(graph.nodes):
-        node.training_only = not any(id(tensor) in needed for tensor in node.outputs)
+        node.training_only = node.path not in owners and not any(id(tensor) in needed for tensor in node.outputs)
         if not node.training_only:
             needed.update(id(tensor) for tensor in node.inputs)
+            owners.add(node.owner)
 
 
 def unreachable(graph: Graph, *, beside: bool = False) -> frozenset[str]:
     """The paths of steps that no output depends on, not even one of training; `beside`: nor a step without inputs, if
-    it is called on them."""
+    it is called on them. Their weights may be those of others."""
     needed = {id(tensor) for tensor in graph.outputs.values()}
     dead = set()
     for node in reversed(graph.nodes):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.expressions import nearest
+from archspec.graph import tree
 from archspec.graph.tree import Path, Value
 from archspec.spec.document import BlockStep, BranchesStep, BrokenStep, OperationStep, SequenceStep, Step
 
@@ -33,6 +34,8 @@ class Wire:
     """The names of its outputs, if they have some."""
     scope: Scope | None = None
     """The names inside it, if it is a named sequence."""
+    step: tree.Step | None = None
+    """The step itself, if it is a single operation."""
     left_out: bool = False
     """Whether its condition does not hold. It passes its input through, but has no parts."""
     repeated: bool = False

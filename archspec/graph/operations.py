@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from archspec import ops
 from archspec.errors import ShapeError
 from archspec.expressions import Const, Dim, Expr, free_names
+from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
 from archspec.graph.tree import Path, Value
-from archspec.ops.base import Operation, Shape, show
+from archspec.ops.base import Operation, Shape, describe, show
 from archspec.spec import hints
 from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param
 from archspec.spec.lint import literal_texts
@@ -159,7 +160,7 @@ class Operations:
         failed = False
         for key in given:
             if key not in block.params:
-                hint = hints.one_of(key, block.params, "it has")
+                hint = hints.param(key, block.params)
                 self.findings.error((*path, key), f"block {name}: unknown param '{key}'", key=True, hint=hint)
                 failed = True
         for key, param in block.params.items():
@@ -224,6 +225,43 @@ def _in_numbers(op: Operation, inputs: list[Shape], frame: Frame) -> ShapeError 
     except ShapeError as error:
         return error
     return None
+
+
+def not_shared(op: Operation, inputs: Sequence[Shape], owner: tree.Step) -> tuple[str, str]:
+    """Why an operation cannot use the weights of a step, and a hint; nothing if it can.
+
+    It is the same operation with the same attributes; or a linear, without a bias, whose weight is the table of an
+    embedding (Press and Wolf, Using the output embedding to improve language models, 2017,
+    https://arxiv.org/abs/1608.05859).
+    """
+    weights, there = op.parameters(*inputs), owner.op.parameters(*(value.shape for value in owner.inputs))
+    if not weights:
+        return f"{op.key} has no weights", ""
+    if not all(weight.trainable for weight in weights.values()):
+        return f"{op.key} keeps statistics of what it sees", "only weights that are learned are shared"
+    if (op.key, owner.op.key) == ("linear", "embedding"):
+        if "bias" in weights:
+            return "an embedding has no bias", "write bias: false"
+        if owner.op.padding_index is not None:
+            return f"training leaves its row {owner.op.padding_index} alone, and would not as a linear's", ""
+    elif op.key != owner.op.key:
+        return f"that is of {owner.op.key}", "equal operations share weights, and a linear with an embedding"
+    else:
+        for name, value in op:
+            if value != getattr(owner.op, name):
+                return f"its {name} is {_shown(value)}, and {_shown(getattr(owner.op, name))} there", ""
+    for name, weight in weights.items():
+        if tuple(map(int, weight.shape)) != tuple(map(int, there[name].shape)):
+            return f"its {name} would be {_size(weight.shape)}, and is {_size(there[name].shape)} there", ""
+    return "", ""
+
+
+def _shown(value: Any) -> str:
+    return describe(plain(value))
+
+
+def _size(shape: Shape) -> str:
+    return " x ".join(str(int(size)) for size in shape)
 
 
 def in_numbers(shape: Shape, frame: Frame) -> Shape:

@@ -15,9 +15,9 @@ from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame
 from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
-from archspec.graph.operations import KEYS, Operations
+from archspec.graph.operations import KEYS, Operations, not_shared
 from archspec.graph.tree import Item, Module, Path, Value
-from archspec.ops.base import describe
+from archspec.ops.base import Operation, describe
 from archspec.spec.document import (
     Block,
     BlockStep,
@@ -133,8 +133,15 @@ class Steps(ABC):
 
     def _lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
         """What a reference leads to. Raises Failed after an error; LeftOut for what is not there, if that is none."""
+        wire = self._found(reference, scope, path, left_out)
+        for value in wire.values or ():
+            scope.label(value, reference)
+        return wire.values
+
+    def _found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wire:
+        """What a reference leads to. Raises as `_lookup`."""
         try:
-            wire = scope.find(reference)
+            return scope.find(reference)
         except LookupFailed as error:
             if left_out and isinstance(error, LeftOut):
                 raise
@@ -142,9 +149,6 @@ class Steps(ABC):
             later = _comes_later(self._findings.source.data, path, head)
             hint = f"the step '{head}' comes after this one" if later else error.hint
             raise self._findings.error(path, str(error), hint=hint) from None
-        for value in wire.values or ():
-            scope.label(value, reference)
-        return wire.values
 
     def _may_begin(self, step: Step, frame: Frame) -> bool:
         """Whether a step may give something where nothing flows in: an array of the network's own, or a sequence whose
@@ -310,13 +314,37 @@ class Steps(ABC):
         if inputs is None:
             raise Failed
         outputs = self._operations.outputs(op, shown, inputs, frame, path)
+        owner = None
+        if step.weights_of is not None:
+            owner = self._owner(step.weights_of, op, shown, inputs, frame, scope, (*path, "weights_of"))
         self._tally(1, path)
-        result = tree.Step("", op, inputs, outputs, exprs, path)
+        result = tree.Step("", op, inputs, outputs, exprs, path, owner)
         names.add(result, key, name)
         if name is not None and (join or name == step.name):
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
-            self._register(scope, name, Wire(outputs, labels), path[:-1] if join else path)
+            self._register(scope, name, Wire(outputs, labels, step=result), path[:-1] if join else path)
         return result
+
+    def _owner(
+        self, reference: str, op: Operation, shown: str, inputs: tuple[Value, ...], frame: Frame, scope: Scope,
+        path: Path,
+    ) -> tree.Step:  # fmt: skip
+        """The step whose weights an operation is to use. Raises Failed if it cannot."""
+        wire = self._found(reference, scope, path)
+        if wire.values is None:
+            raise Failed
+        if wire.left_out:
+            message = f"{shown}: '{reference}' has no weights here: its condition does not hold"
+            raise self._findings.error(path, message, frame=frame)
+        if wire.step is None:
+            message = f"{shown}: '{reference}' is not a single operation, whose weights another could use"
+            raise self._findings.error(path, message, frame=frame)
+        owner = wire.step.owner or wire.step
+        problem, hint = not_shared(op, [value.shape for value in inputs], owner)
+        if problem:
+            message = f"{shown}: cannot use the weights of '{reference}': {problem}"
+            raise self._findings.error(path, message, hint=hint, frame=frame)
+        return owner
 
     def _call(
         self, step: BlockStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path

@@ -38,6 +38,8 @@ class Step:
     exprs: Mapping[str, Expr]
     """The attributes that the spec gives by an expression over names of the block."""
     origin: Path
+    owner: Step | None = None
+    """The step whose weights this one uses, if it has none of its own."""
 
 
 @dataclass(eq=False, slots=True)

@@ -29,7 +29,19 @@ RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training",
 """What no step may be called, because the word has a meaning in expressions, references or generated code."""
 
 _NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
-_STEP_KEYS: Final = {"name", "from", "when", "repeat", "each", "op", "block", "branches", "join", "layers"}
+_STEP_KEYS: Final = {
+    "name",
+    "from",
+    "when",
+    "repeat",
+    "each",
+    "op",
+    "weights_of",
+    "block",
+    "branches",
+    "join",
+    "layers",
+}
 _NOT_PARAMS: Final = RESERVED | _STEP_KEYS | set(FUNCTIONS) | {"true", "false", "null", "summary", "source", "expect"}
 
 
@@ -78,7 +90,7 @@ def _join(value: Any) -> Any:
     if isinstance(value, dict):
         if not isinstance(value.get("op"), str):
             raise problem("join needs op, the name of an operation", "as in join: {op: concat, axis: 1}")
-        for key in ("name", "from", "when", "repeat", "each"):
+        for key in ("name", "from", "when", "repeat", "each", "weights_of"):
             if key in value:
                 raise problem(f"join cannot have '{key}', only an operation and its attributes")
         return value
@@ -104,6 +116,7 @@ InputName = Annotated[str, BeforeValidator(_named(_NOT_INPUTS, "an input"))]
 ParamName = Annotated[str, BeforeValidator(_named(_NOT_PARAMS, "a param"))]
 Text = Annotated[str, Field(max_length=2000)]
 References = Annotated[str | list[str], BeforeValidator(_references)]
+StepReference = Annotated[str, BeforeValidator(_one_of((str,), "the name of a step"))]
 Condition = Annotated[bool | str, BeforeValidator(_one_of((bool, str), "true, false, or an expression"))]
 Count = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number or an expression"))]
 Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or a name",
@@ -135,6 +148,9 @@ class OperationStep(_Step):
 
     model_config = ConfigDict(extra="allow", defer_build=True)
     op: str = Field(description="The operation's name.")
+    weights_of: StepReference | None = Field(
+        None, description="An earlier step whose weights this one uses, in place of some of its own."
+    )
 
 
 class BlockStep(_Step):

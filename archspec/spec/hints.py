@@ -62,6 +62,11 @@ def attribute(word: str, cls: type[Operation]) -> str:
     return one_of(word, cls.model_fields, "it has")
 
 
+def param(word: str, params: Iterable[str]) -> str:
+    """A hint for what is no param of a block."""
+    return "only operations share weights" if word == "weights_of" else one_of(word, params, "it has")
+
+
 def one_of(word: str, words: Iterable[str], lead: str = "there are") -> str:
     """The closest of some words, or all of them."""
     words = list(words)

@@ -244,7 +244,7 @@ class Lint:
         """What can still be said of an operation whose other keys are wrong."""
         raw = step.raw if isinstance(step.raw, dict) else {}
         if isinstance(raw.get("op"), str) and not raw.keys() & {"repeat", "each", "block", "branches", "layers"}:
-            attributes = {key: value for key, value in raw.items() if key not in ("name", "from", "when")}
+            attributes = {key: value for key, value in raw.items() if key not in ("name", "from", "when", "weights_of")}
             self._operation(OperationStep.model_validate(attributes), path, names)
 
     def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:
@@ -289,7 +289,7 @@ class Lint:
         for name, raw in given.items():
             param = block.params.get(name)
             if param is None:
-                hint = hints.one_of(name, block.params, "it has")
+                hint = hints.param(name, block.params)
                 self._report((*path, name), f"block {step.block}: unknown param '{name}'", key=True, hint=hint)
             elif isinstance(raw, str) and param.type in ("str", "block", "operation"):
                 self._values |= {raw} - names.own

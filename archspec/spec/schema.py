@@ -95,6 +95,8 @@ def _operation(operation: type[Operation], common: dict[str, Schema]) -> Schema:
     """An operation with its attributes, and with the keys that every step may have."""
     own = _tidied(operation.model_json_schema())
     attributes = {name: _or_expression(attribute) for name, attribute in own["properties"].items()}
+    if operation.parameters is Operation.parameters:
+        common = {key: value for key, value in common.items() if key != "weights_of"}
     return {
         "description": inspect.cleandoc(operation.__doc__ or ""),
         "type": "object",

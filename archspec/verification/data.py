@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from archspec import reference
-from archspec.graph.graph import Graph, Tensor, parameter_name
+from archspec.graph.graph import Graph, Tensor
 from archspec.ops.base import Parameter
 
 if TYPE_CHECKING:
@@ -41,14 +41,15 @@ def leveled(
     Whatever the depth, and whatever adds up on the way, signals neither vanish nor explode: a network of any kind
     amplifies rounding as little as it can, and its squashing functions work where they bend. After Mishkin and Matas,
     All you need is a good init, 2016, https://arxiv.org/abs/1511.06422. The factors are powers of two, with which
-    arithmetic commutes exactly, so that nothing has to be computed again.
+    arithmetic commutes exactly, so that nothing has to be computed again. Weights that several steps use are those that
+    suit the first.
     """
     weights, values = dict(parameters), reference.doubles(inputs)
     for node, outputs, statistics in reference.steps(graph, weights, inputs, training=training, learning=learning):
-        factor = _level(outputs[0]) if node.op.gain else 1.0
+        factor = _level(outputs[0]) if node.op.gain and not node.owner else 1.0
         if factor != 1:
             np.multiply(outputs[0], factor, out=outputs[0])
-            for name in {parameter_name(node.path, part) for part in node.op.gain} & weights.keys():
+            for name in {node.parameter(part) for part in node.op.gain} & weights.keys():
                 weights[name] = weights[name] * np.float32(factor)
         values.update(reference.named(node, outputs, statistics))
     return weights, values

@@ -49,9 +49,9 @@ def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = Fals
         return []
     inputs = [name for name, tensor in graph.inputs.items() if tensor.dtype == "float"]
     dead = unreachable(graph)
-    idle = {name for node in graph.nodes if node.path in dead for name in node.parameters()}
+    used = {name for node in graph.nodes if node.path not in dead for name in node.parameters()}
     weights = graph.parameters(training=training)
-    return inputs + [name for name, p in weights.items() if p.trainable and name not in idle]
+    return inputs + [name for name, p in weights.items() if p.trainable and name in used]
 
 
 def projected(outputs: Mapping[str, Tensor]) -> list[str]:

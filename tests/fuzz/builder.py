@@ -12,7 +12,7 @@ import numpy as np
 from archspec import ops
 
 from .attributes import Sizes
-from .interpret import Interpreter, Names, Rejected, Step, Value, Wires
+from .interpret import Interpreter, Names, Rejected, Step, Value, Wires, given
 
 MOST_STEPS: Final = 30
 OPS: Final = ops.names()
@@ -48,6 +48,8 @@ class Builder:
     def __init__(self, drawing: Drawing, depth: int) -> None:
         self.drawing, self.random, self.depth = drawing, drawing.random, depth
         self.layers: list[Any] = []
+        self.given: list[Wires] = []
+        """What flows into each."""
         self.names: Names = {}
         """Everything that references may name."""
         self.env: dict[str, Any] = {}
@@ -164,6 +166,7 @@ class Builder:
     def add(self, step: Step) -> None:
         """Runs a step, and keeps it. Raises Rejected."""
         before = dict(self.names)
+        taken = given(step, self.current, self.names)
         try:
             outputs = self.drawing.run.step(step, self.current, self.env, self.names)
         except Rejected:
@@ -173,6 +176,7 @@ class Builder:
         self.read.update([step["from"]] if isinstance(step.get("from"), str) else step.get("from", ()))
         self.added = [name for name in self.names if name not in before]
         self.layers.append(step["op"] if step.keys() == {"op"} and self.random.random() < 0.7 else step)
+        self.given.append(taken)
         self.drawing.left -= 1
         self.current = outputs
 

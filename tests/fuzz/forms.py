@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from archspec import ops
+from archspec.ops.base import Operation
+
 from .attributes import Attributes, named_axis
-from .builder import Builder
+from .builder import OPS, Builder
 from .expressions import expressed
 from .interpret import Rejected, Step, Wires
 from .operations import STEADY, aliased, operation, optional, steady, tame
 from .scopes import Block
+
+NOT_LENT: Final = frozenset({"repeat", "each", "when", "weights_of"})
 
 
 def extend(builder: Builder) -> None:
@@ -120,6 +125,55 @@ def _each(builder: Builder) -> None:
     builder.add({"name": f"rows{builder.drawing.number()}", "each": rows, "layers": layers})
 
 
+# Shared weights -----------------------------------------------------------------------------------------------------
+
+
+def _shared(builder: Builder) -> None:
+    """An operation once more, with the weights of the one that is there; or the table of an embedding."""
+    known = [(layer, taken) for layer, taken in zip(builder.layers, builder.given, strict=True) if _lends(layer)]
+    builder.random.shuffle(known)
+    for layer, taken in known:
+        try:
+            return _again(builder, layer, taken)
+        except Rejected:
+            continue
+    raise Rejected("no weights to share")
+
+
+def _again(builder: Builder, layer: Step, taken: Wires) -> None:
+    random = builder.random
+    step: Step = {**layer, "name": builder.new_name(layer["op"]), "weights_of": layer["name"]}
+    shapes = [wire.shape for wire in taken]
+    kinds = [(wire.dtype, wire.limit) for wire in taken]
+    if layer["op"] == "embedding" and "padding_index" not in layer and random.random() < 0.6:
+        width = builder.names[layer["name"]][0].shape[-1]
+        ends = [value.shape for _, value in builder.values() if len(value.shape) > 1 and value.shape[-1] == width]
+        shapes, kinds = [random.choice(ends)], [("float", None)]
+        step = {"op": "linear", "out_features": layer["num_embeddings"], "bias": False, "name": step["name"],
+                "weights_of": layer["name"]}  # fmt: skip
+    references = []
+    for shape, (dtype, limit) in zip(shapes, kinds, strict=True):
+        fits = [
+            name
+            for name, value in builder.values()
+            if (value.shape, value.dtype) == (shape, dtype) and (limit is None or (value.limit or 2**60) <= limit)
+        ]
+        if not fits:
+            raise Rejected("nothing of that kind")
+        references.append(random.choice(fits))
+    step["from"] = references[0] if len(references) == 1 else references
+    builder.keep()
+    builder.add(step)
+
+
+def _lends(layer: Any) -> bool:
+    """Whether a step has a name, and weights that another may use."""
+    if not isinstance(layer, dict) or "name" not in layer or layer.get("op") not in OPS or layer.keys() & NOT_LENT:
+        return False
+    has_weights = ops.get(layer["op"]).parameters is not Operation.parameters
+    return has_weights and layer["op"] not in ("batch_norm", "parameter")
+
+
 # Blocks -------------------------------------------------------------------------------------------------------------
 
 
@@ -145,8 +199,8 @@ def _call(builder: Builder) -> None:
         raise Rejected("an empty block")
     drawing.blocks[name] = block.finish()
     step = {"block": name, **block.arguments()}
-    if len(block.given) > 1 or random.random() < 0.3:
-        step["from"] = [reference or builder.named() for reference in block.given]
+    if len(block.asked) > 1 or random.random() < 0.3:
+        step["from"] = [reference or builder.named() for reference in block.asked]
         builder.keep()
     if len(step.get("from", ())) == 1:
         step["from"] = step["from"][0]
@@ -194,8 +248,8 @@ def _call_again(builder: Builder, name: str) -> None:
 
 Form = Callable[[Builder], None]
 FORMS: Final[dict[Form, int]] = {
-    operation: 60, _branches: 9, _call: 14, _sequence: 6, _repeat: 6, _each: 4, optional: 4, aliased: 2,
+    operation: 60, _branches: 9, _call: 14, _sequence: 6, _repeat: 6, _each: 4, optional: 4, aliased: 2, _shared: 20,
 }  # fmt: skip
 """How often each is tried."""
-INNER_FORMS: Final[dict[Form, int]] = {operation: 60, _branches: 4, optional: 4, _repeat: 3}
+INNER_FORMS: Final[dict[Form, int]] = {operation: 60, _branches: 4, optional: 4, _repeat: 3, _shared: 12}
 """The same far inside other steps."""

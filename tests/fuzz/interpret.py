@@ -25,6 +25,7 @@ from archspec.spec.lint import literal_texts
 Array = np.ndarray[Any, np.dtype[Any]]
 Step = dict[str, Any]
 Wires = tuple["Value", ...]
+Weights = dict[str, Array]
 Names = MutableMapping[str, Wires]
 """References and what they lead to, `halves.0` and `stem.conv1` as such."""
 
@@ -93,11 +94,24 @@ def evaluate(raw: Any, env: Mapping[str, Any], texts: frozenset[str] = frozenset
         raise Rejected(str(error)) from None
 
 
+def given(step: Step, current: Wires, names: Names) -> Wires:
+    """What flows into a step. Raises Rejected."""
+    if "from" not in step:
+        return current
+    references = [step["from"]] if isinstance(step["from"], str) else step["from"]
+    try:
+        return tuple(wire for reference in references for wire in names[reference])
+    except KeyError as error:
+        raise Rejected(f"no {error}") from None
+
+
 class Interpreter:
     """Runs steps. Raises Rejected."""
 
     def __init__(self, blocks: Mapping[str, Any], random: np.random.Generator) -> None:
         self.blocks, self.random = blocks, random
+        self.weights: dict[Value, Weights] = {}
+        """Those of the step that gave a value."""
 
     def steps(self, layers: list[Any], current: Wires, env: Mapping[str, Any], names: Names) -> Wires:
         for step in layers:
@@ -106,12 +120,7 @@ class Interpreter:
 
     def step(self, step: Step, current: Wires, env: Mapping[str, Any], names: Names) -> Wires:
         """What a step gives; its name leads there."""
-        if "from" in step:
-            given = [step["from"]] if isinstance(step["from"], str) else step["from"]
-            try:
-                current = tuple(wire for reference in given for wire in names[reference])
-            except KeyError as error:
-                raise Rejected(f"no {error}") from None
+        current = given(step, current, names)
         if "repeat" in step or "each" in step:
             rows: list[dict[str, Any]] = step.get("each") or [{}] * evaluate(step["repeat"], env)
             for index, row in enumerate(rows):
@@ -133,7 +142,7 @@ class Interpreter:
             return current
         name = step.get("name")
         if "op" in step:
-            outputs = self._operation(step, current, env)
+            outputs = self._operation(step, current, env, names)
         elif "block" in step:
             labels, outputs = self._call(step, current, env)
             if name and labels:
@@ -147,7 +156,7 @@ class Interpreter:
                 names[label] = end
                 ends += end
             join = {"op": step["join"]} if isinstance(step["join"], str) else step["join"]
-            outputs = self._operation(join, tuple(ends), env)
+            outputs = self._operation(join, tuple(ends), env, names)
         else:
             inner = _Child(names) if name else names
             outputs = self.steps(step["layers"], current, env, inner)
@@ -180,22 +189,23 @@ class Interpreter:
             raise Rejected("an output is one value")
         return list(shown), tuple(names[reference][0] for reference in shown.values())
 
-    def _operation(self, step: Step, current: Wires, env: Mapping[str, Any]) -> Wires:
+    def _operation(self, step: Step, current: Wires, env: Mapping[str, Any], names: Names) -> Wires:
         key = env.get(step["op"], step["op"])
         cls = ops.get(key)
         given = {
             name: evaluate(raw, env, literal_texts(cls, name))
             for name, raw in step.items()
-            if name not in ("op", "name", "from", "when", "repeat", "each")
+            if name not in ("op", "name", "from", "when", "repeat", "each", "weights_of")
         }
         try:
             op = cls.model_validate(given)
-            return self.apply(op, () if op.accepts() == (0, 0) else current)
+            shared = self.weights[names[step["weights_of"]][0]] if "weights_of" in step else None
+            return self.apply(op, () if op.accepts() == (0, 0) else current, shared)
         except (ValidationError, ShapeError, ValueError, IndexError) as error:
             raise Rejected(str(error)) from None
 
-    def apply(self, op: Operation, inputs: Wires) -> Wires:
-        """What an operation gives, by its own rules and its reference."""
+    def apply(self, op: Operation, inputs: Wires, shared: Weights | None = None) -> Wires:
+        """What an operation gives, by its own rules and its reference, with weights that are drawn or `shared`."""
         least, most = op.accepts()
         if not least <= len(inputs) <= (len(inputs) if most is None else most):
             raise Rejected("another number of inputs")
@@ -208,11 +218,14 @@ class Interpreter:
         weights = op.parameters(*(x.shape for x in inputs))
         if sum(prod(weight.shape) for weight in weights.values()) > 2 * LARGEST:
             raise Rejected("too many weights")
-        drawn = {name: self._weight(weight) for name, weight in weights.items()}
+        drawn = {name: self._weight(weight) for name, weight in weights.items()} if shared is None else shared
+        if any(name not in drawn or drawn[name].shape != weight.shape for name, weight in weights.items()):
+            raise Rejected("weights of other shapes")
         arrays = _reference(op, [x.array for x in inputs], drawn)
         if tuple(array.shape for array in arrays) != shapes:
             raise AssertionError(f"{op!r}: the reference gives {[a.shape for a in arrays]}, infer says {shapes}")
         outputs = tuple(Value(array, self._limit(op, array, inputs)) for array in arrays)
+        self.weights[outputs[0]] = drawn
         due = kinds if isinstance(kinds, tuple) else (kinds,) * len(outputs)
         if tuple(value.dtype for value in outputs) != due:
             raise AssertionError(f"{op!r}: the reference gives {[v.dtype for v in outputs]}, result says {due}")

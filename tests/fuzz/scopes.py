@@ -81,7 +81,7 @@ class Block(Builder):
     def __init__(self, outer: Builder) -> None:
         super().__init__(outer.drawing, outer.depth + 1)
         self.outer = outer
-        self.given: list[str] = []
+        self.asked: list[str] = []
         """What the caller gives; empty: its current value."""
 
     def start(self, x: Value) -> None:
@@ -91,14 +91,14 @@ class Block(Builder):
     def _input(self, name: str, value: Value, reference: str) -> str:
         self.names[name] = (value,)
         self.env[name] = sizes_of(value)
-        self.given.append(reference)
+        self.asked.append(reference)
         return name
 
     def fresh(self, sizes: Sizes, dtype: str = "float", limit: int | None = None) -> str:
-        if len(self.given) > 2:
+        if len(self.asked) > 2:
             raise Rejected("enough inputs")
         reference = self.outer.obtain(sizes, dtype, limit, False)
-        return self._input(f"other{len(self.given)}", self.outer.names[reference][0], reference)
+        return self._input(f"other{len(self.asked)}", self.outer.names[reference][0], reference)
 
     def arguments(self) -> dict[str, Any]:
         """Values for some of the params; the others keep their defaults."""
@@ -110,7 +110,7 @@ class Block(Builder):
         return found
 
     def finish(self) -> dict[str, Any]:
-        inputs = ["x", *(f"other{number}" for number in range(1, len(self.given)))]
+        inputs = ["x", *(f"other{number}" for number in range(1, len(self.asked)))]
         if len(self.current) > 1 or self.random.random() < 0.25:
             if len(self.current) == 1:
                 self.named()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from archspec.emit.code import Call, Code, call
+from archspec.emit.code import Call, Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, held
 from archspec.emit.signature import bindings, spell
@@ -21,6 +21,10 @@ def linear(site: Site) -> Lowered:
     """Features that were flattened in the framework's order are met by weights in that order."""
     wire = site.inputs[0]
     layout = held(wire)
+    if site.step.owner is not None and site.step.owner.op.key == "embedding":
+        flag = {"reverse": literal(True)}
+        return Lowered(lambda own, inputs: call(own[""], *plain(site, inputs), **flag),
+                       layouts=(canonical(wire.rank),))  # fmt: skip
     made = spell("layers.Dense(units, *, use_bias=True)", site, units="out_features", use_bias="bias")
     weights: dict[str, Any] = {"weight": ("kernel", lambda step: (("transpose", (1, 0)),))}
     if layout.flattened:
@@ -49,9 +53,12 @@ def image_weights(sizes: tuple[int, ...]) -> Callable[[Step], Any]:
 
 
 def embedding(site: Site) -> Lowered:
-    frozen = not site.every(lambda step: step.op.padding_index is None)
-    text = "FrozenRowEmbedding(input_dim, output_dim, padding_index)" if frozen else (
-        "layers.Embedding(input_dim, output_dim)")  # fmt: skip
+    if not site.every(lambda step: step.op.padding_index is None):
+        text = "FrozenRowEmbedding(input_dim, output_dim, padding_index)"
+    elif any(user.op.key == "linear" for user in (site.step.owner or site.step).users):
+        text = "TiedEmbedding(input_dim, output_dim)"
+    else:
+        text = "layers.Embedding(input_dim, output_dim)"
     made = spell(text, site, input_dim="num_embeddings", output_dim="embedding_dim")
     return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
                    weights=bindings(site, {"weight": "embeddings"}),

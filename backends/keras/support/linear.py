@@ -45,3 +45,19 @@ class FrozenRowEmbedding(layers.Embedding):
         y = super().call(inputs)
         frozen = ops.expand_dims(ops.equal(inputs, self.padding_index), -1)
         return ops.where(frozen, ops.stop_gradient(y), y)
+
+
+@keras.saving.register_keras_serializable()
+class TiedEmbedding(layers.Embedding):
+    """An embedding that also gives the product of states with each of its rows."""
+
+    def call(self, inputs, reverse=False):
+        if reverse:
+            return ops.matmul(inputs, ops.transpose(self.embeddings))
+        return super().call(inputs)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        if reverse:
+            shape = (*inputs.shape[:-1], self.input_dim)
+            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return super().compute_output_spec(inputs)

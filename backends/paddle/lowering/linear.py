@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.code import call, literal
+from archspec.emit.code import Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, layer, operator, own_layer, spell
 
@@ -39,13 +39,22 @@ def embedding(site: Site) -> Lowered:
     return layer("FrozenRowEmbedding(num_embeddings, embedding_dim, padding_index)")(site)
 
 
+def linear(site: Site) -> Lowered:
+    if site.step.owner is not None and site.step.owner.op.key == "embedding":
+        turned = {"transpose_y": literal(True)}
+        return Lowered(apply=lambda own, inputs: call(
+            "paddle.matmul", *inputs, Template("{0}.weight", (own[""],)), **turned))  # fmt: skip
+    text = "nn.Linear(in_features, out_features, *, bias_attr=None)"
+    made = spell(text, site, in_features=site.size(-1), bias_attr=wanted("bias"))
+    return own_layer(made, site, {"weight": TRANSPOSED})
+
+
 def einsum(site: Site) -> Lowered:
     return Lowered(apply=lambda own, inputs: call("paddle.einsum", site.attr("equation"), *inputs))
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "linear": layer("nn.Linear(in_features, out_features, *, bias_attr=None)", {"weight": TRANSPOSED},
-                    in_features=lambda site: site.size(-1), bias_attr=wanted("bias")),
+    "linear": linear,
     "bilinear": bilinear,
     "embedding": embedding,
     "matmul": matmul,

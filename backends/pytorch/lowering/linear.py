@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from archspec.emit.code import Code, Infix, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.signature import layer
+from archspec.emit.signature import layer, own_layer, spell
 
 
 def matmul(site: Site) -> Lowered:
@@ -19,12 +19,19 @@ def matmul(site: Site) -> Lowered:
     return Lowered(apply=apply)
 
 
+def linear(site: Site) -> Lowered:
+    if site.step.owner is not None and site.step.owner.op.key == "embedding":
+        return Lowered(apply=lambda own, inputs: call("F.linear", *inputs, Template("{0}.weight", (own[""],))))
+    made = spell("nn.Linear(in_features, out_features, *, bias=True)", site, in_features=site.size(-1))
+    return own_layer(made, site)
+
+
 def einsum(site: Site) -> Lowered:
     return Lowered(apply=lambda own, inputs: call("torch.einsum", site.attr("equation"), *inputs))
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "linear": layer("nn.Linear(in_features, out_features, *, bias=True)", in_features=lambda site: site.size(-1)),
+    "linear": linear,
     "bilinear": layer("nn.Bilinear(in1_features, in2_features, out_features, *, bias=True)",
                       in1_features=lambda site: site.size(-1), in2_features=lambda site: site.size(-1, 1)),
     "embedding": layer("nn.Embedding(num_embeddings, embedding_dim, *, padding_idx=None)",
