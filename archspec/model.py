@@ -306,6 +306,8 @@ def free_params(document: Document) -> frozenset[str]:
         return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
     for name, uses in blocks.items():
         found.update(dict.fromkeys(uses.keys() - document.blocks[name].hidden, False))
+    for output in document.outputs.values() if isinstance(document.outputs, dict) else ():
+        found.update(dict.fromkeys(_used(output.when), False))
     for declared in document.inputs.values():
         for size in [*declared.shape, declared.below]:
             found.update(dict.fromkeys(_used(size), False))

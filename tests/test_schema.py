@@ -98,7 +98,7 @@ WRONG_DOCUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"params": {"1st": 3}}, "params"),
     ({"variants": {"small": {"expect": {"parameter": 3}}}}, "variants.small.expect"),
     ({"blocks": {"Stage": {"steps": []}}}, "blocks.Stage"),
-    ({"outputs": {"aux": {"from": "aux", "when": "evaluation"}}}, "outputs"),
+    ({"outputs": {"aux": {"from": "aux", "when": 5}}}, "outputs"),
 ]
 
 

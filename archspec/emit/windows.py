@@ -50,6 +50,13 @@ def skips(step: Step) -> bool:
     return any(1 < (k - 1) * d + 1 < s for k, d, s in zip(op.kernel_size, dilation, stride, strict=True))
 
 
+def follows_size(step: Step) -> bool:
+    """Whether the padding is `same`, and other numbers for inputs of other sizes."""
+    op: Any = step.op
+    stride = op.kernel_size if op.stride is None else op.stride
+    return op.padding == "same" and any(k > 1 < s for k, s in zip(op.kernel_size, stride, strict=True))
+
+
 def fitted(step: Step) -> Pairs:
     """The padding of a pool with which windows that stay inside are those that the spec counts, `ceil_mode` or not."""
     op: Any = step.op

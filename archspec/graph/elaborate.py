@@ -6,6 +6,7 @@ Equal instances of a block are elaborated once, so the cost grows with what is d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from archspec._collector import paused_collector
@@ -187,10 +188,10 @@ class Elaborator(Steps):
             scope.wires.setdefault(name, Wire(()))
         module.items, current = self._steps(layers, tuple(module.inputs.values()), frame, scope, names, path)
         names.close()
-        module.outputs = self._outputs(module, current, scope) or {}
+        module.outputs = self._outputs(module, current, scope, frame) or {}
         module.labels = scope.labels
 
-    def _outputs(self, module: Module, current: Wires, scope: Scope) -> dict[str, Value] | None:
+    def _outputs(self, module: Module, current: Wires, scope: Scope, frame: Frame) -> dict[str, Value] | None:
         """The values that leave a module, by name; None after an error."""
         path: Path = ("blocks", module.block, "outputs") if module.block else ("outputs",)
         declared = self.document.blocks[module.block].outputs if module.block else self.document.outputs
@@ -208,13 +209,30 @@ class Elaborator(Steps):
         for name, output in declared.items():
             reference = output if isinstance(output, str) else output.source
             short = isinstance(output, str) or isinstance(self.source.data["outputs"][name], str)
+            if not isinstance(output, str) and output.when is not True:
+                try:
+                    training, evaluation = self._modes(output.when, frame, (*path, name, "when"))
+                except Failed:
+                    return None
+                if not training:
+                    continue
+                module.training_outputs |= frozenset() if evaluation else {name}
             references[name] = (reference, (*path, name) if short else (*path, name, "from"))
-            if not isinstance(output, str) and output.when == "training":
-                module.training_outputs |= {name}
-        if len(module.training_outputs) == len(declared):
+        if len(module.training_outputs) == len(references):
             self._findings.error(path, "at least one output must exist outside training")
             return None
         return self._referenced(references, scope, module)
+
+    def _modes(self, condition: bool | str, frame: Frame, path: Path) -> tuple[bool, bool]:
+        """Whether an output is there in training, and in evaluation. Raises Failed after an error."""
+        training, evaluation = (
+            self._evaluator.truth(condition, replace(
+                frame, values={**frame.values, "training": mode}, exprs={**frame.exprs, "training": Const(mode)}
+            ), path)[0] for mode in (True, False)
+        )  # fmt: skip
+        if evaluation and not training:
+            raise self._findings.error(path, "an output that exists in evaluation exists in training, too")
+        return training, evaluation
 
     def _nothing(self, path: Path, module: Module) -> None:
         self._findings.error(path, f"nothing comes out of block {module.block} here: what would is absent",

@@ -345,7 +345,7 @@ class Input(_Model):
 
 class Output(_Model):
     source: str = Field(alias="from")
-    when: Literal["training"] | None = None
+    when: Condition = Field(True, description="Whether it is there: `training`, or an expression over it and params.")
     doc: Text = ""
 
 

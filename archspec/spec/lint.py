@@ -119,6 +119,9 @@ class Lint:
         sizes = {size for declared in document.inputs.values() for size in declared.shape if isinstance(size, str)}
         network = _Names(types, document.inputs, frozenset(sizes - types.keys()))
         self._steps(document.layers, ("layers",), network)
+        for output, declared_output in document.outputs.items() if isinstance(document.outputs, dict) else ():
+            modes = _Names({**types, "training": "bool"}, document.inputs)
+            self._expression(declared_output.when, ("outputs", output, "when"), modes)
         for name, declared in document.blocks.items():
             path: Path = ("blocks", name)
             self._block = name

@@ -30,6 +30,7 @@ TABLE: Final[Table] = {
         (conv(stride=2, padding="same"), IMAGE),
         (conv(stride=2, padding="same"), (6, 8, 10)),
         (conv(kernel_size=2, padding="same", bias=False), IMAGE),
+        (conv(kernel_size=2, stride=2, padding="same"), (6, 8, 10)),
         (conv(padding=[[0, 1], [2, 0]], stride=2), IMAGE),
         (conv(padding=[[3, 0], [1, 1]], stride=[1, 2], groups=2), IMAGE),
         (conv(out_channels=9, dilation=[1, 2], stride=2, groups=3), IMAGE),
@@ -43,6 +44,7 @@ TABLE: Final[Table] = {
         (conv(kernel_size=[1, 3, 2], stride=[1, 2, 1], padding=1, groups=2), VOLUME),
         (conv(stride=2, padding="same", bias=False), VOLUME),
         (conv(dilation=[1, 2, 1], padding=[[0, 1], [2, 0], [1, 1]]), VOLUME),
+        (conv(kernel_size=[1, 2, 3], stride=[5, 2, 4], padding="same"), VOLUME),
     ],
     "masked_conv2d": [
         (conv(mask="A", padding=1), IMAGE),

@@ -219,6 +219,8 @@ class Interpreter:
         if sum(prod(weight.shape) for weight in weights.values()) > 2 * LARGEST:
             raise Rejected("too many weights")
         drawn = {name: self._weight(weight) for name, weight in weights.items()} if shared is None else shared
+        if shared is not None and not weights:
+            raise Rejected("no weights")
         if any(name not in drawn or drawn[name].shape != weight.shape for name, weight in weights.items()):
             raise Rejected("weights of other shapes")
         arrays = _reference(op, [x.array for x in inputs], drawn)

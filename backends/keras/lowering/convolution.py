@@ -19,7 +19,17 @@ from .rows import Border, check_sizes, image_layer
 
 def is_same(step: Step) -> bool:
     """Whether the padding is what Keras' `same` stands for."""
-    return windows.numbers(step) == windows.numbers(step, "same")
+    return windows.numbers(step) == windows.numbers(step, "same") and not _begins_late(step)
+
+
+def _begins_late(step: Step) -> bool:
+    """Whether TensorFlow, in float64 and with `same`, has the windows of a volume begin behind its start: as if the
+    elements at the end that no window reaches were a negative padding, half of which goes before."""
+    op = step.op
+    if op.key != "conv3d":
+        return False
+    sizes = zip(step.inputs[0].shape[2:], op.kernel_size, op.stride, op.dilation, strict=True)
+    return any(size - ((-(-size // s) - 1) * s + (k - 1) * d + 1) > 1 for size, k, s, d in sizes)
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,9 @@ class Padding:
 def padding(site: Site, *, causal: bool = False) -> Padding:
     """`valid`, `same` or, if the layer knows that, `causal` where it pads so by itself in all instances, else a layer
     that pads before it, in the instances that need one."""
+    sized = not site.every(lambda step: not windows.follows_size(step))
     if site.every(windows.unpadded):
-        return Padding(literal("valid"))
+        return Padding(literal("valid"), None, sized)
     if site.every(is_same):
         always = site.every(lambda step: step.op.padding == "same" or unstrided(step))
         return Padding(literal("same"), None, not always)
@@ -44,11 +55,11 @@ def padding(site: Site, *, causal: bool = False) -> Padding:
         return Padding(literal("causal"))
     alone = site.distinguish(lambda step: is_same(step) and unstrided(step), "stride")
     if alone is None:
-        return Padding(literal("valid"), Border(zero_padding(site)))
+        return Padding(literal("valid"), Border(zero_padding(site)), sized)
     own = Symbol(Applied("if", (alone, Const("same"), Const("valid"))))
     if site.every(lambda step: windows.unpadded(step) or (is_same(step) and unstrided(step))):
         return Padding(own)
-    return Padding(own, Border(zero_padding(site), Symbol(negated(alone))))
+    return Padding(own, Border(zero_padding(site), Symbol(negated(alone))), sized)
 
 
 def negated(condition: Expr) -> Expr:

@@ -58,10 +58,11 @@ def split(site: Site) -> Lowered:
 def chunk(site: Site) -> Lowered:
     if site.every(lambda step: step.inputs[0].shape[axis(site)] % step.op.chunks == 0):
         return cut(site, site.attr("chunks"))
-    return cut(site)
+    inner = axis(site) > 1  # where pieces end follows from a size that an input of another shape has not
+    return cut(site, sized=inner)
 
 
-def cut(site: Site, count: Code | None = None) -> Lowered:
+def cut(site: Site, count: Code | None = None, *, sized: bool = False) -> Lowered:
     """Keras takes the number of equal pieces, or where to cut."""
 
     def cuts(step: Step) -> list[int]:
@@ -76,7 +77,7 @@ def cut(site: Site, count: Code | None = None) -> Lowered:
         pieces = call("ops.split", inputs[0], parts, axis=where)
         return pieces if len(site.outputs) > 1 else Template("{0}[0]", (pieces,))
 
-    return Lowered(apply, layouts=(held(site.inputs[0]).plain(),) * len(site.outputs))
+    return Lowered(apply, layouts=(held(site.inputs[0]).plain(),) * len(site.outputs), sized=sized)
 
 
 FEW: Final = 8

@@ -13,8 +13,10 @@ from .rows import (
     applied,
     axis,
     axis_of,
+    float_of,
     image_layer,
     moved,
+    signed,
     supported,
 )
 
@@ -64,6 +66,16 @@ def rms_norm(site: Site) -> Lowered:
                    {"": made}, weights=bindings(site, {"weight": "scale"}), layouts=(layout.plain(),))  # fmt: skip
 
 
+def l2_normalize(site: Site) -> Lowered:
+    """Keras' layer has an epsilon of its own; what its function tells of its result's kind of number is wrong."""
+    layouts = (signed(site, held(site.inputs[0])),)
+    if site.every(lambda step: step.op.epsilon == 1e-12):
+        made = spell("layers.UnitNormalization(*, axis=-1)", site, axis=axis())
+        return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": made}, layouts=layouts)
+    text = "ops.normalize(*, axis=-1, epsilon=None)"
+    return Lowered(lambda own, inputs: float_of(spell(text, site, inputs, axis=axis())), layouts=layouts)
+
+
 def group_norm(site: Site) -> Lowered:
     groups: Any = "num_groups" if site.op.key == "group_norm" else -1
     made = spell("layers.GroupNormalization(*, groups=32, epsilon=0.001, center=True, scale=True)", site,
@@ -75,7 +87,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     "rms_norm": rms_norm,
-    "l2_normalize": applied("ops.normalize(*, axis=-1, order=2, epsilon=None)", axis=axis()),
+    "l2_normalize": l2_normalize,
     "group_norm": group_norm,
     "instance_norm": group_norm,
     "local_response_norm": supported("local_response_norm", named=("size", "alpha", "beta", "k")),

@@ -78,7 +78,9 @@ def max_pool(site: Site) -> Lowered:
 def _sizeless(step: Step) -> bool:
     """Whether the padding is the same for inputs of all sizes, and Keras need not be told it as `same`."""
     op: Any = step.op
-    return not op.ceil_mode and (windows.unpadded(step) or (op.padding != "same" and not _pool_same(step)))
+    if op.ceil_mode or windows.follows_size(step):
+        return False
+    return windows.unpadded(step) or (op.padding != "same" and not _pool_same(step))
 
 
 def _dilated_max_pool(site: Site) -> Lowered:
@@ -146,7 +148,8 @@ def avg_pool(site: Site) -> Lowered:
         sized = not site.every(lambda step: not step.op.ceil_mode and (unstrided(step) or step.op.padding == "same"))
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if site.every(_fits_counted):
-        return image_layer(site, spell(text, site, **sources), None, zeros(site))
+        sized = not site.every(lambda step: not step.op.ceil_mode and not windows.follows_size(step))
+        return image_layer(site, spell(text, site, **sources), None, zeros(site), sized=sized)
     if rank == 3:
         check_sizes(site)
     name, arguments = "partial_average_pool3d", _window(site)

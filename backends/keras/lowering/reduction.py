@@ -13,7 +13,7 @@ from archspec.emit.merge import Mergeable
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
-from .rows import axis_of
+from .rows import axis_of, float_of
 
 
 def alike(site: Site, compute: Callable[[Step], Any], what: str) -> Any:
@@ -48,6 +48,11 @@ def reduction(name: str) -> Lowering:
         return Lowered(lambda own, inputs: call(name, *inputs, **options), layouts=(after,))
 
     return lower
+
+
+def logsumexp(site: Site) -> Lowered:
+    options, after = reduced(site)
+    return Lowered(lambda own, inputs: float_of(call("ops.logsumexp", *inputs, **options)), layouts=(after,))
 
 
 def variance(site: Site, x: Code, options: dict[str, Code]) -> Code:
@@ -125,7 +130,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "min": reduction("ops.min"),
     "var": var,
     "std": std,
-    "logsumexp": reduction("ops.logsumexp"),
+    "logsumexp": logsumexp,
     "norm": norm,
     "argmax": extremum("ops.argmax"),
     "argmin": extremum("ops.argmin"),

@@ -138,6 +138,11 @@ def applied(text: str, **sources: Any) -> Lowering:
     return lower
 
 
+def float_of(value: Code) -> Code:
+    """A value that Keras takes for a float32 number where it builds a model, whatever it is."""
+    return call("ops.cast", value, call("keras.config.floatx"))
+
+
 def check_sizes(site: Site) -> None:
     """Raises BackendError where code computes with the sizes of an image, and one is open: None, as layers are made."""
     if site.open:

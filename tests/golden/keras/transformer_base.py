@@ -35,10 +35,25 @@ class SinusoidalPositions(layers.Layer):
         return x + ops.cast(ops.reshape(waves, (-1, x.shape[-1])), x.dtype)
 
 
-def embeddings(x, vocabulary, width, scale, dropout=0.1, *, name):
-    """Words as vectors, with waves that tell their places."""
-    x = layers.Embedding(vocabulary, width, name=f"{name}_words")(x)
-    x = x * scale
+@keras.saving.register_keras_serializable()
+class TiedEmbedding(layers.Embedding):
+    """An embedding that also gives the product of states with each of its rows."""
+
+    def call(self, inputs, reverse=False):
+        if reverse:
+            return ops.matmul(inputs, ops.transpose(self.embeddings))
+        return super().call(inputs)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        if reverse:
+            shape = (*inputs.shape[:-1], self.input_dim)
+            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return super().compute_output_spec(inputs)
+
+
+def places(x, dropout=0.1, *, name):
+    """Words get waves that tell their places."""
+    x = x * 22.627416997969522
     x = SinusoidalPositions(name=f"{name}_sinusoidal_positions")(x)
     return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 
@@ -99,27 +114,16 @@ def TransformerBase(hidden=2048, dropout=0.1):
     """
     source = keras.Input((None,), dtype="int64", name="source")
     target = keras.Input((None,), dtype="int64", name="target")
-    x = embeddings(
-        source,
-        37000,
-        512,
-        22.627416997969522,
-        dropout=dropout,
-        name="source_embeddings",
-    )
+    source_words = TiedEmbedding(37000, 512, name="source_words")
+    x = source_words(source)  # [batch, source_time, 512]
+    x = places(x, dropout=dropout, name="source_places")
     for index in range(6):
         x = encoder_layer(x, 8, hidden, dropout=dropout, name=f"encoder_{index}")
-    target_embeddings = embeddings(
-        target,
-        37000,
-        512,
-        22.627416997969522,
-        dropout=dropout,
-        name="target_embeddings",
-    )
+    y = source_words(target)  # [batch, target_time, 512]
+    target_places = places(y, dropout=dropout, name="target_places")
     for index in range(6):
-        target_embeddings, x = decoder_layer(
-            target_embeddings, x, 8, hidden, dropout=dropout, name=f"decoder_{index}"
+        target_places, x = decoder_layer(
+            target_places, x, 8, hidden, dropout=dropout, name=f"decoder_{index}"
         )
-    logits = layers.Dense(37000, use_bias=False, name="generator")(target_embeddings)
+    logits = source_words(target_places, reverse=True)  # [batch, target_time, 37000]
     return keras.Model([source, target], logits, name="TransformerBase")

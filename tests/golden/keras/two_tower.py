@@ -18,7 +18,7 @@ def tower(id_, features, count, hidden, *, name):
     x = layers.Dense(hidden[1], name=f"{name}_linear2")(x)
     x = layers.ReLU(name=f"{name}_relu2")(x)
     x = layers.Dense(hidden[2], name=f"{name}_linear3")(x)
-    return ops.normalize(x, epsilon=1e-12)
+    return layers.UnitNormalization(name=f"{name}_l2_normalize")(x)
 
 
 def TwoTower():

@@ -93,20 +93,15 @@ def add_sinusoidal_positions(
     return x + waves.flatten(1).astype(x.dtype)
 
 
-class Embeddings(nn.Layer):
-    """Words as vectors, with waves that tell their places."""
+class Places(nn.Layer):
+    """Words get waves that tell their places."""
 
-    def __init__(
-        self, vocabulary: int, width: int, scale: float, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
-        self.scale = scale
-        self.words = nn.Embedding(vocabulary, width)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.words(x)
-        x = x * self.scale
+        x = x * 22.627416997969522
         return self.dropout(add_sinusoidal_positions(x))
 
 
@@ -197,24 +192,22 @@ class TransformerBase(nn.Layer):
 
     def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
-        self.source_embeddings = Embeddings(
-            37000, 512, 22.627416997969522, dropout=dropout
-        )
+        self.source_words = nn.Embedding(37000, 512)
+        self.source_places = Places(dropout=dropout)
         self.encoder = nn.Sequential(
             *(EncoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6))
         )
-        self.target_embeddings = Embeddings(
-            37000, 512, 22.627416997969522, dropout=dropout
-        )
+        self.target_places = Places(dropout=dropout)
         self.decoder = nn.LayerList(
             [*(DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6))]
         )
-        self.generator = nn.Linear(512, 37000, bias_attr=False)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        x = self.source_embeddings(source)  # [batch, source_time, 512]
+        x = self.source_words(source)  # [batch, source_time, 512]
+        x = self.source_places(x)  # [batch, source_time, 512]
         encoder = self.encoder(x)  # [batch, source_time, 512]
-        target_embeddings = self.target_embeddings(target)  # [batch, target_time, 512]
+        x = self.source_words(target)  # [batch, target_time, 512]
+        target_places = self.target_places(x)  # [batch, target_time, 512]
         for block in self.decoder:
-            target_embeddings, encoder = block(target_embeddings, encoder)
-        return self.generator(target_embeddings)
+            target_places, encoder = block(target_places, encoder)
+        return paddle.matmul(target_places, self.source_words.weight, transpose_y=True)
