@@ -103,7 +103,7 @@ in. Both get the same images, and the outputs are compared: `max|a - r| / max(1,
 
 Weights are matched by name, through the rules in `specs/torchvision` and `specs/timm` where names differ, or in the
 order of their definition. Shapes must be equal, but for axes of size one. Images are {_size((96, 64))} (height, width)
-unless it says otherwise.
+unless it says otherwise. Heads that only training needs are compared, too, where the library always runs them.
 
 {good} of {len(found)} comparisons agree{f", and {left} more were not run" if left else ""}.
 An error of 0 means that both run the same kernels in the same order.
@@ -113,9 +113,8 @@ Some libraries have known differences, which are taken away before the compariso
     for name, bridge in library.BRIDGES.items():
         yield f"- `{name}`: {bridge.__doc__}"
     yield """
-Not compared, because they are other functions under the same name: PaddlePaddle's `googlenet` (no biases, ReLU only
-after the branches are joined), and timm's `legacy_seresnet18` and `legacy_seresnet34` (one ReLU more before the
-squeeze, with as many parameters as ours)."""
+Not compared, because they are other functions under the same name: timm's `legacy_seresnet18` and `legacy_seresnet34`
+(one ReLU more before the squeeze, with as many parameters as ours)."""
     for name, title in TITLES.items():
         rows = [network for network in NETWORKS if network.library == name and key(network) in results]
         if not rows:

@@ -88,8 +88,8 @@ class Library:
             canonical = weights.canonical(model, theirs, self.name)
         else:
             canonical = by_order(model, program, theirs, network)
-        ours = self._ours(model, backend, program, canonical, {name: given})
-        parameters = parameter_count(model.graph, training=False)
+        ours = self._ours(model, backend, program, canonical, {name: given}, network.heads)
+        parameters = parameter_count(model.graph, training=network.heads)
         if len(ours) > len(outputs):
             return Verdict(parameters, np.inf, 0.0, f"{len(outputs)} outputs instead of {len(ours)}")
         error, spread = 0.0, np.inf
@@ -133,16 +133,17 @@ class Library:
         return reply
 
     def _ours(
-        self, model: Model, backend: str, program: Program, canonical: dict[str, Array], inputs: dict[str, Array]
-    ) -> list[Array]:
+        self, model: Model, backend: str, program: Program, canonical: dict[str, Array], inputs: dict[str, Array],
+        heads: bool,
+    ) -> list[Array]:  # fmt: skip
         scratch = self._pool.scratch
         data, into = scratch.file(2**30), scratch.file(2**20)
-        needed = model.graph.parameters(training=False)
+        needed = model.graph.parameters(training=heads)
         optional = [name for name in model.graph.parameters() if name not in needed]
-        names = [name for name in model.graph.outputs if name not in model.graph.training_outputs]
+        names = [name for name in model.graph.outputs if heads or name not in model.graph.training_outputs]
         spare = {name: np.zeros(tuple(map(int, model.graph.parameters()[name].shape))) for name in optional}
         saved = worker.save(str(data), {**spare, **canonical, **inputs})
-        request = message(program, "float64", saved, into, names, optional=optional)
+        request = message(program, "float64", saved, into, names, optional=optional, training=heads)
         request |= {"source": program.source, "probes": {}, "hooks": {}}  # the code as users get it
         try:
             result = self._pool.submit(backend, request, timeout=600).result()

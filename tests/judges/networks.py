@@ -27,7 +27,7 @@ class Network:
     pixels: bool = False
     """Whether it takes numbers from 0 to 255."""
     heads: bool = False
-    """Whether the library has the heads that only training needs, too."""
+    """Whether the library has and runs the heads that only training needs, too."""
 
 
 def _keras(theirs: str, ours: str, **more: Any) -> Network:
@@ -59,6 +59,7 @@ MOBILENETS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("_075", {"alpha": 0.75}),
     ("_minimalistic", {"minimalistic": True}),
 ]
+DILATED: Final = ("resnet50", "resnet101", "mobilenet_v3_large")
 MEDIUM: Final = (107, 91)
 LARGE: Final = (139, 123)
 
@@ -89,6 +90,7 @@ KERAS: Final = [
 ]
 
 PADDLE: Final = [
+    _paddle("LeNet", "lenet_paddle", **FLAT),
     _paddle("alexnet", bridges=("plain_dropout",), **FLAT),
     *(_paddle(f"vgg{depth}", **FLAT) for depth in (11, 13, 16, 19)),
     *(_paddle(f"vgg{depth}", f"vgg{depth}_bn", arguments={"batch_norm": True}, **FLAT) for depth in (11, 13, 16, 19)),
@@ -99,6 +101,7 @@ PADDLE: Final = [
     _paddle("wide_resnet50_2"),
     _paddle("wide_resnet101_2"),
     *(_paddle(f"densenet{depth}") for depth in (121, 161, 169, 201, 264)),
+    _paddle("googlenet", "googlenet_paddle", bridges=("plain_dropout",), heads=True, **FLAT),
     _paddle("inception_v3", "inception_v3_paddle", bridges=("plain_dropout",), **FLAT),
     _paddle("squeezenet1_0", "squeezenet1_0_paddle", bridges=("plain_dropout",)),
     _paddle("squeezenet1_1", "squeezenet1_1_paddle", bridges=("plain_dropout",)),
@@ -150,7 +153,7 @@ TORCHVISION: Final = [
     *(_torchvision(f"swin_{size}", **FLAT) for size in "tsb"),
     *(
         _torchvision(name, size=None, params={"size": 72}, arguments={"weights_backbone": None})
-        for name in ("fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_mobilenet_v3_large")
+        for name in ("fcn_resnet50", "fcn_resnet101", *(f"deeplabv3_{each}" for each in DILATED))
     ),
 ]
 
@@ -198,8 +201,8 @@ NETWORKS: Final = [*KERAS, *PADDLE, *TORCHVISION, *TIMM]
 
 SMALL: Final = {
     "keras": ["mobilenet_v1_025_keras", "mobilenet_v2_035_keras", "mobilenet_v3_small_keras", "resnet50_keras"],
-    "paddle": ["resnet18", "densenet121", "squeezenet1_1_paddle", "mobilenet_v1_025", "mobilenet_v2_050",
-               "mobilenet_v3_small", "shufflenet_v2_x0_5"],
+    "paddle": ["lenet_paddle", "resnet18", "densenet121", "googlenet_paddle", "squeezenet1_1_paddle",
+               "mobilenet_v1_025", "mobilenet_v2_050", "mobilenet_v3_small", "shufflenet_v2_x0_5"],
     "torchvision": ["resnet18", "googlenet_bn", "squeezenet1_0", "mobilenet_v2", "mobilenet_v3_small",
                     "shufflenet_v2_x0_5", "mnasnet_b1_050", "efficientnet_b0", "regnet_y_400mf",
                     "deeplabv3_mobilenet_v3_large"],
