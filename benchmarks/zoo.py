@@ -39,7 +39,6 @@ LARGE: Final = 3 * 2**30
 RUNGS: Final = ("float64", "float32", "gradient")
 SIZES: Final = {
     "convnextv2_huge": {"batch": 1},
-    "deeplabv3_resnet101": {"batch": 1},
     "efficientnet_b7": {"batch": 1},
     "fcn_resnet101": {"batch": 1},
     "pointnet": {"num_points": 1024},

@@ -18,7 +18,6 @@ MEASURED: Final[dict[str, tuple[int, int, float, str]]] = {
     "densenet201": (20_013_928, 20_013_928, 4_291.4, "torchvision, timm, pytorchcv, paddle, keras, caffe"),
     "densenet121_keras": (7_978_856, 7_978_856, 2_834.2, "torchvision, timm, pytorchcv, paddle, keras, caffe"),
     "deeplabv3_resnet50": (42_004_074, 39_638_869, 168_731.2, "torchvision"),
-    "deeplabv3_resnet101": (60_996_202, 58_630_997, 248_752.3, "torchvision"),
     "deeplabv3_mobilenet_v3_large": (11_029_328, 11_025_477, 10_436.4, "torchvision"),
     "dpn68": (12_611_602, 12_611_602, 2_326.2, "timm, pytorchcv"),
     "dpn92": (37_668_392, 37_668_392, 6_501.7, "timm, caffe"),

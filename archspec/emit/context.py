@@ -81,7 +81,7 @@ class Context:
         plain = {key: _plain(value) for key, value in values.items()}
         literals = set(map(repr, plain.values()))
         for expr in self._candidates(values, exprs):
-            if isinstance(expr, Const) or (len(literals) == 1 and _only_places(expr)):
+            if isinstance(expr, Const) or (len(literals) == 1 and self._only_places(expr)):
                 continue
             if self._holds(expr, plain):
                 return Symbol(expr)
@@ -105,6 +105,20 @@ class Context:
             if expr not in seen:
                 seen.add(expr)
                 yield substitute(expr, self.folded)
+
+    def _only_places(self, expr: Expr) -> bool:
+        """Whether an expression follows from heights and widths alone, which a number says better if all agree. A
+        multiple of the last axis of three is one of features."""
+        if not isinstance(expr, Apply):
+            return False
+        first = next(iter(self.modules.values()))
+        for name in free_names(expr):
+            base, _, axis = name.rpartition(".")
+            if axis.isdigit() and int(axis) > 1:
+                rank = len(first.inputs[base].shape)
+                if not (rank == 3 and expr.head == "*"):
+                    return True
+        return False
 
     def _sequence(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
         whole = [substitute(expr, self.folded) for expr in exprs]
@@ -151,12 +165,6 @@ class Context:
 
     def condition(self, expr: Expr) -> Code:
         return Symbol(substitute(expr, self.folded))
-
-
-def _only_places(expr: Expr) -> bool:
-    """Whether an expression follows from heights and widths alone, which a number says better if all agree."""
-    names = [name.rpartition(".")[2] for name in free_names(expr)]
-    return any(name.isdigit() and int(name) > 1 for name in names) and isinstance(expr, Apply)
 
 
 def _common_base(parts: Sequence[Code]) -> Expr | None:

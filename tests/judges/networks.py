@@ -59,7 +59,6 @@ MOBILENETS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("_075", {"alpha": 0.75}),
     ("_minimalistic", {"minimalistic": True}),
 ]
-DILATED: Final = ("resnet50", "resnet101", "mobilenet_v3_large")
 MEDIUM: Final = (107, 91)
 LARGE: Final = (139, 123)
 
@@ -153,7 +152,7 @@ TORCHVISION: Final = [
     *(_torchvision(f"swin_{size}", **FLAT) for size in "tsb"),
     *(
         _torchvision(name, size=None, params={"size": 72}, arguments={"weights_backbone": None})
-        for name in ("fcn_resnet50", "fcn_resnet101", *(f"deeplabv3_{each}" for each in DILATED))
+        for name in ("fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_mobilenet_v3_large")
     ),
 ]
 

@@ -63,7 +63,7 @@ def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     attention_norm = layers.LayerNormalization(
         epsilon=1e-12, name=f"{name}_attention_norm"
     )(x)
-    x = layers.Dense(3072, name=f"{name}_intermediate")(attention_norm)
+    x = layers.Dense(4 * x_features, name=f"{name}_intermediate")(attention_norm)
     x = layers.Activation("gelu", name=f"{name}_gelu")(x)
     x = layers.Dense(x_features, name=f"{name}_output")(x)
     processed = layers.Dropout(dropout, name=f"{name}_processed")(x)

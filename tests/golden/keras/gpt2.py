@@ -57,7 +57,7 @@ def block(x, num_heads, dropout=0.1, *, name):
     attention = layers.Dropout(dropout, name=f"{name}_dropout")(attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_ln_2")(x)
-    perceptron = layers.Dense(3072, name=f"{name}_mlp_c_fc")(perceptron)
+    perceptron = layers.Dense(4 * in_features, name=f"{name}_mlp_c_fc")(perceptron)
     perceptron = ops.gelu(perceptron, approximate=True)
     perceptron = layers.Dense(in_features, name=f"{name}_mlp_c_proj")(perceptron)
     perceptron = layers.Dropout(dropout, name=f"{name}_mlp_3")(perceptron)

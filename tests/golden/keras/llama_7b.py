@@ -69,12 +69,16 @@ def attention_block(x, num_heads, num_kv_heads, *, name):
     query = RotaryEmbedding(name=f"{name}_rotary_embedding1")(
         ops.transpose(query, (0, 2, 1, 3))
     )
-    key = layers.Dense(4096, use_bias=False, name=f"{name}_k_proj")(x)
+    key = layers.Dense(
+        in_features // num_heads * num_kv_heads, use_bias=False, name=f"{name}_k_proj"
+    )(x)
     key = heads(key, num_kv_heads, name=f"{name}_heads2")
     key = RotaryEmbedding(name=f"{name}_rotary_embedding2")(
         ops.transpose(key, (0, 2, 1, 3))
     )
-    value = layers.Dense(4096, use_bias=False, name=f"{name}_v_proj")(x)
+    value = layers.Dense(
+        in_features // num_heads * num_kv_heads, use_bias=False, name=f"{name}_v_proj"
+    )(x)
     value = heads(value, num_kv_heads, name=f"{name}_heads3")
     x = attend(query, key, ops.transpose(value, (0, 2, 1, 3)), causal=True)
     x = layers.Reshape((-1, in_features), name=f"{name}_reshape")(

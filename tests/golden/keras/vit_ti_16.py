@@ -66,7 +66,7 @@ def block(x, num_heads, *, name):
     )
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
-    perceptron = layers.Dense(768, name=f"{name}_mlp_fc1")(perceptron)
+    perceptron = layers.Dense(4 * in_features, name=f"{name}_mlp_fc1")(perceptron)
     perceptron = layers.Activation("gelu", name=f"{name}_mlp_1")(perceptron)
     perceptron = layers.Dense(in_features, name=f"{name}_mlp_fc2")(perceptron)
     return layers.Add(name=f"{name}_add2")([x, perceptron])

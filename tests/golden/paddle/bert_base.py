@@ -48,8 +48,8 @@ class Layer(nn.Layer):
         self.attention = nn.MultiHeadAttention(x_features, num_heads)
         self.attended = nn.Dropout(dropout)
         self.attention_norm = nn.LayerNorm(x_features, epsilon=1e-12)
-        self.intermediate = nn.Linear(x_features, 3072)
-        self.output = nn.Linear(3072, x_features)
+        self.intermediate = nn.Linear(x_features, 4 * x_features)
+        self.output = nn.Linear(4 * x_features, x_features)
         self.processed = nn.Dropout(dropout)
         self.output_norm = nn.LayerNorm(x_features, epsilon=1e-12)
 

@@ -102,9 +102,9 @@ class Block(nn.Layer):
         self.dropout = nn.Dropout(dropout)
         self.ln_2 = nn.LayerNorm(in_features)
         self.mlp = nn.Sequential(
-            ("c_fc", nn.Linear(in_features, 3072)),
+            ("c_fc", nn.Linear(in_features, 4 * in_features)),
             ("1", nn.GELU(approximate=True)),
-            ("c_proj", nn.Linear(3072, in_features)),
+            ("c_proj", nn.Linear(4 * in_features, in_features)),
             ("3", nn.Dropout(dropout)),
         )
 

@@ -33,9 +33,9 @@ class Block(nn.Layer):
         self.attn = nn.MultiHeadAttention(in_features, num_heads)
         self.norm2 = nn.LayerNorm(in_features, epsilon=1e-6)
         self.mlp = nn.Sequential(
-            ("fc1", nn.Linear(in_features, 768)),
+            ("fc1", nn.Linear(in_features, 4 * in_features)),
             ("1", nn.GELU()),
-            ("fc2", nn.Linear(768, in_features)),
+            ("fc2", nn.Linear(4 * in_features, in_features)),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -84,8 +84,8 @@ class Layer(nn.Module):
         self.attention = MultiHeadAttention(x_features, num_heads)
         self.attended = nn.Dropout(dropout)
         self.attention_norm = nn.LayerNorm(x_features, eps=1e-12)
-        self.intermediate = nn.Linear(x_features, 3072)
-        self.output = nn.Linear(3072, x_features)
+        self.intermediate = nn.Linear(x_features, 4 * x_features)
+        self.output = nn.Linear(4 * x_features, x_features)
         self.processed = nn.Dropout(dropout)
         self.output_norm = nn.LayerNorm(x_features, eps=1e-12)
 

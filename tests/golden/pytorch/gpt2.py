@@ -91,9 +91,9 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(
             OrderedDict(
                 [
-                    ("c_fc", nn.Linear(in_features, 3072)),
+                    ("c_fc", nn.Linear(in_features, 4 * in_features)),
                     ("1", nn.GELU(approximate="tanh")),
-                    ("c_proj", nn.Linear(3072, in_features)),
+                    ("c_proj", nn.Linear(4 * in_features, in_features)),
                     ("3", nn.Dropout(dropout)),
                 ],
             ),

@@ -46,9 +46,13 @@ class Attention(nn.Module):
         super().__init__()
         self.q_proj = nn.Linear(in_features, in_features, bias=False)
         self.heads1 = Heads(num_heads)
-        self.k_proj = nn.Linear(in_features, 4096, bias=False)
+        self.k_proj = nn.Linear(
+            in_features, in_features // num_heads * num_kv_heads, bias=False
+        )
         self.heads2 = Heads(num_kv_heads)
-        self.v_proj = nn.Linear(in_features, 4096, bias=False)
+        self.v_proj = nn.Linear(
+            in_features, in_features // num_heads * num_kv_heads, bias=False
+        )
         self.heads3 = Heads(num_kv_heads)
         self.o_proj = nn.Linear(in_features, in_features, bias=False)
 

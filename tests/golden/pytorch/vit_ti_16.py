@@ -35,9 +35,9 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(
             OrderedDict(
                 [
-                    ("fc1", nn.Linear(in_features, 768)),
+                    ("fc1", nn.Linear(in_features, 4 * in_features)),
                     ("1", nn.GELU()),
-                    ("fc2", nn.Linear(768, in_features)),
+                    ("fc2", nn.Linear(4 * in_features, in_features)),
                 ],
             ),
         )
