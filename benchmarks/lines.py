@@ -34,7 +34,7 @@ NAMES = {
     },
     "paddle": {
         "alexnet": "alexnet", "densenet": "densenet", "googlenet": "googlenet", "inception_v3": "inceptionv3",
-        "mobilenet_v1": "mobilenetv1", "mobilenet_v2": "mobilenetv2", "resnet": "resnet",
+        "lenet": "lenet", "mobilenet_v1": "mobilenetv1", "mobilenet_v2": "mobilenetv2", "resnet": "resnet",
         "mobilenet_v3": "mobilenetv3", "shufflenet_v2": "shufflenetv2", "squeezenet": "squeezenet", "vgg": "vgg",
     },
 }  # fmt: skip

@@ -42,7 +42,8 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
 }
 """Families and variants: params that make tables of words, repeats and inputs smaller."""
 ALSO: Final = [
-    "convnext_tiny", "efficientnet_b0_keras", "googlenet", "mobilenet_v2", "resnet50", "squeezenet1_0_complex_bypass",
+    "convnext_tiny", "efficientnet_b0_keras", "googlenet", "googlenet_bn", "lenet5", "mobilenet_v2", "resnet50",
+    "squeezenet1_0_complex_bypass",
 ]  # fmt: skip
 """Variants with blocks that the smallest of their families has not."""
 
