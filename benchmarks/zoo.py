@@ -191,6 +191,7 @@ def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> 
     todo = [each for each in chosen if not _is_done(each, known.get(each.name, {}))]
     todo.sort(key=lambda each: multiply_adds(each.tried.graph_for(each.sizes)))
     started = time.monotonic()
+    usual = dict(os.environ)
     pool: Pool | None = None
     try:
         for number, each in enumerate(todo, 1):
@@ -215,7 +216,8 @@ def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> 
                 pool.__exit__()
                 pool = None
                 for key in settings:
-                    del os.environ[key]
+                    os.environ.pop(key, None)
+                os.environ.update({key: usual[key] for key in settings if key in usual})
     finally:
         if pool is not None:
             pool.__exit__()

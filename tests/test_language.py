@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from archspec.errors import SpecError, UsageError
+from archspec.errors import BackendError, SpecError, UsageError
 from archspec.expressions import expr_of
 from archspec.graph import tree
 from archspec.graph.graph import Graph
@@ -515,14 +515,28 @@ layers: [{{block: Twice, name: a}}, {{block: Twice, name: b, repeat: 2}}, {CONV}
     }  # fmt: skip
 
 
-def test_what_lends_its_weights_to_evaluation_is_no_part_of_training_alone() -> None:
-    found = graph("""
+def test_what_only_training_has_lends_no_weights_to_evaluation() -> None:
+    model = network("""
 layers:
   - {op: conv2d, name: head, out_channels: 8, kernel_size: 1}
   - {op: conv2d, name: lent, from: image, out_channels: 8, kernel_size: 1, weights_of: head}
 outputs: {main: lent, aux: {from: head, when: training}}""")
-    assert [node.training_only for node in found.nodes] == [False, False]
-    assert list(found.parameters(training=False)) == ["head.weight", "head.bias"]
+    assert [node.training_only for node in model.graph.nodes] == [True, False]
+    assert list(model.graph.parameters(training=False)) == ["head.weight", "head.bias"]
+    for backend in ("pytorch", "keras", "paddle"):
+        with pytest.raises(BackendError, match="only training has 'head', whose weights it uses outside of it"):
+            model.compile(backend)
+
+
+def test_a_framework_may_need_another_layer() -> None:
+    conv = "{op: conv2d, out_channels: 8, kernel_size: 3, stride: 2, padding: 1"
+    text = f"layers: [{conv}, name: a}}, {{op: pad, padding: [[1, 0], [1, 0]]}}, {conv}, weights_of: a}}]"
+    assert "self.a(x)" in network(text).compile("pytorch")
+    message = (
+        "it uses the weights of 'a', but its layer would be layers.Conv2D.*, padding=\"same\".* and is .*pad layers"
+    )
+    with pytest.raises(BackendError, match=message):
+        network(text).compile("keras")
 
 
 # Outputs ------------------------------------------------------------------------------------------------------------
@@ -555,7 +569,8 @@ outputs: {{main: b, aux: {{from: a, when: {when}}}}}""",
         ("not training", "an output that exists in evaluation exists in training, too"),
         ("trainin", "'trainin' is not defined here"),
         ("1 + 1", "a condition must be true or false, not 2"),
-        ("training and 1 > 2", "at least one output must exist outside training"),
+        ("training and 1 > 2", "no output is there: none of their conditions holds"),
+        ("training", "at least one output must exist outside training"),
     ],
 )
 def test_conditions_of_outputs_are_checked(when: str, message: str) -> None:

@@ -29,7 +29,7 @@ def test_the_code_does_not_depend_on_sizes(case: Case) -> None:
                 other = model.resized({"x": sizes}).compile("keras")
             except SpecError:  # the spec refuses such a size
                 continue
-            if "input_shape=" in other:
+            if "input_shape=" in other or case.op not in ops.FAMILIES["pooling"]:  # whose general code fits all sizes
                 assert _sizeless(other) == _sizeless(code), sizes
 
 

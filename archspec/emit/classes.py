@@ -41,7 +41,7 @@ from archspec.graph.tree import Path
 from archspec.ops.base import show
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator, Held
+    from archspec.emit.program import Generator, Spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class ClassWriter(Flow):
         self.records: dict[tuple[str, Path], Record] = {}
         self.taken: set[str] = set(dialect.reserved)
         self.kept: dict[str, str] = {}
-        self.held: dict[MStep, Held] = {}
+        self.spelled: dict[MStep, Spelled] = {}
         self.alone = len(body.inputs) == 1
         self.bind_inputs(body.inputs)
         self.variables.reserved |= generator.called
@@ -160,12 +160,12 @@ class ClassWriter(Flow):
             name = self.attribute(item.path if single else f"{item.path}_{suffix}")
             self.init.append(Assign((f"self.{name}",), made))
             own[suffix], attributes[suffix] = Own(name), name
-        self.held[item] = lowered, own
+        self.spelled[item] = lowered, own
         base = attributes.get("", "") if single else ""
         weights = lowered.weights if item.owner is None else {}
         self.records[item.key] = Record(base, suffixes=attributes, weights=weights, inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
-        layers = own if item.owner is None else self.generator.shared(site, lowered, self.held)
+        layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
         codes, mentioned = self.variables.read(item.inputs)
         value = Probe("self", literal(item.path), lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)

@@ -107,18 +107,14 @@ class Context:
                 yield substitute(expr, self.folded)
 
     def _only_places(self, expr: Expr) -> bool:
-        """Whether an expression follows from heights and widths alone, which a number says better if all agree. A
-        multiple of the last axis of three is one of features."""
-        if not isinstance(expr, Apply):
+        """Whether an expression follows from heights and widths, which a number says better if all agree. A multiple of
+        the last of three axes is one of features."""
+        parts = [name.rpartition(".") for name in free_names(expr)]
+        axes = {int(axis): base for base, _, axis in parts if axis.isdigit()}
+        if not isinstance(expr, Apply) or not axes or max(axes) < 2:
             return False
-        first = next(iter(self.modules.values()))
-        for name in free_names(expr):
-            base, _, axis = name.rpartition(".")
-            if axis.isdigit() and int(axis) > 1:
-                rank = len(first.inputs[base].shape)
-                if not (rank == 3 and expr.head == "*"):
-                    return True
-        return False
+        inputs = next(iter(self.modules.values())).inputs
+        return not (expr.head == "*" and list(axes) == [2] and len(inputs[axes[2]].shape) == 3)
 
     def _sequence(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
         whole = [substitute(expr, self.folded) for expr in exprs]

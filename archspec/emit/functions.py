@@ -33,14 +33,14 @@ from archspec.emit.context import Context, Site, Spelling, size_name
 from archspec.emit.flow import Flow, Place, safe
 from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted_by
 from archspec.emit.loops import generalize
-from archspec.emit.merge import Body, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
+from archspec.emit.merge import Body, MBranches, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
 from archspec.emit.statements import names_read
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, expr_of, free_names, rename
 from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator, Held
+    from archspec.emit.program import Generator, Spelled
 
 WIDTH = 88
 
@@ -73,12 +73,17 @@ class FunctionWriter(Flow):
         self.body = body
         self.root = root
         self.records: dict[tuple[str, Path], Record] = {}
-        self.held: dict[MStep, Held] = {}
+        self.spelled: dict[MStep, Spelled] = {}
         self.alone = len(body.inputs) == 1
         self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
         params = set(next(iter(context.modules.values())).params) - set(context.folded)
         self.variables.reserved |= set(map(safe, params))
+        sizes = [(name, axis) for name, wire in body.inputs.items() for axis in range(1, wire.rank)]
+        self.variables.reserved |= {size_name(name, axis, body.inputs[name].rank, self.alone) for name, axis in sizes}
+        self.kept = self._kept_layers()
+        self.variables.reserved |= set(self.kept.values())
         if root:
+            self.variables.reserved |= {"outputs", "training_outputs"} if generator.training_outputs else set()
             for wire in body.inputs.values():
                 wire.uses += 1  # by `keras.Model`, at the end
         # Layers without inputs are called on the first input, which no other value may take the name of before.
@@ -126,8 +131,10 @@ class FunctionWriter(Flow):
             own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", self.layer_name(path))))
             suffixes[suffix] = self.own_name(path)
             if item.users:
-                own[suffix] = self._kept(path, own[suffix])
-        self.held[item] = lowered, own
+                variable = f"{self.kept[item]}_{suffix}" if suffix else self.kept[item]
+                self.statements.append(Assign((variable,), own[suffix]))
+                own[suffix] = Raw(variable)
+        self.spelled[item] = lowered, own
         layouts = lowered.layouts or (item.inputs[0].layout if item.inputs else None,) * len(item.outputs)
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
@@ -137,20 +144,28 @@ class FunctionWriter(Flow):
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         # Called on anything of the model, a layer without inputs has its place in it.
         codes, mentioned = self.variables.read(item.inputs or (next(iter(self.body.inputs.values())),))
-        layers = own if item.owner is None else self.generator.shared(site, lowered, self.held)
+        layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
         for first in lowered.first:
             codes, mentioned = self._first(first, lowered.condition, layers, codes, item, mentioned, place)
         value = Probe("", self.layer_name(item.path), lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
-    def _kept(self, path: str, made: Code) -> Code:
-        """A layer that is called more than once, in a variable of its own."""
-        name = safe(path.replace(".", "_"))
-        while not self.variables.free(name):
-            name += "_"
-        self.variables.reserved.add(name)
-        self.statements.append(Assign((name,), made))
-        return Raw(name)
+    def _kept_layers(self) -> dict[MStep, str]:
+        """The variables of layers that are called more than once: named after their steps, unless values may be."""
+        steps = list(leaves(self.body.items))
+        taken = {"x", "y", *self.body.inputs, *self.variables.reserved}
+        for item in steps:
+            taken |= {wire.label for wire in item.outputs} | (set(item.names) if isinstance(item, MBranches) else set())
+        found: dict[MStep, str] = {}
+        for item in steps:
+            if isinstance(item, MStep) and item.users:
+                name = item.path.replace(".", "_")
+                name = f"{name}_layer" if name in taken or safe(name) != name else name
+                while name in taken:
+                    name += "_"
+                found[item] = name
+                taken.add(name)
+        return found
 
     def _first(
         self, first: Spelling, condition: Code | None, own: Mapping[str, Code], codes: list[Code], item: MStep,

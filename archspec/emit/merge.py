@@ -356,8 +356,6 @@ def training_only(items: list[Merged], outputs: Mapping[str, Wire]) -> set[int]:
         gives = {id(wire) for leaf in leaves([item]) for wire in leaf.outputs} | {id(wire) for wire in item.outputs}
         if gives & needed:
             needed |= reads(item) | {id(wire) for wire in item.inputs}
-            owners = [leaf.owner for leaf in leaves([item]) if isinstance(leaf, MStep) and leaf.owner is not None]
-            needed |= {id(wire) for owner in owners for wire in owner.outputs}
         else:
             late.add(id(item))
     return late

@@ -26,7 +26,7 @@ IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers
 """What generated files import, and what verification puts around values."""
 
 
-Held = tuple[Lowered, Mapping[str, Code]]
+Spelled = tuple[Lowered, Mapping[str, Code]]
 """How a step is spelled, and the code for its layers."""
 
 
@@ -166,18 +166,27 @@ class Generator:
         except BackendError as error:
             raise BackendError(self.located(site, f"{self.backend} cannot express this {key}: {error}")) from None
 
-    def shared(self, site: Site, lowered: Lowered, held: Mapping[MStep, Held]) -> Mapping[str, Code]:
-        """The layers of the step whose weights a step uses. Raises BackendError if its own would be others."""
+    def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
+        """The layers of the step whose weights a step uses. Raises BackendError, or Mergeable where other instances may
+        be the reason, if its own would be others."""
         owner = site.step.owner
         assert owner is not None
-        there, own = held[owner]
-        keys = site.step.steps
-        if lowered.layers and not all(
-            _made(site.context, key, site.step, lowered) == _made(site.context, key, owner, there) for key in keys
-        ):
-            message = f"{self.backend} cannot express this {site.op.key}: its layer would not be that of '{owner.path}'"
-            raise BackendError(self.located(site, message))
-        return own
+        problem = ""
+        if owner not in spelled:
+            problem = f"only training has '{owner.path}', whose weights it uses outside of it"
+        else:
+            there, layers = spelled[owner]
+            for key in site.step.steps if lowered.layers else ():
+                mine, yours = (_made(site.context, key, *each) for each in ((site.step, lowered), (owner, there)))
+                if mine != yours:
+                    code = f"its layer would be {mine[0]}, and is {yours[0]}"
+                    code = code if mine[0] != yours[0] else "would have them in another order"
+                    problem = f"it uses the weights of '{owner.path}', but {code}"
+        if not problem:
+            return layers
+        if len(site.context.modules) > 1 and "" not in {module.block for module in site.context.modules.values()}:
+            raise Mergeable(problem)
+        raise BackendError(self.located(site, f"{self.backend} cannot express this {site.op.key}: {problem}"))
 
     def located(self, site: Site, message: str) -> str:
         """A message about a step, with the step's position in the spec."""
@@ -342,10 +351,10 @@ class Generator:
     separator = "."
 
 
-def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[dict[str, str], dict[str, Any]]:
+def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[str, dict[str, Any]]:
     """The layers of a step in one instance, with numbers for all names, and where its weights are, and how."""
     style = Style(names=lambda expr: Const(evaluate(expr, context.env(key))))
-    layers = {suffix: flat(made, style) for suffix, made in lowered.layers.items()}
+    layers = ", ".join(f"{suffix} {flat(made, style)}".strip() for suffix, made in lowered.layers.items())
     weights = {
         parameter: (suffix, name, lay(item.steps[key]) if lay else ())
         for parameter, (suffix, name, lay) in lowered.weights.items()

@@ -5,6 +5,7 @@ Equal instances of a block are elaborated once, so the cost grows with what is d
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -215,9 +216,14 @@ class Elaborator(Steps):
                 except Failed:
                     return None
                 if not training:
+                    with contextlib.suppress(Failed, LeftOut):  # what is not there has no wrong name, either
+                        self._found(reference, scope, (*path, name, "from"), True)
                     continue
                 module.training_outputs |= frozenset() if evaluation else {name}
             references[name] = (reference, (*path, name) if short else (*path, name, "from"))
+        if not references:
+            self._findings.error(path, "no output is there: none of their conditions holds")
+            return None
         if len(module.training_outputs) == len(references):
             self._findings.error(path, "at least one output must exist outside training")
             return None

@@ -73,7 +73,8 @@ class Graph:
         found: dict[str, Parameter] = {}
         for node in self.nodes:
             if training or not node.training_only:
-                found.update(node.parameters())
+                for name, weight in node.parameters().items():
+                    found.setdefault(name, weight)  # of a shared one the first step says what it is
         return found
 
 
@@ -162,12 +163,10 @@ def _mark_training(graph: Graph) -> None:
     if not graph.training_outputs:
         return
     needed = {id(tensor) for name, tensor in graph.outputs.items() if name not in graph.training_outputs}
-    owners: set[str] = set()
     for node in reversed(graph.nodes):
-        node.training_only = node.path not in owners and not any(id(tensor) in needed for tensor in node.outputs)
+        node.training_only = not any(id(tensor) in needed for tensor in node.outputs)
         if not node.training_only:
             needed.update(id(tensor) for tensor in node.inputs)
-            owners.add(node.owner)
 
 
 def unreachable(graph: Graph, *, beside: bool = False) -> frozenset[str]:

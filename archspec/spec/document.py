@@ -30,18 +30,8 @@ RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training",
 
 _NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
 _STEP_KEYS: Final = {
-    "name",
-    "from",
-    "when",
-    "repeat",
-    "each",
-    "op",
-    "weights_of",
-    "block",
-    "branches",
-    "join",
-    "layers",
-}
+    "name", "from", "when", "repeat", "each", "op", "weights_of", "block", "branches", "join", "layers"
+}  # fmt: skip
 _NOT_PARAMS: Final = RESERVED | _STEP_KEYS | set(FUNCTIONS) | {"true", "false", "null", "summary", "source", "expect"}
 
 
@@ -149,7 +139,7 @@ class OperationStep(_Step):
     model_config = ConfigDict(extra="allow", defer_build=True)
     op: str = Field(description="The operation's name.")
     weights_of: StepReference | None = Field(
-        None, description="An earlier step whose weights this one uses, in place of some of its own."
+        None, description="An earlier step whose weights this one uses, instead of weights of its own."
     )
 
 

@@ -26,10 +26,16 @@ def _begins_late(step: Step) -> bool:
     """Whether TensorFlow, in float64 and with `same`, has the windows of a volume begin behind its start: as if the
     elements at the end that no window reaches were a negative padding, half of which goes before."""
     op = step.op
-    if op.key != "conv3d":
-        return False
     sizes = zip(step.inputs[0].shape[2:], op.kernel_size, op.stride, op.dilation, strict=True)
-    return any(size - ((-(-size // s) - 1) * s + (k - 1) * d + 1) > 1 for size, k, s, d in sizes)
+    left = [size - ((-(-size // s) - 1) * s + (k - 1) * d + 1) for size, k, s, d in sizes]
+    return _may_begin_late(step) and max(left) > 1
+
+
+def _may_begin_late(step: Step) -> bool:
+    """Whether that happens at some size."""
+    op = step.op
+    windows = zip(op.kernel_size, op.stride, op.dilation, strict=True) if op.key == "conv3d" else ()
+    return any(s - ((k - 1) * d + 1) > 1 for k, s, d in windows)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def padding(site: Site, *, causal: bool = False) -> Padding:
     if site.every(windows.unpadded):
         return Padding(literal("valid"), None, sized)
     if site.every(is_same):
-        always = site.every(lambda step: step.op.padding == "same" or unstrided(step))
+        always = site.every(lambda step: unstrided(step) or (step.op.padding == "same" and not _may_begin_late(step)))
         return Padding(literal("same"), None, not always)
     if causal and site.every(lambda step: step.op.padding == "causal"):
         return Padding(literal("causal"))
@@ -58,7 +64,7 @@ def padding(site: Site, *, causal: bool = False) -> Padding:
         return Padding(literal("valid"), Border(zero_padding(site)), sized)
     own = Symbol(Applied("if", (alone, Const("same"), Const("valid"))))
     if site.every(lambda step: windows.unpadded(step) or (is_same(step) and unstrided(step))):
-        return Padding(own)
+        return Padding(own, None, sized)
     return Padding(own, Border(zero_padding(site), Symbol(negated(alone))), sized)
 
 

@@ -58,8 +58,8 @@ def split(site: Site) -> Lowered:
 def chunk(site: Site) -> Lowered:
     if site.every(lambda step: step.inputs[0].shape[axis(site)] % step.op.chunks == 0):
         return cut(site, site.attr("chunks"))
-    inner = axis(site) > 1  # where pieces end follows from a size that an input of another shape has not
-    return cut(site, sized=inner)
+    # Where pieces end follows from a size; that of the last axis is the same for all inputs.
+    return cut(site, sized=axis(site) in held(site.inputs[0]).axes[1:-1])
 
 
 def cut(site: Site, count: Code | None = None, *, sized: bool = False) -> Lowered:

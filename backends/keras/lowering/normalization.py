@@ -67,7 +67,7 @@ def rms_norm(site: Site) -> Lowered:
 
 
 def l2_normalize(site: Site) -> Lowered:
-    """Keras' layer has an epsilon of its own; what its function tells of its result's kind of number is wrong."""
+    """Keras' layer has a fixed epsilon. Its function, which has not, claims that its result is float32."""
     layouts = (signed(site, held(site.inputs[0])),)
     if site.every(lambda step: step.op.epsilon == 1e-12):
         made = spell("layers.UnitNormalization(*, axis=-1)", site, axis=axis())
