@@ -19,6 +19,7 @@ from archspec.emit.layouts import moves, physical_shape, usual
 from archspec.emit.merge import Body
 from archspec.emit.program import Generator, Writer, class_name
 from archspec.emit.table import mentioned
+from archspec.errors import BackendError
 from archspec.graph.graph import unreachable
 from archspec.model import Model
 from archspec.ops.base import show
@@ -140,7 +141,17 @@ class FunctionGenerator(_Writing):
         self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
         support: Mapping[str, str],
     ) -> None:  # fmt: skip
+        self._check_names(model, title)
         super().__init__(model, title, table, template, support, FunctionWriter, snake_case)
+
+    def _check_names(self, model: Model, title: str) -> None:
+        """Raises BackendError if two steps would have layers of one name: that of a path, without its dots."""
+        paths: dict[str, str] = {}
+        for node in model.graph.nodes:
+            other = paths.setdefault(node.path.replace(".", self.join), node.path)
+            if other != node.path:
+                message = f"{title} would call the steps '{other}' and '{node.path}' by one name; rename one"
+                raise BackendError(str(model.spec.source.diagnostic(node.origin, message)))
 
     def prepare(self, body: Body) -> None:
         for wire in body.inputs.values():
