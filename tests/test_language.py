@@ -541,7 +541,7 @@ def test_a_framework_may_need_another_layer() -> None:
 
 def test_keras_cannot_tell_a_dot_from_an_underscore() -> None:
     model = network("layers: [{name: s, layers: [{op: relu, name: a}]}, {op: relu, name: s_a}]")
-    with pytest.raises(BackendError, match="Keras would call the steps 's.a' and 's_a' by one name"):
+    with pytest.raises(BackendError, match=r"Keras would call the steps 's\.a' and 's_a' by one name"):
         model.compile("keras")
 
 
