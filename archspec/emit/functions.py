@@ -157,7 +157,7 @@ class FunctionWriter(Flow):
         for item in steps:
             taken |= {wire.label for wire in item.outputs} | (set(item.names) if isinstance(item, MBranches) else set())
         found: dict[MStep, str] = {}
-        for item in steps:
+        for item in (each.join if isinstance(each, MBranches) else each for each in steps):
             if isinstance(item, MStep) and item.users:
                 name = item.path.replace(".", "_")
                 name = f"{name}_layer" if name in taken or safe(name) != name else name
