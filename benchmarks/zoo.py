@@ -282,6 +282,7 @@ or 1e-9 of a gradient, are behind operations that the framework has less exactly
 declares and [divergences.md](divergences.md) shows. Sizes are the published ones. Where memory, here 24 GiB, does not
 hold the weights and gradients of one framework in float64, what is smaller stands behind the result; with more, `make
 zoo` takes the published size. There are two samples, or one where two do not fit. The length of a text is 17, or 19.
+With `TF_ENABLE_ONEDNN_OPTS=0` TensorFlow is without oneDNN, whose memory it does not give back.
 Parameters are those of training, with auxiliary heads; multiply-adds are of evaluation and one sample.
 
 {len(rows)} networks: {", ".join(f"{count} {name}" for name, count in counts.items())}.
