@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from archspec.errors import BackendError, SpecError, UsageError
+from archspec.errors import SpecError, UsageError
 from archspec.expressions import expr_of
 from archspec.graph import tree
 from archspec.graph.graph import Graph
-from archspec.model import Model, Spec, parameter_count
+from archspec.model import Model, Spec
 
 HEAD: Final = "archspec: 1\nname: Net\n"
 IMAGE: Final = HEAD + "inputs: {image: [8, 16, 16]}\n"
@@ -481,103 +481,3 @@ def test_scalars_are_those_of_yaml_1_2() -> None:
 def test_aliases() -> None:
     text = "params: {widths: &w [4, 4]}\nlayers:\n  - &r {op: relu}\n  - *r\n  - {op: pad, padding: *w}\n"
     assert paths(text) == ["relu1", "relu2", "pad"]
-
-
-# Shared weights -----------------------------------------------------------------------------------------------------
-
-TEXT: Final = HEAD + "inputs: {tokens: {shape: [5], dtype: int64, below: 10}}\n"
-TIED: Final = """
-layers:
-  - {op: embedding, name: words, num_embeddings: 10, embedding_dim: 4}
-  - {op: linear, name: fc, out_features: 4}
-  - {op: linear, name: again, out_features: 4, weights_of: fc}
-  - {op: linear, name: more, out_features: 4, weights_of: again}
-  - {op: linear, name: logits, out_features: 10, bias: false, weights_of: words}
-"""
-
-
-def test_shared_weights_are_there_once() -> None:
-    found = graph(TIED, TEXT)
-    assert list(found.parameters()) == ["words.weight", "fc.weight", "fc.bias"]
-    assert [node.owner for node in found.nodes] == ["", "", "fc", "fc", "words"]
-    assert parameter_count(found) == 10 * 4 + 4 * 4 + 4
-    assert [row.parameters for row in network(TIED, head=TEXT).summary().rows] == [40, 20, 0, 0, 0]
-    assert network(TIED, head=TEXT).summary().parameters == parameter_count(found)
-
-
-def test_shared_weights_are_those_of_the_same_instance_of_a_block() -> None:
-    found = graph(f"""
-blocks: {{Twice: {{layers: [{{name: s, layers: [{{op: conv2d, name: c, out_channels: x.channels, kernel_size: 1}}]}},
-                          {{op: conv2d, name: d, out_channels: x.channels, kernel_size: 1, weights_of: s.c}}]}}}}
-layers: [{{block: Twice, name: a}}, {{block: Twice, name: b, repeat: 2}}, {CONV}]""")
-    assert {node.path: node.owner for node in found.nodes if node.owner} == {
-        "a.d": "a.s.c", "b.0.d": "b.0.s.c", "b.1.d": "b.1.s.c",
-    }  # fmt: skip
-
-
-def test_what_only_training_has_lends_no_weights_to_evaluation() -> None:
-    model = network("""
-layers:
-  - {op: conv2d, name: head, out_channels: 8, kernel_size: 1}
-  - {op: conv2d, name: lent, from: image, out_channels: 8, kernel_size: 1, weights_of: head}
-outputs: {main: lent, aux: {from: head, when: training}}""")
-    assert [node.training_only for node in model.graph.nodes] == [True, False]
-    assert list(model.graph.parameters(training=False)) == ["head.weight", "head.bias"]
-    for backend in ("pytorch", "keras", "paddle"):
-        with pytest.raises(BackendError, match="only training has 'head', whose weights it uses outside of it"):
-            model.compile(backend)
-
-
-def test_a_framework_may_need_another_layer() -> None:
-    conv = "{op: conv2d, out_channels: 8, kernel_size: 3, stride: 2, padding: 1"
-    text = f"layers: [{conv}, name: a}}, {{op: pad, padding: [[1, 0], [1, 0]]}}, {conv}, weights_of: a}}]"
-    assert "self.a(x)" in network(text).compile("pytorch")
-    message = (
-        "it uses the weights of 'a', but its layer would be layers.Conv2D.*, padding=\"same\".* and is .*pad layers"
-    )
-    with pytest.raises(BackendError, match=message):
-        network(text).compile("keras")
-
-
-def test_keras_cannot_tell_a_dot_from_an_underscore() -> None:
-    model = network("layers: [{name: s, layers: [{op: relu, name: a}]}, {op: relu, name: s_a}]")
-    with pytest.raises(BackendError, match=r"Keras would call the steps 's\.a' and 's_a' by one name"):
-        model.compile("keras")
-
-
-# Outputs ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("when", "heads", "expected"),
-    [
-        ("training", 1, ({"main", "aux"}, {"aux"})),
-        ("training and heads > 1", 2, ({"main", "aux"}, {"aux"})),
-        ("training and heads > 1", 1, ({"main"}, set())),
-        ("heads > 1", 2, ({"main", "aux"}, set())),
-        ("false", 2, ({"main"}, set())),
-    ],
-)
-def test_outputs_may_be_there_on_conditions(when: str, heads: int, expected: tuple[set[str], set[str]]) -> None:
-    found = graph(
-        f"""
-params: {{heads: 1}}
-layers: [{{op: relu, name: a}}, {{op: tanh, name: b}}]
-outputs: {{main: b, aux: {{from: a, when: {when}}}}}""",
-        heads=heads,
-    )
-    assert (set(found.outputs), set(found.training_outputs)) == expected
-
-
-@pytest.mark.parametrize(
-    ("when", "message"),
-    [
-        ("not training", "an output that exists in evaluation exists in training, too"),
-        ("trainin", "'trainin' is not defined here"),
-        ("1 + 1", "a condition must be true or false, not 2"),
-        ("training and 1 > 2", "no output is there: none of their conditions holds"),
-        ("training", "at least one output must exist outside training"),
-    ],
-)
-def test_conditions_of_outputs_are_checked(when: str, message: str) -> None:
-    assert message in error(f"layers: [relu]\noutputs: {{aux: {{from: image, when: {when}}}}}")

@@ -55,6 +55,11 @@ class MStep:
     """The steps that use the weights of this one, too."""
 
     @property
+    def tied(self) -> bool:
+        """Whether it is the product with the table of an embedding."""
+        return self.owner is not None and self.owner.op.key != self.op.key
+
+    @property
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 

@@ -171,17 +171,14 @@ class Generator:
         be the reason, if its own would be others."""
         owner = site.step.owner
         assert owner is not None
+        there, layers = spelled[owner]
         problem = ""
-        if owner not in spelled:
-            problem = f"only training has '{owner.path}', whose weights it uses outside of it"
-        else:
-            there, layers = spelled[owner]
-            for key in site.step.steps if lowered.layers else ():
-                mine, yours = (_made(site.context, key, *each) for each in ((site.step, lowered), (owner, there)))
-                if mine != yours:
-                    code = f"its layer would be {mine[0]}, and is {yours[0]}"
-                    code = code if mine[0] != yours[0] else "would have them in another order"
-                    problem = f"it uses the weights of '{owner.path}', but {code}"
+        for key in site.step.steps if lowered.layers else ():
+            mine, yours = (_made(site.context, key, *each) for each in ((site.step, lowered), (owner, there)))
+            if mine != yours:
+                code = f"its layer would be {mine[0]}, and is {yours[0]}"
+                code = code if mine[0] != yours[0] else "would have them in another order"
+                problem = f"it uses the weights of '{owner.path}', but {code}"
         if not problem:
             return layers
         if len(site.context.modules) > 1 and "" not in {module.block for module in site.context.modules.values()}:

@@ -14,6 +14,7 @@ from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import Const, Dim, Expr, Name, free_names
 from archspec.graph.frames import Failed, Frame, param_name
+from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Names, Scope, Wire
 from archspec.graph.operations import in_numbers
 from archspec.graph.steps import Steps, Wires, expr_of_size
@@ -82,10 +83,22 @@ class Elaborator(Steps):
                     self._body(module, self.document.layers, frame, ("layers",))
             except RecursionError:
                 self._findings.error(("layers",), "the network is nested too deeply")
+        if module.training_outputs and not self._findings.errors:
+            self._check_lent(module)
         if self._findings.errors:
             raise SpecError(list(self.diagnostics))
         warn_unused(module, self._findings)
         return module
+
+    def _check_lent(self, network: Module) -> None:
+        """Reports steps of evaluation that use weights of what only training has. (A block runs as a whole.)"""
+        nodes = flatten(network, "").nodes
+        late = {node.path for node in nodes if node.training_only}
+        for node in nodes:
+            if node.owner in late and not node.training_only and node.origin[0] == "layers":
+                message = f"{node.op.key} '{node.path}': cannot use the weights of '{node.owner}': only training has it"
+                hint = "put this step first, and let the other use its weights"
+                self._findings.error((*node.origin, "weights_of"), message, hint=hint)
 
     def _input(self, name: str, frame: Frame) -> Value | None:
         declared = self.document.inputs[name]

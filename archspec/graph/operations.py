@@ -245,7 +245,10 @@ def not_shared(op: Operation, inputs: Sequence[Shape], owner: tree.Step) -> tupl
         if owner.op.padding_index is not None:
             return f"training leaves its row {owner.op.padding_index} alone, and would not as a linear's", ""
     elif op.key != owner.op.key:
-        return f"that is of {owner.op.key}", "equal operations share weights, and a linear with an embedding"
+        return (
+            f"its operation is another, {owner.op.key}",
+            "equal operations share weights, and a linear with an embedding",
+        )
     elif op.key not in ("linear", "embedding") and len(inputs[0]) != len(owner.inputs[0].shape):
         return f"its input has {len(inputs[0])} axes, and {len(owner.inputs[0].shape)} there", ""
     else:

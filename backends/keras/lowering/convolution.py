@@ -27,8 +27,9 @@ def _begins_late(step: Step) -> bool:
     elements at the end that no window reaches were a negative padding, half of which goes before."""
     op = step.op
     sizes = zip(step.inputs[0].shape[2:], op.kernel_size, op.stride, op.dilation, strict=True)
-    left = [size - ((-(-size // s) - 1) * s + (k - 1) * d + 1) for size, k, s, d in sizes]
-    return _may_begin_late(step) and max(left) > 1
+    return _may_begin_late(step) and any(
+        size - ((-(-size // s) - 1) * s + (k - 1) * d + 1) > 1 for size, k, s, d in sizes
+    )
 
 
 def _may_begin_late(step: Step) -> bool:

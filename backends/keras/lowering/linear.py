@@ -21,7 +21,7 @@ def linear(site: Site) -> Lowered:
     """Features that were flattened in the framework's order are met by weights in that order."""
     wire = site.inputs[0]
     layout = held(wire)
-    if site.step.owner is not None and site.step.owner.op.key == "embedding":
+    if site.step.tied:
         flag = {"reverse": literal(True)}
         return Lowered(lambda own, inputs: call(own[""], *plain(site, inputs), **flag),
                        layouts=(canonical(wire.rank),))  # fmt: skip
@@ -55,7 +55,7 @@ def image_weights(sizes: tuple[int, ...]) -> Callable[[Step], Any]:
 def embedding(site: Site) -> Lowered:
     if not site.every(lambda step: step.op.padding_index is None):
         text = "FrozenRowEmbedding(input_dim, output_dim, padding_index)"
-    elif any(user.op.key == "linear" for user in (site.step.owner or site.step).users):
+    elif any(user.tied for user in (site.step.owner or site.step).users):
         text = "TiedEmbedding(input_dim, output_dim)"
     else:
         text = "layers.Embedding(input_dim, output_dim)"

@@ -40,7 +40,7 @@ def embedding(site: Site) -> Lowered:
 
 
 def linear(site: Site) -> Lowered:
-    if site.step.owner is not None and site.step.owner.op.key == "embedding":
+    if site.step.tied:
         turned = {"transpose_y": literal(True)}
         return Lowered(apply=lambda own, inputs: call(
             "paddle.matmul", *inputs, Template("{0}.weight", (own[""],)), **turned))  # fmt: skip

@@ -20,7 +20,7 @@ def matmul(site: Site) -> Lowered:
 
 
 def linear(site: Site) -> Lowered:
-    if site.step.owner is not None and site.step.owner.op.key == "embedding":
+    if site.step.tied:
         return Lowered(apply=lambda own, inputs: call("F.linear", *inputs, Template("{0}.weight", (own[""],))))
     made = spell("nn.Linear(in_features, out_features, *, bias=True)", site, in_features=site.size(-1))
     return own_layer(made, site)
