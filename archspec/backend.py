@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from archspec._collector import paused_collector
 from archspec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,11 +104,13 @@ class Backend:
 
     def write(self, model: Model) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""
-        return self.generator(model).text()
+        with paused_collector():
+            return self.generator(model).text()
 
     def generate(self, model: Model) -> Program:
         """The source code of a model, and what is needed to run and watch it; raises as `write`."""
-        return self.generator(model).program()
+        with paused_collector():
+            return self.generator(model).program()
 
 
 def backends(names: Sequence[str] = ()) -> list[Backend]:

@@ -100,11 +100,10 @@ class Context:
 
     def _candidates(self, values: Mapping[Key, Any], exprs: Iterable[Expr]) -> Iterator[Expr]:
         """Expressions that may give these values: those of the spec, and where the values came from."""
-        seen = set()
-        for expr in (*exprs, *(value.expr for value in values.values() if isinstance(value, Dim))):
-            if expr not in seen:
-                seen.add(expr)
-                yield substitute(expr, self.folded)
+        sources = [*exprs, *(value.expr for value in values.values() if isinstance(value, Dim))]
+        distinct = {id(expr): expr for expr in sources}  # most are one object, and hashing a tree takes time
+        for expr in dict.fromkeys(distinct.values()):
+            yield substitute(expr, self.folded)
 
     def _only_places(self, expr: Expr) -> bool:
         """Whether an expression follows from heights and widths, which a number says better if all agree. A multiple of
@@ -134,10 +133,9 @@ class Context:
 
     def _holds(self, expr: Expr, values: Mapping[Key, Any]) -> bool:
         try:
-            found = {key: evaluate(expr, self.env(key)) for key in values}
+            return all(_equal(evaluate(expr, self.env(key)), value) for key, value in values.items())
         except ExpressionError:
             return False
-        return all(_equal(found[key], value) for key, value in values.items())
 
     def env(self, key: Key) -> Mapping[str, Any]:
         if not self.extras:
@@ -178,8 +176,8 @@ def _common_base(parts: Sequence[Code]) -> Expr | None:
 def _equal(a: Any, b: Any) -> bool:
     """Whether two values are the same, floats to the precision of a float32 (builds for verification round them)."""
     if isinstance(a, float) or isinstance(b, float):
-        return type(a) is not bool and float32(float(a)) == float32(float(b))
-    return bool(_plain(a) == _plain(b))
+        return type(a) is not bool and (a == b or float32(float(a)) == float32(float(b)))
+    return bool(a == b or _plain(a) == _plain(b))
 
 
 def _has_float(value: Any) -> bool:

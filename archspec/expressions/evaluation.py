@@ -153,12 +153,8 @@ def evaluate(expr: Expr, names: Mapping[str, Any]) -> Any:
             if key in names:
                 return names[key]
             raise ExpressionError(f"'{key}' is not defined here", expr.offset, nearest(key, names))
-        case Apply("if", (test, then, otherwise)):
-            return evaluate(then if _truth(test, names) else otherwise, names)
-        case Apply("and" | "or" as head, (left, right)):
-            return _truth(right, names) if _truth(left, names) == (head == "and") else head == "or"
-        case Apply("not", (operand,)):
-            return not _truth(operand, names)
+        case Apply(head, args) if head in _LOGIC:
+            return _logic(head, args, names)
         case Apply(head, args):
             values = [evaluate(arg, names) for arg in args]
             try:
@@ -174,6 +170,19 @@ def evaluate(expr: Expr, names: Mapping[str, Any]) -> Any:
                 message = f"index {index} is out of range: the list has {size} item{'s' * (size != 1)}"
                 raise ExpressionError(message, expr.offset) from None
     raise AssertionError(expr)
+
+
+_LOGIC: Final = frozenset({"if", "and", "or", "not"})
+
+
+def _logic(head: str, args: tuple[Expr, ...], names: Mapping[str, Any]) -> Any:
+    """The value of what does not need the values of all its operands."""
+    truth = _truth(args[0], names)
+    if head == "if":
+        return evaluate(args[1] if truth else args[2], names)
+    if head == "not":
+        return not truth
+    return _truth(args[1], names) if truth == (head == "and") else truth
 
 
 def _apply(head: str, values: list[Any]) -> Any:

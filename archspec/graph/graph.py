@@ -145,18 +145,18 @@ def _plain(shape: Shape) -> Shape:
 
 def _numbers_only(op: Operation) -> Operation:
     """The operation without what its sizes came from: in a graph only numbers count, and they are faster."""
-    sizes = {name: _without_names(value) for name, value in op if isinstance(value, (Dim, tuple))}
-    changed = {name: value for name, value in sizes.items() if value is not getattr(op, name)}
+    changed = {name: _without_names(value) for name, value in op if _has_names(value)}
     return op.model_copy(update=changed) if changed else op
+
+
+def _has_names(value: Any) -> bool:
+    return any(map(_has_names, value)) if isinstance(value, tuple) else isinstance(value, Dim)
 
 
 def _without_names(value: Any) -> Any:
     if isinstance(value, Dim):
         return int(value)
-    if isinstance(value, tuple):
-        items = tuple(map(_without_names, value))
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-    return value
+    return tuple(map(_without_names, value)) if isinstance(value, tuple) else value
 
 
 def _mark_training(graph: Graph) -> None:
