@@ -59,7 +59,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "celu": celu,
     "selu": activation("F.selu", "SELU"),
     "gelu": activation("F.gelu", "GELU", "*, approximate='none'"),
-    "silu": activation("F.silu", "SiLU"),
+    "silu": rectifier("F.silu", "SiLU"),
     "mish": activation("F.mish", "Mish"),
     "sigmoid": activation("torch.sigmoid", "Sigmoid"),
     "log_sigmoid": activation("F.logsigmoid", "LogSigmoid"),

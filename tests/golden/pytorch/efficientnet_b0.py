@@ -35,7 +35,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean((2, 3), keepdim=True)
-        y = F.silu(self.fc1(y))
+        y = F.silu(self.fc1(y), inplace=True)
         scale = torch.sigmoid(self.fc2(y))
         return x * scale
 
@@ -83,8 +83,8 @@ class MBConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self.expansion != 1:
-            y = F.silu(self.expand_bn(self.expand(x)))
-        y = F.silu(self.depthwise_bn(self.depthwise(y)))
+            y = F.silu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.silu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         y = self.project_bn(self.project(y))
         if self.has_residual:
@@ -136,8 +136,8 @@ class EfficientNetB0(nn.Module):
         self.classifier = nn.Linear(1280, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.silu(self.bn1(self.conv_stem(image)))  # [batch, 32, 112, 112]
+        x = F.silu(self.bn1(self.conv_stem(image)), inplace=True)
         x = self.blocks(x)  # [batch, 320, 7, 7]
-        x = F.silu(self.bn2(self.conv_head(x)))  # [batch, 1280, 7, 7]
+        x = F.silu(self.bn2(self.conv_head(x)), inplace=True)  # [batch, 1280, 7, 7]
         x = self.dropout(x.mean((2, 3)))  # [batch, 1280]
         return self.classifier(x)

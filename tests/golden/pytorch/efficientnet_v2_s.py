@@ -74,7 +74,7 @@ class FusedMBConv(nn.Module):
             self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.silu(self.expand_bn(self.expand(x)))
+        y = F.silu(self.expand_bn(self.expand(x)), inplace=True)
         y = self.projection(y)
         if self.has_residual:
             dropped = self.residual_dropped(y)
@@ -92,7 +92,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean((2, 3), keepdim=True)
-        y = F.silu(self.fc1(y))
+        y = F.silu(self.fc1(y), inplace=True)
         scale = torch.sigmoid(self.fc2(y))
         return x * scale
 
@@ -135,8 +135,8 @@ class MBConv(nn.Module):
             self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.silu(self.expand_bn(self.expand(x)))
-        y = F.silu(self.depthwise_bn(self.depthwise(y)))
+        y = F.silu(self.expand_bn(self.expand(x)), inplace=True)
+        y = F.silu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         y = self.project_bn(self.project(y))
         if self.has_residual:
@@ -217,13 +217,13 @@ class EfficientNetV2S(nn.Module):
         self.classifier = nn.Linear(head, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.silu(self.bn1(self.conv_stem(image)))  # [batch, stem, 192, 192]
+        x = F.silu(self.bn1(self.conv_stem(image)), inplace=True)
         x = self.blocks_0(x)  # [batch, 24, 192, 192]
         x = self.blocks_1(x)  # [batch, 48, 96, 96]
         x = self.blocks_2(x)  # [batch, 64, 48, 48]
         x = self.blocks_3(x)  # [batch, 128, 24, 24]
         x = self.blocks_4(x)  # [batch, 160, 24, 24]
         x = self.blocks_5(x)  # [batch, 256, 12, 12]
-        x = F.silu(self.bn2(self.conv_head(x)))  # [batch, head, 12, 12]
+        x = F.silu(self.bn2(self.conv_head(x)), inplace=True)  # [batch, head, 12, 12]
         x = self.dropout(x.mean((2, 3)))  # [batch, head]
         return self.classifier(x)

@@ -92,7 +92,7 @@ class Layer(nn.Module):
         attention = self.input_layernorm(x)
         x = x + self.self_attn(attention)
         perceptron = self.post_attention_layernorm(x)
-        gate = F.silu(self.mlp_gate_proj(perceptron))
+        gate = F.silu(self.mlp_gate_proj(perceptron), inplace=True)
         perceptron = gate * self.mlp_up_proj(perceptron)
         return x + self.mlp_down_proj(perceptron)
 
