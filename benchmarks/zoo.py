@@ -96,33 +96,27 @@ class Network:
         return self.model if self.fits or self.less is None else self.less
 
     @cached_property
-    def digests(self) -> list[dict[str, str]]:
-        """What the results of frameworks may stand for: the published network, and what is less in it."""
-        return [self._digests(model) for model in (self.model, self.less) if model is not None]
+    def digests(self) -> dict[str, dict[str, Any]]:
+        """What a result may stand for, the published network first, and what is less in it."""
+        found: dict[str, dict[str, Any]] = {self._digest(self.model): {}}
+        return found if self.less is None else {**found, self._digest(self.less): REDUCED[self.name]}
 
-    def _digests(self, model: Model) -> dict[str, str]:
-        """What a result stands for, for each framework: the sizes of inputs, and what the code says, without comments,
-        docstrings, and what only training uses."""
-        inputs = [(name, *map(int, tensor.shape)) for name, tensor in model.graph_for(self.sizes).inputs.items()]
-        found = {}
+    @property
+    def digest(self) -> str:
+        """What the next result stands for."""
+        return list(self.digests)[0 if self.fits else -1]
+
+    def _digest(self, model: Model) -> str:
+        """What a result stands for: the sizes of inputs, and what the code says, without comments, docstrings, and what
+        only training uses."""
+        graph = model.graph_for(self.sizes)
+        parts = [str([(name, *map(int, tensor.shape)) for name, tensor in graph.inputs.items()])]
         for backend in backends():
             try:
-                said = _said(backend.write(model))
+                parts.append(_said(backend.write(model)))
             except BackendError as error:
-                said = str(error)
-            found[backend.name] = hashlib.sha256(f"{inputs}\n{said}".encode()).hexdigest()[:16]
-        return found
-
-    def stands_for(self, result: dict[str, Any]) -> int | None:
-        """What a result stands for: which of `digests`; None if it is none, or not the same in all frameworks."""
-        there = {name: cell["digest"] for name, cell in result.get("frameworks", {}).items()}
-        return self.digests.index(there) if there in self.digests else None
-
-    def left(self, result: dict[str, Any]) -> list[Backend]:
-        """The frameworks to verify it in: all but those with a result that passed."""
-        wanted = self.digests[0 if self.fits or self.stands_for(result) == 0 else -1]
-        passed = {name: cell["digest"] for name, cell in result.get("frameworks", {}).items() if _passed(cell)}
-        return [backend for backend in backends() if passed.get(backend.name) != wanted[backend.name]]
+                parts.append(str(error))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _said(source: str) -> str:
@@ -194,8 +188,7 @@ def main() -> None:
 
 def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> None:
     """Fills in what is not known yet or did not pass, and saves it after each network."""
-    left = {each.name: each.left(known.get(each.name, {})) for each in chosen}
-    todo = [each for each in chosen if left[each.name]]
+    todo = [each for each in chosen if not _is_done(each, known.get(each.name, {}))]
     todo.sort(key=lambda each: multiply_adds(each.tried.graph_for(each.sizes)))
     started = time.monotonic()
     usual = dict(os.environ)
@@ -210,13 +203,12 @@ def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> 
                 os.environ.update(settings)
                 pool = Pool({backend.name: backend.runner for backend in backends()}).__enter__()
             before = time.monotonic()
-            found = reports(each.tried, left[each.name], pool, timeout=timeout, gradients=True, sizes=each.sizes)
+            found = reports(each.tried, backends(), pool, timeout=timeout, gradients=True, sizes=each.sizes)
             seconds = time.monotonic() - before
-            result = _result(found, each.digests[0 if each.fits else -1])
-            known[each.name] = _joined(known.get(each.name, {}), result, seconds)
+            known[each.name] = {"digest": each.digest, "seconds": round(seconds, 1), **_result(found)}
             lines = (f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
             RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-            statuses = ", ".join(f"{name} {cell['status']}" for name, cell in result["frameworks"].items())
+            statuses = ", ".join(f"{name} {cell['status']}" for name, cell in known[each.name]["frameworks"].items())
             line = f"{number}/{len(todo)} {each.name}: {statuses}, {seconds:.0f} s"
             print(f"{line} ({time.monotonic() - started:.0f} s in all)", file=sys.stderr, flush=True)
             largest = max(outcome.memory for report in found for outcome in report.outcomes.values())
@@ -231,7 +223,7 @@ def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> 
             pool.__exit__()
 
 
-def _result(found: Sequence[Report], digests: dict[str, str]) -> dict[str, Any]:
+def _result(found: Sequence[Report]) -> dict[str, Any]:
     """The worst of all reports about one network, for each framework."""
     frameworks: dict[str, Any] = {}
     versions: dict[str, str] = {}
@@ -244,29 +236,20 @@ def _result(found: Sequence[Report], digests: dict[str, str]) -> dict[str, Any]:
             if all(rung in outcome.rungs and outcome.rungs[rung].worst for outcome in outcomes)
         }
         errors = {rung: float(f"{error:.2g}") for rung, error in worst.items()}
-        frameworks[name] = {"digest": digests[name], "status": bad.status if bad else "passed", **errors}
+        frameworks[name] = {"status": bad.status if bad else "passed", **errors}
         if bad:
             frameworks[name]["message"] = bad.message
         versions |= outcomes[0].versions
     return {"frameworks": frameworks, "versions": versions}
 
 
-def _joined(old: dict[str, Any], new: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """A result with that of other frameworks from before. The time is that of a run in all of them."""
-    order = [backend.name for backend in backends()]
-    cells = {**old.get("frameworks", {}), **new["frameworks"]}
-    if len(new["frameworks"]) < len(cells):
-        seconds = old["seconds"]
-    frameworks = {name: cells[name] for name in order if name in cells}
-    return {
-        "seconds": round(seconds, 1),
-        "frameworks": frameworks,
-        "versions": {**old.get("versions", {}), **new["versions"]},
-    }
+def _is_done(each: Network, result: dict[str, Any]) -> bool:
+    done = list(each.digests)[: 1 if each.fits else 2]
+    return result.get("digest") in done and _passed(result)
 
 
-def _passed(cell: dict[str, Any]) -> bool:
-    return bool(cell["status"] == "passed")
+def _passed(result: dict[str, Any]) -> bool:
+    return all(cell["status"] == "passed" for cell in result["frameworks"].values())
 
 
 def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
@@ -278,11 +261,9 @@ def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
     for each in everything:
         result = known.get(each.name, {})
         status, cells = "not run", [""] * len(chosen)
-        which = each.stands_for(result)
-        if which is not None:
-            reduced = ", ".join(f"{name} {value}" for name, value in REDUCED[each.name].items()) if which else ""
-            status = f"verified with {reduced}" if reduced else "verified"
-            status = status if all(map(_passed, result["frameworks"].values())) else "failed"
+        if result.get("digest") in each.digests:
+            reduced = ", ".join(f"{name} {value}" for name, value in each.digests[result["digest"]].items())
+            status = "failed" if not _passed(result) else f"verified with {reduced}" if reduced else "verified"
             status += ", one sample" if "batch" in each.sizes else ""
             status += "".join(f", {key}={value}" for key, value in SETTINGS.get(each.name, {}).items())
             cells = [_errors(result["frameworks"][backend.name]) for backend in chosen]
