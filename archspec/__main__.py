@@ -36,4 +36,6 @@ def _end(code: object) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # `python -m` looks for modules in the current folder first, whoever wrote what lies there
     main()

@@ -66,11 +66,11 @@ def verify(
     """Generates the code of networks, runs each framework in a process of its own, and compares every step.
 
     A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
-    and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run.
-    With `gradients`, those by inputs and weights are compared, too; with `training` also what the models compute in
-    training, where normalizations use and keep the statistics of the batch, and what is random is left out. `sizes`
-    are numbers for open dimensions, and for `batch`, which else is two. `picture` is run through instead of random
-    numbers. `watch` is told what happens.
+    and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run, and
+    of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
+    what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
+    random is left out. `sizes` are numbers for open dimensions, and for `batch`, which else is two. `picture` is run
+    through instead of random numbers. `watch` is told what happens.
 
     Raises SpecError for a spec that is not valid, UsageError for what does not exist.
     """
@@ -79,7 +79,7 @@ def verify(
         if name not in {backend.name for backend in chosen}:
             raise UsageError(f"there is no backend '{name}' here to run in another Python")
     watch("starting " + ", ".join(backend.title for backend in chosen))
-    with Pool({backend.name: backend.runner for backend in chosen}, python=python) as pool:
+    with Pool({backend.name: backend.runner for backend in chosen}, python=python, patience=timeout) as pool:
         # The frameworks are being imported meanwhile.
         models = [model for network in networks for model in _models(network, variant, params or {})]
         for model in models:

@@ -30,7 +30,8 @@ from archspec.proof import reports
 from archspec.spec.catalogue import files, variants_in
 from archspec.verification.report import Report
 from archspec.verification.run import memory
-from archspec.verification.workers import Pool, physical_memory
+from archspec.verification.scratch import physical_memory
+from archspec.verification.workers import Pool
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 RESULTS: Final = DOCS / "zoo.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -500,5 +501,122 @@ def test_nothing_is_left_when_the_host_is_killed(tmp_path: Path, last: str) -> N
     assert folders
     deadline = monotonic() + 10
     while any(folder.exists() for folder in folders):
+        assert monotonic() < deadline
+        sleep(0.05)
+
+
+# Interpreters that are scripts, or no Python at all.
+
+
+def wrapped(tmp_path: Path, script: str, **options: Any) -> tuple[Greeting | Failure, float]:
+    """What comes of an interpreter that is a shell script, and the seconds that it took."""
+    (tmp_path / "python.sh").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "python.sh").chmod(0o755)
+    started = monotonic()
+    found = greet(tmp_path, options.pop("runner", FAKE), python={"fake": str(tmp_path / "python.sh")}, **options)
+    return found, monotonic() - started
+
+
+def alive(folder: Path) -> list[str]:
+    """The processes that name a folder in their command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found += [command] if str(folder) in command else []
+    return found
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the system has no /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    "script", [f'{sys.executable} "$@"', f'exec 3<&0; {sys.executable} "$@" <&3 & wait', "sleep 100 # $0"]
+)
+def test_the_time_limit_holds_for_scripts(tmp_path: Path, script: str) -> None:
+    found, seconds = wrapped(tmp_path, script, runner="import time; time.sleep(100)", patience=1)
+    assert found == Failure("timeout", "no answer within 1 seconds", "", "import")
+    assert seconds < 6
+    assert alive(tmp_path) == []
+
+
+@needs_proc
+def test_what_leaves_the_group_does_not_hold_us_up(tmp_path: Path) -> None:
+    found, seconds = wrapped(tmp_path, "setsid sleep 4 & wait", patience=1)
+    assert isinstance(found, Failure)
+    assert found.kind == "timeout"
+    assert seconds < 3.5
+
+
+def test_scripts_that_run_python_are_interpreters(tmp_path: Path) -> None:
+    found, _ = wrapped(tmp_path, f'exec {sys.executable} "$@"')
+    assert isinstance(found, Greeting)
+
+
+@pytest.mark.parametrize(
+    ("says", "shown"),
+    [("hello", "'hello\\n'"), ("[1]", "'[1]\\n'"), ("null", "'null\\n'"), ('{"a": ', "'{\"a\": \\n'")],
+)
+def test_interpreters_that_say_something_else(tmp_path: Path, says: str, shown: str) -> None:
+    found, seconds = wrapped(tmp_path, f"echo '{says}'; sleep 50")
+    assert isinstance(found, Failure)
+    told = f"{tmp_path}/python.sh says {shown}, which is not from the worker that it was told to run"
+    assert (found.kind, found.message) == ("start", told)
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("says", ["{}", '{"versions": 3}', '{"error": "what"}', '{"error": "import", "message": 3}'])
+def test_interpreters_that_give_other_objects(tmp_path: Path, says: str) -> None:
+    found, _ = wrapped(tmp_path, f"echo '{says}'; sleep 50")
+    assert isinstance(found, Failure)
+    assert found.kind == "crashed"
+    assert "gives an answer that is none" in found.message
+
+
+ANSWERS = {
+    "nothing": (None, "timeout", "it did not take what it was given within 2 seconds"),
+    "no file": ('{"arrays": {"a": [0, [2], "<f8"]}, "seconds": {}, "memory": 0}', "crashed", "cannot be read"),
+    "no index": ('{"arrays": 3, "seconds": {}, "memory": 0}', "crashed", "cannot be read"),
+    "no object": ("[]", "crashed", "says '[]"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_answers_that_are_none(tmp_path: Path, answer: str) -> None:
+    says, kind, text = ANSWERS[answer]
+    echo = ":" if says is None else f"echo '{says}'"
+    greeting = '{"versions": {}, "seconds": 0.5}'
+    script = tmp_path / "python.sh"
+    script.write_text(f"#!/bin/sh\necho '{greeting}'\nsleep 0.5\n{echo}\nsleep 50 # without reading\n")
+    script.chmod(0o755)
+    with Pool({"fake": tmp_path / "runner.py"}, python={"fake": str(script)}) as own:
+        # To nobody who reads: more than a pipe takes.
+        request = {"into": str(own.scratch.file(0)), "source": "x" * (2**20 if says is None else 1)}
+        found = own.submit("fake", request, timeout=2).result()
+    assert isinstance(found, Failure)
+    assert found.kind == kind
+    assert text in found.message
+
+
+@needs_proc
+def test_a_script_that_hangs_ends_with_a_host_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "python.sh"
+    script.write_text("#!/bin/sh\nsleep 100\n")
+    script.chmod(0o755)
+    host = f"""
+    import os, time
+    from pathlib import Path
+    from archspec.verification.workers import Pool
+    with Pool({{"fake": Path("runner.py")}}, python={{"fake": {str(script)!r}}}) as pool:
+        print(*pool.scratch.folders, flush=True)
+        time.sleep(0.5)
+        os.kill(os.getpid(), 9)
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(host)], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    folders = [Path(folder) for folder in done.stdout.split()]
+    assert folders
+    deadline = monotonic() + 10
+    while any(folder.exists() for folder in folders) or alive(tmp_path):
         assert monotonic() < deadline
         sleep(0.05)

@@ -193,7 +193,7 @@ def verify(
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
-    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of each run.")] = 300,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Prove that the generated models compute the same, step by step.

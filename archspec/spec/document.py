@@ -115,7 +115,7 @@ Rows = Annotated[list[dict[str, Any]] | str, BeforeValidator(_each)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 # Steps --------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ _ATTRIBUTES: Final = {
 _KNOWN: Final = {"in_channels", "in_features", "num_features", "input_size", "input_shape", "input_dim", "num_channels",
                  "normalized_shape", "embed_dim"}  # fmt: skip
 """Attributes elsewhere that say what flows in."""
+_FROM: Final = {"source", "input", "inputs", "takes"}
 
 
 def operation(word: str) -> str:
@@ -57,6 +58,8 @@ def attribute(word: str, cls: type[Operation]) -> str:
         return f"did you mean '{meant}'?"
     if word in _KNOWN:
         return "what flows in is known: leave it out"
+    if word in _FROM:
+        return "what flows in is named with 'from'"
     if word == "activation":
         return "an activation is a step of its own"
     return one_of(word, cls.model_fields, "it has")

@@ -20,9 +20,10 @@ from archspec.verification import compare, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.report import Finding, Outcome, Report, Rung
+from archspec.verification.scratch import physical_memory
 from archspec.verification.task import Run, Task
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Result, physical_memory
+from archspec.verification.workers import Failure, Pool, Result
 
 
 def verify(

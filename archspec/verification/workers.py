@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import queue
@@ -11,18 +10,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from archspec.backend import Program
 from archspec.verification import worker
+from archspec.verification.scratch import Scratch
 from archspec.verification.worker import Array
 
 FailureKind = Literal["refused", "memory", "missing", "start", "import", "crashed", "timeout", "build", "weights",
@@ -35,8 +33,8 @@ class Failure:
 
     kind: FailureKind
     """`refused`: the backend cannot express the network; `memory`: the machine has too little of it; `missing`: the
-    framework is not installed; `start`: the interpreter cannot be run; `import`: the framework is installed and broken;
-    `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
+    framework is not installed; `start`: the interpreter cannot be run, or is no Python; `import`: the framework is
+    installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
     message: str
     detail: str = ""
     """The end of the traceback, or of what the process wrote to its standard error."""
@@ -136,7 +134,7 @@ class Worker:
         self.name = name
         self._runner, self._scratch, self._python, self._patience = runner, scratch, python, patience
         self._process: subprocess.Popen[str] | None = None
-        self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[dict[str, Any] | str | None] = queue.SimpleQueue()
         self._greeting: Greeting | Failure | None = None
         self.known: Greeting | None = None
         """What the process said that ran last, whether it lives or not."""
@@ -150,22 +148,24 @@ class Worker:
             idle_death = isinstance(self._greeting, Greeting) and self._process and self._process.poll() is not None
             if (self._process and not idle_death) or self._closed or isinstance(self._greeting, Failure):
                 return
-            command = [self._python, worker.__file__, str(self._runner.resolve())]
-            with open(self._log, "w") as log:
-                try:
+            command = [_program(self._python), os.path.abspath(worker.__file__), str(self._runner.resolve())]
+            try:
+                with open(self._log, "w") as log:
                     self._process = subprocess.Popen(
                         command,
                         stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE,
                         stderr=log,
                         text=True,
-                        # Threads that spin while they wait would take the cores from the other frameworks.
-                        env={"OMP_WAIT_POLICY": "passive", **os.environ},
+                        errors="replace",
+                        env=_environment(),
+                        cwd=self._scratch.folders[-1],  # nothing in the user's is taken for a part of a framework
                         start_new_session=True,  # Ctrl-C is for us: we end the workers
                     )
-                except OSError as error:
-                    self._greeting = Failure("start", f"cannot start {self._python}: {error.strerror}")
-                    return
+            except OSError as error:
+                self._greeting = Failure("start", f"cannot start {self._python}: {error.strerror}")
+                return
+            self._scratch.note(self._process.pid)
             self._greeting, self._at, self._replies = None, "import", queue.SimpleQueue()
             threading.Thread(target=_listen, args=(self._process.stdout, self._replies), daemon=True).start()
 
@@ -177,10 +177,10 @@ class Worker:
         if self._greeting is None:
             reply = self._receive(self._patience)
             match reply:
-                case {"versions": versions, "seconds": seconds}:
+                case {"versions": dict(versions), "seconds": float(seconds)}:
                     self._greeting = self.known = Greeting(versions, seconds)
                 case _:
-                    self._greeting = _failure(reply)
+                    self._greeting = self._failure(reply)
         return self._greeting
 
     def run(self, request: Mapping[str, Any], timeout: float) -> Result | Failure:
@@ -193,9 +193,10 @@ class Worker:
             return _CLOSED
         self._at = ""
         try:
-            with contextlib.suppress(OSError, ValueError):  # a worker that died meanwhile is noticed by `_receive`
-                print(json.dumps(request), file=process.stdin, flush=True)
-            reply = self._receive(timeout)
+            if self._send(request, process, timeout):
+                reply = self._receive(timeout)
+            else:
+                reply = self._lost("timeout", f"it did not take what it was given within {timeout:g} seconds")
         except BaseException:  # its answer must not be taken for that to the next request
             self.stop()
             raise
@@ -205,18 +206,31 @@ class Worker:
                 case {"arrays": index, "seconds": seconds, "memory": memory}:
                     return Result(worker.load(str(path), index), seconds, memory)
                 case {"error": _, "arrays": index, "lines": lines, "shapes": shapes, "parameters": parameters}:
-                    failure = _failure(reply)
+                    failure = self._failure(reply)
                     arrays = worker.load(str(path), index)
                     at = lines[-1] if lines else ""
                     return Stopped(failure.kind, failure.message, failure.detail, at, lines, arrays, shapes, parameters)
-            return _failure(reply)
+            return self._failure(reply)
+        except (OSError, ValueError, TypeError) as error:  # of a file that is not there, or is not what was said of it
+            return self._lost("crashed", f"what it computed cannot be read: {error}")
         finally:
             self._scratch.remove(path)  # what is mapped stays until nobody uses it
 
+    def _send(self, request: Mapping[str, Any], process: subprocess.Popen[str], timeout: float) -> bool:
+        """Hands over a request. Who does not take it in time is ended; that somebody died is noticed by `_receive`."""
+        started = monotonic()
+        late = threading.Timer(min(timeout, threading.TIMEOUT_MAX / 2), self.kill)
+        late.daemon = True
+        late.start()
+        with contextlib.suppress(OSError, ValueError):
+            print(json.dumps(request), file=process.stdin, flush=True)
+        late.cancel()
+        return monotonic() - started < timeout
+
     def kill(self) -> None:
-        """Ends the process, and does not wait for its end."""
+        """Ends the process, with those that it started, and does not wait for its end."""
         if self._process is not None:
-            self._process.kill()
+            _kill(self._process)
 
     def stop(self, *, close: bool = False) -> None:
         """Ends the process, which starts again when it is needed, unless `close`."""
@@ -224,11 +238,12 @@ class Worker:
             self._closed |= close
             process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            _kill(process)
             process.wait()
-            for stream in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    stream.close()  # type: ignore[union-attr]
+            self._scratch.note(process.pid, ended=True)
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # type: ignore[union-attr]
+            self._replies.put(None)  # whoever waits; its output is closed by who reads it, when all have left it
 
     @property
     def alive(self) -> bool:
@@ -247,9 +262,21 @@ class Worker:
                 return self._lost("timeout", f"no answer within {timeout:g} seconds")
             if reply is None:
                 return self._lost("crashed", self._cause_of_death())
+            if not isinstance(reply, dict):
+                said = f"{self._python} says {reply[:60]!r}, which is not from the worker that it was told to run"
+                return self._lost("start" if self._greeting is None else "crashed", said)
             if "at" not in reply:
                 return reply
-            self._at = reply["at"]
+            self._at = str(reply["at"])
+
+    def _failure(self, reply: dict[str, Any] | Failure) -> Failure:
+        """The failure that a worker tells of."""
+        match reply:
+            case Failure():
+                return reply
+            case {"error": str(kind), "message": str(message), "detail": str(detail)} if kind in get_args(FailureKind):
+                return Failure(kind, message, detail)  # type: ignore[arg-type]
+        return self._lost("crashed", f"{self._python} gives an answer that is none: {str(reply)[:60]}")
 
     def _lost(self, kind: FailureKind, cause: str) -> Failure:
         self.stop()
@@ -273,76 +300,44 @@ class Worker:
 _CLOSED = Failure("crashed", "the worker was closed")
 
 
-def _listen(stream: Any, replies: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-    with contextlib.suppress(OSError, ValueError):  # closed meanwhile, or cut off in the middle of a line
-        for line in stream:
-            replies.put(json.loads(line))
+_LONGEST: Final = 1 << 28
+
+
+def _listen(stream: Any, replies: queue.SimpleQueue[dict[str, Any] | str | None]) -> None:
+    """Puts what a worker says into a queue: objects, or a line that is none; at the end None."""
+    with contextlib.suppress(OSError, ValueError), stream:
+        while line := stream.readline(_LONGEST):
+            try:
+                reply = json.loads(line)
+            except ValueError:
+                reply = None
+            replies.put(reply if isinstance(reply, dict) else line)
     replies.put(None)
 
 
-def _failure(reply: dict[str, Any] | Failure) -> Failure:
-    return reply if isinstance(reply, Failure) else Failure(reply["error"], reply["message"], reply["detail"])
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Ends a process and its group: an interpreter may be a script that runs another."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
-def physical_memory() -> float:
-    """How many bytes the machine has, or the container; infinite where the system does not tell."""
-    found = inf
-    with contextlib.suppress(AttributeError, ValueError, OSError):
-        pages = os.sysconf("SC_PHYS_PAGES")
-        found = os.sysconf("SC_PAGE_SIZE") * pages if pages > 0 else inf
-    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/memory.max") as limit:
-        found = min(found, int(limit.read()))  # or `max`, for none
+def _program(python: str) -> str:
+    """An interpreter's absolute path, since it is run in another folder."""
+    found = shutil.which(os.path.expanduser(python))
+    return os.path.abspath(found) if found else python
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a worker, in which Python does not look for modules in the current folder."""
+    # Threads that spin while they wait would take the cores from the other frameworks.
+    found = {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONSAFEPATH": "1"}
+    if "PYTHONPATH" in found:  # of which an empty part is the current folder
+        parts = filter(None, found["PYTHONPATH"].split(os.pathsep))
+        found["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
     return found
-
-
-class Scratch:
-    """Private folders for arrays: in memory where there is room, else, and for large ones, on disk."""
-
-    def __init__(self) -> None:
-        # Many systems keep /tmp in memory, but not /var/tmp.
-        lasting = [] if "TMPDIR" in os.environ else ["/var/tmp"]
-        disk = next(root for root in (*lasting, tempfile.gettempdir()) if os.access(root, os.W_OK))
-        roots = [root for root in ("/dev/shm", disk) if os.access(root, os.W_OK)]
-        self.folders = [Path(tempfile.mkdtemp(prefix="archspec-", dir=root)) for root in roots]
-        self._numbers = itertools.count()
-        self._promised: dict[Path, int] = {}
-        command = [sys.executable, "-S", "-E", "-c", _JANITOR, *map(str, self.folders)]
-        self._janitor = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-
-    def file(self, size: int) -> Path:
-        """A new name for a file of so many bytes."""
-        folders = self.folders if size < physical_memory() / _SHARE else self.folders[-1:]
-        roomy = (folder for folder in folders if self._free(folder) > size + _SPARE)
-        path = next(roomy, self.folders[-1]) / f"{next(self._numbers)}.arrays"
-        self._promised[path] = size
-        return path
-
-    def _free(self, folder: Path) -> int:
-        """The bytes that are left when all files are as large as they were said to become."""
-        due = 0
-        for path, size in list(self._promised.items()):
-            if path.parent == folder:
-                with contextlib.suppress(FileNotFoundError):  # or it was removed meanwhile
-                    size -= path.stat().st_size
-                due += max(0, size)
-        return shutil.disk_usage(folder).free - due
-
-    def remove(self, path: Path) -> None:
-        self._promised.pop(path, None)
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-    def close(self) -> None:
-        for folder in self.folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._janitor.communicate()
-
-
-_JANITOR = "import shutil, sys; sys.stdin.read(); [shutil.rmtree(folder, True) for folder in sys.argv[1:]]"
-"""Removes the folders when we are gone, however we went."""
-_SPARE = 1 << 28
-_SHARE = 32
-"""The part of the machine's memory that a file in memory takes at most: six of them wait to be compared."""
 
 
 class Pool:
