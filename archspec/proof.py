@@ -36,9 +36,9 @@ class Proof:
 
     @property
     def exit_code(self) -> int:
-        """1 if anything differs or broke down; 3 if a required framework, or all of them, are missing; else 0."""
+        """1 if anything differs, is not proven, or broke down; 3 if a required framework is missing, or all; else 0."""
         statuses = [(name, each.status) for report in self.reports for name, each in report.outcomes.items()]
-        if any(status in ("failed", "error") for _, status in statuses):
+        if any(status not in ("passed", "missing") for _, status in statuses):
             return 1
         missing = {name for name, status in statuses if status == "missing"}
         return 3 if missing & self.required or missing == {name for name, _ in statuses} else 0
@@ -57,6 +57,7 @@ def verify(
     gradients: bool = False,
     training: bool = False,
     require: bool = False,
+    non_finite: bool = False,
     seed: int = 0,
     timeout: float = 300,
     sizes: Mapping[str, int] | None = None,
@@ -70,7 +71,8 @@ def verify(
     of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
     what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
     random is left out. `sizes` are numbers for open dimensions, and for `batch`, which else is two. `picture` is run
-    through instead of random numbers. `watch` is told what happens.
+    through instead of random numbers. Outputs that are NaN or infinite are no pass, unless `non_finite` says that they
+    are meant. `watch` is told what happens.
 
     Raises SpecError for a spec that is not valid, UsageError for what does not exist.
     """
@@ -87,8 +89,10 @@ def verify(
         found: list[Report] = []
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
-            options = {"seed": seed, "timeout": timeout, "gradients": gradients, "learning": training}
-            found += reports(model, chosen, pool, picture=picture, sizes=sizes, **options)
+            found += reports(
+                model, chosen, pool, picture=picture, sizes=sizes, seed=seed, timeout=timeout, gradients=gradients,
+                learning=training, non_finite=non_finite,
+            )  # fmt: skip
     return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
 
 

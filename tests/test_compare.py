@@ -58,16 +58,30 @@ def test_what_is_wrong_beyond_rounding(actual: np.ndarray, expected: np.ndarray,
     assert not found.within(inf)
 
 
+SPECIAL = {
+    "finite": ([1.0, 2.0], 0, 2),
+    "some": ([nan, 1.0, inf, -inf], 3, 4),
+    "all": ([nan, nan], 2, 2),
+    "none": ([], 0, 0),
+}
+
+
+@pytest.mark.parametrize(("values", "special", "size"), SPECIAL.values(), ids=SPECIAL)
+def test_what_is_nan_or_infinite_is_counted(values: list[float], special: int, size: int) -> None:
+    found = difference(np.array(values), np.array(values), "float64")
+    assert (found.error, found.problem, found.special, found.size) == (0.0, "", special, size)
+
+
 def test_order_matters() -> None:
     assert difference(RAMP[:, ::-1], RAMP, "float64").error > 0.3
 
 
 def test_integers_are_equal_or_wrong() -> None:
     truth = np.arange(5)
-    assert difference(truth.copy(), truth, "int64") == Difference(0.0)
+    assert difference(truth.copy(), truth, "int64") == Difference(0.0, size=5)
     assert difference(truth * 2, truth, "int64").problem == "4 of 5 values differ"
     assert difference(truth.astype(np.int32), truth, "int64").problem == "dtype int32 instead of int64"
-    assert difference(truth > 1, truth > 1, "bool") == Difference(0.0)
+    assert difference(truth > 1, truth > 1, "bool") == Difference(0.0, size=5)
 
 
 def test_overflow_of_the_difference_is_an_error() -> None:
@@ -162,9 +176,13 @@ BAD = Finding("b", "relu", 0.5, 1e-10)
 MISSING, CRASHED = Failure("missing", "no torch"), Failure("crashed", "ended by SIGSEGV", at="b")
 
 
+SPECIAL_STEP = Finding("a", "sqrt", 0.0, 1e-10, special=2, size=3)
+SPECIAL_OUTPUT = Finding("output y", "sqrt", 0.0, 1e-10, special=2, size=3)
+ALL_NAN = Finding("a", "sqrt", 0.0, 1e-10, special=3, size=3)
+
+
 def rung(*findings: Finding) -> Rung:
-    wrong = tuple(finding for finding in findings if finding.wrong)
-    return Rung("float64", len(findings), (), findings[-1] if findings else None, wrong)
+    return Rung.of("float64", findings, ())
 
 
 OUTCOMES = {
@@ -175,6 +193,11 @@ OUTCOMES = {
     "missing": (Outcome("x", failure=MISSING), "missing", 3),
     "nothing compared": (Outcome("x", rungs={"float64": rung()}), "error", 1),
     "nothing run": (Outcome("x"), "error", 1),
+    "NaN on the way": (Outcome("x", rungs={"float64": rung(GOOD, SPECIAL_STEP)}), "passed", 0),
+    "NaN in an output": (Outcome("x", rungs={"float64": rung(GOOD, SPECIAL_OUTPUT)}), "unproven", 1),
+    "NaN in an output, as meant": (Outcome("x", rungs={"float64": rung(SPECIAL_OUTPUT)}, non_finite=True), "passed", 0),
+    "NaN in an output, and a difference": (Outcome("x", rungs={"float64": rung(SPECIAL_OUTPUT, BAD)}), "failed", 1),
+    "nothing but NaN": (Outcome("x", rungs={"float64": rung(ALL_NAN)}), "error", 1),
 }
 
 

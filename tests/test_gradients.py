@@ -120,8 +120,11 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
           - {op: multiply, value: 1.5}
           - log
     """
-    (report,) = reports(Spec.parse(dedent(spec)).network(), backends(), pool, gradients=True)
+    network = Spec.parse(dedent(spec)).network()
+    (report,) = reports(network, backends(), pool, gradients=True, non_finite=True)
     assert report.exit_code == 0, report.to_json()
+    (report,) = reports(network, backends(), pool)
+    assert {outcome.status for outcome in report.outcomes.values()} == {"unproven"}
 
 
 @pytest.mark.frameworks

@@ -192,6 +192,7 @@ def verify(
     training: Annotated[bool, typer.Option("--training", help="Compare what they do in training, too.")] = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
+    non_finite: Annotated[bool, typer.Option("--non-finite", help="Outputs may be NaN or infinite.")] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     as_json: Json = False,
@@ -209,7 +210,7 @@ def verify(
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml --require --json            for CI
 
-    Exit code 1 if anything differs, 3 if a framework asked for is missing.
+    Exit code 1 if anything differs or is not proven, 3 if a framework asked for is missing.
     """
     from archspec.cli.arguments import dimensions, interpreters, values
     from archspec.proof import verify
@@ -217,7 +218,7 @@ def verify(
     with output.progress() as watch:
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout,
+            gradients=gradients, training=training, require=require, non_finite=non_finite, seed=seed, timeout=timeout,
             sizes=dimensions(sizes), picture=picture, watch=watch,
         )  # fmt: skip
     if as_json:

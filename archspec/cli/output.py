@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from archspec.errors import Diagnostic
     from archspec.summary import Summary
-    from archspec.verification.report import Outcome, Report
+    from archspec.verification.report import Finding, Outcome, Report
 
-_COLOURS: Final = {"error": "31;1", "warning": "33;1", "failed": "31;1", "missing": "33;1", "passed": "32;1"}
+_COLOURS: Final = {"error": "31;1", "warning": "33;1", "failed": "31;1", "unproven": "33;1", "missing": "33;1",
+                    "passed": "32;1"}  # fmt: skip
 _MAX_RICH_ROWS: Final = 1000  # rich needs a millisecond for each
+_MOST_SHOWN: Final = 5
 
 
 def print_json(value: Any) -> None:
@@ -85,6 +87,8 @@ def print_report(report: Report) -> None:
         for status, colour in _COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
     print(f"{report.model}: {_scope(report)}\n\n{table}\n")
+    if special := _special(report):
+        print(f"{special}\n")
     for outcome in report.outcomes.values():
         print(*_reasons(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
     versions = {each.backend: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
@@ -121,6 +125,23 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
         yield f"    this is the first step that differs; given the right inputs it is {alone} wrong by itself"
     if outcome.failure is not None and outcome.failure.detail and outcome.status == "error":
         yield from (f"    {line}" for line in outcome.failure.detail.rstrip().splitlines()[-12:])
+
+
+def _special(report: Report) -> str:
+    """How many values prove nothing; they are those of the reference, so that one framework speaks for all."""
+    found: dict[str, Finding] = {}
+    for outcome in report.outcomes.values():
+        for rung in outcome.rungs.values():
+            for finding in rung.special:
+                found.setdefault(finding.tensor, finding)
+    tensors = [finding for finding in found.values() if not finding.tensor.startswith("output ")]
+    if not tensors:
+        tensors = list(found.values())
+    if not tensors:
+        return ""
+    count = sum(finding.special for finding in tensors)
+    shown = ", ".join(finding.share for finding in tensors[:_MOST_SHOWN]) + ", ..." * (len(tensors) > _MOST_SHOWN)
+    return f"NaN or infinite, which proves nothing: {count:,} values of {len(tensors)} tensors: {shown}"
 
 
 def _scope(report: Report) -> str:

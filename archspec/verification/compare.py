@@ -35,6 +35,10 @@ class Difference:
     """max|a - r| / max(1, max|r|); infinite if the arrays cannot be compared."""
     problem: str = ""
     """What is wrong beyond rounding: shape, dtype, the pattern of NaN and infinity, or integers that differ."""
+    special: int = 0
+    """How many values are NaN or infinite, as they should be: of what was computed before, they prove nothing."""
+    size: int = 0
+    """How many values there are."""
 
     def within(self, bound: float) -> bool:
         return not self.problem and self.error <= bound
@@ -53,12 +57,13 @@ def difference(actual: Array, expected: Array, dtype: str) -> Difference:
         return Difference(0.0)
     if expected.dtype.kind != "f":
         wrong = int(np.count_nonzero(actual != expected))
-        return Difference(inf, f"{wrong} of {actual.size} values differ") if wrong else Difference(0.0)
+        problem = f"{wrong} of {actual.size} values differ" if wrong else ""
+        return Difference(inf if wrong else 0.0, problem, size=actual.size)
     with np.errstate(all="ignore"):
         delta = np.subtract(actual, expected, dtype=np.float64)
         error, scale = _largest(delta), _largest(expected)
     if isfinite(error):
-        return Difference(error / max(1.0, scale))
+        return Difference(error / max(1.0, scale), size=actual.size)
     return _beside_special(actual, expected)
 
 
@@ -75,12 +80,13 @@ def _beside_special(actual: Array, expected: Array) -> Difference:
             counts = f"{np.count_nonzero(there)} values are {name} instead of {np.count_nonzero(due)}"
             return Difference(inf, f"{counts}, {np.count_nonzero(there != due)} places differ")
     finite = np.isfinite(expected)
-    if not finite.any():
-        return Difference(0.0)
-    expected = expected[finite]
+    special = expected.size - int(np.count_nonzero(finite))
+    if special == expected.size:
+        return Difference(0.0, special=special, size=special)
+    due = expected[finite]
     with np.errstate(all="ignore"):
-        error = _largest(np.subtract(actual[finite], expected, dtype=np.float64))
-    return Difference(error / max(1.0, _largest(expected)))
+        error = _largest(np.subtract(actual[finite], due, dtype=np.float64))
+    return Difference(error / max(1.0, _largest(due)), special=special, size=expected.size)
 
 
 # Bounds: for each tensor of a graph, by name, the largest error that passes.

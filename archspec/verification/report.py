@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from archspec.verification.workers import Failure
 
-Status = Literal["passed", "failed", "error", "missing"]
+Status = Literal["passed", "failed", "unproven", "error", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,9 @@ class Finding:
     error: float
     bound: float
     problem: str = ""
+    special: int = 0
+    """How many of its values are NaN or infinite, as in the reference: these prove nothing."""
+    size: int = 0
 
     @property
     def wrong(self) -> bool:
@@ -30,6 +33,16 @@ class Finding:
 
     def __str__(self) -> str:
         return self.problem or f"error {self.error:.1e}, bound {self.bound:.1e}"
+
+    @property
+    def given_away(self) -> bool:
+        """Whether it is something that the network gives: an output, or a gradient."""
+        return self.tensor.startswith(("output ", "gradient of "))
+
+    @property
+    def share(self) -> str:
+        """`output logits (15 of 18)`: how many values prove nothing."""
+        return f"{self.tensor} ({self.special:,} of {self.size:,})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class Rung:
     """`float64`, `float32`; `gradient`: against the nearest other framework, in float64; `slope`: that of all gradients
     along a direction, against the reference's; `alone`: each step by itself, on the reference's inputs, in float64."""
     compared: int
-    """How many tensors, the outputs included."""
+    """How many tensors, the outputs included, but for those of which every value is NaN or infinite."""
     unseen: tuple[str, ...]
     """Tensors that the program has no probes for: inside of operations that the framework does in one go."""
     worst: Finding | None
@@ -49,6 +62,8 @@ class Rung:
     """All that exceed their bounds, in the order of the graph."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Of `build`, `weights` and `run`."""
+    special: tuple[Finding, ...] = ()
+    """All that have NaN or infinite values, as in the reference."""
 
     @classmethod
     def of(
@@ -56,7 +71,9 @@ class Rung:
     ) -> Rung:
         """The comparison that made these findings, in the order of the graph."""
         worst = max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None)
-        return cls(name, len(findings), unseen, worst, tuple(f for f in findings if f.wrong), dict(seconds or {}))
+        wrong, special = tuple(f for f in findings if f.wrong), tuple(f for f in findings if f.special)
+        compared = len(findings) - sum(f.special == f.size and not f.wrong for f in special)
+        return cls(name, compared, unseen, worst, wrong, dict(seconds or {}), special)
 
     @property
     def agreement(self) -> str:
@@ -91,6 +108,15 @@ class Outcome:
     failure: Failure | None = None
     memory: int = 0
     """The most that the framework's process used, in bytes."""
+    non_finite: bool = False
+    """Whether outputs may be NaN or infinite."""
+
+    @property
+    def unproven(self) -> tuple[Finding, ...]:
+        """The outputs and gradients with NaN or infinite values that are not meant."""
+        if self.non_finite:
+            return ()
+        return tuple(f for rung in self.rungs.values() for f in rung.special if f.given_away)
 
     @property
     def status(self) -> Status:
@@ -98,6 +124,8 @@ class Outcome:
             return "failed"
         if self.failure is not None:
             return "missing" if self.failure.kind == "missing" else "error"
+        if self.unproven:
+            return "unproven"
         return "passed" if self.rungs and all(rung.compared for rung in self.rungs.values()) else "error"
 
     @property
@@ -110,6 +138,9 @@ class Outcome:
                 return f"{rung.name}: {rung.wrong[0].tensor}: {rung.wrong[0]}"
         if self.failure is not None:
             return self.failure.message + (f" (at {self.failure.at})" if self.failure.at else "")
+        if self.unproven:
+            shares = ", ".join(dict.fromkeys(finding.share for finding in self.unproven))
+            return f"values are NaN or infinite, which proves nothing unless it is meant (--non-finite): {shares}"
         return "" if self.status == "passed" else "nothing was compared"
 
 

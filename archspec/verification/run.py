@@ -37,6 +37,7 @@ def verify(
     inputs: Mapping[str, Array] | None = None,
     gradients: bool = False,
     learning: bool = False,
+    non_finite: bool = False,
 ) -> Report:
     """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
@@ -44,6 +45,7 @@ def verify(
     outputs that exist only in training. `timeout` limits the seconds of each run. `inputs` replace the drawn ones.
     With `gradients`, those of a projection of the outputs are compared, too. With `learning`, all of it happens as in
     training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
+    `non_finite` says that outputs, or gradients, may be NaN or infinite; else they are no pass.
     """
     seconds: dict[str, float] = {}
     least, there = least_memory(graph, gradients=gradients), physical_memory()
@@ -52,7 +54,7 @@ def verify(
         hint = "less depth or width (--set) may fit, or one sample (--size batch=1)" + ", or no --gradients" * gradients
         failure = Failure("memory", f"{small}; {hint}")
         return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in programs}, seconds)
-    outcomes = {name: Outcome(name) for name in programs}
+    outcomes = {name: Outcome(name, non_finite=non_finite) for name in programs}
     crowded = memory(graph, len(programs), gradients=gradients) > there
     # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
     # its threads wait spinning, and got in each other's way (7 seconds, not 1).

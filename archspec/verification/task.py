@@ -247,11 +247,12 @@ class Task:
         bounds = {**bounds, **{statistic: bounds[tensor] for statistic, tensor in kept.items()}}
         findings = [
             Finding(
-                key, self._ops.get(kept.get(tensor, tensor), ""), found[key].error, bounds[tensor], found[key].problem
+                key, self._ops.get(kept.get(tensor, tensor), ""), found[key].error, bounds[tensor], found[key].problem,
+                found[key].special, found[key].size,
             )
             for key, (tensor, _) in self._shown(run.program).items()
             if key in found and (name != "alone" or key in self.steps)  # outputs of a forced run are the truth itself
-        ]
+        ]  # fmt: skip
         probed = {seen.tensor for probe in run.program.probes.values() for seen in probe}
         return Rung.of(name, findings, tuple(tensor for tensor in self.steps if tensor not in probed), seconds)
 
@@ -259,7 +260,8 @@ class Task:
         """The findings about the gradients of one run, given with their bounds, in the order of the graph."""
         ops = {name: node.op.key for node in self._nodes for name in node.parameters()}
         findings = [
-            Finding(f"gradient of {name}", ops.get(name, ""), difference.error, bound, difference.problem)
+            Finding(f"gradient of {name}", ops.get(name, ""), difference.error, bound, difference.problem,
+                    difference.special, difference.size)
             for name in self.wanted if name in found for difference, bound in [found[name]]
         ]  # fmt: skip
         return Rung.of("gradient", findings, tuple(name for name in self.wanted if name not in found))
