@@ -19,6 +19,7 @@ from archspec.errors import BackendError
 from archspec.ops.base import Operation
 
 from .cases import CASES, Case, alone
+from .operation_judges import JUDGES
 
 DIVERGENCES: Final = (Path(__file__).parent.parent / "docs" / "divergences.md").read_text()
 BACKENDS: Final = backends()
@@ -29,7 +30,8 @@ def page() -> Iterator[str]:
 
 Made by `make golden` from `archspec/ops` and the backends; a `*` marks an attribute that has no default. Shapes have
 the batch axis first. The code is what each backend emits for one row of the table of tests, `x` being the input;
-*inexact* is the error in float64 that a framework's own operation is known to have, and is held to.
+*inexact* is the error in float64 that a framework's own operation is known to have, and is held to. What an operation
+*is judged by* did not come from archspec: tests hold the reference in NumPy against it.
 """
     yield f"{len(ops.names())} operations: " + ", ".join(
         f"[{family}](#{family}) ({len(keys)})" for family, keys in ops.FAMILIES.items()
@@ -56,9 +58,8 @@ def _entry(operation: type[Operation]) -> Iterator[str]:
         yield f"# {backend.title}"
         yield from _code(backend.name, case)
     yield "```"
-    notes = [*_notes(operation.key), *_inexact(operation.key), *_differences(operation.key)]
-    if notes:
-        yield "\n" + "\n".join(f"- {note}" for note in notes)
+    notes = [*_notes(operation.key), *_inexact(operation.key), *_differences(operation.key), *_judges(operation.key)]
+    yield "\n" + "\n".join(f"- {note}" for note in notes)
 
 
 def _shown(value: Any) -> str:
@@ -128,6 +129,12 @@ def _inexact(key: str) -> Iterator[str]:
             parts = [f"{value:.0e}"] if value else []
             parts += [f"{gradient:.0e} in its gradient"] if gradient else []
             yield f"{backend.title}: inexact, {' and '.join(parts)}."
+
+
+def _judges(key: str) -> Iterator[str]:
+    """Who tells what the operation is."""
+    judge = JUDGES[key]
+    yield f"Judged by {judge.by}" + (", in training, too." if judge.train else ".")
 
 
 def _differences(key: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Special functions that NumPy lacks."""
+"""Special functions that NumPy lacks, and numbers that several operations share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from archspec.ops.base import Array
 else:
     np = lazy("numpy")
+
+# Klambauer et al., Self-normalizing neural networks, 2017.
+SELU_SCALE: Final = 1.0507009873554804934193349852946
+SELU_ALPHA: Final = 1.6732632423543772848170429916717
 
 # W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23 (1969).
 # Numerators and denominators, highest power first: of erf(x) / x in x^2 up to 0.46875, of erfc(x) exp(x^2) in x beyond.

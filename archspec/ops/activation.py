@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import inner_axis
-from archspec.ops._special import erf
+from archspec.ops._special import SELU_ALPHA, SELU_SCALE, erf
 from archspec.ops.base import Axis, Flag, Operation, Parameter, Real, Shape, show
 
 if TYPE_CHECKING:
@@ -106,10 +106,6 @@ class Celu(_Elementwise):
 
     def reference(self, x: Array) -> Array:
         return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha))
-
-
-SELU_SCALE = 1.0507009873554804934193349852946
-SELU_ALPHA = 1.6732632423543772848170429916717
 
 
 class Selu(_Elementwise):

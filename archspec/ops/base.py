@@ -5,7 +5,8 @@ A subclass of `Operation` is a frozen Pydantic model whose fields are the spec's
 - `infer`: the shapes of its outputs from those of its inputs, in plain arithmetic, or a `ShapeError`;
 - `parameters`: the shapes of its weights, by canonical (PyTorch's) names, if it has any;
 - `cost`: how many multiply-adds one evaluation takes, if any;
-- `reference`: its value in NumPy, in the dtype of its inputs; float64 is the definition of the right answer.
+- `reference`: its value in NumPy, in the dtype of its inputs; float64 is the definition of the right answer;
+- `train`: what training makes of it, if that is something else, and `draws`: what is random there.
 
 Shapes are in canonical order, with the batch axis first: `batch, channels, height, width`.
 """
@@ -44,6 +45,17 @@ class Parameter:
     kind: Literal["weight", "bias", "scale", "mean", "variance", "table"] = "weight"
     trainable: bool = True
     frozen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Random numbers that a step draws in training: their shape, which broadcasts to what they act on.
+
+    They are truth values, true with probability `keep`; or, without it, normal numbers of mean 0 and variance 1.
+    """
+
+    shape: Shape
+    keep: float | None = None
 
 
 class Operation(BaseModel):
@@ -99,9 +111,15 @@ class Operation(BaseModel):
         """The outputs, computed with NumPy in the dtype of the inputs."""
         raise NotImplementedError(f"{self.key} has no reference")
 
+    def draws(self, *inputs: Shape) -> dict[str, Draw]:
+        """What is random in training, by name. The default: nothing."""
+        return {}
+
     def train(self, *inputs: Array, **parameters: Array) -> tuple[Any, dict[str, Array]]:
-        """The outputs in training, and the new values of parameters that are statistics. What is random is left out:
-        the default is `reference`, with nothing new."""
+        """The outputs in training, and the new values of parameters that are statistics.
+
+        What `draws` names may be given, too; what is not given is left out. The default: `reference`, with nothing new.
+        """
         return self.reference(*inputs, **parameters), {}
 
 

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
-from archspec.ops.base import Flag, Operation, Parameter, Positive, Probability, Shape, check_rank, show
+from archspec.ops.base import Draw, Flag, Operation, Parameter, Positive, Probability, Shape, check_rank, show
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,6 +99,11 @@ class _Recurrent(Operation):
         rows = self.gates * self.hidden_size
         return sum(x[0] * x[1] * rows * (self._width(x, layer) + self.hidden_size) for layer, _ in self._suffixes())
 
+    def draws(self, x: Shape, *initial: Shape) -> dict[str, Draw]:
+        """The elements kept of what each layer but the last makes, by `kept_l0` and so on."""
+        kept = Draw((x[0], x[1], self.directions * self.hidden_size), 1 - self.dropout)
+        return {f"kept_l{layer}": kept for layer in range(self.num_layers - 1) if self.dropout}
+
     def reference(self, x: Array, *initial: Array, **weights: Array) -> Array | tuple[Array, ...]:
         start = initial or (np.zeros((len(x), self.num_layers * self.directions, self.hidden_size), x.dtype),) * len(
             self.states
@@ -113,6 +118,8 @@ class _Recurrent(Operation):
                 outputs.append(y[:, ::forward])
                 finals.append(state)
             x = np.concatenate(outputs, 2)
+            kept = weights.get(f"kept_l{len(finals) // self.directions - 1}")
+            x = x if kept is None else np.where(kept, x / (1 - self.dropout), 0)
         last = np.concatenate([state[0] for state in finals[-self.directions :]], 1)
         states = tuple(np.stack(state, 1) for state in zip(*finals, strict=True))
         y = x if self.return_sequence else last

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from archspec.ops.base import Epsilon, Operation, Probability, Shape, check_rank
+from archspec._lazy import lazy
+from archspec.ops._special import SELU_ALPHA, SELU_SCALE
+from archspec.ops.base import Draw, Epsilon, Operation, Probability, Shape, check_rank
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from archspec.ops.base import Array
+else:
+    np = lazy("numpy")
 
 
 class _Identity(Operation):
@@ -23,7 +29,23 @@ class _Identity(Operation):
         return x
 
 
-class Dropout(_Identity):
+class _Drop(_Identity):
+    """What training sets to zero, as a whole along the axes that `mask` gives size 1; the rest is scaled."""
+
+    if TYPE_CHECKING:
+        p: float
+
+    def mask(self, x: Shape) -> Shape:
+        return x
+
+    def draws(self, x: Shape) -> dict[str, Draw]:
+        return {"kept": Draw(self.mask(x), 1 - self.p)}
+
+    def train(self, x: Array, kept: Array | None = None) -> tuple[Array, dict[str, Array]]:
+        return x if kept is None else np.where(kept, x / (1 - self.p), 0), {}
+
+
+class Dropout(_Drop):
     """y = x; in training y = x / (1 - p) with probability 1 - p, else 0, for each element.
 
     Input and output: any shape. Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting,
@@ -34,9 +56,12 @@ class Dropout(_Identity):
     p: Probability = Field(0.5, description="probability that training sets an element to zero")
 
 
-class _ChannelDropout(_Identity):
+class _ChannelDropout(_Drop):
     rank: ClassVar[int]
     p: Probability = Field(0.5, description="probability that training sets a channel of a sample to zero")
+
+    def mask(self, x: Shape) -> Shape:
+        return (*x[:2], *(1 for _ in x[2:]))
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         check_rank(x, self.rank)
@@ -72,18 +97,26 @@ class Dropout3d(_ChannelDropout):
     rank: ClassVar[int] = 5
 
 
-class AlphaDropout(_Identity):
-    """y = x; in training y = a (x with probability 1 - p, else -1.758) + b, for each element.
+class AlphaDropout(_Drop):
+    """y = x; in training y = a (x with probability 1 - p, else s) + b, for each element.
 
-    -1.758 is what selu gives for very small numbers; a and b keep a mean of 0 and a variance of 1. Input and output:
-    any shape. Klambauer et al., Self-normalizing neural networks, 2017, https://arxiv.org/abs/1706.02515.
+    s = -1.7581 is what selu gives for very small numbers; a = (1 - p + p (1 - p) s^2)^(-1/2) and b = -a p s keep a mean
+    of 0 and a variance of 1. Input and output: any shape. Klambauer et al., Self-normalizing neural networks, 2017,
+    https://arxiv.org/abs/1706.02515.
     """
 
     elementwise: ClassVar[bool] = True
     p: Probability = Field(0.5, description="probability that training replaces an element")
 
+    def train(self, x: Array, kept: Array | None = None) -> tuple[Array, dict[str, Array]]:
+        if kept is None:
+            return x, {}
+        least = -SELU_SCALE * SELU_ALPHA
+        scale = (1 - self.p + self.p * (1 - self.p) * least**2) ** -0.5
+        return scale * np.where(kept, x, least) - scale * self.p * least, {}
 
-class DropPath(_Identity):
+
+class DropPath(_Drop):
     """y = x; in training y = x / (1 - p) with probability 1 - p, else 0, for each whole sample.
 
     Before an addition to a residual branch this is stochastic depth. Input and output: any shape.
@@ -92,6 +125,9 @@ class DropPath(_Identity):
 
     elementwise: ClassVar[bool] = True
     p: Probability = Field(0.5, description="probability that training sets a sample to zero")
+
+    def mask(self, x: Shape) -> Shape:
+        return (x[0], *(1 for _ in x[1:]))
 
 
 class GaussianNoise(_Identity):
@@ -102,3 +138,9 @@ class GaussianNoise(_Identity):
 
     elementwise: ClassVar[bool] = True
     std: Epsilon = Field(0.1, description="standard deviation of the noise that training adds")
+
+    def draws(self, x: Shape) -> dict[str, Draw]:
+        return {"noise": Draw(x)}
+
+    def train(self, x: Array, noise: Array | None = None) -> tuple[Array, dict[str, Array]]:
+        return x if noise is None else x + self.std * noise, {}

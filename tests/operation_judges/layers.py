@@ -1,0 +1,257 @@
+"""Who judges layers with weights: PyTorch's own, ONNX's, and other libraries' numbers that were written down."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
+from torch import nn
+
+from . import recorded
+from .common import Attributes, Judge, given, number, numbers, onnx
+
+TORCH: Final = "torch.nn.functional"
+
+
+# Products -----------------------------------------------------------------------------------------------------------
+
+
+def matmul(a: Attributes, x: Any, y: Any) -> Any:
+    return (x.mT if a.get("transpose_a", False) else x) @ (y.mT if a.get("transpose_b", False) else y)
+
+
+def embedding(a: Attributes, x: Any, weight: Any) -> Any:
+    return F.embedding(x, weight, **given(a, padding_index="padding_idx"))
+
+
+# Normalizations -----------------------------------------------------------------------------------------------------
+
+
+def batch_norm(a: Attributes, x: Any, running_mean: Any, running_var: Any, **affine: Any) -> Any:
+    return _batch_norm(a, x, running_mean, running_var, affine).eval()(x)
+
+
+def batch_norm_training(
+    a: Attributes, x: Any, running_mean: Any, running_var: Any, **affine: Any
+) -> tuple[Any, dict[str, Any]]:
+    """PyTorch keeps the variance with n - 1 in place of n, which ours has, as ONNX and Keras: what the batch adds to
+    the running variance is brought from the one to the other."""
+    layer = _batch_norm(a, x, running_mean, running_var, affine).train()
+    y, count = layer(x), x.numel() // x.shape[1]
+    decayed = _batch_norm(a, x, running_mean, running_var, affine).train()
+    decayed(torch.zeros_like(x))
+    kept = decayed.running_var  # of a batch without variance: what is kept of the old one
+    variance = kept + (layer.running_var - kept) * (count - 1) / count
+    return y, {"running_mean": layer.running_mean, "running_var": variance}
+
+
+def _batch_norm(a: Attributes, x: Any, mean: Any, variance: Any, affine: dict[str, Any]) -> Any:
+    kind = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}[x.ndim]
+    layer = kind(x.shape[1], dtype=torch.float64, **given(a, "momentum", "affine", epsilon="eps"))
+    layer.load_state_dict(
+        {"running_mean": mean, "running_var": variance, "num_batches_tracked": torch.tensor(0)} | affine
+    )
+    return layer
+
+
+def moved(a: Attributes, x: Any) -> tuple[Any, list[int], list[int]]:
+    """The axes of `axis` at the end, where PyTorch normalizes; where they were, and where they are now."""
+    axes = numbers(a.get("axis", -1), x.ndim)
+    last = list(range(-len(axes), 0))
+    return x.movedim(axes, last), axes, last
+
+
+def layer_norm(a: Attributes, x: Any, weight: Any = None, bias: Any = None) -> Any:
+    x, axes, last = moved(a, x)
+    shape = x.shape[-len(axes) :]
+    return F.layer_norm(x, shape, weight, bias, **given(a, epsilon="eps")).movedim(last, axes)
+
+
+def rms_norm(a: Attributes, x: Any, weight: Any = None) -> Any:
+    """PyTorch's default of epsilon is the smallest difference; Keras' RMSNormalization has 1e-6."""
+    x, axes, last = moved(a, x)
+    return F.rms_norm(x, x.shape[-len(axes) :], weight, a.get("epsilon", 1e-6)).movedim(last, axes)
+
+
+def l2_normalize(a: Attributes, x: Any) -> Any:
+    return F.normalize(x, dim=number(a.get("axis", -1), x.ndim), **given(a, epsilon="eps"))
+
+
+def group_norm(a: Attributes, x: Any, weight: Any = None, bias: Any = None) -> Any:
+    return F.group_norm(x, a["num_groups"], weight, bias, **given(a, epsilon="eps"))
+
+
+def instance_norm(a: Attributes, x: Any, **affine: Any) -> Any:
+    kind = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNorm3d}[x.ndim]
+    layer = kind(x.shape[1], dtype=torch.float64, **given(a, "affine", epsilon="eps"))
+    layer.load_state_dict(affine)
+    return layer(x)
+
+
+def local_response_norm(a: Attributes, x: Any) -> Any:
+    return F.local_response_norm(x, a["size"], **given(a, "alpha", "beta", "k"))
+
+
+# Recurrent layers ---------------------------------------------------------------------------------------------------
+
+OPTIONS: Final = ("num_layers", "bidirectional", "bias", "nonlinearity")
+
+
+def recurrent(kind: type[Any], *, training: bool = False) -> Any:
+    def ask(a: Attributes, x: Any, *initial: Any, **weights: Any) -> Any:
+        between = given(a, "dropout") if a.get("num_layers", 1) > 1 else {}  # PyTorch warns where it has no effect
+        layer = kind(
+            x.shape[-1], a["hidden_size"], batch_first=True, dtype=torch.float64, **given(a, *OPTIONS), **between
+        )
+        layer.load_state_dict(weights)
+        states = [state.transpose(0, 1).contiguous() for state in initial]
+        torch.manual_seed(0)
+        y, finals = layer.train(training)(x, *([tuple(states)] if len(states) > 1 else states))
+        finals = finals if isinstance(finals, tuple) else (finals,)
+        outputs = shortened(a, y, [state.transpose(0, 1) for state in finals])
+        return (outputs, kept_between_layers(a, y)) if training else outputs
+
+    return ask
+
+
+def shortened(a: Attributes, y: Any, states: list[Any]) -> Any:
+    if not a.get("return_sequence", True):
+        size = a["hidden_size"]
+        y = torch.cat([y[:, -1, :size], y[:, 0, size:]], 1)
+    return (y, *states) if a.get("return_state", False) else y
+
+
+def kept_between_layers(a: Attributes, y: Any) -> dict[str, Any]:
+    """What PyTorch drops between its layers: on a CPU, what its dropout draws there from the same seed."""
+    torch.manual_seed(0)
+    p, ones = a.get("dropout", 0.0), torch.ones_like(y.transpose(0, 1))
+    drawn = range(a.get("num_layers", 1) - 1) if p else ()
+    return {f"kept_l{layer}": F.dropout(ones, p).transpose(0, 1) > 0 for layer in drawn}
+
+
+def gru(a: Attributes, x: Any, *initial: Any, **weights: Any) -> Any:
+    if a.get("reset_after", True):
+        return recurrent(nn.GRU)(a, x, *initial, **weights)
+    return gru_of_the_paper(a, x, *initial, **weights)
+
+
+def gru_training(a: Attributes, x: Any, *initial: Any, **weights: Any) -> Any:
+    if a.get("reset_after", True):
+        return recurrent(nn.GRU, training=True)(a, x, *initial, **weights)
+    torch.manual_seed(0)
+    outputs = gru_of_the_paper(a, x, *initial, **weights, dropout=a.get("dropout", 0.0))
+    ones = torch.ones(*x.shape[:2], a["hidden_size"] * (1 + a.get("bidirectional", False)))
+    return outputs, kept_between_layers(a, ones.double())
+
+
+def gru_of_the_paper(a: Attributes, x: Any, *initial: Any, dropout: float = 0.0, **weights: Any) -> Any:
+    """Layer by layer, by ONNX; between them PyTorch's dropout."""
+    directions = ("", "_reverse")[: 1 + a.get("bidirectional", False)]
+    states: list[Any] = []
+    for layer in range(a.get("num_layers", 1)):
+        x = F.dropout(x.transpose(0, 1), dropout).transpose(0, 1) if layer and dropout else x
+        parts = []
+        for suffix in directions:
+            step = -1 if suffix else 1
+            start = initial[0][:, len(states)].numpy() if initial else None
+            names = [f"{part}_l{layer}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            y, h = _onnx_gru(x.numpy()[:, ::step], [weights.get(name) for name in names], start)
+            parts.append(torch.from_numpy(np.ascontiguousarray(y[:, ::step])))
+            states.append(torch.from_numpy(h))
+        x = torch.cat(parts, 2)
+    return shortened(a, x, [torch.stack(states, 1)])
+
+
+def _onnx_gru(x: Any, weights: list[Any], start: Any) -> tuple[Any, Any]:
+    """One direction of one layer by ONNX, which has update, reset and candidate in this order, and time first."""
+
+    def rows(matrix: Any) -> Any:
+        reset, update, candidate = np.split(matrix.numpy(), 3)
+        return np.concatenate([update, reset, candidate])
+
+    w, u = rows(weights[0])[None], rows(weights[1])[None]
+    bias = None if weights[2] is None else np.concatenate([rows(weights[2]), rows(weights[3])])[None]
+    y, h = onnx("GRU", x.swapaxes(0, 1), w, u, bias, None, None if start is None else start[None], outputs=2,
+                hidden_size=u.shape[2], linear_before_reset=0)  # fmt: skip
+    return y[:, 0].swapaxes(0, 1), h[0]
+
+
+# Attention ----------------------------------------------------------------------------------------------------------
+
+
+def attention(a: Attributes, q: Any, k: Any, v: Any, mask: Any = None) -> Any:
+    causal = a.get("causal", False)
+    if mask is not None and causal:  # PyTorch takes one of the two
+        past = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+        mask = mask & past if mask.dtype == torch.bool else mask.masked_fill(~past, -math.inf)
+        causal = False
+    return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=True, **given(a, "scale"))
+
+
+def multi_head_attention(
+    a: Attributes, query: Any, key: Any = None, value: Any = None, mask: Any = None, **w: Any
+) -> Any:
+    """By PyTorch's layer; sizes that it does not have, by its functions for what is inside."""
+    key = query if key is None else key
+    value = key if value is None else value
+    if "head_dim" not in a and "out_features" not in a and mask is None and not a.get("causal"):
+        layer = nn.MultiheadAttention(query.shape[2], a["num_heads"], kdim=key.shape[2], vdim=value.shape[2],
+                                      batch_first=True, dtype=torch.float64, **given(a, "bias"))  # fmt: skip
+        state = {name.replace("out_proj_", "out_proj."): array for name, array in w.items()}
+        if a.get("bias", True):
+            state["in_proj_bias"] = torch.cat([state.pop(f"{name}_proj_bias") for name in "qkv"])
+        if query.shape[2] == key.shape[2] == value.shape[2]:
+            state["in_proj_weight"] = torch.cat([state.pop(f"{name}_proj_weight") for name in "qkv"])
+        layer.load_state_dict(state)
+        return layer(query, key, value)[0]
+    inputs = {"q": query, "k": key, "v": value}
+    heads = {
+        name: F.linear(x, w[f"{name}_proj_weight"], w.get(f"{name}_proj_bias"))
+        .unflatten(2, (a["num_heads"], -1))
+        .transpose(1, 2)
+        for name, x in inputs.items()
+    }
+    y = attention(given(a, "causal"), **heads, mask=mask).transpose(1, 2).flatten(2)
+    return F.linear(y, w["out_proj_weight"], w.get("out_proj_bias"))
+
+
+def learned_positions(a: Attributes, x: Any, weight: Any) -> Any:
+    return x + F.embedding(torch.arange(x.shape[1]), weight)
+
+
+def constant(a: Attributes) -> Any:
+    dtype = {"float": torch.float64, "int64": torch.int64, "bool": torch.bool}[a.get("dtype", "float")]
+    if "shape" in a:
+        return torch.full((1, *a["shape"]), a["value"], dtype=dtype)
+    return torch.tensor(a["value"], dtype=dtype)[None]
+
+
+JUDGES: Final[dict[str, Judge]] = {
+    "linear": Judge(f"{TORCH}.linear", lambda a, x, weight, bias=None: F.linear(x, weight, bias)),
+    "bilinear": Judge(f"{TORCH}.bilinear", lambda a, x, y, weight, bias=None: F.bilinear(x, y, weight, bias)),
+    "embedding": Judge(f"{TORCH}.embedding", embedding),
+    "matmul": Judge("torch.matmul", matmul),
+    "einsum": Judge("torch.einsum", lambda a, *xs: torch.einsum(a["equation"], *xs)),
+    "batch_norm": Judge("torch.nn.BatchNorm1d to 3d", batch_norm, batch_norm_training),
+    "layer_norm": Judge(f"{TORCH}.layer_norm", layer_norm),
+    "rms_norm": Judge(f"{TORCH}.rms_norm", rms_norm),
+    "l2_normalize": Judge(f"{TORCH}.normalize", l2_normalize),
+    "group_norm": Judge(f"{TORCH}.group_norm", group_norm),
+    "instance_norm": Judge("torch.nn.InstanceNorm1d to 3d", instance_norm),
+    "local_response_norm": Judge(f"{TORCH}.local_response_norm", local_response_norm),
+    "rnn": Judge("torch.nn.RNN", recurrent(nn.RNN), recurrent(nn.RNN, training=True)),
+    "lstm": Judge("torch.nn.LSTM", recurrent(nn.LSTM), recurrent(nn.LSTM, training=True)),
+    "gru": Judge("torch.nn.GRU; ONNX GRU without reset_after", gru, gru_training),
+    "scaled_dot_product_attention": Judge(f"{TORCH}.scaled_dot_product_attention", attention),
+    "multi_head_attention": Judge("torch.nn.MultiheadAttention", multi_head_attention),
+    "learned_positions": Judge(f"{TORCH}.embedding", learned_positions),
+    "rotary_embedding": Judge("ONNX RotaryEmbedding, with the angles of transformers' LLaMA", recorded.rotary),
+    "sinusoidal_positions": Judge("transformers' DistilBERT, Pegasus and LLaMA", recorded.sinusoids),
+    "relative_position_bias": Judge("transformers' Swin", recorded.window_bias),
+    "bucketed_position_bias": Judge("transformers' T5", recorded.bucket_bias),
+    "parameter": Judge("torch.nn.Parameter", lambda a, **w: nn.Parameter(w[""]).detach()),
+    "constant": Judge("torch.tensor, torch.full", constant),
+}

@@ -1,0 +1,221 @@
+"""Who judges convolutions, pools and images: PyTorch's functions, and ONNX's where PyTorch has none."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
+from torch._meta_registrations import pooling_output_shape_pad_lr
+
+from .common import Ask, Attributes, Judge, each, everywhere, given, last_first, onnx, windows
+
+
+def conv(rank: int) -> Ask:
+    function = getattr(F, f"conv{rank}d")
+
+    def ask(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
+        kernel, stride, dilation, pairs = windows(a, x, rank)
+        groups = x.shape[1] // weight.shape[1]
+        if a.get("padding") == "same" and set(stride) == {1} and all(k % 2 for k in kernel):
+            return function(x, weight, bias, 1, "same", dilation, groups)
+        return function(F.pad(x, last_first(pairs)), weight, bias, stride, 0, dilation, groups)
+
+    return ask
+
+
+def separable(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any, depthwise_weight: Any, pointwise_weight: Any, bias: Any = None) -> Any:
+        inner = conv(rank)(a, x, depthwise_weight)
+        return getattr(F, f"conv{rank}d")(inner, pointwise_weight, bias)
+
+    return ask
+
+
+SEEN: Final = {
+    (3, 3): ([1, 1, 1], [1, 0, 0], [0, 0, 0]),
+    (3, 5): ([1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]),
+    (5, 5): ([1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]),
+    (1, 1): ([0],),
+    # The centre of an even axis is element size // 2, as in the authors' code and those that followed it.
+    (1, 4): ([1, 1, 0, 0],),
+    (4, 1): ([1], [1], [0], [0]),
+    (2, 4): ([1, 1, 1, 1], [1, 1, 0, 0]),
+}
+"""Mask A of the kernels of PixelCNN, by their sizes: figure 1 of van den Oord et al., Conditional image generation with
+PixelCNN decoders, 2016. Mask B has a 1 in the place of the centre."""
+
+
+def masked(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
+    kernel = tuple(each(a["kernel_size"], 2))
+    seen = torch.tensor(SEEN[kernel])
+    if a["mask"] == "B":
+        seen[kernel[0] // 2, kernel[1] // 2] = 1
+    return conv(2)(a, x, weight * seen, bias)
+
+
+def conv_transpose(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
+        _, _, _, pairs = windows(a, x, rank)
+        least = [min(pair) for pair in pairs]  # what is cut off on both sides PyTorch's function does
+        options = given(a, "stride", "output_padding", "groups", "dilation")
+        uneven = [[before - both, after - both] for (before, after), both in zip(pairs, least, strict=True)]
+        if any(map(any, uneven)):  # it may not cut everything on one side: so all is done here
+            least, uneven = [0] * rank, pairs
+        y = getattr(F, f"conv_transpose{rank}d")(x, weight, bias, padding=least, **options)
+        inside = [slice(before, size - after) for size, (before, after) in zip(y.shape[2:], uneven, strict=True)]
+        return y[(..., *inside)]
+
+    return ask
+
+
+# Pools --------------------------------------------------------------------------------------------------------------
+
+
+def beyond(a: Attributes, x: Any, rank: int) -> tuple[list[list[int]], list[list[int]]]:
+    """The padding, and what has to be added after it so that all windows of PyTorch's own count fit."""
+    kernel, stride, dilation, pairs = windows(a, x, rank, a["kernel_size"])
+    more = []
+    for n, k, s, d, (before, after) in zip(x.shape[2:], kernel, stride, dilation, pairs, strict=True):
+        count = pooling_output_shape_pad_lr(n, k, before, after, s, d, a.get("ceil_mode", False))
+        if a.get("padding") == "same":
+            count = math.ceil(n / s)
+        more.append([0, (count - 1) * s + (k - 1) * d + 1 - n - before - after])
+    return pairs, more
+
+
+def enlarged(x: Any, pairs: list[list[int]], value: float = 0.0) -> Any:
+    return F.pad(x, last_first(pairs), value=value)
+
+
+def max_pool(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any) -> Any:
+        kernel, stride, dilation, pairs = windows(a, x, rank, a["kernel_size"])
+        function = getattr(F, f"max_pool{rank}d")
+        if everywhere(pairs, kernel) and a.get("padding") != "same":
+            padding = [before for before, _ in pairs]
+            return function(x, padding=padding, **given(a, "kernel_size", "stride", "dilation", "ceil_mode"))
+        wide = enlarged(enlarged(x, pairs, -math.inf), beyond(a, x, rank)[1], -math.inf)
+        return function(wide, kernel, stride, 0, dilation)
+
+    return ask
+
+
+def avg_pool(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any) -> Any:
+        kernel, stride, _, pairs = windows(a, x, rank, a["kernel_size"])
+        function = getattr(F, f"avg_pool{rank}d")
+        counted = a.get("count_include_pad", False)
+        fits = all(k <= n for k, n in zip(kernel, x.shape[2:], strict=True))  # avg_pool3d does not count the padding
+        if fits and everywhere(pairs, kernel) and a.get("padding") != "same":
+            padding = [before for before, _ in pairs]
+            options = given(a, "kernel_size", "stride", "ceil_mode")
+            return function(x, padding=padding, count_include_pad=counted, **options)
+        more = beyond(a, x, rank)[1]
+        ones = torch.ones_like(x)
+        inside = enlarged(ones, pairs, float(counted))
+        total, count = (function(enlarged(y, more), kernel, stride) for y in (enlarged(x, pairs), inside))
+        return total / count
+
+    return ask
+
+
+def lp_pool(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any) -> Any:
+        kernel, stride, _, pairs = windows(a, x, rank, a["kernel_size"])
+        wide = enlarged(enlarged(x.abs(), pairs), beyond(a, x, rank)[1])
+        size, step = (kernel, stride) if rank > 1 else (kernel[0], stride[0])
+        return getattr(F, f"lp_pool{rank}d")(wide, float(a.get("norm_type", 2)), size, step)
+
+    return ask
+
+
+def adaptive(kind: str, rank: int) -> Ask:
+    return lambda a, x: getattr(F, f"adaptive_{kind}_pool{rank}d")(x, a["output_size"])
+
+
+def over_all(kind: str, rank: int) -> Ask:
+    """A global pool is the adaptive one to a single element."""
+
+    def ask(a: Attributes, x: Any) -> Any:
+        y = getattr(F, f"adaptive_{kind}_pool{rank}d")(x, 1)
+        return y if a.get("keepdims", False) else y.reshape(x.shape[:2])
+
+    return ask
+
+
+# Images -------------------------------------------------------------------------------------------------------------
+
+
+def resized(a: Attributes, x: Any) -> Any:
+    """By PyTorch; by ONNX where places are copied, whose scales PyTorch has in float32."""
+    rank = x.ndim - 2
+    mode = a.get("mode", "nearest")
+    if "size" in a:
+        size = each(a["size"], rank)
+    else:
+        factors = each(a["scale"], rank)
+        size = [math.floor(round(n * factor, 9)) for n, factor in zip(x.shape[2:], factors, strict=True)]
+    if mode in ("nearest", "nearest_exact"):
+        place, rounding = ("asymmetric", "floor") if mode == "nearest" else ("half_pixel", "round_prefer_ceil")
+        return onnx("Resize", x, None, None, np.array([*x.shape[:2], *size]), mode="nearest", nearest_mode=rounding,
+                    coordinate_transformation_mode=place)  # fmt: skip
+    return F.interpolate(x, size, mode=mode, align_corners=a.get("align_corners", False))
+
+
+def unfold(a: Attributes, x: Any) -> Any:
+    kernel, stride, dilation, pairs = windows(a, x, 2)
+    return F.unfold(F.pad(x, last_first(pairs)), kernel, dilation, 0, stride)
+
+
+def fold(a: Attributes, x: Any) -> Any:
+    kernel, stride, dilation, pairs = windows(a, x, 2)
+    height, width = each(a["output_size"], 2)
+    (top, bottom), (left, right) = pairs
+    if top == bottom and left == right:
+        return F.fold(x, (height, width), kernel, dilation, (top, left), stride)
+    y = F.fold(x, (height + top + bottom, width + left + right), kernel, dilation, 0, stride)
+    return y[:, :, top : top + height, left : left + width]
+
+
+def patches(a: Attributes, x: Any) -> Any:
+    """What unfold takes if windows touch each other; ViT's embedding is a convolution of that stride."""
+    return F.unfold(x, a["patch_size"], stride=a["patch_size"]).mT
+
+
+TORCH: Final = "torch.nn.functional"
+SPACES: Final = ((1, "1d"), (2, "2d"), (3, "3d"))
+
+JUDGES: Final[dict[str, Judge]] = {
+    **{f"conv{kind}": Judge(f"{TORCH}.conv{kind}", conv(rank)) for rank, kind in SPACES},
+    **{f"depthwise_conv{kind}": Judge(f"{TORCH}.conv{kind}", conv(rank)) for rank, kind in SPACES[:2]},
+    **{f"separable_conv{kind}": Judge(f"{TORCH}.conv{kind}, twice", separable(rank)) for rank, kind in SPACES[:2]},
+    **{f"conv_transpose{kind}": Judge(f"{TORCH}.conv_transpose{kind}", conv_transpose(rank)) for rank, kind in SPACES},
+    "masked_conv2d": Judge(f"{TORCH}.conv2d, with the masks of the paper's figure", masked),
+    **{f"max_pool{kind}": Judge(f"{TORCH}.max_pool{kind}", max_pool(rank)) for rank, kind in SPACES},
+    **{f"avg_pool{kind}": Judge(f"{TORCH}.avg_pool{kind}", avg_pool(rank)) for rank, kind in SPACES},
+    **{f"lp_pool{kind}": Judge(f"{TORCH}.lp_pool{kind}", lp_pool(rank)) for rank, kind in SPACES},
+    **{
+        f"adaptive_{pool}_pool{kind}": Judge(f"{TORCH}.adaptive_{pool}_pool{kind}", adaptive(pool, rank))
+        for pool in ("avg", "max")
+        for rank, kind in SPACES
+    },
+    **{
+        f"global_{pool}_pool{kind}": Judge(f"{TORCH}.adaptive_{pool}_pool{kind}, to one element", over_all(pool, rank))
+        for pool in ("avg", "max")
+        for rank, kind in SPACES
+    },
+    "upsample": Judge(f"{TORCH}.interpolate where it blends, ONNX Resize where it copies", resized),
+    "channel_shuffle": Judge(f"{TORCH}.channel_shuffle", lambda a, x: F.channel_shuffle(x, a["groups"])),
+    "pixel_shuffle": Judge(f"{TORCH}.pixel_shuffle", lambda a, x: F.pixel_shuffle(x, a["upscale_factor"])),
+    "pixel_unshuffle": Judge(f"{TORCH}.pixel_unshuffle", lambda a, x: F.pixel_unshuffle(x, a["downscale_factor"])),
+    "space_to_depth": Judge("ONNX SpaceToDepth", lambda a, x: onnx("SpaceToDepth", x, blocksize=a["block_size"])),
+    "depth_to_space": Judge(
+        "ONNX DepthToSpace", lambda a, x: onnx("DepthToSpace", x, blocksize=a["block_size"], **given(a, "mode"))
+    ),
+    "patches": Judge(f"{TORCH}.unfold", patches),
+    "unfold": Judge(f"{TORCH}.unfold", unfold),
+    "fold": Judge(f"{TORCH}.fold", fold),
+}
