@@ -14,20 +14,31 @@ imported into this process.
 TYPE_CHECKING = False  # as type checkers know it; importing typing would cost more than all that is done here
 
 if TYPE_CHECKING:
-    from archspec.errors import BackendError, Diagnostic, SpecError, UsageError
+    from archspec.backend import Backend
+    from archspec.errors import ArchspecError, BackendError, Diagnostic, SpecError, UsageError
     from archspec.loading import load
     from archspec.model import Model, Spec
-    from archspec.proof import verify
+    from archspec.proof import Proof, verify
+    from archspec.summary import Summary
+    from archspec.verification.report import Report
 
 __version__ = "0.1.0"
-__all__ = ["BackendError", "Diagnostic", "Model", "Spec", "SpecError", "UsageError", "__version__", "load", "verify"]
+__all__ = [
+    "ArchspecError", "Backend", "BackendError", "Diagnostic", "Model", "Proof", "Report", "Spec", "SpecError",
+    "Summary", "UsageError", "__version__", "load", "verify",
+]  # fmt: skip
 
 _HOMES = {
+    "ArchspecError": "errors",
+    "Backend": "backend",
     "BackendError": "errors",
     "Diagnostic": "errors",
     "Model": "model",
+    "Proof": "proof",
+    "Report": "verification.report",
     "Spec": "model",
     "SpecError": "errors",
+    "Summary": "summary",
     "UsageError": "errors",
     "load": "loading",
     "verify": "proof",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec._collector import paused_collector
-from archspec.errors import UsageError
+from archspec.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
     from archspec.model import Model
@@ -113,17 +113,28 @@ class Backend:
             return self.generator(model).program()
 
 
-def backends(names: Sequence[str] = ()) -> list[Backend]:
+def backends(names: str | Sequence[str] = ()) -> list[Backend]:
     """The installed backends of these names, in that order; all if none are given.
 
-    Raises UsageError for a name that no installed backend has.
+    Raises UsageError for a name that no installed backend has, BackendError for a backend that cannot be loaded.
     """
+    names = [names] if isinstance(names, str) else names
     found = {point.name: point for point in entry_points(group="archspec.backends")}
     order = sorted(found, key=lambda name: (_KNOWN.index(name) if name in _KNOWN else len(_KNOWN), name))
     for name in names:
-        if name not in found:
-            raise UsageError(f"there is no backend '{name}'; installed are {', '.join(order)}")
-    return [found[name].load() for name in dict.fromkeys(names or order)]
+        if name not in order:
+            raise UsageError(f"there is no backend '{name}'; installed are {', '.join(order) or 'none'}")
+    return [_loaded(found[name]) for name in dict.fromkeys(names or order)]
+
+
+def _loaded(point: EntryPoint) -> Backend:
+    try:
+        backend = point.load()
+    except Exception as error:  # it is code of another distribution
+        raise BackendError(f"the backend '{point.name}' cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(backend, Backend):
+        raise BackendError(f"the backend '{point.name}' is no Backend but {type(backend).__name__}")
+    return backend
 
 
 _KNOWN = ("pytorch", "keras", "paddle")

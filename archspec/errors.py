@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import combining, east_asian_width
 
 Severity = Literal["error", "warning"]
@@ -66,6 +66,13 @@ def _excerpt(source: str, column: int, width: int = 110) -> tuple[str, str]:
 class ArchspecError(Exception):
     """What archspec raises on purpose."""
 
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What is wrong with a spec, if that is the reason."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data that JSON can hold."""
+        return {"message": str(self), "findings": [each.as_json() for each in self.diagnostics]}
+
 
 class SpecError(ArchspecError):
     """A spec is not valid. Carries every finding, not just the first."""
@@ -93,3 +100,26 @@ class BackendError(ArchspecError):
 
 class UsageError(ArchspecError):
     """The command or the API was asked for something that does not exist (exit code 2)."""
+
+
+def understood(error: Exception) -> ArchspecError:
+    """Any exception as one that says in a line what happened: what the system refused, or a fault of archspec."""
+    match error:
+        case ArchspecError():
+            return error
+        case OSError(strerror=str(strerror)):
+            return ArchspecError(f"{error.filename}: {strerror}" if error.filename else strerror)
+        case MemoryError():
+            return ArchspecError(f"the machine has too little memory{f': {error}' if str(error) else ''}")
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = f" ({last.tb_frame.f_code.co_filename}:{last.tb_lineno})" if last is not None else ""
+    said = " ".join(str(error).split())[:300]
+    return ArchspecError(f"this is a fault of archspec itself: {type(error).__name__}: {said}{place}")
+
+
+def printable(text: str, most: int = 600) -> str:
+    """A text that a terminal can show as it is, on one line, of bounded length."""
+    text = text if len(text) <= most else f"{text[: most - 4]} ..."
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

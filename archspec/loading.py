@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from archspec.errors import UsageError
 from archspec.model import Model, Spec
 from archspec.spec.catalogue import locate
 
 
-def load(spec: str | Path, /, variant: str | None = None, **params: Any) -> Model:
+def load(
+    spec: str | Path, /, variant: str | None = None, params: Mapping[str, Any] | None = None, **more: Any
+) -> Model:
     """One network: `load("resnet50", num_classes=10)`, `load("net.yaml", variant="small")`.
 
-    `spec` is a path, or the name of a spec or variant that comes along. Raises SpecError if the spec is not valid,
-    UsageError if there is no such spec, variant or param.
+    `spec` is a path, or the name of a spec or variant that comes along; `params` takes those, too, that are called
+    `variant` or `params`. Raises SpecError if the spec is not valid, UsageError if there is no such spec, variant or
+    param.
     """
     document, chosen = open_spec(spec)
-    return document.network(variant or chosen, params)
+    if params is not None and not isinstance(params, Mapping):
+        raise UsageError("params is a mapping of names to values: give a param of this name as params={'params': ...}")
+    twice = sorted({*(params or {})} & more.keys())
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice")
+    return document.network(chosen if variant is None else variant, {**(params or {}), **more})
 
 
 def open_spec(spec: str | Path) -> tuple[Spec, str | None]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from archspec import ops
 from archspec.errors import Diagnostic, SpecError, UsageError
 from archspec.expressions import ExpressionError, expr_of, free_names, parse
-from archspec.graph.elaborate import OTHER_SIZE, Elaborator, param_problem
+from archspec.graph.elaborate import OTHER_SIZE, Elaborator
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.operations import KEYS
 from archspec.graph.tree import Module
-from archspec.ops.base import Shape, product, show
+from archspec.ops.base import Shape, describe, product, show
 from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
 from archspec.spec.hints import one_of
 from archspec.spec.lint import Lint, literal_texts
@@ -23,7 +23,7 @@ from archspec.spec.reading import read
 from archspec.spec.source import Source
 
 if TYPE_CHECKING:
-    from archspec.backend import Program
+    from archspec.backend import Backend, Program
     from archspec.ops.base import Array
     from archspec.summary import Summary
     from archspec.weights import Rules
@@ -37,9 +37,9 @@ class Spec:
     source: Source
 
     @classmethod
-    def read(cls, path: Path, shown: str | None = None) -> Spec:
+    def read(cls, path: str | Path, shown: str | None = None) -> Spec:
         """The spec in a file. Raises SpecError with everything that is wrong with its form."""
-        source = Source.read(path, shown)
+        source = Source.read(Path(path), shown)
         return cls(read(source), source)
 
     @classmethod
@@ -60,21 +60,24 @@ class Spec:
         """
         document = self.document
         if variant is not None and variant not in document.variants:
-            raise UsageError(f"{document.name} has no variant '{variant}'; {one_of(variant, document.variants)}")
+            hint = one_of(str(variant), document.variants)
+            if "variant" in document.params:
+                hint += "; its param of this name is given with params={'variant': ...}, or --set"
+            raise UsageError(f"{document.name} has no variant '{variant}'; {hint}")
         values = {name: param.default for name, param in document.params.items()}
         chosen = document.variants[variant].values if variant is not None else {}
         problems: list[Diagnostic] = []
         for name, value in chosen.items():
             if name in values:
                 values[name] = value
-                problem = param_problem(document.params[name], value)
+                problem = document.params[name].problem(value)
                 if problem:
                     problems.append(self.source.diagnostic(("variants", str(variant), name), f"{name} {problem}"))
         for name, value in (params or {}).items():
             if name not in values:
                 raise UsageError(f"{document.name} has no param '{name}'; "
-                                 f"{one_of(name, values, 'it has')}")  # fmt: skip
-            problem = param_problem(document.params[name], value)
+                                 f"{one_of(str(name), values, 'it has')}")  # fmt: skip
+            problem = document.params[name].problem(value)
             if problem:
                 raise UsageError(f"{document.name}: {name} {problem}")
             values[name] = value
@@ -87,7 +90,7 @@ class Spec:
             elif param.type == "float" and isinstance(values[name], int):
                 values[name] = float(values[name])
             if name not in chosen and name not in (params or {}) and param.default is not None:
-                problem = param_problem(param, param.default)
+                problem = param.problem(param.default)
                 if problem:
                     long = isinstance(self.source.data["params"][name], dict)
                     path = ("params", name, "default") if long else ("params", name)
@@ -196,6 +199,7 @@ class Model:
         """
         if not sizes:
             return self.graph
+        check_sizes(sizes)
         module, elaborator = self._elaborated(sizes=sizes)
         for name in sizes:
             if name != "batch" and name not in elaborator.open_sizes:
@@ -251,15 +255,11 @@ class Model:
         Raises SpecError if the spec is not valid, BackendError if the framework cannot express the network exactly,
         UsageError if there is no such backend.
         """
-        from archspec.backend import backends
-
-        return backends([backend])[0].write(self)
+        return one_backend(backend).write(self)
 
     def program(self, backend: str) -> Program:
         """The generated code and what a runner needs to run it; raises as `compile`."""
-        from archspec.backend import backends
-
-        return backends([backend])[0].generate(self)
+        return one_backend(backend).generate(self)
 
     def weights(self, arrays: Mapping[str, Array], *, names: Rules | str = "", backend: str) -> dict[str, Array]:
         """Another library's weights by the names and in the layouts of the generated model: its `state_dict` in PyTorch
@@ -278,6 +278,22 @@ class Model:
         from archspec.summary import summarize
 
         return summarize(self)
+
+
+def one_backend(name: str) -> Backend:
+    """The backend of this name. Raises UsageError if there is none."""
+    from archspec.backend import backends
+
+    if not isinstance(name, str):
+        raise UsageError(f"a backend's name is a text, not {describe(name)}")
+    return backends([name])[0]
+
+
+def check_sizes(sizes: Mapping[str, int] | None) -> None:
+    """Raises UsageError for what can be the size of no dimension."""
+    for name, size in (sizes or {}).items():
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 2**31:
+            raise UsageError(f"{name} (={size}): a size is a whole number from 1 to 2**31")
 
 
 def _same_shape(expected: list[int | str], found: Shape) -> bool:

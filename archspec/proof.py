@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec import reference
 from archspec.backend import Backend, backends
-from archspec.errors import UsageError
+from archspec.errors import ArchspecError, SpecError, UsageError, understood
 from archspec.graph.graph import Graph, rounded
 from archspec.loading import open_spec, variants
-from archspec.model import Model
+from archspec.model import Model, check_sizes
+from archspec.ops.base import describe
 from archspec.verification.cases import case
 from archspec.verification.report import Outcome, Report
 from archspec.verification.run import verify as compare
@@ -22,12 +25,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """What could not be verified, and why: a spec that is not valid, or not there; or archspec failed at it."""
+
+    network: str
+    error: ArchspecError
+
+    def to_json(self) -> dict[str, Any]:
+        return {"network": self.network, **self.error.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """What was found about one or more networks."""
 
     reports: tuple[Report, ...]
     required: frozenset[str]
     """The backends that must not be missing."""
+    refused: tuple[Refused, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -36,21 +51,28 @@ class Proof:
 
     @property
     def exit_code(self) -> int:
-        """1 if anything differs, is not proven, or broke down; 3 if a required framework is missing, or all; else 0."""
+        """1 if anything differs, is not proven, or broke down; else 2 if there is no such spec; else 3 if a required
+        framework is missing, or all; else 0."""
         statuses = [(name, each.status) for report in self.reports for name, each in report.outcomes.items()]
         if any(status not in ("passed", "missing") for _, status in statuses):
             return 1
+        if self.refused:
+            return 2 if all(isinstance(each.error, UsageError) for each in self.refused) else 1
         missing = {name for name, status in statuses if status == "missing"}
         return 3 if missing & self.required or missing == {name for name, _ in statuses} else 0
 
     def to_json(self) -> dict[str, Any]:
         """As plain data that JSON can hold."""
-        return {"exit_code": self.exit_code, "reports": [report.to_json() for report in self.reports]}
+        return {
+            "exit_code": self.exit_code,
+            "reports": [report.to_json() for report in self.reports],
+            "refused": [refused.to_json() for refused in self.refused],
+        }
 
 
 def verify(
     *networks: str | Path | Model,
-    to: Sequence[str] = (),
+    to: str | Sequence[str] = (),
     variant: str | None = None,
     params: Mapping[str, Any] | None = None,
     python: Mapping[str, str] | None = None,
@@ -63,6 +85,7 @@ def verify(
     sizes: Mapping[str, int] | None = None,
     picture: Path | None = None,
     watch: Callable[[str], None] = lambda stage: None,
+    each: Callable[[Report | Refused], None] | None = None,
 ) -> Proof:
     """Generates the code of networks, runs each framework in a process of its own, and compares every step.
 
@@ -72,35 +95,78 @@ def verify(
     what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
     random is left out. `sizes` are numbers for open dimensions, and for `batch`, which else is two. `picture` is run
     through instead of random numbers. Outputs that are NaN or infinite are no pass, unless `non_finite` says that they
-    are meant. `watch` is told what happens.
+    are meant. `watch` is told what happens, and `each` is given every report when it is done.
 
-    Raises SpecError for a spec that is not valid, UsageError for what does not exist.
+    Raises SpecError for a spec that is not valid, or of which the reference cannot compute a step, UsageError for what
+    does not exist. With `each`, it is given what cannot be verified, too, and the others are.
     """
     chosen = backends(to)
+    _check_options(networks, variant, params, seed, timeout, sizes)
     for name in python or ():
         if name not in {backend.name for backend in chosen}:
             raise UsageError(f"there is no backend '{name}' here to run in another Python")
+    found: list[Report] = []
+    refused: list[Refused] = []
+
+    @contextlib.contextmanager
+    def guarded(network: str | Path | Model) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if each is None:
+                raise
+            name = network.name if isinstance(network, Model) else str(network)
+            refused.append(Refused(name, understood(error)))
+            each(refused[-1])
+
     watch("starting " + ", ".join(backend.title for backend in chosen))
     with Pool({backend.name: backend.runner for backend in chosen}, python=python, patience=timeout) as pool:
         # The frameworks are being imported meanwhile.
-        models = [model for network in networks for model in _models(network, variant, params or {})]
-        for model in models:
-            model.check()
-        found: list[Report] = []
+        models: list[Model] = []
+        for network in networks:
+            with guarded(network):
+                models += _models(network, variant, params or {})
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
-            found += reports(
-                model, chosen, pool, picture=picture, sizes=sizes, seed=seed, timeout=timeout, gradients=gradients,
-                learning=training, non_finite=non_finite,
-            )  # fmt: skip
-    return Proof(tuple(found), frozenset(backend.name for backend in chosen) if require else frozenset(to))
+            with guarded(model):
+                for report in reports(
+                    model, chosen, pool, picture=picture, sizes=sizes, seed=seed, timeout=timeout,
+                    gradients=gradients, learning=training, non_finite=non_finite,
+                ):  # fmt: skip
+                    found.append(report)
+                    if each is not None:
+                        each(report)
+    required = chosen if require or to else []
+    return Proof(tuple(found), frozenset(backend.name for backend in required), tuple(refused))
+
+
+def _check_options(
+    networks: Sequence[str | Path | Model], variant: str | None, params: Mapping[str, Any] | None, seed: int,
+    timeout: float, sizes: Mapping[str, int] | None,
+) -> None:  # fmt: skip
+    """Raises UsageError for what cannot be meant."""
+    if not networks:
+        raise UsageError("there is nothing to verify: name at least one network")
+    if (variant is not None or params) and any(isinstance(network, Model) for network in networks):
+        raise UsageError("a Model has its variant and params already: they are given to archspec.load")
+    if not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"a seed is a whole number from 0, not {describe(seed)}")
+    if not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise UsageError(f"a time limit is a number of seconds above 0, not {describe(timeout)}")
+    check_sizes(sizes)
 
 
 def _models(network: str | Path | Model, variant: str | None, params: Mapping[str, Any]) -> list[Model]:
+    """The networks of a spec. Raises SpecError unless all of them are valid, UsageError if there is none."""
     if isinstance(network, Model):
-        return [network]
-    spec, named = open_spec(network)
-    return [spec.network(each, params) for each in variants(spec, variant or named, params)]
+        models = [network]
+    else:
+        spec, named = open_spec(network)
+        chosen = variants(spec, named if variant is None else variant, params)
+        models = [spec.network(each, params) for each in chosen]
+    for model in models:
+        model.check()
+    return models
 
 
 def reports(
@@ -108,7 +174,20 @@ def reports(
     sizes: Mapping[str, int] | None = None, **options: Any,
 ) -> list[Report]:  # fmt: skip
     """What is found about one network: a report, and another with the outputs that exist only in training, if there
-    are any. `options` are those of `archspec.verification.run.verify`."""
+    are any. `options` are those of `archspec.verification.run.verify`.
+
+    Raises SpecError for a step that the reference cannot compute.
+    """
+    try:
+        return _reports(model, chosen, pool, picture, sizes, **options)
+    except reference.StepError as error:
+        raise SpecError([model.spec.source.diagnostic(error.node.origin, str(error))]) from error
+
+
+def _reports(
+    model: Model, chosen: Sequence[Backend], pool: Pool, picture: Path | None, sizes: Mapping[str, int] | None,
+    **options: Any,
+) -> list[Report]:  # fmt: skip
     tried = case(model, chosen, keep_size=picture is not None, sizes=sizes)
     refused = {name: Outcome(name, failure=Failure("refused", message)) for name, message in tried.refused.items()}
     if picture is not None:

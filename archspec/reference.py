@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archspec.errors import ArchspecError
 from archspec.graph.graph import Graph, Node
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
+
+
+class StepError(ArchspecError, ValueError):
+    """The reference cannot compute a step from what it was given."""
+
+    def __init__(self, node: Node, problem: Exception) -> None:
+        said = str(problem) if isinstance(problem, ValueError) else f"{type(problem).__name__}: {problem}"
+        super().__init__(f"{node.op.key} '{node.path}': the reference cannot compute this: {said}")
+        self.node = node
 
 
 def run(
@@ -53,7 +63,7 @@ def steps(
 ) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
     """Each step with its outputs, of which `then` may make others, and new statistics, as soon as they are computed;
     values that no later step reads are not kept. What is done to the outputs before the next step is asked for, later
-    steps see."""
+    steps see. Raises StepError for a step that cannot be computed."""
     nodes = [node for node in graph.nodes if training or not node.training_only]
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
@@ -62,9 +72,12 @@ def steps(
         arrays = {name: _cast(parameters[node.parameter(name)], dtype) for name in weights}
         with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
             given = [values[id(tensor)] for tensor in node.inputs]
-            found, statistics = (
-                node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
-            )
+            try:
+                found, statistics = (
+                    node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
+                )
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                raise StepError(node, error) from error
         results = found if isinstance(found, tuple) else (found,)
         outputs = tuple(then(node, _cast(np.asarray(y), dtype)) for y in results)
         for tensor, value in zip(node.outputs, outputs, strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from archspec.errors import UsageError
-from archspec.expressions import evaluate, parse
+from archspec.expressions import ExpressionError, evaluate, parse
 from archspec.spec import catalogue
 from archspec.spec.hints import one_of
 from archspec.verification.worker import Array, arrange
@@ -45,7 +45,12 @@ def canonical(model: Model, arrays: Mapping[str, Array], names: Rules | str = ""
     missing. Raises UsageError with everything else that is missing, left over, or has another shape; axes of size one
     may come and go.
     """
-    floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+    if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
+        raise UsageError("weights are given as a mapping of names to NumPy arrays")
+    for name, array in arrays.items():
+        if not isinstance(array, (np.ndarray, np.generic)):
+            raise UsageError(f"'{name}' is no NumPy array but {type(array).__name__}; tensor.numpy() gives one")
+    floats = {name: np.asarray(array) for name, array in arrays.items() if array.dtype.kind == "f"}
     found = renamed(floats, rules(model, names) if isinstance(names, str) else names)
     due = model.graph.parameters()
     needed = model.graph.parameters(training=False)
@@ -70,8 +75,10 @@ def rules(model: Model, library: str) -> Rules:
 
     Raises UsageError for a library of which there are no names.
     """
+    if not library:
+        return {}
     known = sorted(path.name for path in catalogue.folder().iterdir() if path.is_dir())
-    if library and library not in known:
+    if library not in known:
         raise UsageError(f"there are no names of a library '{library}'; {one_of(library, known)}")
     family = Path(model.spec.source.file).stem
     for name in (model.name, family):
@@ -83,14 +90,34 @@ def rules(model: Model, library: str) -> Rules:
 
 
 def renamed(arrays: Mapping[str, Array], rules: Rules) -> dict[str, Array]:
-    """Arrays by other names; each rule in turn is applied to all names that are there by then."""
-    found = dict(arrays)
+    """Arrays by other names; each rule in turn is applied to all names that are there by then.
+
+    Raises UsageError for a rule that is none, and if two arrays get the same name.
+    """
+    found = {name: (name, array) for name, array in arrays.items()}
     for pattern, target in rules.items():
-        places = re.split(r"\{(\w+)\}", pattern)
-        expression = "".join(f"(?P<{text}>[^.]+?)" if i % 2 else re.escape(text) for i, text in enumerate(places))
-        begins = re.compile(rf"{expression}(?=\.|$)")
-        found = {name: array for old, item in found.items() for name, array in _applied(begins, target, old, item)}
-    return found
+        begins = _beginning(pattern, target)
+        made: dict[str, tuple[str, Array]] = {}
+        for old, (first, item) in found.items():
+            for name, array in _applied(begins, target, old, item):
+                if name in made:
+                    raise UsageError(f"two arrays are called '{name}': '{made[name][0]}' and '{first}'")
+                made[name] = first, array
+        found = made
+    return {name: array for name, (_, array) in found.items()}
+
+
+def _beginning(pattern: str, target: str | list[str] | None) -> re.Pattern[str]:
+    """What the names begin with that a rule is about. Raises UsageError for a rule that is none."""
+    targets = target if isinstance(target, list) else [target or ""]
+    if not isinstance(pattern, str) or not targets or not all(isinstance(text, str) for text in targets):
+        raise UsageError(f"'{pattern}: {target}' is no rule: it gives the beginning of a name another name, or several")
+    places = re.split(r"\{(\w+)\}", pattern)
+    try:
+        return re.compile("".join(f"(?P<{p}>[^.]+?)" if i % 2 else re.escape(p) for i, p in enumerate(places))
+                          + r"(?=\.|$)")  # fmt: skip
+    except re.error as error:
+        raise UsageError(f"'{pattern}' is not the beginning of names: {error}") from None
 
 
 def _applied(
@@ -101,8 +128,19 @@ def _applied(
         yield name, array
     elif target is not None:
         targets = [target] if isinstance(target, str) else target
-        words = {key: int(text) if text.isdigit() else text for key, text in match.groupdict().items()}
+        words = {key: int(text) if text.isdecimal() else text for key, text in match.groupdict().items()}
+        rows, left = divmod(array.shape[0] if array.ndim else 1, len(targets))
+        if left:
+            raise UsageError(
+                f"'{name}' has rows that {len(targets)} cannot share equally: {len(targets) * rows + left}"
+            )
         for index, text in enumerate(targets):
-            rows = len(array) // len(targets)
-            new = re.sub(r"\{(.+?)\}", lambda place: str(evaluate(parse(place[1]), words)), text)
+            new = re.sub(r"\{(.+?)\}", lambda place: _computed(place[1], words, text), text)  # noqa: B023
             yield new + name[match.end() :], array[index * rows : (index + 1) * rows] if len(targets) > 1 else array
+
+
+def _computed(expression: str, words: Mapping[str, int | str], target: str) -> str:
+    try:
+        return str(evaluate(parse(expression), words))
+    except ExpressionError as error:
+        raise UsageError(f"'{target}': {error}") from None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import archspec
@@ -15,7 +16,7 @@ from archspec.spec.source import Source
 
 
 def test_names() -> None:
-    assert len(archspec.__all__) <= 10
+    assert len(archspec.__all__) <= 14
     assert sorted(archspec.__all__) == archspec.__all__ == dir(archspec)
     for name in archspec.__all__:
         assert getattr(archspec, name) is not None
@@ -79,11 +80,46 @@ def test_load_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("../resnet", {}), "there is no file"),
         (("resnet18", {"classes": 3}), "no param 'classes'"),
         (("resnet18", {"num_classes": "ten"}), "must be a whole number"),
+        (("resnet18", {"num_classes": np.int64(3)}), r"must be a whole number, not 3 \(int64\)"),
+        (("resnet18", {"num_classes": 2**70}), r"must be a finite number, at most 2\*\*53"),
+        (("resnet18", {"depths": [1, float("nan")]}), r"\(=nan\) must be a finite number"),
+        (("resnet18", {"depths": [1, object()]}), "must be plain data, not "),
+        (("resnet18", {"params": 3}), "params is a mapping"),
+        (("resnet18", {"params": {"num_classes": 3}, "num_classes": 3}), "num_classes is given twice"),
+        (("resnet18", {"variant": "resnet"}), "ResNet has no variant 'resnet'; did you mean 'resnet"),
+        (("resnet18", {"variant": 18}), "ResNet has no variant '18'"),
+        ((18, {}), "a spec is named by a text or a path, not by 18"),
+        ((None, {}), "a spec is named by a text or a path, not by null"),
     ],
 )
 def test_load_of_what_is_not_there(arguments: tuple[str, dict[str, object]], message: str) -> None:
     with pytest.raises(archspec.UsageError, match=message):
         archspec.load(arguments[0], **arguments[1])  # type: ignore[arg-type]
+
+
+def test_params_of_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("archspec: 1\nname: Net\nparams: {variant: 2, params: 3, spec: 4}\ninputs: {image: [3]}\n"
+                    "layers: [{op: linear, out_features: variant * params * spec}]\n")  # fmt: skip
+    assert archspec.load(path, spec=5).graph.outputs["output"].shape[1] == 30
+    assert archspec.load(path, params={"variant": 3, "params": 1}, spec=5).graph.outputs["output"].shape[1] == 15
+    with pytest.raises(archspec.UsageError, match=r"no variant '3'.*params=\{'variant': ...\}"):
+        archspec.load(path, variant=3)  # type: ignore[arg-type]
+    assert archspec.Spec.read(str(path)).network().params == {"variant": 2, "params": 3, "spec": 4}
+
+
+def test_backends_that_do_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    strange = {"no_such_module:BACKEND": "ModuleNotFoundError: No module", "math:pi": "is no Backend but float"}
+    for target, message in strange.items():
+        point = EntryPoint("strange", target, "archspec.backends")
+        monkeypatch.setattr("archspec.backend.entry_points", lambda point=point, **_: [point])
+        with pytest.raises(archspec.BackendError, match=message):
+            archspec.load("lenet5").compile("strange")
+    for wrong in (["keras"], None, 3):
+        with pytest.raises(archspec.UsageError, match="a backend's name is a text"):
+            archspec.load("lenet5").compile(wrong)  # type: ignore[arg-type]
 
 
 def test_invalid_specs_carry_every_finding(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 import archspec
 from archspec.cli import app
 from archspec.errors import BackendError
+from archspec.model import Model
 
 VALID = """\
 archspec: 1
@@ -129,6 +131,36 @@ def test_check_what_comes_along() -> None:
     assert found["file"].endswith("resnet.yaml")
 
 
+def test_check_of_several_files_handles_all() -> None:
+    result = run("check", "wrong.yaml", "missing.yaml", "tiny.yaml")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("wrong.yaml: 2 errors\ntiny.yaml: valid\n")
+    assert result.stderr == "archspec: error: there is no file missing.yaml\n"
+    assert run("check", "missing.yaml", "tiny.yaml").exit_code == 2
+    result = run("check", "wrong.yaml", "missing.yaml", "tiny.yaml", "--json")
+    found = json.loads(result.stdout)["specs"]
+    assert [(each["file"], each["ok"]) for each in found] == [
+        ("wrong.yaml", False), ("missing.yaml", False), ("tiny.yaml", True),
+    ]  # fmt: skip
+    assert found[1]["findings"][0]["message"] == "there is no file missing.yaml"
+
+
+def test_a_fault_of_our_own_takes_nothing_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Model) -> list[Any]:
+        if self.spec.document.name == "Family":
+            raise KeyError("oh")
+        return []
+
+    monkeypatch.setattr(Model, "check", fail)
+    result = run("check", "family.yaml", "tiny.yaml")
+    assert (result.exit_code, result.stdout) == (1, "tiny.yaml: valid\n")
+    assert result.stderr.startswith("archspec: error: this is a fault of archspec itself: KeyError: 'oh' (")
+    assert f"{Path(__file__).name}:" in result.stderr
+    assert [each["ok"] for each in json.loads(run("check", "family.yaml", "tiny.yaml", "--json").stdout)["specs"]] == [
+        False, True,
+    ]  # fmt: skip
+
+
 # Wrong usage --------------------------------------------------------------------------------------------------------
 
 USAGE = [
@@ -169,6 +201,10 @@ def test_invalid_specs_are_reported_by_every_command(backends: dict[str, Any]) -
         result = run(*command, "wrong.yaml")
         assert (result.exit_code, result.stdout) == (1, "")
         assert "wrong.yaml:6:68: error:" in result.stderr
+        found = json.loads(run(*command, "wrong.yaml", "--json").stdout)
+        assert (found["ok"], found["findings"][0]["line"]) == (False, 6)
+        found = json.loads(run(*command, "missing.yaml", "--json").stdout)
+        assert found == {"ok": False, "message": "there is no file missing.yaml", "findings": []}
 
 
 # list, summary, schema ----------------------------------------------------------------------------------------------
@@ -329,6 +365,69 @@ def test_exit_codes_of_the_process() -> None:
     codes = {arguments: _process(*arguments).returncode
              for arguments in [("check", "tiny.yaml"), ("check", "wrong.yaml"), ("check", "missing.yaml")]}  # fmt: skip
     assert list(codes.values()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("unbuffered", "arguments"), [("1", "--version"), ("", "check tiny.yaml")])
+def test_output_that_cannot_be_written(unbuffered: str, arguments: str) -> None:
+    """To a full device, to a closed descriptor, and to somebody who reads no more."""
+    command = f"PYTHONUNBUFFERED={unbuffered} {sys.executable} -m archspec {arguments}"
+    for target, reason in {">/dev/full": "No space left on device", ">&-": "it is closed"}.items():
+        done = subprocess.run(f"{command} {target}", shell=True, capture_output=True, text=True)
+        told = f"archspec: error: cannot write to standard output: {reason}\n"
+        assert (done.returncode, done.stderr) == (2, told)
+    done = subprocess.run(f"{command} >/dev/full 2>&-", shell=True, capture_output=True, text=True)
+    assert done.returncode == 2
+    done = subprocess.run(f"{command} | exec 0<&-", shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_output_in_any_encoding(encoding: str) -> None:
+    text = VALID.replace("name: Tiny", 'name: Tiny\nsummary: "Grüße, 名, \\U0001F600."').replace("conv1", "con")
+    Path("tiny.yaml").write_text(text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+
+    def output(*arguments: str) -> bytes:
+        command = [sys.executable, "-m", "archspec", *arguments]
+        return subprocess.run(command, capture_output=True, check=True, env=environment).stdout
+
+    source = output("compile", "tiny.yaml", "--to", "keras")
+    assert "Grüße, 名, 😀." in str(ast.get_docstring(ast.parse(source)))
+    Path("名.yaml").write_text(text, encoding="utf-8")
+    assert output("check", "名.yaml").decode(encoding).endswith(".yaml: valid\n")
+
+
+@pytest.mark.parametrize("name", [b"n\xfft.yaml", b"n\nt.yaml", b'n"""t.yaml', b"n\\t.yaml", "ü名.yaml".encode()])
+def test_files_with_any_name(name: bytes) -> None:
+    path = Path(os.fsdecode(name))
+    path.write_text(VALID)
+    assert run("check", str(path)).exit_code == 0
+    (made,) = run("compile", str(path), "--to", "pytorch", "-o", "made").stdout.split()
+    ast.parse(Path(made).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("link", "net.yaml is a symbolic link to nothing"),
+        ("loop", "net.yaml cannot be read: Too many levels of symbolic links"),
+        ("folder", "net.yaml is a folder"),
+        ("long", "cannot be read: File name too long"),
+        ("below a file", "there is no file tiny.yaml/net.yaml"),
+        ("nul", "there is no file"),
+    ],
+)
+def test_what_is_no_file(kind: str, message: str) -> None:
+    name = {"long": f"{'n' * 5000}.yaml", "below a file": "tiny.yaml/net.yaml", "nul": "n\0.yaml"}.get(kind, "net.yaml")
+    if kind in ("link", "loop"):
+        Path(name).symlink_to("nothing" if kind == "link" else name)
+    if kind == "folder":
+        Path(name).mkdir()
+    for command in ("check", "summary", "compile"):
+        result = run(command, name, *(["-o", "made"] if command == "compile" else []))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
 
 
 def test_output_is_plain_in_pipes_and_coloured_on_terminals(monkeypatch: pytest.MonkeyPatch) -> None:

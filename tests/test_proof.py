@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -15,7 +16,8 @@ import archspec
 from archspec.cli import app
 from archspec.cli.arguments import interpreters
 from archspec.errors import UsageError
-from archspec.model import Spec
+from archspec.model import Model, Spec
+from archspec.ops.linear import Embedding
 from archspec.pictures import as_input
 from archspec.proof import Proof
 from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
@@ -73,7 +75,12 @@ def test_exit_codes(statuses: tuple[str, ...], required: tuple[str, ...], code: 
 
 
 def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archspec.proof.verify", lambda *_, **__: _proof("passed", "failed", "error"))
+    def verify(*_: str, each: Any, **__: Any) -> Proof:
+        proof = _proof("passed", "failed", "error")
+        each(proof.reports[0])
+        return proof
+
+    monkeypatch.setattr("archspec.proof.verify", verify)
     lines = CliRunner().invoke(app, ["verify", "net.yaml"]).stdout.splitlines()
     assert lines[0] == "net: 20 tensors compared with the reference, seed 0, 1.5 s"
     passed, failed, error = (line.split() for line in lines[4:7])
@@ -99,7 +106,7 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
         "--size batch=3 --gradients --training --non-finite"
     )
     assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
-    del given["watch"]
+    del given["watch"], given["each"]
     assert given == {
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
         "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "sizes": {"batch": 3}, "picture": Path("photo.png"),
@@ -128,6 +135,86 @@ def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
 def test_interpreters() -> None:
     assert interpreters(["paddle=/a=b/python"]) == {"paddle": "/a=b/python"}
     assert interpreters(None) == {}
+
+
+NETS = {
+    "good.yaml": "archspec: 1\nname: Net\ninputs: {image: [3]}\nlayers: [relu]\n",
+    "bad.yaml": "archspec: 1\nname: Net\ninputs: {image: [3]}\nlayers: [rellu]\n",
+    "indices.yaml": """
+        archspec: 1
+        name: Net
+        inputs: {tokens: {shape: [4], dtype: int64, below: 3}}
+        layers: [{op: embedding, num_embeddings: 9, embedding_dim: 2}, {op: relu, name: last}]
+    """,
+}
+
+
+@pytest.mark.frameworks
+def test_what_cannot_be_verified_takes_nothing_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spec that is not valid, one that is not there, one that the reference cannot compute, and one that crashes us:
+    each in a line, with its place, in the order in which they are met, and the others are verified."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in NETS.items():
+        Path(name).write_text(dedent(text))
+    Path("crash.yaml").write_text(NETS["good.yaml"].replace("Net", "Crash"))
+    real = archspec.proof.case  # type: ignore[attr-defined]
+
+    def crash(model: Model, *arguments: Any, **options: Any) -> Any:
+        return 1 / 0 if model.name == "crash" else real(model, *arguments, **options)
+
+    def fail(self: Embedding, *_: Any, **__: Any) -> Any:
+        return np.zeros(3)[[9]]
+
+    monkeypatch.setattr("archspec.proof.case", crash)
+    monkeypatch.setattr(Embedding, "reference", fail)
+    command = ["verify", "bad.yaml", "none.yaml", "crash.yaml", "indices.yaml", "good.yaml", "--to", "pytorch"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("good: 2 tensors compared")
+    lines = [line for line in result.stderr.splitlines() if "error: " in line]
+    assert lines[:2] == [
+        "bad.yaml:4:10: error: there is no operation 'rellu'", "archspec: error: there is no file none.yaml",
+    ]  # fmt: skip
+    assert "a fault of archspec itself: ZeroDivisionError: division by zero (" in lines[2]
+    assert lines[3].startswith("indices.yaml:5:10: error: embedding 'embedding': the reference cannot compute this: I")
+    result = CliRunner().invoke(app, [*command, "--json"])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["exit_code"], [each["model"] for each in found["reports"]]) == (1, 1, ["good"])
+    assert [each["network"] for each in found["refused"]] == ["bad.yaml", "none.yaml", "crash", "indices"]
+    with pytest.raises(archspec.SpecError, match=r"indices.yaml:5:10: .* cannot compute"):
+        archspec.verify("indices.yaml", to="pytorch")
+
+
+@pytest.mark.parametrize("names", [["none.yaml"], ["none.yaml", "nor this"]])
+def test_nothing_to_verify(names: list[str]) -> None:
+    result = CliRunner().invoke(app, ["verify", *names, "--to", "pytorch", "--json"])
+    assert (result.exit_code, json.loads(result.stdout)["exit_code"]) == (2, 2)
+
+
+MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
+    ((), {}, "name at least one network"),
+    (("lenet5",), {"to": "torch"}, "no backend 'torch'"),
+    (("lenet5",), {"to": ["pytorch", "p"]}, "no backend 'p'"),
+    (("lenet5",), {"seed": -1}, "a seed is a whole number from 0, not -1"),
+    (("lenet5",), {"seed": "a"}, "a seed is a whole number from 0, not the text 'a'"),
+    (("lenet5",), {"timeout": 0}, "a time limit is a number of seconds above 0, not 0"),
+    (("lenet5",), {"timeout": float("nan")}, "a time limit is a number of seconds above 0, not nan"),
+    (("lenet5",), {"variant": "small"}, "has no variant 'small'"),
+    (("lenet5",), {"variant": ""}, "has no variant ''"),
+    (("lenet5",), {"params": {"classes": 3}}, "has no param 'classes'"),
+    (("lenet5",), {"sizes": {"batch": 0}}, "batch (=0): a size is a whole number from 1"),
+    (("lenet5",), {"sizes": {"batch": "2"}}, "batch (=2): a size is a whole number from 1"),
+    (("lenet5",), {"python": {"torch": "python"}}, "no backend 'torch' here"),
+    ((3,), {}, "named by a text or a path, not by 3"),
+    (("lenet5", archspec.load("lenet5")), {"variant": "a"}, "a Model has its variant and params already"),
+    ((archspec.load("lenet5"),), {"params": {"num_classes": 3}}, "a Model has its variant and params already"),
+]
+
+
+@pytest.mark.parametrize(("networks", "options", "message"), MISTAKES, ids=str)
+def test_mistakes_in_python(networks: tuple[Any, ...], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        archspec.verify(*networks, **{"to": "pytorch", **options})
 
 
 @pytest.mark.frameworks

@@ -13,7 +13,8 @@ import pytest
 
 import archspec
 from archspec.errors import UsageError
-from archspec.weights import Rules, renamed
+from archspec.spec import catalogue
+from archspec.weights import Rules, canonical, renamed
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,6 +41,43 @@ def test_several_names_share_rows() -> None:
     assert {name: array.ravel().tolist() for name, array in found.items()} == {
         "q.weight": [0, 1], "k.weight": [2, 3], "v.weight": [4, 5],
     }  # fmt: skip
+
+
+WRONG_RULES: list[tuple[Rules, list[str], str]] = [
+    ({"a": "c", "b": "c"}, ["a.w", "b.w"], "two arrays are called 'c.w': 'a.w' and 'b.w'"),
+    ({"a": "b"}, ["a.w", "b.w"], "two arrays are called 'b.w'"),
+    ({"a": ["b", "b"]}, ["a.w"], "two arrays are called 'b.w'"),
+    ({"a": ["b", "c", "d"]}, ["a.w"], "'a.w' has rows that 3 cannot share equally: 2"),
+    ({"a{i}": "b{i -}"}, ["a1"], "'b{i -}': expected a number"),
+    ({"a{i}": "b{j}"}, ["a1"], "'b{j}': "),
+    ({"a{i}{i}": "b"}, ["a1"], "'a{i}{i}' is not the beginning of names"),
+    ({"a{1}": "b"}, ["a1"], "'a{1}' is not the beginning of names"),
+    ({"a": 3}, ["a1"], "'a: 3' is no rule"),  # type: ignore[dict-item]
+    ({"a": []}, ["a1"], "'a: []' is no rule"),
+]
+
+
+@pytest.mark.parametrize(("rules", "names", "message"), WRONG_RULES)
+def test_rules_that_are_none(rules: Rules, names: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        renamed({name: np.zeros(2) for name in names}, rules)
+
+
+def test_the_spec_s_own_names_need_no_rules() -> None:
+    """Of every family: what is called as the spec says is taken as it is, whatever the spec is called."""
+    for path in catalogue.files():
+        model = archspec.load(path, variant=next(iter(catalogue.variants_in(path)), None))
+        due = model.graph.parameters()
+        arrays = {name: np.broadcast_to(np.float32(0), tuple(map(int, p.shape))) for name, p in due.items()}
+        assert canonical(model, arrays).keys() == due.keys()
+
+
+def test_what_is_no_array(lenet: dict[str, Any]) -> None:
+    model = archspec.load("lenet5")
+    with pytest.raises(UsageError, match=r"is no NumPy array but list; tensor.numpy\(\) gives one"):
+        model.weights({**lenet, next(iter(lenet)): [1.0]}, backend="keras")  # type: ignore[dict-item]
+    with pytest.raises(UsageError, match="a mapping of names to NumPy arrays"):
+        model.weights([lenet], backend="keras")  # type: ignore[arg-type]
 
 
 @pytest.fixture

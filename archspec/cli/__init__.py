@@ -10,27 +10,32 @@ import typer
 from typer.core import TyperGroup
 
 from archspec.cli import output
-from archspec.errors import BackendError, SpecError, UsageError
+from archspec.errors import UsageError, understood
 
 INVALID, WRONG_USAGE, FRAMEWORK_MISSING = 1, 2, 3
 """Exit codes. INVALID is also that of a comparison that shows a difference."""
 
 
+_CLICK: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")  # wherever it is
+
+
 class _Commands(TyperGroup):
-    """Turns what archspec raises on purpose into a message and an exit code."""
+    """Turns what is raised into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
-        except SpecError as error:
-            output.print_findings(error.diagnostics, sys.stderr)
-            raise typer.Exit(INVALID) from None
-        except BackendError as error:
-            output.print_error(str(error))
-            raise typer.Exit(INVALID) from None
-        except UsageError as error:
-            output.print_error(str(error))
-            raise typer.Exit(WRONG_USAGE) from None
+        except (_CLICK, typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.filename is None:
+                raise  # of standard output
+            failed = understood(error)
+        output.print_failure(failed)
+        if as_json:
+            output.print_json({"ok": False, **failed.to_json()})
+        raise typer.Exit(WRONG_USAGE if isinstance(failed, UsageError) else INVALID)
 
 
 app = typer.Typer(
@@ -90,15 +95,20 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
     from archspec.cli.checking import check
 
     params = values(settings)
-    checked = [check(spec, variant, params) for spec in specs]
+    checked = []
+    for spec in specs:
+        each = check(spec, variant, params)
+        checked.append(each)
+        if each.failure is not None:
+            output.print_failure(each.failure)
+        elif not as_json:
+            output.print_findings(each.findings, sys.stdout)
+            print(each, flush=True)
     if as_json:
         output.print_json({"ok": all(each.ok for each in checked), "specs": [each.to_json() for each in checked]})
-    else:
-        for each in checked:
-            output.print_findings(each.findings, sys.stdout)
-            print(each)
-    if not all(each.ok for each in checked):
-        raise typer.Exit(INVALID)
+    wrong = [each for each in checked if not each.ok]
+    if wrong:
+        raise typer.Exit(WRONG_USAGE if all(isinstance(each.failure, UsageError) for each in wrong) else INVALID)
 
 
 @app.command("list")
@@ -175,7 +185,7 @@ def compile_(
         files = [{"backend": key, "file": names[key], "source": source} for key, source in sources.items()]
         output.print_json({"network": model.name, "written": list(map(str, paths)), "files": files})
     elif folder is None:
-        print(*sources.values(), end="")
+        output.print_text(*sources.values())
     else:
         print(*paths, sep="\n")
 
@@ -213,19 +223,26 @@ def verify(
     Exit code 1 if anything differs or is not proven, 3 if a framework asked for is missing.
     """
     from archspec.cli.arguments import dimensions, interpreters, values
-    from archspec.proof import verify
+    from archspec.proof import Refused, verify
+    from archspec.verification.report import Report
 
     with output.progress() as watch:
+
+        def show(found: Report | Refused) -> None:
+            watch("")
+            if isinstance(found, Refused):
+                output.print_failure(found.error)
+            elif not as_json:
+                output.print_report(found)
+                sys.stdout.flush()
+
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
             gradients=gradients, training=training, require=require, non_finite=non_finite, seed=seed, timeout=timeout,
-            sizes=dimensions(sizes), picture=picture, watch=watch,
+            sizes=dimensions(sizes), picture=picture, watch=watch, each=show,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())
-    else:
-        for report in proof.reports:
-            output.print_report(report)
     if not proof.ok:
         raise typer.Exit(proof.exit_code)
 

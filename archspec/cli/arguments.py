@@ -11,30 +11,27 @@ from archspec.model import Model
 from archspec.spec.source import Source
 
 
-def values(pairs: Iterable[str] | None) -> dict[str, Any]:
+def values(pairs: Iterable[str] | None, example: str = "--set num_classes=10") -> dict[str, Any]:
     """The values of `--set name=value`, read as YAML: numbers, truth values, texts, lists. Raises UsageError."""
+    option = example.split()[0]
     found: dict[str, Any] = {}
     for pair in pairs or ():
         name, sign, text = pair.partition("=")
         name = name.strip()
         if not sign or not name:
-            raise UsageError(f"--set {pair}: give a param and its value, as in --set num_classes=10")
+            raise UsageError(f"{option} {pair}: give a name and its value, as in {example}")
         if name in found:
-            raise UsageError(f"--set {pair}: {name} is given twice")
+            raise UsageError(f"{option} {pair}: {name} is given twice")
         try:
-            found[name] = Source(text, "--set").data if text.strip() else ""
+            found[name] = Source(text, option).data if text.strip() else ""
         except SpecError as error:
-            raise UsageError(f"--set {pair}: {error.diagnostics[0].message}") from None
+            raise UsageError(f"{option} {pair}: {error.diagnostics[0].message}") from None
     return found
 
 
 def dimensions(pairs: Iterable[str] | None) -> dict[str, int]:
     """The values of `--size name=number`. Raises UsageError."""
-    sizes = values(pairs)
-    for name, size in sizes.items():
-        if type(size) is not int or size < 1:
-            raise UsageError(f"--size {name}={size}: a size is a whole number from 1")
-    return sizes
+    return values(pairs, "--size time=128")
 
 
 def interpreters(pairs: Iterable[str] | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import ArchspecError, Diagnostic, SpecError, understood
 from archspec.loading import variants
 from archspec.model import Spec
 from archspec.spec.catalogue import locate
@@ -20,13 +20,16 @@ class Checked:
     networks: list[str] = field(default_factory=list)
     """Names of those that are valid."""
     findings: list[Diagnostic] = field(default_factory=list)
+    failure: ArchspecError | None = None
+    """Why nothing can be said of it, if so."""
 
     @property
     def ok(self) -> bool:
-        return not any(finding.severity == "error" for finding in self.findings)
+        return self.failure is None and not any(finding.severity == "error" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        findings = [finding.as_json() for finding in self.findings]
+        found = self.findings if self.failure is None else [Diagnostic(str(self.failure), self.file)]
+        findings = [finding.as_json() for finding in found]
         return {"file": self.file, "ok": self.ok, "networks": self.networks, "findings": findings}
 
     def __str__(self) -> str:
@@ -40,7 +43,14 @@ class Checked:
 
 
 def check(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
-    """Everything that is wrong with a spec, in any of its networks, each thing once. Raises UsageError."""
+    """Everything that is wrong with a spec, in any of its networks, each thing once; or why that cannot be said."""
+    try:
+        return _checked(name, variant, params)
+    except Exception as error:
+        return Checked(name, failure=understood(error))
+
+
+def _checked(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
     path, chosen, shown = locate(name)
     checked = Checked(shown)
     found: list[Diagnostic] = []

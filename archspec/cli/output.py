@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -10,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from archspec.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from archspec.errors import Diagnostic
+    from archspec.errors import ArchspecError, Diagnostic
     from archspec.summary import Summary
     from archspec.verification.report import Finding, Outcome, Report
 
@@ -26,7 +29,14 @@ _MOST_SHOWN: Final = 5
 
 def print_json(value: Any) -> None:
     """Prints a value as JSON, for programs."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print_text(json.dumps(value, indent=2, ensure_ascii=False), "\n")
+
+
+def print_text(*texts: str) -> None:
+    """Prints what is read by programs, Python among them: in UTF-8, whatever people's texts are in."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    print(*texts, sep="", end="")
 
 
 def print_findings(findings: Iterable[Diagnostic], file: TextIO) -> None:
@@ -46,7 +56,14 @@ def print_findings(findings: Iterable[Diagnostic], file: TextIO) -> None:
 
 def print_error(message: str) -> None:
     """Prints why the command cannot do what it was asked for."""
-    print(f"archspec: error: {message}", file=sys.stderr)
+    print(f"archspec: error: {printable(message)}", file=sys.stderr)
+
+
+def print_failure(error: ArchspecError) -> None:
+    """Prints why something could not be done."""
+    print_findings(error.diagnostics, sys.stderr)
+    if not error.diagnostics:
+        print_error(str(error))
 
 
 def print_summary(summary: Summary) -> None:
@@ -64,14 +81,23 @@ def print_summary(summary: Summary) -> None:
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Gives a function that shows on standard error what is happening, if that is a terminal."""
+    """Gives a function that shows on standard error what is happening, if that is a terminal; with no text, nothing,
+    so that other things can be printed."""
     if not is_coloured(sys.stderr):
         yield lambda stage: None
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("") as status:
-        yield status.update
+    status = Console(stderr=True).status("")
+
+    def show(stage: str) -> None:
+        status.update(stage)
+        (status.start if stage else status.stop)()
+
+    try:
+        yield show
+    finally:
+        status.stop()
 
 
 def print_report(report: Report) -> None:

@@ -21,7 +21,7 @@ from archspec.graph.steps import Steps, Wires, expr_of_size
 from archspec.graph.tree import Module, Path, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
-from archspec.spec.document import Block, BlockStep, Document, Param
+from archspec.spec.document import Block, BlockStep, Document
 from archspec.spec.source import Source
 
 OPEN_SIZES: Final = (17, 19, 23, 29, 31, 37, 41, 43, 47)
@@ -283,11 +283,6 @@ class Elaborator(Steps):
         if not found and not failed:
             self._nothing(next(iter(references.values()))[1], module)
         return None if failed else found
-
-
-def param_problem(param: Param, value: Any) -> str:
-    """What is wrong with a value for a declared param; empty if nothing is."""
-    return param.problem(value)
 
 
 def _axes(inputs: Mapping[str, Value]) -> dict[str, int]:

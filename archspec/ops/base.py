@@ -166,7 +166,8 @@ def describe(value: Any) -> str:
         return f"the text '{value[:60]}'"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "null" if value is None else str(value)[:60]
+    kind = "" if isinstance(value, (int, float, list, tuple, dict)) else f" ({type(value).__name__})"
+    return "null" if value is None else f"{str(value)[:60]}{kind}"
 
 
 def _integer(minimum: int) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from archspec.errors import UsageError
+from archspec.errors import UsageError, printable
 from archspec.expressions import nearest
+from archspec.ops.base import describe
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -28,20 +30,33 @@ def locate(spec: str | Path) -> Location:
 
     Raises UsageError if there is no such file, spec or variant.
     """
+    if not isinstance(spec, (str, Path)):
+        raise UsageError(f"a spec is named by a text or a path, not by {describe(spec)}")
     text = str(spec)
     path = Path(spec)
     if isinstance(spec, Path) or "/" in text or "\\" in text or path.suffix.lower() in SUFFIXES or text in (".", ".."):
-        if not path.exists() or path.is_dir():
-            raise UsageError(f"{text} is a folder" if path.is_dir() else f"there is no file {text}")
-        return Location(path, None, text)
+        if problem := _problem(path, text):
+            raise UsageError(problem)
+        return Location(path, None, printable(text))
     found = _by_stem(text) or _by_variant(text)
     if found is not None:
         return found
-    if path.is_file():
-        return Location(path, None, text)
+    if not _problem(path, text):
+        return Location(path, None, printable(text))
     known = [name for file in files() for name in (file.stem, *variants_in(file))]
     hint = nearest(text, known) or "archspec list shows those that come along"
     raise UsageError(f"there is no spec '{text}', neither a file nor one that comes along; {hint}")
+
+
+def _problem(path: Path, shown: str) -> str:
+    """Why there is no file at a path; empty if there is one."""
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return f"{shown} is a symbolic link to nothing" if path.is_symlink() else f"there is no file {shown}"
+    except OSError as error:
+        return f"{shown[:200]} cannot be read: {error.strerror}"
+    return f"{shown} is a folder" if stat.S_ISDIR(kind) else ""
 
 
 def files() -> list[Path]:
@@ -59,7 +74,7 @@ def variants_in(path: Path) -> tuple[str, ...]:
 def shown(path: Path) -> str:
     """A path as messages give it: relative if it is below the current folder."""
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _by_stem(name: str) -> Location | None:

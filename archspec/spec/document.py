@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable
 from functools import cached_property
+from math import isfinite
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -21,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from archspec import ops
-from archspec.expressions import FUNCTIONS
+from archspec.expressions import FUNCTIONS, MAX_NUMBER
 from archspec.ops.base import describe
 
 MAX_NAME: Final = 64
@@ -251,11 +252,27 @@ class Param(_Model):
         """What is wrong with a value for it; empty if nothing is."""
         if not isinstance(value, _TYPES[self.type]) or (isinstance(value, bool) and self.type != "bool"):
             return f"must be {_DUE[self.type]}, not {describe(value)}"
+        if unlike := _unlike_text(value):
+            return unlike
         if self.choices is not None and value not in self.choices:
             return f"(={value}) must be one of {', '.join(map(str, self.choices))}"
         if self.minimum is not None and isinstance(value, (int, float)) and value < self.minimum:
             return f"(={value}) must be at least {self.minimum:g}"
         return ""
+
+
+def _unlike_text(value: Any) -> str:
+    """What is wrong with a value that no text of a spec can have given; empty if nothing is."""
+    match value:
+        case list() | tuple():
+            return next(filter(None, map(_unlike_text, value)), "")
+        case dict():
+            return next(filter(None, map(_unlike_text, [*value, *value.values()])), "")
+        case int() | float() if not abs(value) <= MAX_NUMBER:
+            return f"(={value}) must be a finite number" + ", at most 2**53" * isfinite(value)
+        case None | str() | int() | float():
+            return ""
+    return f"must be plain data, not {describe(value)}"
 
 
 def _param(value: Any) -> Any:

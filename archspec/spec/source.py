@@ -11,7 +11,8 @@ from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
 
 from archspec._collector import paused_collector
-from archspec.errors import Diagnostic, Severity, SpecError
+from archspec.errors import Diagnostic, Severity, SpecError, printable
+from archspec.expressions import MAX_NUMBER
 from archspec.graph.tree import Path
 from archspec.spec.json_text import compose_json
 from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES, TOO_DEEP, TOO_MANY, Mapping, Scalar, Sequence, TextError
@@ -19,7 +20,6 @@ from archspec.spec.yaml_text import LINE_BREAK, compose_yaml
 
 MAX_BYTES: Final = 8 * 2**20
 MOST_FINDINGS: Final = 200
-MAX_NUMBER: Final = 2**53  # above it float64 does not hold every whole number
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -36,7 +36,7 @@ class Source:
 
     def __init__(self, text: str, file: str = "<spec>") -> None:
         """Parses `text`. Raises SpecError if it is not YAML or JSON, or is beyond the limits."""
-        self.file = file
+        self.file = printable(file, 4096)
         if len(text) > MAX_BYTES:
             raise SpecError([Diagnostic(_TOO_LARGE, file)])
         self.lines = LINE_BREAK.split(text)
@@ -112,7 +112,7 @@ class Source:
                     context: str = "") -> Diagnostic:  # fmt: skip
         text = self._line(line)
         column = min(column, len(text))
-        shown, hint, context = (_printable(part) for part in (message, hint, context))
+        shown, hint, context = (printable(part) for part in (message, hint, context))
         return Diagnostic(shown, self.file, line + 1, column + 1, text, hint, severity, context)
 
     # From text to nodes ---------------------------------------------------------------------------------------------
@@ -212,9 +212,3 @@ class Source:
 
 _BEGIN: Final = "a spec begins with 'archspec: 1'"
 _TOO_LARGE: Final = f"the file is larger than {MAX_BYTES // 2**20} MiB, the limit of specs"
-
-
-def _printable(text: str, most: int = 600) -> str:
-    """A text that a terminal can show as it is, on one line, of bounded length."""
-    text = text if len(text) <= most else f"{text[: most - 4]} ..."
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

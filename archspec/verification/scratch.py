@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from archspec.errors import ArchspecError
+from archspec.verification import worker
+from archspec.verification.worker import Array
 
 
 def physical_memory() -> float:
@@ -56,6 +59,16 @@ class Scratch:
         path = next(roomy, self.folders[-1]) / f"{next(self._numbers)}.arrays"
         self._promised[path] = size
         return path
+
+    def save(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Writes arrays into a new file; what `worker.load` finds them by. Raises ArchspecError if there is no room."""
+        path = self.file(sum(array.nbytes for array in arrays.values()))
+        try:
+            return worker.save(str(path), arrays)
+        except OSError as error:
+            self.remove(path)
+            raise ArchspecError(f"cannot write to {path.parent}: {error.strerror}; TMPDIR names another folder for "
+                                "temporary files") from None  # fmt: skip
 
     def _free(self, folder: Path) -> int:
         """The bytes that are left when all files are as large as they were said to become."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from archspec import reference
 from archspec.backend import Layout, Program
-from archspec.errors import BackendError, UsageError
+from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph
 from archspec.verification import compare, data, worker
@@ -74,7 +75,7 @@ class Task:
         """The weights and the truth, from inputs of which the reference can make something: where a mask that was drawn
         hides everything from attention, with truth values that are all true, or all false."""
         drawn = data.parameters(self.graph, self.seed)
-        problem = ""
+        problem: reference.StepError | None = None
         for value in (None, True, False):
             if value is not None:
                 masks = {
@@ -83,9 +84,10 @@ class Task:
                 self.inputs.update(masks)
             try:
                 return data.leveled(self.graph, drawn, self.inputs, training=self.training, learning=self.learning)
-            except ValueError as error:
-                problem = str(error)
-        raise UsageError(f"{self.graph.name} cannot be verified: {problem}")
+            except reference.StepError as error:
+                problem = error
+        assert problem is not None
+        raise problem
 
     def submit(self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None) -> Run:
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
@@ -297,4 +299,4 @@ class Task:
                 self.pool.scratch.remove(Path(stored["path"]))
 
     def _save(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        return worker.save(str(self.pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
+        return self.pool.scratch.save(arrays)
