@@ -53,8 +53,10 @@ class Program:
     """The file as the user gets it."""
     probed: str
     """The same code with `probe(...)` around the value of each step; equal to `source` once those are removed."""
+    written: str
+    """`probed` with the floats written out that `source` leaves out because they are the framework's defaults."""
     rounded: str
-    """`probed` with the spec's floats rounded to float32, as frameworks keep them even in float64 models."""
+    """`written` with the spec's floats rounded to float32, as frameworks keep them even in float64 models."""
     entry: str
     """The class or function that makes the model."""
     weights: tuple[Weight, ...]

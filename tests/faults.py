@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from archspec.backend import Layout, Program
+from archspec.verification.probes import without_probes
 
 NETWORKS: Final = {
     "picture": """
@@ -142,10 +143,12 @@ def text(old: str, new: str) -> Edit:
 
 
 def pattern(old: str, new: str) -> Edit:
-    """Replaces what matches, once in each build: floats differ between them."""
+    """Replaces what matches, once in each form, and the file is what remains of the probed one: floats differ between
+    them."""
 
     def apply(program: Program) -> Program:
-        return replace(program, probed=changed(program.probed), rounded=changed(program.rounded))
+        probed, written, rounded = map(changed, (program.probed, program.written, program.rounded))
+        return replace(program, source=without_probes(probed), probed=probed, written=written, rounded=rounded)
 
     def changed(source: str) -> str:
         result, count = re.subn(old, new, ast.unparse(ast.parse(source)))

@@ -145,7 +145,11 @@ class Run:
         size = 32 * sum(array.nbytes for array in truth.values())
         waiting = {
             (name, dtype): self.pool.submit(
-                name, message(program, dtype, stored, self.pool.scratch.file(size), self.graph.outputs), timeout=120
+                name,
+                message(
+                    program, dtype, stored, self.pool.scratch.file(size), self.graph.outputs, shipped=dtype == "float32"
+                ),
+                timeout=120,
             )
             for dtype in DTYPES
             for name, program in self.programs.items()

@@ -46,9 +46,13 @@ def programs(name: str) -> dict[str, Program]:
     """What the backends make of a network, written as the edits of faults expect it."""
     made = {key: backend.generate(model(name)) for key, backend in BACKENDS.items()}
     return {
-        key: replace(p, probed=ast.unparse(ast.parse(p.probed)), rounded=ast.unparse(ast.parse(p.rounded)))
+        key: replace(p, probed=plain(p.probed), written=plain(p.written), rounded=plain(p.rounded))
         for key, p in made.items()
     }
+
+
+def plain(code: str) -> str:
+    return ast.unparse(ast.parse(code))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

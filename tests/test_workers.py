@@ -21,6 +21,7 @@ from archspec import reference
 from archspec.backend import Observed, Program, Weight
 from archspec.model import Spec
 from archspec.verification import data, worker
+from archspec.verification.probes import without_probes
 from archspec.verification.report import Report
 from archspec.verification.run import least_memory, memory, verify
 from archspec.verification.workers import Failure, Greeting, Pool, Result, message
@@ -134,8 +135,9 @@ def program(backend: str) -> Program:
         **{name: (Observed(name),) for name in ("flat", "fc", "aux")},
     }
     return Program(
-        source=source,
+        source=without_probes(source),
         probed=source,
+        written=source,
         rounded=source.replace("1e-5", str(float(np.float32(1e-5)))),
         entry="Small",
         weights=tuple(weights),
@@ -185,7 +187,9 @@ def changed(backend: str, old: str, new: str) -> Program:
     """The backend's program with a defect."""
     given = PROGRAMS[backend]
     assert old in given.rounded
-    return replace(given, probed=given.probed.replace(old, new), rounded=given.rounded.replace(old, new))
+    probed = given.probed.replace(old, new)
+    return replace(given, source=without_probes(probed), probed=probed, written=probed,
+                   rounded=given.rounded.replace(old, new))  # fmt: skip
 
 
 def failed(found: Result | Failure) -> Failure:

@@ -98,7 +98,7 @@ class Loop(Code):
 
 @dataclass(frozen=True, slots=True)
 class Implied(Code):
-    """An argument that equals its default, and so is not written, but for a float where floats are rounded."""
+    """An argument that equals its default, and so is not written, but for a float where defaults are."""
 
     value: Code
 
@@ -190,10 +190,11 @@ def method(owner: Code, name: str, *args: Code, **kwargs: Code) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a piece of code is printed: with or without probes, with floats as they are or rounded to float32, and
-    what names stand for symbols."""
+    """How a piece of code is printed: with or without probes, with floats that are defaults left out or written, as
+    they are or rounded to float32, and what names stand for symbols."""
 
     probes: bool = False
+    defaults: bool = False
     rounded: bool = False
     names: Callable[[Expr], Expr] = lambda expr: expr
 
@@ -262,7 +263,7 @@ def _parts(code: Call, style: Style) -> list[tuple[str, Code]]:
 
 
 def _written(code: Code, style: Style) -> bool:
-    return not isinstance(code, Implied) or (style.rounded and isinstance(code.value, Number))
+    return not isinstance(code, Implied) or (style.defaults and isinstance(code.value, Number))
 
 
 def layout(code: Code, style: Style, indent: int, before: int, after: int) -> str:

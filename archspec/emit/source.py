@@ -92,7 +92,8 @@ class _Writing(Generator):
         return Program(
             source=self.text(),
             probed=self.printed(Style(probes=True)),
-            rounded=self.printed(Style(probes=True, rounded=True)),
+            written=self.printed(Style(probes=True, defaults=True)),
+            rounded=self.printed(Style(probes=True, defaults=True, rounded=True)),
             entry=self.entry,
             weights=tuple(found.weights),
             inputs={name: moves(wire) for name, wire in body.inputs.items()},

@@ -10,21 +10,40 @@ from archspec.expressions import float32
 
 def same_program(program: Program) -> bool:
     """Whether the builds of a program that are run for verification are the code that is shipped."""
-    return same_code(program.source, program.probed) and same_code(program.source, program.rounded, rounded=True)
+    return (
+        same_code(program.source, program.probed)
+        and same_code(program.source, program.written, defaults=True)
+        and same_code(program.written, program.rounded, rounded=True)
+    )
 
 
-def same_code(source: str, probed: str, *, rounded: bool = False) -> bool:
+def same_code(source: str, probed: str, *, defaults: bool = False, rounded: bool = False) -> bool:
     """Whether `probed` is `source` with calls of `probe`, which return their last argument, around some values.
 
-    With `rounded`, floats count as the nearest float32, `probed` may have calls of `nearest` around formulas, and
-    keyword arguments that `source` leaves out because they are the framework's defaults, if they are such floats.
+    With `defaults`, `probed` may have keyword arguments that `source` leaves out because they are the framework's
+    defaults, if they are floats. With `rounded`, floats count as the nearest float32, and `probed` may have calls of
+    `nearest` around formulas.
     """
-    shipped, verified = ast.parse(source), _Probes().visit(ast.parse(probed))
+    shipped, verified = _Probes().visit(ast.parse(source)), _Probes().visit(ast.parse(probed))
+    if defaults:
+        _take_defaults(shipped, verified)
     if rounded:
         verified = _Nearest().visit(verified)
-        _leave_out_defaults(shipped, verified)
         shipped, verified = _Rounding().visit(shipped), _Rounding().visit(verified)
     return ast.dump(_Plain().visit(shipped)) == ast.dump(_Plain().visit(verified))
+
+
+def without_probes(probed: str) -> str:
+    """Code without its probes, as Python prints it."""
+    return ast.unparse(_Plain().visit(_Probes().visit(ast.parse(probed))))
+
+
+def left_out(program: Program) -> list[tuple[str, str, float]]:
+    """What a file leaves out because it is the default: what is called, the argument, and the number that is meant."""
+    if program.written == program.probed:
+        return []
+    trees = (_Plain().visit(_Probes().visit(ast.parse(text))) for text in (program.source, program.written))
+    return sorted(set(_take_defaults(*trees)))
 
 
 class _Probes(ast.NodeTransformer):
@@ -59,18 +78,29 @@ class _Rounding(ast.NodeTransformer):
         return ast.Constant(float32(node.value)) if isinstance(node.value, float) else node
 
 
-def _leave_out_defaults(shipped: ast.AST, verified: ast.AST) -> None:
-    """Takes keyword arguments away that only the code for verification has, and that are float32 numbers."""
+def _take_defaults(shipped: ast.AST, verified: ast.AST) -> list[tuple[str, str, float]]:
+    """Takes keyword arguments away that only the code for verification has, and that are floats; tells which."""
+    found = []
     for given, call in zip(_calls(shipped), _calls(verified), strict=False):
         named = {keyword.arg for keyword in given.keywords}
-        call.keywords = [keyword for keyword in call.keywords if keyword.arg in named or not _is_float32(keyword.value)]
+        kept = []
+        for keyword in call.keywords:
+            number = None if keyword.arg in named else _float(keyword.value)
+            if number is None or keyword.arg is None:
+                kept.append(keyword)
+            else:
+                found.append((ast.unparse(call.func), keyword.arg, number))
+        call.keywords = kept
+    return found
 
 
 def _calls(tree: ast.AST) -> list[ast.Call]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
-def _is_float32(node: ast.AST) -> bool:
+def _float(node: ast.AST) -> float | None:
+    """The number, if it is a float."""
+    sign = 1
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        node = node.operand
-    return isinstance(node, ast.Constant) and isinstance(node.value, float) and node.value == float32(node.value)
+        node, sign = node.operand, -1
+    return sign * node.value if isinstance(node, ast.Constant) and isinstance(node.value, float) else None

@@ -106,6 +106,7 @@ class Task:
             statistics=self.statistics if forced is None else (),
             gradients=self.wanted if dtype == "float64" and forced is None else (),
             projected=differentiation.projected(self.outputs),
+            shipped=forced is None,
         )
         result = self.pool.submit(backend, request, timeout=self.timeout, alone=self._crowded)
         return Run(backend, dtype, program, result)
@@ -188,7 +189,9 @@ class Task:
             for name in node.parameters():
                 if name in result.parameters:
                     found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
-        if result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
+        if result.kind == "shipped":
+            blamed = self._constructed(run.program, result.lines)
+        elif result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
             blamed = self._first(shown, found.keys() | result.shapes.keys())
         else:
             blamed = self._constructed(run.program, result.lines)

@@ -20,11 +20,12 @@ from typing import Any, Final, Literal, get_args
 
 from archspec.backend import Program
 from archspec.verification import worker
+from archspec.verification.probes import left_out
 from archspec.verification.scratch import Scratch
 from archspec.verification.worker import Array
 
 FailureKind = Literal["refused", "memory", "missing", "start", "import", "crashed", "timeout", "build", "weights",
-                      "run", "gradients"]  # fmt: skip
+                      "run", "gradients", "shipped"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Failure:
     kind: FailureKind
     """`refused`: the backend cannot express the network; `memory`: the machine has too little of it; `missing`: the
     framework is not installed; `start`: the interpreter cannot be run, or is no Python; `import`: the framework is
-    installed and broken; `crashed`, `timeout`: the process died, or was killed; else the stage that raised."""
+    installed and broken; `crashed`, `timeout`: the process died, or was killed; `shipped`: the file itself, without
+    probes, is not what was seen with them; else the stage that raised."""
     message: str
     detail: str = ""
     """The end of the traceback, or of what the process wrote to its standard error."""
@@ -95,6 +97,7 @@ def message(
     statistics: Collection[str] = (),
     gradients: Collection[str] = (),
     projected: Collection[str] = (),
+    shipped: bool = False,
 ) -> dict[str, Any]:
     """A request to run a program.
 
@@ -104,7 +107,9 @@ def message(
     `learning`: then normalizations use the statistics of the batch and keep them, which are in the result by the names
     of their parameters, as the framework lays them out; and what is random is idle. `gradients` are wanted
     by these inputs and parameters, of the sum of the outputs `projected`, each times `projection <name>` in `data`.
+    With `shipped`, the file itself is held against the outputs, too.
     """
+    again = program.written if dtype == "float64" and program.written != program.rounded else ""
     return {
         "source": program.rounded if dtype == "float64" else program.probed,
         "entry": program.entry,
@@ -123,6 +128,7 @@ def message(
         "statistics": list(statistics),
         "gradients": list(gradients),
         "projected": {name: program.outputs[name] for name in projected},
+        "shipped": {"source": program.source, "written": again, "defaults": left_out(program)} if shipped else None,
         "into": str(into),
     }
 
@@ -148,7 +154,8 @@ class Worker:
             idle_death = isinstance(self._greeting, Greeting) and self._process and self._process.poll() is not None
             if (self._process and not idle_death) or self._closed or isinstance(self._greeting, Failure):
                 return
-            command = [_program(self._python), os.path.abspath(worker.__file__), str(self._runner.resolve())]
+            folder = os.path.dirname(os.path.abspath(worker.__file__))
+            command = [_program(self._python), folder, str(self._runner.resolve())]
             try:
                 with open(self._log, "w") as log:
                     self._process = subprocess.Popen(

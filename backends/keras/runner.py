@@ -62,6 +62,8 @@ class Session:
         self.learning = False
 
     def probe(self, name: str, value: Any) -> Any:
+        if any(getattr(x, "sparse", False) for x in keras.tree.flatten(value)):  # some layers that take it raise
+            raise ValueError(f"the value of '{name}' is marked as a sparse tensor, and is none")
         return Probe(name, self.see)(value)
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:

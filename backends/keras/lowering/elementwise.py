@@ -42,6 +42,15 @@ def binary(name: str) -> Lowering:
     return lambda site: (joined(name) if site.op.value is None else constant)(site)
 
 
+def times(site: Site) -> Lowered:
+    """To Keras everything that is no symbolic tensor is sparse, and so is its product with one: some layers raise."""
+    return anyhow(lambda site: Lowered(lambda own, inputs: call("times", *inputs, site.attr("value"))))(site)
+
+
+def multiply(site: Site) -> Lowered:
+    return (merging("Multiply", "*") if site.op.value is None else times)(site)
+
+
 def merging(name: str, symbol: str) -> Lowering:
     """A layer that joins inputs element by element; they are tensors of floats, with a batch."""
 
@@ -113,7 +122,7 @@ def reciprocal(site: Site) -> Lowered:
 ROWS: Final[dict[str, Lowering]] = {
     "add": add,
     "subtract": merging("Subtract", "-"),
-    "multiply": merging("Multiply", "*"),
+    "multiply": multiply,
     "divide": infix("/"),
     "power": binary("ops.power"),
     "mod": infix("%"),

@@ -6,7 +6,13 @@ spec, not this file.
 """
 
 import keras
-from keras import layers
+from keras import layers, ops
+
+
+def times(x, factor):
+    """x * factor, which Keras takes for a sparse tensor until it is cast."""
+    product = x * factor
+    return ops.cast(product, product.dtype)
 
 
 def conv_block(x, channels, h=1, w=1, stride=1, pad=True, *, name):
@@ -39,7 +45,7 @@ def block35(x, *, name):
         branch2 = conv_block(branch2, 32, h=3, w=3, name=f"{name}_branch2_{index}")
     y = layers.Concatenate(name=f"{name}_concat")([branch0, branch1, branch2])
     y = layers.Conv2D(in_channels, 1, name=f"{name}_up")(y)
-    scaled = y * 0.17
+    scaled = times(y, 0.17)
     x = layers.Add(name=f"{name}_add")([scaled, x])
     return layers.ReLU(name=f"{name}_relu")(x)
 
@@ -53,7 +59,7 @@ def sides(x, channels, scale, w, act=True, *, name):
     branch1 = conv_block(branch1, channels[3], h=w, name=f"{name}_branch1_2")
     y = layers.Concatenate(name=f"{name}_concat")([branch0, branch1])
     y = layers.Conv2D(in_channels, 1, name=f"{name}_up")(y)
-    scaled = y * scale
+    scaled = times(y, scale)
     x = layers.Add(name=f"{name}_add")([scaled, x])
     if act:
         x = layers.ReLU(name=f"{name}_relu")(x)

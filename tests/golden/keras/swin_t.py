@@ -35,6 +35,12 @@ class RelativePositionBias(layers.Layer):
         return scores + ops.transpose(bias, (2, 0, 1))
 
 
+def times(x, factor):
+    """x * factor, which Keras takes for a sparse tensor until it is cast."""
+    product = x * factor
+    return ops.cast(product, product.dtype)
+
+
 @keras.saving.register_keras_serializable()
 class Constant(layers.Layer):
     """A fixed array that is the same for every sample, whatever the layer is called on."""
@@ -76,7 +82,7 @@ def window_attention(x, size, shift, num_heads, *, name):
     y = layers.Reshape((-1, 49, 3 * num_heads, 32), name=f"{name}_reshape1")(y)
     parts_0, parts_1, parts_2 = ops.split(y, 3, axis=3)
     y = ops.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
-    y = y * 0.1767766952966369
+    y = times(y, 0.1767766952966369)
     relative_position_bias = RelativePositionBias(
         (7, 7), name=f"{name}_relative_position_bias"
     )(y)

@@ -35,6 +35,12 @@ class SinusoidalPositions(layers.Layer):
         return x + ops.cast(ops.reshape(waves, (-1, x.shape[-1])), x.dtype)
 
 
+def times(x, factor):
+    """x * factor, which Keras takes for a sparse tensor until it is cast."""
+    product = x * factor
+    return ops.cast(product, product.dtype)
+
+
 @keras.saving.register_keras_serializable()
 class TiedEmbedding(layers.Embedding):
     """An embedding that also gives the product of states with each of its rows."""
@@ -53,7 +59,7 @@ class TiedEmbedding(layers.Embedding):
 
 def places(x, dropout=0.1, *, name):
     """Words get waves that tell their places."""
-    x = x * 22.627416997969522
+    x = times(x, 22.627416997969522)
     x = SinusoidalPositions(name=f"{name}_sinusoidal_positions")(x)
     return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 

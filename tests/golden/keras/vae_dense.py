@@ -8,6 +8,12 @@ import keras
 from keras import layers, ops
 
 
+def times(x, factor):
+    """x * factor, which Keras takes for a sparse tensor until it is cast."""
+    product = x * factor
+    return ops.cast(product, product.dtype)
+
+
 def dense_encoder(x, *, name):
     """A hidden layer."""
     x = layers.Flatten(name=f"{name}_flatten")(x)
@@ -17,7 +23,7 @@ def dense_encoder(x, *, name):
 
 def sample_block(mean, log_variance, noise, *, name):
     """A sample, mean + e^(log_variance / 2) noise."""
-    x = log_variance * 0.5
+    x = times(log_variance, 0.5)
     deviation = ops.exp(x)
     offset = layers.Multiply(name=f"{name}_offset")([deviation, noise])
     return layers.Add(name=f"{name}_add")([mean, offset])

@@ -1,4 +1,4 @@
-"""The script that runs in a framework's process: `python worker.py RUNNER.py`.
+"""What runs in a framework's process, and is started as a script: `python worker RUNNER.py`.
 
 It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the framework and defines
 
@@ -18,15 +18,12 @@ host is gone, the worker ends itself.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import ctypes
 import faulthandler
 import gc
 import importlib.util
 import json
-import linecache
-import mmap
 import os
 import queue
 import sys
@@ -35,99 +32,16 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Layout = Sequence[tuple[str, Sequence[int]]]
+from .arrays import Array, Layout, Writer, arrange, cast, load, restore, save
+from .model import RunError, fill, made, module, named, passed
+from .shipped import hold
 
-# Arrays in files. The host uses these too.
-
-
-class Writer:
-    """Writes arrays into one file, one after another, as they come."""
-
-    def __init__(self, path: str) -> None:
-        self.index: dict[str, tuple[int, tuple[int, ...], str]] = {}
-        """Name: offset, shape, dtype."""
-        self._file = open(path, "wb")  # noqa: SIM115
-
-    def add(self, name: str, array: Array) -> None:
-        self._file.write(bytes(-self._file.tell() % 64))
-        offset = self._file.tell()
-        self._file.write(np.asarray(array, order="C").data)
-        self.index[name] = (offset, array.shape, array.dtype.str)
-
-    def close(self) -> None:
-        self._file.write(b"\0")  # an empty file cannot be mapped
-        self._file.close()
-
-
-def save(path: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
-    """Writes arrays into one file; the result tells `load` how to find them."""
-    with contextlib.closing(Writer(path)) as writer:
-        for name, array in arrays.items():
-            writer.add(name, array)
-    return {"path": path, "index": writer.index}
-
-
-def load(path: str, index: Mapping[str, tuple[int, Sequence[int], str]]) -> dict[str, Array]:
-    """The arrays of a file. They may be written to; the file does not change."""
-    with open(path, "rb") as file:
-        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    return {
-        name: np.ndarray(tuple(shape), np.dtype(dtype), memory, offset)
-        for name, (offset, shape, dtype) in index.items()
-    }
-
-
-def arrange(array: Array, layout: Layout) -> Array:
-    """A canonical array as the framework lays it out."""
-    for step, argument in layout:
-        if step == "reshape":
-            array = array.reshape(argument)
-        elif step == "transpose":
-            array = array.transpose(argument)
-        elif step == "take":
-            array = array[np.asarray(argument)]
-        elif step == "pad":
-            array = np.pad(array, [tuple(argument), *[(0, 0)] * (array.ndim - 1)])
-        else:
-            raise ValueError(f"a layout has no step '{step}'")
-    return array
-
-
-def restore(array: Array, layout: Layout, shape: Sequence[int]) -> Array:
-    """The canonical array of this shape that a framework's array, or its part of it, is: the inverse of `arrange`."""
-    shapes = [tuple(shape)]
-    for move in layout:  # of an array that takes no memory
-        shapes.append(arrange(np.broadcast_to(np.int8(0), shapes[-1]), [move]).shape)
-    for (step, argument), before in zip(reversed(layout), reversed(shapes[:-1]), strict=True):
-        if step == "reshape":
-            array = array.reshape(before)
-        elif step == "transpose":
-            array = array.transpose(np.argsort(argument))
-        elif step == "take":
-            whole = np.zeros(before, array.dtype)
-            np.add.at(whole, np.asarray(argument), array)
-            array = whole
-        else:
-            array = array[argument[0] : argument[0] + before[0]]
-    return array
-
-
-# One run.
-
-
-class RunError(Exception):
-    """The program does not keep its promises; `parameters` are those that have no proper place in it, and why."""
-
-    def __init__(self, message: str, parameters: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.parameters = dict(parameters or {})
+__all__ = ["Array", "Layout", "Writer", "arrange", "give_back", "load", "main", "restore", "run", "save"]
 
 
 class Trace:
@@ -180,11 +94,6 @@ class Trace:
         return observed
 
 
-def cast(array: Array, dtype: str) -> Array:
-    """As frameworks take it: without gaps, floating-point numbers in the dtype of the run, others as they are."""
-    return np.asarray(array, dtype if array.dtype.kind == "f" else None, order="C")
-
-
 def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) -> dict[str, Any]:
     """Builds, fills, runs and watches a generated model; the answer to a request."""
     clock = Clock(tell)
@@ -199,13 +108,12 @@ def _answer(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]
     with module(request["source"]) as program, contextlib.closing(Writer(request["into"])) as writer:
         trace = Trace(request, runner, writer, tell)
         try:
-            session = runner.Session(request["dtype"], trace.see)
-            for name, value in _run(request, runner, session, program, trace, clock):
+            for name, value in _run(request, runner, program, trace, clock):
                 writer.add(name, value if isinstance(value, np.ndarray) else runner.to_numpy(value))
         except Exception as error:
             return {
                 **failure(clock.stage, error),
-                "lines": passed(error, str(program.__file__), request["source"]),
+                "lines": getattr(error, "lines", []) or passed(error, str(program.__file__), request["source"]),
                 "arrays": writer.index,
                 "shapes": trace.shapes,
                 "parameters": getattr(error, "parameters", {}),
@@ -213,19 +121,25 @@ def _answer(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]
     return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory()}
 
 
-def nearest(value: Any) -> Any:
-    """The float32 number next to a float, as programs for verification call it: frameworks keep many floats so. For
-    each item of a tuple or list; what is no float stays."""
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(nearest, value))
-    return float(np.float32(value)) if isinstance(value, float) else value
+def _run(request: Any, runner: Any, program: types.ModuleType, trace: Trace, clock: Clock) -> Iterator[tuple[str, Any]]:
+    """What is seen of a run, by name; afterwards the shipped file is held against it."""
+    outputs: dict[str, Array] = {}
+    for name, value in _watched(request, runner, program, trace, clock):
+        if request["shipped"] and name.startswith("output "):
+            outputs[name.removeprefix("output ")] = np.array(runner.to_numpy(value))
+        yield name, value
+        del value
+    if request["shipped"]:
+        with clock.enter("shipped"):
+            hold(request, runner, outputs)
 
 
-def _run(
-    request: Any, runner: Any, session: Any, program: types.ModuleType, trace: Trace, clock: Clock
+def _watched(
+    request: Any, runner: Any, program: types.ModuleType, trace: Trace, clock: Clock
 ) -> Iterator[tuple[str, Any]]:
     dtype = request["dtype"]
     data = load(**request["data"])
+    session = runner.Session(dtype, trace.see)
 
     def probe(*arguments: Any) -> Any:
         value = session.probe(*arguments)
@@ -234,10 +148,7 @@ def _run(
         return value
 
     with clock.enter("build"):
-        program.__dict__.update(probe=probe, nearest=nearest)
-        exec(compile(request["source"], str(program.__file__), "exec"), program.__dict__)
-        entry = getattr(program, request["entry"])
-        session.build(lambda: entry(**request["arguments"]), request["hooks"], request["training"], request["learning"])
+        made(request, session, program, request["source"], probe)
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
     arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
@@ -320,74 +231,9 @@ class Clock:
         self.seconds[stage] = time.perf_counter() - started
 
 
-@contextlib.contextmanager
-def module(source: str) -> Iterator[types.ModuleType]:
-    """An empty module that Python, `inspect` and tracebacks take for the one with this source."""
-    made = types.ModuleType(f"archspec_program_{time.monotonic_ns()}")
-    made.__file__ = filename = f"<{made.__name__}>"
-    sys.modules[made.__name__] = made
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    try:
-        yield made
-    finally:
-        del sys.modules[made.__name__], linecache.cache[filename]
-
-
-def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:
-    """Gives every weight of the model its value, exactly once; RunError names all that is missing or left over."""
-    variables = session.variables()
-    bound: dict[int, Array | None] = {}
-    problems: dict[str, str] = {}
-    for parameter, target, layout, optional, shared in bindings:
-        array = cast(arrange(data[parameter], layout), dtype)
-        variable = variables.get(target)
-        if variable is None:
-            if not optional:
-                problems[parameter] = f"the model has no weight '{target}' (for {parameter})"
-        elif id(variable) in bound and not (shared and bound[id(variable)] is not None):
-            problems[parameter] = f"'{target}' is filled twice (again by {parameter})"
-        elif tuple(variable.shape) != array.shape:
-            problems[parameter] = f"'{target}' has shape {tuple(variable.shape)}, and {parameter} gives {array.shape}"
-        elif not str(variable.dtype).endswith(array.dtype.name):
-            problems[parameter] = f"'{target}' is {variable.dtype}, not {array.dtype.name}"
-        else:
-            part = bound.get(id(variable))
-            array = array if part is None else part + array
-            session.assign(variable, array)
-        bound[id(variable)] = array if shared else None
-    names: dict[int, str] = {}
-    for name, variable in variables.items():
-        names.setdefault(id(variable), name)
-    unfilled = [f"nothing fills '{name}'" for key, name in names.items() if key not in bound]
-    if problems or unfilled:
-        raise RunError("; ".join([*problems.values(), *unfilled]), problems)
-
-
-def named(value: Any, names: Sequence[str]) -> dict[str, Any]:
-    """A model's result, by the names of its outputs."""
-    if isinstance(value, Mapping):
-        if sorted(value) != sorted(names):
-            raise RunError(f"the model returns {', '.join(value)}, not {', '.join(names)}")
-        return {name: value[name] for name in names}
-    values = value if isinstance(value, (tuple, list)) else [value]
-    if len(values) != len(names):
-        raise RunError(f"the model returns {len(values)} outputs, not {len(names)} ({', '.join(names)})")
-    return dict(zip(names, values, strict=True))
-
-
 def failure(kind: str, error: BaseException) -> dict[str, Any]:
     message = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
     return {"error": kind, "message": message, "detail": "".join(traceback.format_exception(error))[-4000:]}
-
-
-def passed(error: BaseException, file: str, source: str) -> list[str]:
-    """The statements of a program that an error passed through, outermost first; of each the first line."""
-    numbers = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    if not numbers:
-        return []
-    lines = source.splitlines()
-    starts = sorted(node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt))
-    return [lines[max(start for start in starts if start <= (number or 0)) - 1].strip() for number in numbers]
 
 
 def reset_peak_memory() -> None:
@@ -446,8 +292,6 @@ def _is_missing(error: BaseException, runner: str) -> bool:
 
 
 def main(runner_path: str) -> None:
-    if Path(sys.path[0]) == Path(__file__).parent:
-        del sys.path[0]  # frameworks must not find our modules under the names of theirs
     # The streams are ours alone: what frameworks print, or read, cannot disturb the protocol.
     requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -473,7 +317,3 @@ def main(runner_path: str) -> None:
     while True:
         tell(run(waiting.get(), runner, tell))
         give_back()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,0 +1,133 @@
+"""The file itself, as the user gets it, is built and run: what probes would hide is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+from typing import Final
+
+import pytest
+
+from archspec.backend import Program, backends
+from archspec.graph.graph import rounded
+from archspec.model import Model, Spec
+from archspec.verification.report import Outcome
+from archspec.verification.run import verify
+from archspec.verification.workers import Pool
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+SPEC: Final = """
+    archspec: 1
+    name: Small
+    inputs: {image: [3, 6, 7]}
+    layers:
+      - {op: conv2d, name: conv, out_channels: 4, kernel_size: 3}
+      - {op: batch_norm, name: bn}
+      - {op: relu, name: relu}
+      - {op: multiply, name: half, value: 0.5}
+      - {op: global_avg_pool2d, name: pool}
+      - {op: layer_norm, name: norm}
+    outputs: {y: norm}
+"""
+
+pytestmark = pytest.mark.frameworks
+
+
+@cache
+def model() -> Model:
+    return Spec.parse(dedent(SPEC), "small.yaml").network()
+
+
+@cache
+def program(backend: str) -> Program:
+    return BACKENDS[backend].generate(model())
+
+
+def outcome(backend: str, changed: Program, pool: Pool) -> Outcome:
+    """What is found about a changed program, alone."""
+    return verify(rounded(model().graph), {backend: changed}, pool).outcomes[backend]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_tensor_times_a_number_is_dense(backend: str, pool: Pool) -> None:
+    scaled = Spec.read(Path(__file__).parent / "miscompiled" / "scaled.yaml").network()
+    found = verify(rounded(scaled.graph), {backend: BACKENDS[backend].generate(scaled)}, pool).outcomes[backend]
+    assert found.status == "passed", found.message
+
+
+def test_a_value_that_keras_takes_for_sparse_is_named(pool: Pool) -> None:
+    given = program("keras")
+    changed = {form: getattr(given, form).replace("times(x, 0.5)", "x * 0.5") for form in FORMS}
+    found = outcome("keras", replace(given, **changed), pool)
+    assert found.culprit is not None
+    assert found.culprit.step == "half"
+    assert "sparse" in found.message
+
+
+FORMS: Final = ("source", "probed", "written", "rounded")
+CHANGES: Final[dict[str, list[tuple[str, str, str]]]] = {
+    "pytorch": [
+        ("self.conv(image)", "self.konv(image)", "AttributeError"),
+        ("F.relu(self.bn(", "F.relu(1e-7 + self.bn(", "output 'y' is another one without probes, by "),
+        ("self.conv(image)", "self.conv(image.mul_(1))", ""),
+        ("self.conv(image)", "self.conv(image.mul_(2).div_(4).mul_(2))", ""),
+        ("self.conv(image)", "self.conv(image.mul_(2))", "the model overwrites its input 'image'"),
+        ("x = x * 0.5", "x = x * 0.5; self.seen = getattr(self, 'seen', 0) + 1; x = x + (self.seen > 1) * x[:, :1]",
+         "output 'y' is another one at a second call, by "),
+    ],
+    "paddle": [
+        ("self.conv(image)", "self.konv(image)", "AttributeError"),
+        ("F.relu(self.bn(", "F.relu(1e-7 + self.bn(", "output 'y' is another one without probes, by "),
+        ("self.conv(image)", "self.conv(image.scale_(2))", "the model overwrites its input 'image'"),
+    ],
+    "keras": [
+        ("name=\"conv\")(image)", "name=\"conv\")(imago)", "NameError"),
+        ("name=\"relu\")(x)", "name=\"relu\")(x + 1e-7)", "output 'y' is another one without probes, by "),
+    ],
+}  # fmt: skip
+"""What is changed in the file alone, and what is said; nothing, where the outputs and inputs stay as they are."""
+
+
+@pytest.mark.parametrize(
+    ("backend", "old", "new", "message"),
+    [pytest.param(name, *change, id=f"{name}: {change[1]}") for name, changes in CHANGES.items() for change in changes],
+)
+def test_what_only_the_file_has(backend: str, old: str, new: str, message: str, pool: Pool) -> None:
+    given = program(backend)
+    assert given.source.count(old) == 1, given.source
+    found = outcome(backend, replace(given, source=given.source.replace(old, new)), pool)
+    if message:
+        assert found.failure is not None
+        assert found.failure.kind == "shipped"
+        assert message in found.failure.message
+        assert found.status == "error"
+    else:
+        assert found.status == "passed", found.message
+
+
+LEFT_OUT: Final = {"pytorch": ("nn.BatchNorm2d", "momentum", 0.1), "paddle": ("nn.BatchNorm2D", "momentum", 0.9)}
+
+
+@pytest.mark.parametrize("backend", LEFT_OUT)
+def test_a_default_that_the_framework_does_not_have(backend: str, pool: Pool) -> None:
+    """It would need training to be seen in numbers."""
+    given, (target, argument, value) = program(backend), LEFT_OUT[backend]
+    written = f"{argument}={value!r}"
+    assert given.written.count(written) == 1
+    changed = replace(given, written=given.written.replace(written, f"{argument}=0.25"))
+    found = outcome(backend, changed, pool)
+    assert found.failure is not None
+    assert found.failure.message == f"{target} has {written} by default, and 0.25 is meant"
+
+
+@pytest.mark.parametrize(("backend", "default"), [("pytorch", "eps=1e-5"), ("paddle", "epsilon=1e-5")])
+def test_another_default_shows_in_float64(backend: str, default: str, pool: Pool) -> None:
+    """Even where nothing has a signature: the numbers of the file are those with the defaults written out."""
+    given = program(backend)
+    assert default in given.written
+    changed = replace(given, written=given.written.replace(default, default.replace("1e-5", "1.0000001e-5")))
+    found = outcome(backend, changed, pool)
+    assert found.failure is not None
+    assert "output 'y' is another one without probes" in found.failure.message or "by default" in found.failure.message
