@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz zoo judges clean
+.PHONY: demo test quick lint golden fuzz zoo judges mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -25,6 +25,10 @@ zoo: $(INSTALLED)
 
 judges: $(INSTALLED)
 	$(BIN)/python -m tests.judges
+
+# Faults put into the reference, one at a time, which its judges must find
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.operation_judges.mutants
 
 golden: $(INSTALLED)
 	$(BIN)/pytest -m golden --update-golden

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Shape = tuple[int, ...]
-Values = Literal["normal", "negative", "wide", "positive", "unit"]
+Values = Literal["normal", "negative", "wide", "positive", "unit", "large", "tiny"]
 Table = dict[str, list["Row"]]
 
 
@@ -20,7 +20,8 @@ class Case:
     """Of the inputs, without the batch axis."""
     values: Values = "normal"
     """What the inputs hold: normal numbers; negative ones, to which a padding of zeros is the maximum; positive ones,
-    away from zero; numbers between -1 and 1; or numbers from all regions of an activation, its kinks included."""
+    away from zero; numbers between -1 and 1; numbers from all regions of an activation, its kinks included; numbers of
+    which the exponential overflows; or numbers so small that nothing but an epsilon counts."""
     dtype: str | tuple[str, ...] = "float"
     """Of all inputs, or of each."""
     below: int = 2

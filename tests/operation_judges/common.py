@@ -58,6 +58,13 @@ def given(a: Attributes, *names: str, **renamed: str) -> Attributes:
     return {theirs: a[ours] for ours, theirs in {**{name: name for name in names}, **renamed}.items() if ours in a}
 
 
+def held(layer: Any, weights: dict[str, Any]) -> Any:
+    """A layer of PyTorch with these weights, whose names and shapes must be those that it has."""
+    layer = layer.double()
+    layer.load_state_dict(weights)
+    return layer.requires_grad_(False)
+
+
 def each(value: Any, rank: int) -> list[Any]:
     return value if isinstance(value, list) else [value] * rank
 

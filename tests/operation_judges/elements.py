@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
+from torch import nn
 
-from .common import Attributes, Judge, given, number, onnx
+from .common import Attributes, Judge, given, held, number, onnx
 
 TORCH: Final = "torch.nn.functional"
 
@@ -20,6 +21,11 @@ def activation(name: str, *attributes: str, **renamed: str) -> Judge:
 def along(name: str, dim: int = -1) -> Judge:
     """The same along an axis."""
     return Judge(f"{TORCH}.{name}", lambda a, x: getattr(F, name)(x, dim=number(a.get("axis", dim), x.ndim)))
+
+
+def prelu(a: Attributes, x: Any, **weights: Any) -> Any:
+    """A slope for each channel, as in the paper; PyTorch's default is a single one."""
+    return held(nn.PReLU(x.shape[1] if a.get("per_channel", True) else 1), weights)(x)
 
 
 def swiglu(a: Attributes, x: Any) -> Any:
@@ -68,7 +74,7 @@ ACTIVATIONS: Final[dict[str, Judge]] = {
             else onnx("ThresholdedRelu", x, alpha=float(a["threshold"]))
         ),
     ),
-    "prelu": Judge(f"{TORCH}.prelu", lambda a, x, weight: F.prelu(x, weight)),
+    "prelu": Judge("torch.nn.PReLU", prelu),
     **{key: along(key) for key in ("softmax", "softmin", "log_softmax", "glu")},
     "swiglu": Judge(f"{TORCH}.silu", swiglu),
 }

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation ha
 from torch import nn
 
 from . import recorded
-from .common import Attributes, Judge, given, number, numbers, onnx
+from .common import Attributes, Judge, given, held, number, numbers, onnx
 
 TORCH: Final = "torch.nn.functional"
 
@@ -23,38 +23,42 @@ def matmul(a: Attributes, x: Any, y: Any) -> Any:
     return (x.mT if a.get("transpose_a", False) else x) @ (y.mT if a.get("transpose_b", False) else y)
 
 
-def embedding(a: Attributes, x: Any, weight: Any) -> Any:
-    return F.embedding(x, weight, **given(a, padding_index="padding_idx"))
+def linear(a: Attributes, x: Any, **weights: Any) -> Any:
+    return held(nn.Linear(x.shape[-1], a["out_features"], **given(a, "bias")), weights)(x)
+
+
+def bilinear(a: Attributes, x: Any, y: Any, **weights: Any) -> Any:
+    return held(nn.Bilinear(x.shape[-1], y.shape[-1], a["out_features"], **given(a, "bias")), weights)(x, y)
+
+
+def embedding(a: Attributes, x: Any, **weights: Any) -> Any:
+    layer = nn.Embedding(a["num_embeddings"], a["embedding_dim"], **given(a, padding_index="padding_idx"))
+    return held(layer, weights)(x)
 
 
 # Normalizations -----------------------------------------------------------------------------------------------------
 
 
-def batch_norm(a: Attributes, x: Any, running_mean: Any, running_var: Any, **affine: Any) -> Any:
-    return _batch_norm(a, x, running_mean, running_var, affine).eval()(x)
+def batch_norm(a: Attributes, x: Any, **weights: Any) -> Any:
+    return _batch_norm(a, x, weights).eval()(x)
 
 
-def batch_norm_training(
-    a: Attributes, x: Any, running_mean: Any, running_var: Any, **affine: Any
-) -> tuple[Any, dict[str, Any]]:
+def batch_norm_training(a: Attributes, x: Any, **weights: Any) -> tuple[Any, dict[str, Any]]:
     """PyTorch keeps the variance with n - 1 in place of n, which ours has, as ONNX and Keras: what the batch adds to
     the running variance is brought from the one to the other."""
-    layer = _batch_norm(a, x, running_mean, running_var, affine).train()
-    y, count = layer(x), x.numel() // x.shape[1]
-    decayed = _batch_norm(a, x, running_mean, running_var, affine).train()
-    decayed(torch.zeros_like(x))
-    kept = decayed.running_var  # of a batch without variance: what is kept of the old one
+    layer, count = _batch_norm(a, x, weights), x.numel() // x.shape[1]
+    y = layer(x)
+    still = _batch_norm(a, x, weights)
+    still(torch.zeros_like(x))
+    kept = still.running_var  # of a batch without variance: what is kept of the old one
     variance = kept + (layer.running_var - kept) * (count - 1) / count
     return y, {"running_mean": layer.running_mean, "running_var": variance}
 
 
-def _batch_norm(a: Attributes, x: Any, mean: Any, variance: Any, affine: dict[str, Any]) -> Any:
+def _batch_norm(a: Attributes, x: Any, weights: dict[str, Any]) -> Any:
     kind = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}[x.ndim]
-    layer = kind(x.shape[1], dtype=torch.float64, **given(a, "momentum", "affine", epsilon="eps"))
-    layer.load_state_dict(
-        {"running_mean": mean, "running_var": variance, "num_batches_tracked": torch.tensor(0)} | affine
-    )
-    return layer
+    layer = kind(x.shape[1], **given(a, "momentum", "affine", epsilon="eps"))
+    return held(layer, {"num_batches_tracked": torch.tensor(0), **{name: w.clone() for name, w in weights.items()}})
 
 
 def moved(a: Attributes, x: Any) -> tuple[Any, list[int], list[int]]:
@@ -64,31 +68,31 @@ def moved(a: Attributes, x: Any) -> tuple[Any, list[int], list[int]]:
     return x.movedim(axes, last), axes, last
 
 
-def layer_norm(a: Attributes, x: Any, weight: Any = None, bias: Any = None) -> Any:
+def layer_norm(a: Attributes, x: Any, **weights: Any) -> Any:
     x, axes, last = moved(a, x)
-    shape = x.shape[-len(axes) :]
-    return F.layer_norm(x, shape, weight, bias, **given(a, epsilon="eps")).movedim(last, axes)
+    options = given(a, affine="elementwise_affine", epsilon="eps")
+    return held(nn.LayerNorm(x.shape[-len(axes) :], **options), weights)(x).movedim(last, axes)
 
 
-def rms_norm(a: Attributes, x: Any, weight: Any = None) -> Any:
+def rms_norm(a: Attributes, x: Any, **weights: Any) -> Any:
     """PyTorch's default of epsilon is the smallest difference; Keras' RMSNormalization has 1e-6."""
     x, axes, last = moved(a, x)
-    return F.rms_norm(x, x.shape[-len(axes) :], weight, a.get("epsilon", 1e-6)).movedim(last, axes)
+    layer = nn.RMSNorm(x.shape[-len(axes) :], a.get("epsilon", 1e-6), **given(a, affine="elementwise_affine"))
+    return held(layer, weights)(x).movedim(last, axes)
 
 
 def l2_normalize(a: Attributes, x: Any) -> Any:
     return F.normalize(x, dim=number(a.get("axis", -1), x.ndim), **given(a, epsilon="eps"))
 
 
-def group_norm(a: Attributes, x: Any, weight: Any = None, bias: Any = None) -> Any:
-    return F.group_norm(x, a["num_groups"], weight, bias, **given(a, epsilon="eps"))
+def group_norm(a: Attributes, x: Any, **weights: Any) -> Any:
+    layer = nn.GroupNorm(a["num_groups"], x.shape[1], **given(a, "affine", epsilon="eps"))
+    return held(layer, weights)(x)
 
 
-def instance_norm(a: Attributes, x: Any, **affine: Any) -> Any:
+def instance_norm(a: Attributes, x: Any, **weights: Any) -> Any:
     kind = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNorm3d}[x.ndim]
-    layer = kind(x.shape[1], dtype=torch.float64, **given(a, "affine", epsilon="eps"))
-    layer.load_state_dict(affine)
-    return layer(x)
+    return held(kind(x.shape[1], **given(a, "affine", epsilon="eps")), weights)(x)
 
 
 def local_response_norm(a: Attributes, x: Any) -> Any:
@@ -103,10 +107,7 @@ OPTIONS: Final = ("num_layers", "bidirectional", "bias", "nonlinearity")
 def recurrent(kind: type[Any], *, training: bool = False) -> Any:
     def ask(a: Attributes, x: Any, *initial: Any, **weights: Any) -> Any:
         between = given(a, "dropout") if a.get("num_layers", 1) > 1 else {}  # PyTorch warns where it has no effect
-        layer = kind(
-            x.shape[-1], a["hidden_size"], batch_first=True, dtype=torch.float64, **given(a, *OPTIONS), **between
-        )
-        layer.load_state_dict(weights)
+        layer = held(kind(x.shape[-1], a["hidden_size"], batch_first=True, **given(a, *OPTIONS), **between), weights)
         states = [state.transpose(0, 1).contiguous() for state in initial]
         torch.manual_seed(0)
         y, finals = layer.train(training)(x, *([tuple(states)] if len(states) > 1 else states))
@@ -199,23 +200,25 @@ def multi_head_attention(
     value = key if value is None else value
     if "head_dim" not in a and "out_features" not in a and mask is None and not a.get("causal"):
         layer = nn.MultiheadAttention(query.shape[2], a["num_heads"], kdim=key.shape[2], vdim=value.shape[2],
-                                      batch_first=True, dtype=torch.float64, **given(a, "bias"))  # fmt: skip
+                                      batch_first=True, **given(a, "bias"))  # fmt: skip
         state = {name.replace("out_proj_", "out_proj."): array for name, array in w.items()}
         if a.get("bias", True):
             state["in_proj_bias"] = torch.cat([state.pop(f"{name}_proj_bias") for name in "qkv"])
         if query.shape[2] == key.shape[2] == value.shape[2]:
             state["in_proj_weight"] = torch.cat([state.pop(f"{name}_proj_weight") for name in "qkv"])
-        layer.load_state_dict(state)
-        return layer(query, key, value)[0]
-    inputs = {"q": query, "k": key, "v": value}
+        return held(layer, state)(query, key, value)[0]
+
+    def project(name: str, x: Any, features: int) -> Any:
+        parts = {part.removeprefix(f"{name}_proj_"): array for part, array in w.items() if part.startswith(f"{name}_")}
+        return linear({"out_features": features, **given(a, "bias")}, x, **parts)
+
+    size = a["num_heads"] * a.get("head_dim", query.shape[2] // a["num_heads"])
     heads = {
-        name: F.linear(x, w[f"{name}_proj_weight"], w.get(f"{name}_proj_bias"))
-        .unflatten(2, (a["num_heads"], -1))
-        .transpose(1, 2)
-        for name, x in inputs.items()
+        name: project(name, x, size).unflatten(2, (a["num_heads"], -1)).transpose(1, 2)
+        for name, x in {"q": query, "k": key, "v": value}.items()
     }
     y = attention(given(a, "causal"), **heads, mask=mask).transpose(1, 2).flatten(2)
-    return F.linear(y, w["out_proj_weight"], w.get("out_proj_bias"))
+    return project("out", y, a.get("out_features", query.shape[2]))
 
 
 def learned_positions(a: Attributes, x: Any, weight: Any) -> Any:
@@ -230,16 +233,16 @@ def constant(a: Attributes) -> Any:
 
 
 JUDGES: Final[dict[str, Judge]] = {
-    "linear": Judge(f"{TORCH}.linear", lambda a, x, weight, bias=None: F.linear(x, weight, bias)),
-    "bilinear": Judge(f"{TORCH}.bilinear", lambda a, x, y, weight, bias=None: F.bilinear(x, y, weight, bias)),
-    "embedding": Judge(f"{TORCH}.embedding", embedding),
+    "linear": Judge("torch.nn.Linear", linear),
+    "bilinear": Judge("torch.nn.Bilinear", bilinear),
+    "embedding": Judge("torch.nn.Embedding", embedding),
     "matmul": Judge("torch.matmul", matmul),
     "einsum": Judge("torch.einsum", lambda a, *xs: torch.einsum(a["equation"], *xs)),
     "batch_norm": Judge("torch.nn.BatchNorm1d to 3d", batch_norm, batch_norm_training),
-    "layer_norm": Judge(f"{TORCH}.layer_norm", layer_norm),
-    "rms_norm": Judge(f"{TORCH}.rms_norm", rms_norm),
+    "layer_norm": Judge("torch.nn.LayerNorm", layer_norm),
+    "rms_norm": Judge("torch.nn.RMSNorm", rms_norm),
     "l2_normalize": Judge(f"{TORCH}.normalize", l2_normalize),
-    "group_norm": Judge(f"{TORCH}.group_norm", group_norm),
+    "group_norm": Judge("torch.nn.GroupNorm", group_norm),
     "instance_norm": Judge("torch.nn.InstanceNorm1d to 3d", instance_norm),
     "local_response_norm": Judge(f"{TORCH}.local_response_norm", local_response_norm),
     "rnn": Judge("torch.nn.RNN", recurrent(nn.RNN), recurrent(nn.RNN, training=True)),

