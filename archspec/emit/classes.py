@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,35 +12,38 @@ from archspec.emit.code import (
     Call,
     Code,
     For,
+    Global,
     If,
     Items,
-    Line,
+    Local,
     Loop,
     Own,
     Probe,
     Raw,
-    Return,
     Statement,
     Style,
     Symbol,
+    Template,
     call,
     exact,
     flat,
     literal,
+    mentioned,
     print_statements,
 )
-from archspec.emit.context import Context, Site, size_name, symbols
-from archspec.emit.flow import Flow, Place, safe
+from archspec.emit.context import Context, size_names, symbols
+from archspec.emit.flow import Flow, Place
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
-from archspec.emit.statements import names_read
+from archspec.emit.names import Scope
+from archspec.emit.statements import check_reads, codes, names_read
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
 from archspec.graph.tree import Path
 from archspec.ops.base import show
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator, Spelled
+    from archspec.emit.program import Generator, Spelled, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class Dialect:
     tensor: str  # Tensor
     sequential: str  # nn.Sequential
     layer_list: str  # nn.ModuleList
-    identity: str  # nn.Identity()
+    identity: str  # nn.Identity
+    imports: Mapping[str, str]
+    """What files may import, by name: `from torch import nn`."""
     reserved: frozenset[str]
     """Attributes of the base class that a layer must not replace."""
     unbiased_variance: bool
@@ -76,7 +80,7 @@ class Record:
     weights: Mapping[str, tuple[str, str, object]] = field(default_factory=dict)
     inexact: float = 0.0
     inexact_gradient: float = 0.0
-    child: object = None
+    child: Written | None = None
     """The class of a block, as it was written."""
 
 
@@ -93,7 +97,7 @@ class ClassWriter(Flow):
     """Writes one block (or the network) as a class."""
 
     def __init__(self, generator: Generator, context: Context, body: Body, dialect: Dialect, *, root: bool) -> None:
-        super().__init__(Style(names=self._forward_names), "x")
+        super().__init__(Style(names=self._forward_names), Scope(generator.file, ["self"]), "x")
         self.generator = generator
         self.context = context
         self.body = body
@@ -101,12 +105,13 @@ class ClassWriter(Flow):
         self.root = root
         self.init: list[Statement] = []
         self.records: dict[tuple[str, Path], Record] = {}
-        self.taken: set[str] = set(dialect.reserved)
-        self.kept: dict[str, str] = {}
+        self.constructor = Scope(generator.file, ["self"])
+        self.attributes = Scope(Scope(None, dialect.reserved))
         self.spelled: dict[MStep, Spelled] = {}
         self.alone = len(body.inputs) == 1
+        for param in next(iter(context.modules.values())).params:
+            self.argument(param)
         self.bind_inputs(body.inputs)
-        self.variables.reserved |= generator.called
 
     # Names ----------------------------------------------------------------------------------------------------------
 
@@ -117,31 +122,31 @@ class ClassWriter(Flow):
         return rename(expr, partial(self._symbol, forward=False))
 
     def _symbol(self, name: str, forward: bool) -> Expr:
-        base, _, axis = name.partition(".")
-        if axis:
-            rank = self.body.inputs[base].rank
-            return Name(size_name(base, int(axis), rank, self.alone))
         if forward and (name in self._params() or name in self.context.extras):
             return Name(f"self.{self._kept(name)}")
-        return Name(safe(name))
+        return Name(self.scope.spell(name, *self._wanted(name)) if forward else self.argument(name))
+
+    def argument(self, name: str) -> str:
+        """What an argument of the constructor is called: a param, a size of an input, or the variable of a loop."""
+        return self.constructor.spell(name, *self._wanted(name))
+
+    def _wanted(self, name: str) -> tuple[str, ...]:
+        base, _, axis = name.partition(".")
+        return size_names(base, int(axis), self.body.inputs[base].rank, self.alone) if axis else (name.lstrip("#"),)
 
     def _kept(self, name: str) -> str:
         """The attribute that holds an argument that `forward` reads: named after it, unless a layer is."""
-        if name not in self.kept:
-            self.kept[name] = self.attribute(name)
-        return self.kept[name]
+        return self.attributes.spell(("argument", name), name)
 
     def _params(self) -> set[str]:
         return set(next(iter(self.context.modules.values())).params)
 
     def attribute(self, path: str) -> str:
         """The attribute that holds the step at `path`, unlike all others."""
-        name = path.replace(".", "_")
-        name = name if name.isidentifier() else f"layer{name}"
-        name = f"{name}_" if keyword.iskeyword(name) else name
-        while name in self.taken:
-            name += "_"
-        self.taken.add(name)
+        return self.attributes.spell(object(), path)
+
+    def place(self, name: str) -> str:
+        """The path of a layer."""
         return name
 
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
@@ -151,14 +156,13 @@ class ClassWriter(Flow):
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def step(self, item: MStep, place: Place) -> None:
-        site = Site(self.context, item, item.path)
-        lowered = self.generator.lower(site)
+        site, lowered = self.lowered(item)
         own: dict[str, Code] = {}
         attributes: dict[str, str] = {}
         single = list(lowered.layers) == [""]
         for suffix, made in lowered.layers.items() if item.owner is None else ():
             name = self.attribute(item.path if single else f"{item.path}_{suffix}")
-            self.init.append(Assign((f"self.{name}",), made))
+            self.init.append(Assign((Own(name),), made))
             own[suffix], attributes[suffix] = Own(name), name
         self.spelled[item] = lowered, own
         base = attributes.get("", "") if single else ""
@@ -173,12 +177,12 @@ class ClassWriter(Flow):
     def call(self, item: MCall, place: Place) -> None:
         made = self.generator.construct(self, item)
         name = self.attribute(item.path)
-        self.init.append(Assign((f"self.{name}",), made))
+        self.init.append(Assign((Own(name),), made))
         self.records[item.key] = Record(name, child=self._child(item))
         codes, mentioned = self.variables.read(item.inputs)
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
-    def _child(self, item: MCall) -> object:
+    def _child(self, item: MCall) -> Written:
         return self.generator.written(item, self.wanted(item))
 
     def sequence(self, item: MSequence, place: Place) -> None:
@@ -193,7 +197,7 @@ class ClassWriter(Flow):
     def repeat(self, item: MRepeat, place: Place) -> None:
         made = self._container(item) if item.name or item.varies else None
         if item.varies:
-            item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out
+            self.variables.release(item.inputs)  # the layers in the container, which read it too, are not written out
         if made is not None:
             name = self._hold(item.path or "layers", made)
             codes, mentioned = self.variables.read(item.inputs)
@@ -211,10 +215,10 @@ class ClassWriter(Flow):
             made = self._alone(inner)
         if made is not None and len(item.inputs) == 1 and len(item.outputs) == 1:
             name = self.attribute(inner.path)
-            self.init.append(Assign((f"self.{name}: {self.dialect.base}",), Raw(self.dialect.identity)))
-            self.init.append(If(condition, [Assign((f"self.{name}",), made.code)]))
+            self.init.append(Assign((Own(name),), call(self.dialect.identity), kind=Global(self.dialect.base)))
+            self.init.append(If(condition, [Assign((Own(name),), made.code)]))
             self._adopt(made.records, name)
-            item.inputs[0].uses -= 1  # the layers in the container, which read it too, are not written out
+            self.variables.release(item.inputs)  # the layers in the container, which read it too, are not written out
             codes, mentioned = self.variables.read(item.inputs)
             self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, inner.path)
             return
@@ -224,24 +228,24 @@ class ClassWriter(Flow):
         """A step in an `if`: in `__init__` for its layers, in `forward` for its value."""
         if not symbols(condition).keys() <= self._params() | self.context.extras.keys():
             flag = self.attribute(f"has_{item.path or 'step'}")  # sizes of inputs are known where layers are made
-            self.init.append(Assign((f"self.{flag}",), condition))
+            self.init.append(Assign((Own(flag),), condition))
             condition = Own(flag)
         target = self.open_when(item, place)
         outer_init, outer_statements = self.init, self.statements
         self.init, self.statements = [], []
-        self.run([item.item], Place(None, target))
-        self.close_when(item, target)
+        self.run([item.item], Place(None, target.name))
+        carried = self.close_when(item, target)
         init, body = self.init, self.statements
         self.init, self.statements = outer_init, outer_statements
         if init:
             self.init.append(If(condition, init))
-        self.statements.append(If(condition, body))
+        self.statements.append(If(condition, body, (carried,)))
 
     # Containers -----------------------------------------------------------------------------------------------------
 
     def _hold(self, path: str, made: Element) -> str:
         name = self.attribute(path)
-        self.init.append(Assign((f"self.{name}",), made.code))
+        self.init.append(Assign((Own(name),), made.code))
         self._adopt(made.records, name)
         return name
 
@@ -253,17 +257,15 @@ class ClassWriter(Flow):
 
     def _alone(self, item: MCall | MStep) -> Element | None:
         """A single step as a layer, if it is just one that takes one value and gives one."""
-        if isinstance(item, MStep) and list(self.generator.lower(Site(self.context, item, item.path)).layers) != [""]:
+        if isinstance(item, MStep) and list(self.lowered(item)[1].layers) != [""]:
             return None
         elements = self._element(item) if len(item.inputs) == len(item.outputs) == 1 else None
         return elements[0] if elements else None
 
     def _container(self, item: Merged) -> Element | None:
         """A sequence or repeat as one sequential container, if it is a plain chain of layers."""
-        before = dict(self.context.extras)
         elements = self._elements(item)
         if not elements or len({element.name for element in elements}) < len(elements):
-            self.context.extras = before
             return None
         numbered = [element.name for element in elements] == [str(i) for i in range(len(elements))]
         if isinstance(item, MRepeat) and item.varies:
@@ -309,8 +311,7 @@ class ClassWriter(Flow):
     def _element(self, item: Merged) -> list[Element] | None:
         match item:
             case MStep():
-                site = Site(self.context, item, item.path)
-                lowered = self.generator.lower(site)
+                lowered = self.lowered(item)[1]
                 if item.owner is not None or item.users:  # what others use has a name of its own
                     return None
                 if lowered.module is None or self._unknown(symbols(lowered.module)):
@@ -345,22 +346,14 @@ class ClassWriter(Flow):
             return False
         made = [self.generator.construct(self, inner) for inner in calls]
         name = self.attribute(item.path)
-        self.init.append(Assign((f"self.{name}",), call(self.dialect.layer_list, Items(tuple(fold(made)), "[]"))))
+        self.init.append(Assign((Own(name),), call(self.dialect.layer_list, Items(tuple(fold(made)), "[]"))))
         for index, inner in enumerate(calls):
             self.records[inner.key] = Record(f"{name}.{index}", child=self._child(inner))
-        codes, mentioned = self.variables.read(item.inputs)
-        self.variables.release(mentioned)
-        variables = []
-        for wire, outer, code in zip(item.outputs, item.inputs, codes, strict=True):
-            held = flat(code, self.style)
-            name_ = held if isinstance(code, Raw) and outer.uses <= 0 else safe(f"{place.label or self.main}")
-            target = self.variables.take(wire, name_)
-            if target != held:
-                self.statements.append(Assign((target,), code))
-            variables.append(target)
-        arguments = tuple(Raw(variable) for variable in variables)
-        body: list[Statement] = [Assign(tuple(variables), Call(Raw("block"), arguments))]
-        self.statements.append(For("block", Own(name), body))
+        carried = self.hand_on(item.inputs, item.outputs, place)
+        given = tuple(Local(each.name, each.before) for each in carried)
+        taken = tuple(Local(each.name, each.after) for each in carried)
+        body: list[Statement] = [Assign(taken, Call(Symbol(Name("#block")), given))]
+        self.statements.append(For("#block", Own(name), body, carried))
         return True
 
     # The class ------------------------------------------------------------------------------------------------------
@@ -375,19 +368,16 @@ class ClassWriter(Flow):
         self.run(main, Place(last=single))
         self._check_init()
         if not training:
-            codes, _ = self.variables.read(list(outputs.values()))
-            self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
+            self.statements.append(self.returned(outputs))
             return
         outer, self.statements = self.statements, []
         names = {id(wire): name for name, wire in training.items()}
         for item in late:
             label = next((names[id(wire)] for wire in item.outputs if id(wire) in names), "")
             self.run([item], Place(label=label))
-        codes, _ = self.variables.read(list(self.body.outputs.values()))
-        inner, self.statements = [*self.statements, Return(Items(tuple(codes), ""))], outer
+        inner, self.statements = [*self.statements, self.returned(self.body.outputs)], outer
         self.statements.append(If(Raw("self.training"), inner))
-        codes, _ = self.variables.read(list(outputs.values()))
-        self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
+        self.statements.append(self.returned(outputs))
 
     def _check_init(self) -> None:
         """Layers are made before an input is seen. Raises BackendError if one depends on a size that is left open."""
@@ -421,17 +411,30 @@ class ClassWriter(Flow):
         """The class as text."""
         init_style, forward = replace(style, names=self._init_names), replace(style, names=self._forward_names)
         parameters = [self._parameter(argument, defaults, style) for argument in self.arguments(defaults)]
-        stored = [Line(f"self.{self._kept(item)} = {safe(item)}") for item in self._stored()]
-        sizes = self._sizes()
-        inputs = [f"{safe(item)}: {self.dialect.tensor}" for item in self.body.inputs]
+        stored = [Assign((Own(self._kept(item)),), Symbol(Name(item))) for item in self._stored()]
+        inputs = [f"{self.inputs[item].name}: {self.dialect.tensor}" for item in self.body.inputs]
         lines = [f"class {name}({self.dialect.base}):", *([f"    {doc}", ""] if doc else [])]
         if stored or self.init:
             lines += signature_lines("__init__", ["self", *parameters], "None")
             lines += ["        super().__init__()"]
             lines += [*print_statements([*stored, *self.init], init_style, 8), ""]
         lines += [*signature_lines("forward", ["self", *inputs], self._returns())]
-        lines += print_statements([*sizes, *self.statements], forward, 8)
+        lines += print_statements([*self._sizes(), *self.statements], forward, 8)
         return lines
+
+    def check(self) -> None:
+        """Raises Misread if a variable of `forward` does not hold what is meant by it."""
+        check_reads(dict(zip((i.name for i in self.inputs.values()), self.body.inputs.values(), strict=True)),
+                    [*self._sizes(), *self.statements])  # fmt: skip
+
+    def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]:
+        """What the class needs of its file and of Python."""
+        yield self.dialect.base
+        yield self.dialect.tensor
+        for name in self.arguments(defaults):
+            yield self._kind(name).partition("[")[0]
+        for code in codes([*self.init, *self.statements]):
+            yield from mentioned(code)
 
     def _sizes(self) -> list[Statement]:
         """The sizes that only the tensors themselves know, read at the top of `forward`."""
@@ -446,14 +449,17 @@ class ClassWriter(Flow):
                 for name in (symbol.id if isinstance(symbol, Name) else "", f"{base}.{axis}"):
                     if name in used and name not in seen:
                         seen.add(name)
-                        target = flat(Symbol(Name(name)), Style(names=self._forward_names))
-                        lines.append(Line(f"{target} = {safe(base)}.shape[{axis}]"))
+                        read = Template(f"{{0}}.shape[{axis}]", (self.inputs[base],))
+                        lines.append(Assign((Symbol(Name(name)),), read))
         return lines
 
-    def _parameter(self, name: str, defaults: Mapping[str, object], style: Style) -> str:
-        shown = flat(Symbol(Name(name)), Style(names=self._init_names))
+    def _kind(self, name: str) -> str:
+        """The type of an argument."""
         values = [env.get(name, self.context.extras.get(name, {}).get(key)) for key, env in self.context.envs.items()]
-        kind = _annotation(values)
+        return _annotation(values)
+
+    def _parameter(self, name: str, defaults: Mapping[str, object], style: Style) -> str:
+        shown, kind = self.argument(name), self._kind(name)
         if name in defaults:
             return f"{shown}: {kind} = {flat(exact(literal(defaults[name])), style)}"
         return f"{shown}: {kind}"

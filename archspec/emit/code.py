@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from archspec.expressions import Apply, Expr, float32, operands, render
+from archspec.expressions import Apply, Expr, Name, float32, operands, render
+
+if TYPE_CHECKING:
+    from archspec.emit.merge import Wire
 
 WIDTH: Final = 88
 INDENT: Final = "    "
+INDEX: Final = "#index"
+"""The variable of a loop over numbers, as expressions name it: no param can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,40 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Raw(Code):
-    """Source text as it stands: a variable, an attribute, a literal.
+    """Source text as it stands: a literal, an attribute of the base class. It mentions no name of the file.
 
     `rank` tells how tightly it binds, as in `archspec.expressions`: 10 for an atom, 6 for a sum, 0 for a conditional.
     """
 
     text: str
     rank: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Global(Code):
+    """Something of the file or of Python, by its dotted name: `nn.Linear` of an import, a class, `range`.
+
+    What the printer meets of these is what the file has to import and to define."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Local(Code):
+    """A local variable, and the value that is meant by it, which it must hold wherever it is read."""
+
+    name: str
+    wire: Wire
+
+
+@dataclass(frozen=True, slots=True)
+class LayerName(Code):
+    """The name that a framework shows for the layer of a step, or for the one of this suffix; with `index`, that of a
+    block in a loop over numbers, which follow the path."""
+
+    path: str
+    suffix: str = ""
+    index: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +175,60 @@ def _imported(expr: Expr) -> Expr:
     """An expression with functions as Python has them: `math.sqrt`."""
     if not isinstance(expr, Apply):
         return expr
-    head = f"math.{expr.head}" if expr.head in ("ceil", "floor", "sqrt") else expr.head
     args = tuple(map(_imported, expr.args))
+    head = _MATH.get(expr.head, expr.head)
     return Apply(head, args) if head != expr.head or args != expr.args else expr
+
+
+_MATH: Final = {"ceil": "math.ceil", "floor": "math.floor", "sqrt": "math.sqrt"}
+
+
+def _heads(expr: Expr) -> Iterator[str]:
+    """The operators and functions of an expression, as Python has them."""
+    if isinstance(expr, Apply):
+        yield _MATH.get(expr.head, expr.head)
+        for arg in expr.args:
+            yield from _heads(arg)
+
+
+def parts(code: Code) -> tuple[Code, ...]:
+    """The expressions that an expression consists of."""
+    match code:
+        case Call(target, args, kwargs):
+            return (target, *args, *(value for _, value in kwargs))
+        case Items(items, _) | Infix(_, items) | Template(_, items):
+            return items
+        case Slice(start, stop, step):
+            return tuple(bound for bound in (start, stop, step) if bound is not None)
+        case Loop(element, _, iterable):
+            return element, iterable
+        case Probe(_, key, value):
+            return key, value
+        case Implied(value):
+            return (value,)
+    return ()
+
+
+def walk(code: Code) -> Iterator[Code]:
+    """An expression and all within it, in the order in which they are printed."""
+    todo = [code]
+    while todo:
+        code = todo.pop()
+        yield code
+        todo += reversed(parts(code))
+
+
+def mentioned(code: Code) -> Iterator[str]:
+    """What an expression needs of the file and of Python: `nn.Linear`, `math.sqrt`, `range`; and the operators between
+    its values."""
+    for part in walk(code):
+        match part:
+            case Global(name):
+                yield name
+            case Symbol(expr):
+                yield from _heads(expr)
+            case Infix(operator, _):
+                yield operator
 
 
 def number(value: float) -> str:
@@ -180,7 +263,7 @@ def fraction(code: Code) -> Code:
 
 def call(target: str | Code, *args: Code, **kwargs: Code) -> Call:
     """A call, with a dotted name or an expression as its target."""
-    return Call(Raw(target) if isinstance(target, str) else target, args, tuple(kwargs.items()))
+    return Call(Global(target) if isinstance(target, str) else target, args, tuple(kwargs.items()))
 
 
 def method(owner: Code, name: str, *args: Code, **kwargs: Code) -> Call:
@@ -191,12 +274,13 @@ def method(owner: Code, name: str, *args: Code, **kwargs: Code) -> Call:
 @dataclass(frozen=True, slots=True)
 class Style:
     """How a piece of code is printed: with or without probes, with floats that are defaults left out or written, as
-    they are or rounded to float32, and what names stand for symbols."""
+    they are or rounded to float32, and what names stand for symbols and layers."""
 
     probes: bool = False
     defaults: bool = False
     rounded: bool = False
     names: Callable[[Expr], Expr] = lambda expr: expr
+    layers: Callable[[LayerName], str] = lambda name: quote(name.path)
 
 
 _RANKS: Final = {"*": 7, "/": 7, "@": 7, "%": 7, "+": 6, "-": 6}
@@ -208,6 +292,12 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
     match code:
         case Raw(text, own):
             return f"({text})" if own < rank else text
+        case Global(name):
+            return name
+        case Local(name, _):
+            return name
+        case LayerName():
+            return style.layers(code)
         case Number(value):
             text = number(float32(value) if style.rounded else value)
             return f"({text})" if value < 0 and rank > 8 else text
@@ -237,7 +327,7 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
         case Slice(start, stop, step):
             return _slice([start, stop, *([] if step is None else [step])], style)
         case Loop(element, variable, iterable):
-            return f"*({flat(element, style)} for {variable} in {flat(iterable, style)})"
+            return f"*({flat(element, style)} for {_loop_variable(variable, style)} in {flat(iterable, style)})"
         case Probe(owner, key, value):
             if not style.probes:
                 return flat(value, style, rank)
@@ -373,7 +463,12 @@ def _chained(code: Call, style: Style, indent: int, before: int, after: int) -> 
 def _generator(code: Loop, style: Style, indent: int) -> str:
     pad = " " * (indent + len(INDENT))
     element = layout(code.element, style, indent + len(INDENT), 0, 0)
-    return f"*(\n{pad}{element}\n{pad}for {code.variable} in {flat(code.iterable, style)}\n{' ' * indent})"
+    variable = _loop_variable(code.variable, style)
+    return f"*(\n{pad}{element}\n{pad}for {variable} in {flat(code.iterable, style)}\n{' ' * indent})"
+
+
+def _loop_variable(variable: str, style: Style) -> str:
+    return flat(Symbol(Name(variable)), style) if variable == INDEX else variable
 
 
 # Statements ---------------------------------------------------------------------------------------------------------
@@ -381,11 +476,12 @@ def _generator(code: Loop, style: Style, indent: int) -> str:
 
 @dataclass(slots=True)
 class Assign:
-    """`targets = value  # comment`."""
+    """`targets = value  # comment`, with the type of an only target where readers want one."""
 
-    targets: tuple[str, ...]
+    targets: tuple[Code, ...]
     value: Code
     comment: str = ""
+    kind: Code | None = None
 
 
 @dataclass(slots=True)
@@ -393,10 +489,22 @@ class Return:
     value: Code
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A variable that a loop or a condition goes on with: the value that it holds before, at the end of the body, and
+    the value that it stands for afterwards."""
+
+    name: str
+    before: Wire
+    within: Wire
+    after: Wire
+
+
 @dataclass(slots=True)
 class If:
     condition: Code
     body: list[Statement]
+    carried: tuple[Carried, ...] = ()
 
 
 @dataclass(slots=True)
@@ -404,16 +512,10 @@ class For:
     variable: str
     iterable: Code
     body: list[Statement]
+    carried: tuple[Carried, ...] = ()
 
 
-@dataclass(slots=True)
-class Line:
-    """A line of text as it stands."""
-
-    text: str
-
-
-Statement = Assign | Return | If | For | Line
+Statement = Assign | Return | If | For
 
 
 def print_statements(statements: Sequence[Statement], style: Style, indent: int) -> list[str]:
@@ -422,26 +524,27 @@ def print_statements(statements: Sequence[Statement], style: Style, indent: int)
     lines: list[str] = []
     for statement in statements:
         match statement:
-            case Line(text):
-                lines.append(pad + text if text else "")
-            case Assign(targets, value, comment):
-                lines += _assign(targets, value, comment, style, indent)
+            case Assign():
+                lines += _assign(statement, style, indent)
             case Return(value):
                 lines.append(f"{pad}return {_value(value, style, indent, 7, 0)}")
             case If(condition, body):
                 lines.append(f"{pad}if {_value(condition, style, indent, 3, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))
-            case For(variable, iterable, body):
+            case For(key, iterable, body):
+                variable = flat(Symbol(Name(key)), style)
                 lines.append(f"{pad}for {variable} in {layout(iterable, style, indent, len(variable) + 8, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))
     return lines
 
 
-def _assign(targets: tuple[str, ...], value: Code, comment: str, style: Style, indent: int) -> list[str]:
-    pad, left = " " * indent, ", ".join(targets)
+def _assign(statement: Assign, style: Style, indent: int) -> list[str]:
+    value = statement.value
+    pad, left = " " * indent, ", ".join(flat(target, style) for target in statement.targets)
     if not style.probes and flat(value, style) == left:
         return []
-    note = f"  # {comment}" if comment else ""
+    left += f": {flat(statement.kind, style)}" if statement.kind is not None else ""
+    note = f"  # {statement.comment}" if statement.comment else ""
     text = _value(value, style, indent, len(left) + 3, len(note))
     if note and ("\n" in text or indent + len(left) + 3 + len(text) + len(note) > WIDTH):
         return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]

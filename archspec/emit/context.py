@@ -7,22 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.backend import Layout
-from archspec.emit.code import (
-    Call,
-    Code,
-    Infix,
-    Items,
-    Loop,
-    Own,
-    Probe,
-    Raw,
-    Slice,
-    Symbol,
-    Template,
-    fraction,
-    literal,
-)
+from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
 from archspec.emit.merge import Key, Mergeable, MStep, Wire
+from archspec.emit.names import word
 from archspec.expressions import (
     Apply,
     Const,
@@ -152,6 +139,7 @@ class Context:
                 other.update(values)
                 return known
         taken = set(self.extras) | {n for env in self.envs.values() for n in env}
+        name = word(name)
         while name in taken:
             name += "_"
         self.extras[name] = values
@@ -190,11 +178,13 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
-def size_name(name: str, axis: int, rank: int, alone: bool) -> str:
-    """What generated code calls the size of an axis of an input: `in_channels`."""
+def size_names(name: str, axis: int, rank: int, alone: bool) -> tuple[str, ...]:
+    """What generated code may call the size of an axis of an input: `in_channels`, or `x_channels` where that is a
+    param's name or the input is not the only one."""
     names = {number: word for word, number in reversed(AXES.get(rank, {}).items())}
     word = {2: {1: "features"}, 3: {1: "channels", 2: "features"}}.get(rank, names).get(axis, f"size{axis}")
-    return f"in_{word}" if alone else f"{name}_{word}"
+    own = f"{name}_{word}"
+    return (f"in_{word}", own) if alone else (own,)
 
 
 @dataclass(slots=True)
@@ -277,16 +267,12 @@ class Site:
         return once(self._code(values, exprs, name))
 
     def _code(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
-        code = self.context.unify(values, exprs, f"{_identifier(self.step.name)}_{name}")
+        code = self.context.unify(values, exprs, f"{word(self.step.name)}_{name}")
         return fraction(code) if any(map(_has_float, values.values())) else code
 
     def size(self, axis: int, which: int = 0) -> Code:
         """Code for the size of an axis of an input, as the spec numbers axes."""
         return self.value(lambda step: step.inputs[which].shape[axis], "size")
-
-
-def _identifier(name: str) -> str:
-    return name if name.isidentifier() else f"step{name}"
 
 
 def once(code: Code) -> Code:
@@ -337,30 +323,12 @@ Lowering = Callable[[Site], Lowered]
 
 def symbols(code: Code) -> dict[str, None]:
     """The names that a piece of code reads, in order."""
-    return dict.fromkeys(_symbols(code))
-
-
-def _symbols(code: Code) -> Iterator[str]:
-    match code:
-        case Raw() | Own():
-            pass
-        case Symbol(expr):
-            yield from sorted(free_names(expr))
-        case Call(target, args, kwargs):
-            yield from _symbols(target)
-            for part in args:
-                yield from _symbols(part)
-            for _, part in kwargs:
-                yield from _symbols(part)
-        case Items(parts, _) | Infix(_, parts) | Template(_, parts):
-            for part in parts:
-                yield from _symbols(part)
-        case Slice(start, stop, step):
-            for bound in (start, stop, step):
-                if bound is not None:
-                    yield from _symbols(bound)
-        case Loop(element, variable, iterable):
-            yield from (name for inner in (element, iterable) for name in _symbols(inner) if name != variable)
-        case Probe(_, key, value):
-            yield from _symbols(key)
-            yield from _symbols(value)
+    found: dict[str, None] = {}
+    loops: set[str] = set()
+    for part in walk(code):
+        match part:
+            case Symbol(expr):
+                found.update(dict.fromkeys(sorted(free_names(expr))))
+            case Loop(_, variable, _):
+                loops.add(variable)
+    return {name: None for name in found if name not in loops}

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archspec.emit.code import WIDTH, Assign, Call, Code, Own, Probe, Raw, Statement, Style, flat
+from archspec.emit.code import (
+    WIDTH,
+    Assign,
+    Call,
+    Carried,
+    Code,
+    Items,
+    Local,
+    Own,
+    Probe,
+    Return,
+    Statement,
+    Style,
+    flat,
+    walk,
+)
+from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
+from archspec.emit.names import Scope
+
+if TYPE_CHECKING:
+    from archspec.emit.program import Generator
 
 LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
@@ -39,11 +57,21 @@ class Place:
 
 @dataclass(slots=True)
 class Variables:
-    """The local variables of one function."""
+    """The local variables of one function, which take over the names of values that nothing reads again."""
 
+    scope: Scope
     held: dict[Wire, Held] = field(default_factory=dict)
     owners: dict[str, Wire] = field(default_factory=dict)
-    reserved: set[str] = field(default_factory=set)
+    _left: dict[Wire, int] = field(default_factory=dict)
+
+    def left(self, wire: Wire) -> int:
+        """How many steps and outputs still read a value."""
+        return self._left.get(wire, wire.uses)
+
+    def reserve(self, wires: Sequence[Wire]) -> None:
+        """These wires are read by what is not in the graph, too."""
+        for wire in wires:
+            self._left[wire] = self.left(wire) + 1
 
     def read(self, wires: Sequence[Wire]) -> tuple[list[Code], tuple[Wire, ...]]:
         """The code of wires that a step reads, and the wires whose variables that code mentions."""
@@ -56,20 +84,28 @@ class Variables:
         return codes, tuple(mentioned)
 
     def release(self, wires: Sequence[Wire]) -> None:
-        """These wires have been read once by code that is now in a statement."""
+        """These wires have been read once: by code that is now in a statement, or by what is not written out."""
         for wire in wires:
-            wire.uses -= 1
+            self._left[wire] = self.left(wire) - 1
 
     def free(self, name: str) -> bool:
         owner = self.owners.get(name)
-        return name not in self.reserved and (owner is None or owner.uses <= 0)
+        return not self.scope.has(name) and (owner is None or self.left(owner) <= 0)
 
-    def take(self, wire: Wire, name: str) -> str:
-        """Gives a wire the variable `name`, or one like it if that is still needed."""
-        chosen = name if self.free(name) else next(n for k in count(2) if self.free(n := f"{name}{k}"))
-        self.owners[chosen] = wire
-        self.held[wire] = Held(Raw(chosen))
-        return chosen
+    def take(self, wire: Wire, name: str) -> Local:
+        """Gives a wire the variable `name`, or one like it if that has another meaning or is still needed."""
+        if not self.free(name):
+            name = self._like(name)
+        self.scope.use(name)
+        self.owners[name] = wire
+        local = Local(name, wire)
+        self.held[wire] = Held(local)
+        return local
+
+    def _like(self, name: str) -> str:
+        if self.scope.means_outside(name) and self.free(f"{name}_"):
+            return f"{name}_"
+        return next(other for k in count(2) if self.free(other := f"{name}{k}"))
 
 
 class Flow:
@@ -78,11 +114,17 @@ class Flow:
     nest = True
     """Whether activations and the like are written around the call before them."""
 
-    def __init__(self, style: Style, main: str) -> None:
+    generator: Generator
+    context: Context
+
+    def __init__(self, style: Style, scope: Scope, main: str) -> None:
         self.style = style
+        self.scope = scope
         self.main = main
-        self.variables = Variables()
+        self.variables = Variables(scope)
         self.statements: list[Statement] = []
+        self.inputs: dict[str, Local] = {}
+        self._lowered: dict[MStep, tuple[Site, Lowered]] = {}
 
     # What subclasses define -----------------------------------------------------------------------------------------
 
@@ -145,63 +187,112 @@ class Flow:
             self.variables.held[outputs[0]] = Held(value, mentioned)
             return
         self.variables.release(mentioned)
-        names = tuple(self._name(wire, inputs, place, step, index if len(outputs) > 1 else None)
-                      for index, wire in enumerate(outputs))  # fmt: skip
-        self.statements.append(Assign(names, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ""))
+        self.variables.reserve(outputs)  # all are set at once, also those that nothing reads
+        targets = tuple(self._target(wire, place, step, index if len(outputs) > 1 else None)
+                        for index, wire in enumerate(outputs))  # fmt: skip
+        self.variables.release(outputs)
+        self.statements.append(Assign(targets, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ""))
 
-    def open_when(self, item: MWhen, place: Place) -> str:
+    def open_when(self, item: MWhen, place: Place) -> Local:
         """The variable that an optional step reads and replaces, holding the step's input."""
         before, output = item.inputs[0], item.outputs[0]
-        codes, mentioned = self.variables.read(item.inputs)
+        (code,), mentioned = self.variables.read(item.inputs)
         self.variables.release(mentioned)
-        held = flat(codes[0], self.style)
         wanted = output.label or place.label
-        if isinstance(codes[0], Raw) and before.uses == 1 and wanted in ("", held):
-            return held  # only the optional step itself reads it from here on
-        target = self.variables.take(output, safe(wanted or self._spare() or self.main))
-        if target != held:
-            self.statements.append(Assign((target,), codes[0]))
-        self.variables.owners.pop(target)
+        if isinstance(code, Local) and self.variables.left(before) == 1 and wanted in ("", code.name):
+            return code  # only the optional step itself reads it from here on
+        target = self.variables.take(Wire(before.values), wanted or self._spare() or self.main)
+        if isinstance(code, Local) and code.name == target.name:
+            return code
+        self.copy([(target, code)])
         return target
 
-    def close_when(self, item: MWhen, target: str) -> None:
+    def close_when(self, item: MWhen, target: Local) -> Carried:
         """After the optional step: what it gave goes to `target`, which stands for the output from here on."""
-        held = self.variables.held[item.item.outputs[0]]
-        if flat(held.code, self.style) != target:
-            self.statements.append(Assign((target,), held.code))
+        inner, output = item.item.outputs[0], item.outputs[0]
+        held = self.variables.held[inner]
+        result = Local(target.name, inner)
+        if held.code != result:
+            self.statements.append(Assign((result,), held.code))
             self.variables.release(held.reads)
-        self.variables.owners[target] = item.outputs[0]
-        self.variables.held[item.outputs[0]] = Held(Raw(target))
+        self.variables.owners[target.name] = output
+        self.variables.held[output] = Held(Local(target.name, output))
+        return Carried(target.name, target.wire, inner, output)
+
+    def hand_on(self, inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place) -> tuple[Carried, ...]:
+        """The variables in which a loop carries values, holding its inputs: their own where nothing else reads them."""
+        codes, mentioned = self.variables.read(inputs)
+        self.variables.release(mentioned)
+        kept = {
+            index for index, (code, wire) in enumerate(zip(codes, inputs, strict=True))
+            if isinstance(code, Local) and self.variables.left(wire) <= 0 and place.label in ("", code.name)
+            and inputs.index(wire) == index
+        }  # fmt: skip
+        targets: dict[int, Local] = {}
+        self.variables.reserve(outputs)  # those that nothing reads, too, need a variable of their own in the loop
+        for index in sorted(range(len(inputs)), key=lambda index: index not in kept):
+            code = codes[index]
+            name = code.name if index in kept and isinstance(code, Local) else place.label or self.main
+            targets[index] = self.variables.take(outputs[index], name)
+        self.variables.release(outputs)
+        pairs = [(Local(targets[i].name, wire), codes[i]) for i, wire in enumerate(inputs)]
+        self.copy(pairs)
+        return tuple(
+            Carried(local.name, local.wire, after, after) for (local, _), after in zip(pairs, outputs, strict=True)
+        )
+
+    def copy(self, pairs: Sequence[tuple[Local, Code]]) -> None:
+        """Sets variables to values, all at once where one is set that another value is computed from."""
+        due = [(target, code) for target, code in pairs if not (isinstance(code, Local) and code.name == target.name)]
+        for index, (target, _) in enumerate(due):
+            later = {part.name for _, code in due[index + 1 :] for part in walk(code) if isinstance(part, Local)}
+            if target.name in later:
+                self.statements.append(Assign(tuple(t for t, _ in due), Items(tuple(code for _, code in due), "")))
+                return
+        self.statements += [Assign((target,), code) for target, code in due]
 
     def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
-        if wire.uses == 1 and (place.last or isinstance(_bare(value), Own)):  # an attribute is read where it is used
+        if self.variables.left(wire) != 1:
+            return False
+        if place.last or isinstance(_bare(value), Own):  # an attribute is read where it is used
             return True
-        if not self.nest or wire.uses != 1 or wire.label or place.following is None:
+        if not self.nest or wire.label or place.following is None:
             return False
         reader = wire.consumers[0] if wire.consumers else None
         if reader is not place.following or not isinstance(reader, MStep):
             return False
-        length = len(flat(value, Style(names=self.style.names)))
+        length = len(flat(value, self.style))
         if place.simple_ok and not reader.op.follows:
             return _simple(value) and length <= 30 and len({int(other.shape[0]) for other in reader.inputs}) == 1
         return reader.op.follows and length <= LIMIT
 
-    def _name(self, wire: Wire, inputs: Sequence[Wire], place: Place, step: str, index: int | None) -> str:
-        taken = self.variables
+    def _target(self, wire: Wire, place: Place, step: str, index: int | None) -> Local:
+        """The variable of a value that a step gives."""
         name = wire.label or place.label
         if not name and index is None:
             name = self._spare() or _variable(step) or self.main
         elif not name:
             name = f"{_variable(step) or self.main}{index}"
-        return taken.take(wire, safe(name))
+        return self.variables.take(wire, name)
 
     def _spare(self) -> str:
         """The usual variable, or another one while that is needed; nothing if both are."""
         return next((name for name in (self.main, "y") if self.variables.free(name)), "")
 
     def bind_inputs(self, inputs: dict[str, Wire]) -> None:
-        for name, wire in inputs.items():
-            self.variables.take(wire, safe(name))
+        self.inputs = {name: self.variables.take(wire, name) for name, wire in inputs.items()}
+
+    def returned(self, outputs: Mapping[str, Wire]) -> Return:
+        """What the function gives."""
+        codes, _ = self.variables.read(list(outputs.values()))
+        return Return(codes[0] if len(codes) == 1 else Items(tuple(codes), ""))
+
+    def lowered(self, item: MStep) -> tuple[Site, Lowered]:
+        """How the backend spells a step, which it is asked once."""
+        if item not in self._lowered:
+            site = Site(self.context, item, item.path)
+            self._lowered[item] = site, self.generator.lower(site)
+        return self._lowered[item]
 
 
 def _variable(step: str) -> str:
@@ -216,14 +307,4 @@ def _bare(value: Code) -> Code:
 def _simple(value: Code) -> bool:
     """A single call on a variable: `self.downsample(x)`."""
     value = _bare(value)
-    return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Raw) for a in value.args)
-
-
-TAKEN = frozenset(dir(builtins)) | {
-    "F", "self", "torch", "paddle", "keras", "layers", "ops", "np", "nn", "probe", "nearest"
-}  # fmt: skip
-
-
-def safe(name: str) -> str:
-    """A name that generated code may use for a variable."""
-    return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
+    return isinstance(value, Call) and isinstance(value.target, Own) and all(isinstance(a, Local) for a in value.args)

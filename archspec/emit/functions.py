@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
 
 from archspec.emit.classes import signature_lines
 from archspec.emit.code import (
+    INDEX,
     Assign,
     Call,
+    Carried,
     Code,
     For,
+    Global,
     If,
     Items,
-    Line,
+    LayerName,
+    Local,
     Probe,
     Raw,
     Return,
     Statement,
     Style,
     Symbol,
+    Template,
     call,
     exact,
     flat,
     literal,
+    mentioned,
     print_statements,
     quote,
 )
-from archspec.emit.context import Context, Site, Spelling, size_name
-from archspec.emit.flow import Flow, Place, safe
+from archspec.emit.context import Context, Spelling, size_names
+from archspec.emit.flow import Flow, Place
 from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted_by
 from archspec.emit.loops import generalize
 from archspec.emit.merge import Body, MBranches, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
-from archspec.emit.statements import names_read
+from archspec.emit.names import Scope
+from archspec.emit.statements import check_reads, codes, names_read
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, expr_of, free_names, rename
 from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator, Spelled
+    from archspec.emit.program import Generator, Spelled, Written
 
 WIDTH = 88
 
@@ -49,15 +57,15 @@ WIDTH = 88
 class Record:
     """How a step (by its path inside the block) is found in the generated model."""
 
-    attribute: str
-    """The end of its layer's name: `conv1` of `layer1_0_conv1`."""
+    attribute: LayerName
+    """Its layer's name in its block: `conv1` of `layer1_0_conv1`."""
     hooked: bool = False
-    suffixes: dict[str, str] = field(default_factory=dict)
+    suffixes: dict[str, LayerName] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)
     layouts: tuple[Layout | None, ...] = ()
     inexact: float = 0.0
     inexact_gradient: float = 0.0
-    child: object = None
+    child: Written | None = None
     """The function of a block, as it was written."""
 
 
@@ -67,7 +75,8 @@ class FunctionWriter(Flow):
     nest = False
 
     def __init__(self, generator: Generator, context: Context, body: Body, *, root: bool) -> None:
-        super().__init__(Style(names=self.names), "y" if root and "x" in body.inputs else "x")
+        scope = Scope(generator.file, () if root else ["name"])
+        super().__init__(Style(names=self.names, layers=self.shown), scope, "y" if root and "x" in body.inputs else "x")
         self.generator = generator
         self.context = context
         self.body = body
@@ -75,42 +84,39 @@ class FunctionWriter(Flow):
         self.records: dict[tuple[str, Path], Record] = {}
         self.spelled: dict[MStep, Spelled] = {}
         self.alone = len(body.inputs) == 1
-        self.variables.reserved |= {"name", "layers", "ops", "keras", "np"}
-        params = set(next(iter(context.modules.values())).params) - set(context.folded)
-        self.variables.reserved |= set(map(safe, params))
-        sizes = [(name, axis) for name, wire in body.inputs.items() for axis in range(1, wire.rank)]
-        self.variables.reserved |= {size_name(name, axis, body.inputs[name].rank, self.alone) for name, axis in sizes}
+        for param in next(iter(context.modules.values())).params:
+            if param not in context.folded:
+                self.argument(param)
+        self.layers = LayerNames(inputs=tuple(body.inputs) if root else ())
         self.kept = self._kept_layers()
-        self.variables.reserved |= set(self.kept.values())
         if root:
-            self.variables.reserved |= {"outputs", "training_outputs"} if generator.training_outputs else set()
-            for wire in body.inputs.values():
-                wire.uses += 1  # by `keras.Model`, at the end
+            self.variables.reserve(list(body.inputs.values()))  # for `keras.Model`, at the end
         # Layers without inputs are called on the first input, which no other value may take the name of before.
-        next(iter(body.inputs.values())).uses += sum(isinstance(i, MStep) and not i.inputs for i in leaves(body.items))
+        first = next(iter(body.inputs.values()))
+        self.variables.reserve([first] * sum(isinstance(i, MStep) and not i.inputs for i in leaves(body.items)))
         self.bind_inputs(body.inputs)
-        self.variables.reserved |= generator.called
 
     # Names ----------------------------------------------------------------------------------------------------------
 
     def names(self, expr: Expr) -> Expr:
-        return rename(expr, self._symbol)
+        return rename(expr, lambda name: Name(self.argument(name)))
 
-    def _symbol(self, name: str) -> Expr:
+    def argument(self, name: str) -> str:
+        """What a param is called, a size of an input, or the variable of a loop."""
         base, _, axis = name.partition(".")
-        if axis:
-            return Name(size_name(base, int(axis), self.body.inputs[base].rank, self.alone))
-        return Name(safe(name))
+        wanted = size_names(base, int(axis), self.body.inputs[base].rank, self.alone) if axis else (name.lstrip("#"),)
+        return self.scope.spell(name, *wanted)
 
-    def layer_name(self, path: str) -> Code:
-        """The name of a layer, below that of the block that it is in."""
-        own = self.own_name(path)
-        return Raw(quote(own)) if self.root else Raw(f'f"{{name}}_{own}"')
+    def shown(self, name: LayerName) -> str:
+        """The name of a layer, below that of the block that it is in, as it stands in the code."""
+        text = self.layers[name] + (f"{{{self.argument(INDEX)}}}" if name.index else "")
+        if self.root:
+            return f'f"{text}"' if name.index else quote(text)
+        return f'f"{{name}}_{text}"'
 
-    def own_name(self, path: str) -> str:
-        """The name of a layer, as it is called in its block."""
-        own = path.replace(".", "_")
-        return f"{own}_" if self.root and re.sub(r"_\d+$", "", own) in self.generator.inline else own
+    def place(self, name: LayerName) -> str:
+        """The name of a layer, without that of the block that it is in."""
+        return self.layers[name]
 
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         if not self.root or (inputs and inputs[0].shape == wire.shape):
@@ -121,25 +127,24 @@ class FunctionWriter(Flow):
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def step(self, item: MStep, place: Place) -> None:
-        site = Site(self.context, item, item.path)
-        lowered = self.generator.lower(site)
+        site, lowered = self.lowered(item)
         own: dict[str, Code] = {}
-        suffixes: dict[str, str] = {}
+        suffixes: dict[str, LayerName] = {}
         for suffix, made in lowered.layers.items() if item.owner is None else ():
-            path = f"{item.path}_{suffix}" if suffix else item.path
+            name = suffixes[suffix] = LayerName(item.path, suffix)
             assert isinstance(made, Call)
-            own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", self.layer_name(path))))
-            suffixes[suffix] = self.own_name(path)
+            own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", name)))
             if item.users:
-                variable = f"{self.kept[item]}_{suffix}" if suffix else self.kept[item]
-                self.statements.append(Assign((variable,), own[suffix]))
-                own[suffix] = Raw(variable)
+                key = f"{self.kept[item]}_{suffix}" if suffix else self.kept[item]
+                kept = Raw(self.scope.spell((item, suffix), key) if suffix else key)
+                self.statements.append(Assign((kept,), own[suffix]))
+                own[suffix] = kept
         self.spelled[item] = lowered, own
         layouts = lowered.layouts or (item.inputs[0].layout if item.inputs else None,) * len(item.outputs)
         for wire, layout in zip(item.outputs, layouts, strict=True):
             wire.layout = layout
         weights = lowered.weights if item.owner is None else {}
-        self.records[item.key] = Record(self.own_name(item.path), suffixes=suffixes, weights=weights,
+        self.records[item.key] = Record(LayerName(item.path), suffixes=suffixes, weights=weights,
                                          layouts=tuple(layouts), inexact=lowered.inexact,
                                          inexact_gradient=lowered.inexact_gradient)  # fmt: skip
         # Called on anything of the model, a layer without inputs has its place in it.
@@ -147,24 +152,21 @@ class FunctionWriter(Flow):
         layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
         for first in lowered.first:
             codes, mentioned = self._first(first, lowered.condition, layers, codes, item, mentioned, place)
-        value = Probe("", self.layer_name(item.path), lowered.apply(layers, codes))
+        value = Probe("", LayerName(item.path), lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def _kept_layers(self) -> dict[MStep, str]:
         """The variables of layers that are called more than once: named after their steps, unless values may be."""
         steps = list(leaves(self.body.items))
-        taken = {"x", "y", *self.body.inputs, *self.variables.reserved}
+        taken = {"x", "y", *self.body.inputs}
         for item in steps:
             taken |= {wire.label for wire in item.outputs} | (set(item.names) if isinstance(item, MBranches) else set())
         found: dict[MStep, str] = {}
         for item in (each.join if isinstance(each, MBranches) else each for each in steps):
             if isinstance(item, MStep) and item.users:
                 name = item.path.replace(".", "_")
-                name = f"{name}_layer" if name in taken or safe(name) != name else name
-                while name in taken:
-                    name += "_"
-                found[item] = name
-                taken.add(name)
+                name = f"{name}_layer" if name in taken or self.scope.has(name) else name
+                found[item] = self.scope.spell(item, name)
         return found
 
     def _first(
@@ -172,22 +174,25 @@ class FunctionWriter(Flow):
         mentioned: tuple[Wire, ...], place: Place,
     ) -> tuple[list[Code], tuple[Wire, ...]]:  # fmt: skip
         """A layer of its own that comes before a step's last: padding."""
-        before = Wire(item.inputs[0].values, uses=1)
+        result = Wire(item.inputs[0].values, uses=1)
         self.variables.release(mentioned)
-        name = self._name(before, item.inputs, place, item.path, None)
+        target = self._target(result, place, item.path, None)
         if condition is None:
-            self.statements.append(Assign((name,), first(own, codes)))
-        else:
-            if flat(codes[0], self.style) != name:
-                self.statements.append(Assign((name,), codes[0]))
-            self.statements.append(If(condition, [Assign((name,), first(own, [Raw(name)]))]))
-        return [Raw(name)], (before,)
+            self.statements.append(Assign((target,), first(own, codes)))
+            return [target], (result,)
+        code = codes[0]
+        same = isinstance(code, Local) and code.name == target.name
+        plain = code if same and isinstance(code, Local) else Local(target.name, Wire(item.inputs[0].values))
+        self.copy([(plain, code)])
+        carried = Carried(target.name, plain.wire, result, result)
+        self.statements.append(If(condition, [Assign((target,), first(own, [plain]))], (carried,)))
+        return [target], (result,)
 
     def call(self, item: MCall, place: Place) -> None:
         made = self.generator.construct(self, item)
         codes, mentioned = self._given(item)
         self._set_layouts(item)
-        value = self._applied(made, codes, self.layer_name(item.path))
+        value = self._applied(made, codes, LayerName(item.path))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def wanted(self, item: MCall) -> tuple[Layout, ...]:
@@ -201,7 +206,7 @@ class FunctionWriter(Flow):
 
     def _set_layouts(self, item: MCall) -> None:
         child = self.generator.written(item, self.wanted(item))
-        self.records[item.key] = Record(self.own_name(item.path), child=child)
+        self.records[item.key] = Record(LayerName(item.path), child=child)
         for wire, inner in zip(item.outputs, child.writer.body.outputs.values(), strict=True):
             wire.layout = inner.layout
 
@@ -228,7 +233,9 @@ class FunctionWriter(Flow):
                 raise Mergeable(f"'{item.path}' is repeated differently")
             self.run(item.iterations, place)
             return
-        self._loops(item, calls, prefixes.pop(), firsts[0], place)
+        prefix = prefixes.pop()
+        self.layers.loops.update((inner.path, prefix) for inner in calls)
+        self._loops(item, calls, prefix, firsts[0], place)
 
     def _loops(self, item: MRepeat, calls: list[MCall], prefix: str, first: int, place: Place) -> None:
         """Blocks one after another: equal neighbours in a loop, with the number in the name."""
@@ -243,13 +250,8 @@ class FunctionWriter(Flow):
             if general is None or not isinstance(general[0], Call):
                 raise Mergeable(f"'{item.path}' is repeated differently")
             count = self.context.condition(next(iter(item.repeats.values())).count)
-            for wire in item.inputs:
-                wire.uses -= 1  # the calls that the loop stands for, which read it too, are not written out
-            targets = self._targets(item.inputs, item.outputs, place)
-            inputs = [Raw(name) for name in targets]
-            name = self.layer_name(f"{prefix}{{index}}")
-            body = Assign(targets, self._applied(general[0], inputs, _formatted(name)))
-            self.statements.append(For("index", call("range", count), [body]))
+            self.variables.release(item.inputs)  # the calls that the loop stands for, which read them, are not written
+            self._loop(item.inputs, item.outputs, general[0], prefix, call("range", count), place)
             return
         at = 0
         while at < len(made):
@@ -259,49 +261,40 @@ class FunctionWriter(Flow):
             here = calls[at : at + run]
             if run == 1:
                 codes, mentioned = self._given(here[0])
-                value = self._applied(made[at], codes, self.layer_name(here[0].path))
+                value = self._applied(made[at], codes, LayerName(here[0].path))
                 inner_place = place if at + run == len(made) else Place(calls[at + 1], place.label)
                 self.define(here[0].outputs, value, mentioned, inner_place, here[0].inputs, here[0].path)
             else:
-                targets = self._targets(here[0].inputs, here[-1].outputs, place)
-                for inner in here[:-1]:
-                    for wire in inner.outputs:
-                        wire.uses -= 1
-                name = _formatted(self.layer_name(f"{prefix}{{index}}"))
-                body = Assign(targets, self._applied(made[at], [Raw(t) for t in targets], name))
                 start, stop = first + at, first + at + run
                 bounds = (literal(stop),) if start == 0 else (literal(start), literal(stop))
-                self.statements.append(For("index", call("range", *bounds), [body]))
+                self._loop(here[0].inputs, here[-1].outputs, made[at], prefix, call("range", *bounds), place)
             at += run
 
-    def _targets(self, inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place) -> tuple[str, ...]:
-        """The variables that a loop reads and writes, holding its inputs."""
-        codes, mentioned = self.variables.read(inputs)
-        self.variables.release(mentioned)
-        targets = []
-        for code, wire, outer in zip(codes, outputs, inputs, strict=True):
-            held = flat(code, self.style)
-            keep = isinstance(code, Raw) and outer.uses <= 0 and (not place.label or held == place.label)
-            name = self.variables.take(wire, held if keep and self.variables.free(held) else place.label or self.main)
-            if name != held:
-                self.statements.append(Assign((name,), code))
-            targets.append(name)
-        return tuple(targets)
+    def _loop(
+        self, inputs: Sequence[Wire], outputs: Sequence[Wire], made: Call, prefix: str, numbers: Code, place: Place
+    ) -> None:
+        """A loop that calls a block's function on what it gave before."""
+        carried = self.hand_on(inputs, outputs, place)
+        given = [Local(each.name, each.before) for each in carried]
+        taken = tuple(Local(each.name, each.after) for each in carried)
+        value = self._applied(made, given, LayerName(prefix, index=True))
+        self.statements.append(For(INDEX, numbers, [Assign(taken, value)], carried))
 
     def when(self, item: MWhen, place: Place) -> None:
         condition = self.context.condition(item.condition)
         target = self.open_when(item, place)
         outer, self.statements = self.statements, []
-        self.run([item.item], Place(None, target))
-        self.close_when(item, target)
+        self.run([item.item], Place(None, target.name))
+        carried = self.close_when(item, target)
         before, after = held(item.inputs[0]), held(item.item.outputs[0])
         if len(after.axes) != len(before.axes) or after.flattened != before.flattened:
             raise BackendError("a condition that changes the order of axes")
         if after.axes != before.axes:
-            self.statements.append(Assign((target,), arranged(Raw(target), after, before)))
+            result = Local(target.name, carried.within)
+            self.statements.append(Assign((result,), arranged(result, after, before)))
         item.outputs[0].layout = before if after.nonnegative else before.plain()
         body, self.statements = self.statements, outer
-        self.statements.append(If(condition, body))
+        self.statements.append(If(condition, body, (carried,)))
 
     # The function ---------------------------------------------------------------------------------------------------
 
@@ -309,34 +302,47 @@ class FunctionWriter(Flow):
         outputs = {name: wire for name, wire in self.body.outputs.items() if name not in training}
         if not self.root:
             self.run(self.body.items, Place(last=len(outputs) == 1))
-            codes, _ = self.variables.read(list(outputs.values()))
-            self.statements.append(Return(codes[0] if len(codes) == 1 else Items(tuple(codes), "")))
-            return
-        late = training_only(self.body.items, outputs) if training else set()
-        self.run([item for item in self.body.items if id(item) not in late], Place())
-        self._finish(outputs, [item for item in self.body.items if id(item) in late], training)
+            self.statements.append(self.returned(outputs))
+        else:
+            late = training_only(self.body.items, outputs) if training else set()
+            self.run([item for item in self.body.items if id(item) not in late], Place())
+            self._finish(outputs, [item for item in self.body.items if id(item) in late], training)
+        self.layers.name_all(self.records, self.generator.inline(self) if self.root else frozenset())
 
     def _finish(self, outputs: Mapping[str, Wire], late: Sequence[Any], training: Mapping[str, Wire]) -> None:
         """The end of the network's function: auxiliary heads if they are wanted, and the model."""
-        inputs = tuple(Raw(safe(name)) for name in self.body.inputs)
+        inputs = tuple(self.inputs.values())
         given = inputs[0] if len(inputs) == 1 else Items(inputs, "[]")
         codes, _ = self.variables.read(list(outputs.values()))
         result = codes[0] if len(codes) == 1 else Items(tuple(codes), "[]")
         name = ("name", literal(self.generator.entry))
         if not training:
-            self.statements.append(Return(Call(Raw("keras.Model"), (given, result), (name,))))
+            self.statements.append(Return(Call(Global("keras.Model"), (given, result), (name,))))
             return
-        self.statements.append(Assign(("outputs",), result))
+        whole = Symbol(Name("#outputs"))
+        self.argument("#outputs")
+        self.statements.append(Assign((whole,), result))
         outer, self.statements = self.statements, []
-        self.variables.reserved.add("outputs")
         labels = {id(wire): label for label, wire in training.items()}
         for item in late:
             label = next((labels[id(wire)] for wire in item.outputs if id(wire) in labels), "")
             self.run([item], Place(label=label))
         heads, _ = self.variables.read(list(self.body.outputs.values()))
-        inner = [*self.statements, Assign(("outputs",), Items(tuple(heads), "[]"))]
-        self.statements = [*outer, If(Raw("training_outputs"), inner)]
-        self.statements.append(Return(Call(Raw("keras.Model"), (given, Raw("outputs")), (name,))))
+        inner = [*self.statements, Assign((whole,), Items(tuple(heads), "[]"))]
+        self.statements = [*outer, If(Symbol(Name(TRAINING)), inner)]
+        self.statements.append(Return(Call(Global("keras.Model"), (given, whole), (name,))))
+
+    def check(self) -> None:
+        """Raises Misread if a variable does not hold what is meant by it."""
+        holds = dict(zip((i.name for i in self.inputs.values()), self.body.inputs.values(), strict=True))
+        check_reads(holds, [*self._sizes(), *self.statements])
+
+    def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]:
+        """What the function needs of its file and of Python."""
+        if self.root:
+            yield "keras.Input"
+        for code in codes(self.statements):
+            yield from mentioned(code)
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         used: dict[str, None] = {}
@@ -346,20 +352,20 @@ class FunctionWriter(Flow):
         return sorted((name for name in order if name in used), key=lambda name: name in defaults)
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
-        here = replace(style, names=self.names)
+        here = replace(style, names=self.names, layers=self.shown)
         parameters = [
-            f"{safe(name)}={flat(exact(literal(defaults[name])), style)}" if name in defaults else safe(name)
-            for name in self.arguments(defaults)
+            self.argument(key) + (f"={flat(exact(literal(defaults[key])), style)}" if key in defaults else "")
+            for key in self.arguments(defaults)
         ]
         if self.root:
             shapes = [
                 f"{self._shape_name(key)}={self._input_shape(wire)}"
                 for key, wire in self.body.inputs.items() if self._resizable(wire)
             ]  # fmt: skip
-            flags = ["training_outputs=False"] if self.generator.training_outputs else []
+            flags = [f"{self.argument(TRAINING)}=False"] if self.generator.training_outputs else []
             lines = signature_lines(name, [*parameters, *shapes, *flags], "", 0)
         else:
-            inputs = [safe(key) for key in self.body.inputs]
+            inputs = [local.name for local in self.inputs.values()]
             lines = signature_lines(name, [*inputs, *parameters, "*", "name"], "", 0)
         if doc:
             lines.append(f"    {doc}")
@@ -367,7 +373,8 @@ class FunctionWriter(Flow):
         return lines
 
     def _shape_name(self, key: str) -> str:
-        return "input_shape" if self.alone else f"{key}_shape"
+        own = f"{key}_shape"
+        return self.scope.spell(("shape", key), *(("input_shape", own) if self.alone else (own,)))
 
     def _resizable(self, wire: Wire) -> bool:
         """Whether the model takes inputs of other sizes than the spec's, which Keras must be told; open ones are not
@@ -388,8 +395,8 @@ class FunctionWriter(Flow):
             value = next(iter(wire.values.values()))
             kind = {"int64": {"dtype": literal("int64")}, "bool": {"dtype": literal("bool")}}.get(value.dtype, {})
             shape = self._shape_name(key) if self._resizable(wire) else self._input_shape(wire)
-            made = call("keras.Input", Raw(shape), **kind, name=literal(key))
-            lines.append(Assign((safe(key),), made))
+            made = call("keras.Input", Raw(shape), **kind, name=literal(self.layers.inputs[key]))
+            lines.append(Assign((self.inputs[key],), made))
         return lines
 
     def _sizes(self) -> list[Statement]:
@@ -407,12 +414,65 @@ class FunctionWriter(Flow):
                         if any(name in module.open for module in self.context.modules.values()):
                             message = f"{self.generator.backend}: it computes with '{name}', a size that is open"
                             raise BackendError(message)
-                        target = flat(Symbol(Name(name)), self.style)
-                        lines.append(Line(f"{target} = {safe(base)}.shape[{shown}]"))
+                        read = Template(f"{{0}}.shape[{shown}]", (self.inputs[base],))
+                        lines.append(Assign((Symbol(Name(name)),), read))
         return lines
 
 
-def _formatted(name: Code) -> Code:
-    """A layer's name that mentions the loop's variable, as an f-string."""
-    assert isinstance(name, Raw)
-    return name if name.text.startswith("f") else Raw(f"f{name.text}")
+TRAINING: Final = "#training_outputs"
+"""The argument of a network that has outputs only in training."""
+
+
+class LayerNames:
+    """What layers are called, all different, with those of blocks, which begin with the name of the call."""
+
+    def __init__(self, inputs: Sequence[str]) -> None:
+        self.inputs = dict.fromkeys(inputs, "")
+        self.loops: dict[str, str] = {}
+        """Path of a call in a loop: what stands before its number."""
+        self.names: set[str] = set()
+        """All names, those inside of blocks included, below that of the block itself."""
+        self._spellings: dict[LayerName, str] = {}
+
+    def __getitem__(self, name: LayerName) -> str:
+        return self._spellings[name]
+
+    def name_all(self, records: Mapping[tuple[str, Path], Record], taken: Collection[str]) -> None:
+        """Gives every layer its name. Keras calls what is not in a layer by its function, `add` and then `add_1`, and
+        takes each name only once; `taken` are these functions."""
+        for key in self.inputs:
+            self.inputs[key] = self._name(key, ("",), taken)
+        for record in records.values():
+            name = record.attribute
+            if record.child is not None:
+                writer = record.child.writer
+                assert isinstance(writer, FunctionWriter)
+                self._call(name, [f"_{inner}" for inner in writer.layers.names], taken)
+            else:
+                for own in (name, *record.suffixes.values()):
+                    if own not in self._spellings:
+                        self._spellings[own] = self._name("_".join(filter(None, (own.path, own.suffix))), ("",), taken)
+
+    def _call(self, name: LayerName, ends: Sequence[str], taken: Collection[str]) -> None:
+        if name in self._spellings:  # its condition and that of another excluded each other
+            self.names |= {self._spellings[name] + end for end in ends}
+            return
+        prefix = self.loops.get(name.path)
+        if prefix is None:
+            self._spellings[name] = self._name(name.path, ends, taken)
+            return
+        numbers = {path: path.removeprefix(prefix) for path, other in self.loops.items() if other == prefix}
+        all_ends = [number + end for number in numbers.values() for end in ends]
+        found = self._spellings[LayerName(prefix, index=True)] = self._name(prefix, all_ends, taken)
+        self._spellings |= {LayerName(path): found + number for path, number in numbers.items()}
+
+    def _name(self, wanted: str, ends: Collection[str], taken: Collection[str]) -> str:
+        """A name like the wanted one with which, whatever follows it, there is no name twice."""
+        wanted = wanted.replace(".", "_")
+        for number in count():
+            found = wanted + ("_" * number if number < 2 else f"_{number}_")
+            names = {found + end for end in ends}
+            if not names & self.names and not any(re.sub(r"_\d+$", "", name) in taken for name in names):
+                self.names |= names
+                return found
+        raise AssertionError(wanted)

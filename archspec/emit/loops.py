@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from archspec.emit.code import Call, Code, Implied, Items, Loop, Raw, Symbol, call, fraction, literal
+from archspec.emit.code import INDEX, Call, Code, Implied, Items, Loop, Raw, Symbol, call, fraction, literal
 from archspec.expressions import Apply, Const, Expr, Name, build, substitute
 
 LISTED = 4
@@ -48,7 +48,7 @@ def generalize(codes: Sequence[Code]) -> tuple[Code, str] | None:
     if all(code == codes[0] for code in codes):
         return codes[0], "_"
     general = _general(list(codes))
-    return (general, "index") if general is not None else None
+    return (general, INDEX) if general is not None else None
 
 
 def _general(codes: list[Code]) -> Code | None:
@@ -102,9 +102,9 @@ def _even(exprs: list[Expr]) -> Code | None:
     start, step = exprs[0], build("-", (exprs[1], exprs[0]))
     if not isinstance(start, (Const, Name, Apply)):
         return None
-    general = build("+", (start, build("*", (Name("index"), step))))
+    general = build("+", (start, build("*", (Name(INDEX), step))))
     for index, expr in enumerate(exprs):
-        if substitute(general, {"index": Const(index)}) != expr:
+        if substitute(general, {INDEX: Const(index)}) != expr:
             return None
     return Symbol(general)
 
@@ -116,5 +116,5 @@ def _first_differs(codes: list[Code]) -> Code | None:
         return None
     truths = [expr.value for expr in (first, then) if isinstance(expr, Const) and isinstance(expr.value, bool)]
     if len(truths) == 2:
-        return Symbol(Apply("==" if truths[0] else "!=", (Name("index"), Const(0))))
-    return Symbol(Apply("if", (Apply("==", (Name("index"), Const(0))), first, then)))
+        return Symbol(Apply("==" if truths[0] else "!=", (Name(INDEX), Const(0))))
+    return Symbol(Apply("if", (Apply("==", (Name(INDEX), Const(0))), first, then)))

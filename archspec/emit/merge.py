@@ -13,7 +13,7 @@ from typing import Any
 from archspec.expressions import Expr
 from archspec.graph import tree
 from archspec.graph.tree import Module, Path, Value
-from archspec.ops.base import Operation, Shape
+from archspec.ops.base import Operation, Shape, show
 
 Key = Hashable
 """Tells instances apart."""
@@ -27,10 +27,12 @@ class Wire:
     label: str = ""
     """The name that the spec refers to it by, if a later step does."""
     uses: int = 0
-    """How many steps and outputs still read it."""
+    """How many steps and outputs read it."""
     consumers: list[Merged] = field(default_factory=list)
     producer: str = ""
     """The operation that gives it; nothing for what a block gets or gives."""
+    step: str = ""
+    """The path of the step or block that gives it; nothing for an input, and what a repeat or a condition hands on."""
     layout: Any = None
     """How the backend lays the tensor out; None: as the spec."""
 
@@ -41,6 +43,11 @@ class Wire:
     @property
     def rank(self) -> int:
         return len(self.shape)
+
+    @property
+    def meaning(self) -> str:
+        """What it is, for messages."""
+        return f"what step '{self.step}' gives" if self.step else f"a value of shape {show(self.shape)}"
 
 
 @dataclass(eq=False, slots=True)
@@ -212,8 +219,10 @@ class Merger:
             case tree.Call:
                 if len({call.module.block for call in items.values()}) > 1:
                     raise Mergeable("its instances contain different blocks")
-                inputs = self._inputs(items)
-                return MCall(prefix + _name(items), dict(items), inputs, self._outputs(items))
+                call = MCall(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
+                for wire in call.outputs:
+                    wire.step = call.path
+                return call
             case tree.Sequence:
                 inputs, name = self._inputs(items), _name(items)
                 inner = f"{prefix}{name}." if name else prefix
@@ -231,7 +240,7 @@ class Merger:
             raise Mergeable("its instances apply different operations")
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
         for wire in step.outputs:
-            wire.producer = step.op.key
+            wire.producer, wire.step = step.op.key, step.path
         owners = {self.steps[id(item.owner)] if item.owner else None for item in items.values()}
         if len(owners) > 1:
             raise Mergeable("its instances share weights in different ways")

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from archspec.backend import Layout, Observed, Weight
 from archspec.emit import windows
-from archspec.emit.code import Call, Code, Implied, Raw, Style, exact, flat, literal
-from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_name
-from archspec.emit.flow import safe
+from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
+from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_names
 from archspec.emit.merge import Body, Key, MCall, Mergeable, MStep, Wire, merge
+from archspec.emit.names import PYTHON, Scope
+from archspec.emit.statements import Misread
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr, evaluate
 from archspec.graph import tree
@@ -21,10 +22,8 @@ from archspec.graph.tree import Item, Module, Path
 from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
-IMPORTED = frozenset({"F", "OrderedDict", "Sequence", "Tensor", "keras", "layers", "math", "nn", "np", "ops",
-                      "nearest", "paddle", "probe", "torch"})  # fmt: skip
-"""What generated files import, and what verification puts around values."""
-
+PROBES = frozenset({"nearest", "probe"})
+"""What verification adds to a file."""
 
 Spelled = tuple[Lowered, Mapping[str, Code]]
 """How a step is spelled, and the code for its layers."""
@@ -42,7 +41,15 @@ class Writer(Protocol):
 
     def wanted(self, item: MCall) -> tuple[Any, ...]: ...
 
+    def check(self) -> None: ...
+
+    def argument(self, name: str) -> str: ...
+
     def arguments(self, defaults: Mapping[str, object]) -> list[str]: ...
+
+    def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]: ...
+
+    def place(self, name: Any) -> str: ...
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]: ...
 
@@ -51,6 +58,7 @@ class Writer(Protocol):
 class Written:
     """A block that has been written."""
 
+    block: str
     name: str
     writer: Writer
     defaults: dict[str, object]
@@ -74,12 +82,12 @@ class Generator:
     """Writes all blocks of one model for one backend.
 
     `table` maps operations to lowerings, `writer` makes what writes a block, `naming` names its class or function.
-    `defined` are the names of the support code, which no block and no network may have.
+    `taken` are the names that the file may import or define besides.
     """
 
     def __init__(
         self, model: Model, backend: str, table: Mapping[str, Callable[[Site], Lowered]],
-        writer: Callable[..., Writer], naming: Callable[[str], str], defined: Collection[str],
+        writer: Callable[..., Writer], naming: Callable[[str], str], taken: Collection[str],
     ) -> None:  # fmt: skip
         self.model = model
         self.backend = backend
@@ -89,17 +97,15 @@ class Generator:
         self.blocks: list[Written] = []
         self._written: dict[Any, Written] = {}
         self.root: Written | None = None
-        taken = IMPORTED.union(defined)
+        self._taken = PYTHON | PROBES | frozenset(taken)
+        self._declared = declared_names(model.spec.document)
+        self.file = Scope(None, self._taken)
+        """The names of the file."""
         name = class_name(model)
-        self.entry = f"{name}Network" if name in taken else name
+        self.entry = f"{name}Network" if name in self._taken else name
         self._without: frozenset[str] = frozenset()
         self._lent: set[str] = set()
         """Steps whose weights others use that the model has."""
-        self._reserved = taken | {self.entry} | declared_names(model.spec.document)
-        self.called: frozenset[str] = frozenset()
-        """Functions of the file after which variables would be called, and must not be."""
-        self.inline: frozenset[str] = frozenset()
-        """Names that the framework gives to operations outside of layers, after which layers would be called."""
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
@@ -120,6 +126,8 @@ class Generator:
     def _write(self, free: frozenset[str]) -> NeedsResolving | None:
         """Writes everything with these params as arguments; why they cannot be, if so."""
         self.blocks, self._written, self.sized = [], {}, False
+        self.file = Scope(None, self._taken)
+        self.file.spell(self.entry, self.entry)
         try:
             self._network(free)
         except NeedsResolving as error:
@@ -133,6 +141,9 @@ class Generator:
         self.instances: dict[str, dict[Key, Module]] = {}
         for module in _modules(roots.values()):
             self.instances.setdefault(module.block, {})[id(module)] = module
+        for block in self.instances:
+            if block:
+                self._name_of(block)
         first = next(iter(roots.values()))
         self.training_outputs = first.training_outputs
         declared = self.model.spec.document.params
@@ -144,10 +155,30 @@ class Generator:
         context = Context(roots, {})
         writer = self.new_writer(self, context, body, root=True)
         writer.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
-        self.root = Written(self.entry, writer, defaults, "")
+        self._check(writer, self.entry)
+        self.root = Written("", self.entry, writer, defaults, "")
+
+    def _name_of(self, block: str, number: int = 1) -> str:
+        """The class or function of a block, or of another form of it: not what a variable would be called."""
+        if number > 1:
+            return self.file.spell((block, number), f"{self._name_of(block)}{number}")
+        own = self.naming(block)
+        other = self.naming(f"{block}_block" if own.islower() else f"{block}Block")
+        return self.file.spell((block, 1), *([other] if own in self._declared else [own, other]))
+
+    def _check(self, writer: Writer, name: str) -> None:
+        """Whether every variable that is read holds what is meant by it: if not, archspec is at fault."""
+        try:
+            writer.check()
+        except Misread as error:
+            raise AssertionError(f"{self.backend}: {self.model.name}: in '{name}', {error}") from None
 
     def prepare(self, body: Body) -> None:
         """What a backend settles before the network is written: how inputs are laid out."""
+
+    def inline(self, root: Writer) -> Collection[str]:
+        """Names that the framework gives to operations outside of layers, which no layer of the network may have."""
+        return ()
 
     def lower(self, site: Site) -> Lowered:
         """How the backend spells a step."""
@@ -203,8 +234,8 @@ class Generator:
                 args.append(exact(code))
             else:
                 same = code == literal(written.defaults[name])
-                kwargs.append((safe(name), Implied(exact(code)) if same else exact(code)))
-        return Call(Raw(written.name), tuple(args), tuple(kwargs))
+                kwargs.append((child.argument(name), Implied(exact(code)) if same else exact(code)))
+        return Call(Global(written.name), tuple(args), tuple(kwargs))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:
         base, _, axis = name.partition(".")
@@ -212,7 +243,7 @@ class Generator:
             position = list(next(iter(item.calls.values())).module.inputs).index(base)
             sizes = {key: call.inputs[position].shape[int(axis)] for key, call in item.calls.items()}
             rank = item.inputs[position].rank
-            return outer.unify(sizes, (), size_name(item.name, int(axis), rank, False))
+            return outer.unify(sizes, (), size_names(item.name, int(axis), rank, False)[0])
         if name in inner.extras:
             values = {key: inner.extras[name][id(call.module)] for key, call in item.calls.items()}
             return outer.unify(values, (), name)
@@ -273,16 +304,10 @@ class Generator:
             wire.layout = layout
         writer = self.new_writer(self, Context(modules, folded), body, root=False)
         writer.write({})
-        name = own = self.naming(block)
-        if own in self._reserved:
-            name = own = self.naming(f"{block}_block" if own.islower() else f"{block}Block")
-        taken = {other.name for other in self.blocks} | self._reserved
-        count = 1
-        while name in taken:
-            count += 1
-            name = f"{own}{count}"
+        self._check(writer, block)
+        name = self._name_of(block, 1 + sum(other.block == block for other in self.blocks))
         kept = {k: v for k, v in defaults.items() if k not in folded}
-        result = Written(name, writer, kept, declared.summary, tuple(writer.arguments(kept)))
+        result = Written(block, name, writer, kept, declared.summary, tuple(writer.arguments(kept)))
         self.blocks.append(result)
         for key in modules:
             self._written[key, layouts] = result
@@ -306,27 +331,28 @@ class Generator:
             if record is None:
                 raise AssertionError(f"{path} was not written")
             if isinstance(item, tree.Call):
-                inner = _joined(own, record.attribute, join)
+                inner = _joined(own, writer.place(record.attribute), join)
                 self._bind(item.module, record.child.writer, f"{canonical}{path}.", inner, join, found)
             else:
-                self._bind_step(item, record, canonical + path, own, path, join, found)
+                self._bind_step(item, record, writer, canonical + path, own, path, join, found)
 
     def _bind_step(
-        self, step: tree.Step, record: Any, canonical: str, own: str, path: str, join: str, found: Bindings
-    ) -> None:
+        self, step: tree.Step, record: Any, writer: Writer, canonical: str, own: str, path: str, join: str,
+        found: Bindings,
+    ) -> None:  # fmt: skip
         unwritten = canonical in self._without
         if not unwritten or canonical in self._lent:
-            self._bind_weights(step, record, canonical, own, join, found)
+            self._bind_weights(step, record, writer, canonical, own, join, found)
         if unwritten:
             return
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
         layouts = getattr(record, "layouts", ()) or (None,) * len(names)
         observed = tuple(Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True))
         if record.hooked:
-            key = _joined(own, record.attribute, join)
+            key = _joined(own, writer.place(record.attribute), join)
             found.hooks[key] = key
         else:
-            key = _joined(own, path if join == "." else record.attribute, join)
+            key = _joined(own, path if join == "." else writer.place(record.attribute), join)
         found.probes[key] = observed
         if record.inexact:
             found.inexact.update(dict.fromkeys(names, record.inexact))
@@ -334,14 +360,14 @@ class Generator:
             found.inexact_gradients.update(dict.fromkeys(names, record.inexact_gradient))
 
     def _bind_weights(
-        self, step: tree.Step, record: Any, canonical: str, own: str, join: str, found: Bindings
+        self, step: tree.Step, record: Any, writer: Writer, canonical: str, own: str, join: str, found: Bindings
     ) -> None:  # fmt: skip
         places = Counter((suffix, name) for suffix, name, _ in record.weights.values())
         there = step.op.parameters(*(value.shape for value in step.inputs))
         for parameter, (suffix, name, lay) in record.weights.items():
             if parameter not in there:
                 continue  # another instance of the block has it
-            target = _joined(own, record.suffixes[suffix], join) + (self.separator + name if name else "")
+            target = _joined(own, writer.place(record.suffixes[suffix]), join) + (self.separator + name if name else "")
             layout: Layout = lay(step) if lay is not None else ()
             found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from archspec.emit.code import Call, Code, Implied, Infix, Number, Raw, literal
+from archspec.emit.code import Call, Code, Global, Implied, Infix, Number, literal
 from archspec.emit.context import Lowered, Site, once
 from archspec.graph.tree import Step
 
@@ -60,7 +60,7 @@ def spell(text: str, site: Site, inputs: Sequence[Code] = (), **sources: Any) ->
         for name in form.keyword
         if (code := found[name]) is not None and (code != form.defaults.get(name) or isinstance(code, Number))
     )
-    return Call(Raw(form.target), (*inputs, *args), kwargs)  # type: ignore[arg-type]
+    return Call(Global(form.target), (*inputs, *args), kwargs)  # type: ignore[arg-type]
 
 
 def _argument(name: str, site: Site, sources: Mapping[str, Any], form: Signature) -> Code | None:

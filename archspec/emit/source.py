@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import symtable
+import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -14,12 +16,12 @@ from archspec.backend import Program
 from archspec.emit.classes import ClassWriter, Dialect
 from archspec.emit.code import Style
 from archspec.emit.context import Lowering
-from archspec.emit.functions import FunctionWriter
+from archspec.emit.functions import TRAINING, FunctionWriter
 from archspec.emit.layouts import moves, physical_shape, usual
 from archspec.emit.merge import Body
-from archspec.emit.program import Generator, Writer, class_name
-from archspec.emit.table import mentioned
-from archspec.errors import BackendError
+from archspec.emit.names import PYTHON
+from archspec.emit.program import PROBES, Generator, Writer, class_name
+from archspec.emit.table import needed
 from archspec.graph.graph import unreachable
 from archspec.model import Model
 from archspec.ops.base import show
@@ -37,40 +39,19 @@ class _Writing(Generator):
     keeps_old = True
 
     def __init__(
-        self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
+        self, model: Model, title: str, table: Mapping[str, Lowering], imports: Mapping[str, str],
         support: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
-        super().__init__(model, title, table, writer, naming, support)
-        self.template = template
+        super().__init__(model, title, table, writer, naming, {*imports, *support})
+        self.imports = imports
         self.support = support
         self.run()
-        self.inline = self._doubled()
-        again = bool(self.inline)
-        while hidden := self._hidden() - self.called:
-            self.called |= hidden
-            self.run()
-            again = False
-        if again:
-            self.run()
-
-    def _hidden(self) -> frozenset[str]:
-        """The functions of the file that a variable hides."""
-        text = self.text()
-        assigned = set(re.findall(r"\w+", " ".join(re.findall(r"^ +(\w+(?:, \w+)*) = ", text, re.MULTILINE))))
-        hidden = {name for name in assigned & set(self.support) if self.support[name] in text}
-        return frozenset(hidden | assigned & {block.name for block in self.blocks})
-
-    def _doubled(self) -> frozenset[str]:
-        """The names of operations outside of layers that layers have, too."""
-        return frozenset()
+        self._text = self.printed(Style())
+        check_names(self._text, self.support, f"{title}: {model.name}")
 
     def summary(self) -> str:
         """The docstring of the network."""
         raise NotImplementedError
-
-    def run(self) -> None:
-        super().run()
-        self._text = self.printed(Style())
 
     def text(self) -> str:
         """The file."""
@@ -82,7 +63,8 @@ class _Writing(Generator):
         parts = [
             "\n".join(each.writer.lines(each.name, docstring(each.doc, 4), each.defaults, style)) for each in written
         ]
-        return assemble(self.model, parts, self.template, self.support)
+        mentioned = {name for each in written for name in each.writer.mentioned(each.defaults)}
+        return assemble(self.model, parts, mentioned, self.imports, self.support)
 
     def program(self) -> Program:
         """The file, and what a runner needs to fill it, run it and watch it."""
@@ -121,12 +103,11 @@ class ClassGenerator(_Writing):
     join = "."
 
     def __init__(
-        self, model: Model, title: str, dialect: Dialect, table: Mapping[str, Lowering],
-        template: Path, support: Mapping[str, str],
-    ) -> None:  # fmt: skip
+        self, model: Model, title: str, dialect: Dialect, table: Mapping[str, Lowering], support: Mapping[str, str]
+    ) -> None:
         writer = partial(ClassWriter, dialect=dialect)
         self.unbiased_variance, self.keeps_old = dialect.unbiased_variance, dialect.keeps_old
-        super().__init__(model, title, table, template, support, writer, pascal_case)
+        super().__init__(model, title, table, dialect.imports, support, writer, pascal_case)
 
     def summary(self) -> str:
         return mapping(self.model)
@@ -139,32 +120,24 @@ class FunctionGenerator(_Writing):
     separator = "/"
 
     def __init__(
-        self, model: Model, title: str, table: Mapping[str, Lowering], template: Path,
+        self, model: Model, title: str, table: Mapping[str, Lowering], imports: Mapping[str, str],
         support: Mapping[str, str],
     ) -> None:  # fmt: skip
-        self._check_names(model, title)
-        super().__init__(model, title, table, template, support, FunctionWriter, snake_case)
-
-    def _check_names(self, model: Model, title: str) -> None:
-        """Raises BackendError if two steps would have layers of one name: that of a path, without its dots."""
-        paths: dict[str, str] = {}
-        for node in model.graph.nodes:
-            other = paths.setdefault(node.path.replace(".", self.join), node.path)
-            if other != node.path:
-                message = f"{title} would call the steps '{other}' and '{node.path}' by one name; rename one"
-                raise BackendError(str(model.spec.source.diagnostic(node.origin, message)))
+        super().__init__(model, title, table, imports, support, FunctionWriter, snake_case)
 
     def prepare(self, body: Body) -> None:
         for wire in body.inputs.values():
             wire.layout = usual(wire)
 
-    def _doubled(self) -> frozenset[str]:
-        # Keras calls what is not in a layer by its function, `add` and then `add_1`, and takes each name only once.
-        text = self.text()
-        inline = {re.sub("normalization$", "norm", name) for name in re.findall(r"\bops\.(\w+)\(", text)} | {
-            name for sign, name in _SIGNS.items() if sign in text
-        }
-        return frozenset(inline & {re.sub(r"_\d+$", "", name) for name in re.findall(r'\bname="(\w+)"', text)})
+    def inline(self, root: Writer) -> frozenset[str]:
+        writers = [*((block.writer, block.defaults) for block in self.blocks), (root, {})]
+        mentioned = {name for writer, defaults in writers for name in writer.mentioned(defaults)}
+        for definition in needed(self.support, mentioned).values():
+            mentioned |= definition.mentions
+        names = {name.removeprefix("ops.") for name in mentioned if name.startswith("ops.")}
+        return frozenset(
+            {re.sub("normalization$", "norm", name) for name in names} | {_SIGNS[m] for m in mentioned if m in _SIGNS}
+        )
 
     def summary(self) -> str:
         assert self.root is not None
@@ -175,18 +148,11 @@ class FunctionGenerator(_Writing):
         return unreachable(self.model.graph, beside=True)
 
     def training_arguments(self) -> dict[str, Any]:
-        return {"training_outputs": True} if self.training_outputs else {}
+        assert self.root is not None
+        return {self.root.writer.argument(TRAINING): True} if self.training_outputs else {}
 
 
-_SIGNS = {
-    " + ": "add",
-    " - ": "subtract",
-    " * ": "multiply",
-    " / ": "divide",
-    " ** ": "power",
-    " % ": "mod",
-    " @ ": "matmul",
-}
+_SIGNS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power", "%": "mod", "@": "matmul"}
 
 
 def _model_doc(body: Body, training: frozenset[str]) -> str:
@@ -209,21 +175,62 @@ def pascal_case(name: str) -> str:
     return name if name[:1].isupper() else "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
-def assemble(model: Model, parts: Sequence[str], template: Path, support: Mapping[str, str]) -> str:
-    """The file: the template around the definitions, with the support code that they mention before them."""
-    body = "\n".join(parts)
-    needed = mentioned(support, body)
-    whole = "\n".join([*needed, body])
-    used = set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', whole)))
-    return _template(template).render(docstring=_module_docstring(model), used=used, definitions=[*needed, *parts])
+def assemble(
+    model: Model, parts: Sequence[str], mentioned: Collection[str], imports: Mapping[str, str],
+    support: Mapping[str, str],
+) -> str:  # fmt: skip
+    """The file: its docstring, what is imported, the support code that is needed, and the parts."""
+    definitions = needed(support, mentioned)
+    used = {name.partition(".")[0] for name in mentioned}
+    for definition in definitions.values():
+        used |= definition.mentions
+    lines = import_lines([statement for name, statement in imports.items() if name in used])
+    texts = [definition.text for definition in definitions.values()]
+    return _template().render(docstring=_module_docstring(model), imports=lines, definitions=[*texts, *parts])
 
 
 @cache
-def _template(path: Path) -> Template:
+def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    return environment.from_string(path.read_text(encoding="utf-8"))
+    return environment.from_string(Path(__file__).with_name("module.py.jinja").read_text(encoding="utf-8"))
+
+
+def import_lines(statements: Iterable[str]) -> list[str]:
+    """Import statements as `ruff` sorts them: Python's own modules first, an empty line, then the others; names of one
+    module in one statement."""
+    names: dict[tuple[bool, bool, str], list[str]] = {}
+    for statement in statements:
+        module, _, name = statement.removeprefix("from ").removeprefix("import ").partition(" import ")
+        foreign = re.match(r"\w+", module)[0] not in sys.stdlib_module_names  # type: ignore[index]
+        names.setdefault((foreign, bool(name), module), []).extend([name] if name else [])
+    groups: dict[bool, list[str]] = {False: [], True: []}
+    for (foreign, named, module), members in sorted(names.items()):
+        listed = ", ".join(sorted(members, key=lambda name: (name.islower(), name)))
+        groups[foreign].append(f"from {module} import {listed}" if named else f"import {module}")
+    return [*groups[False], *([""] if groups[False] and groups[True] else []), *groups[True]]
+
+
+def check_names(text: str, support: Mapping[str, str], what: str) -> None:
+    """Holds a file against Python's own rules of names before anybody gets it: it compiles, all that it mentions is
+    there, and no function hides what the file imports or defines. Raises AssertionError: archspec is at fault."""
+    try:
+        compile(text, what, "exec", dont_inherit=True)
+        table = symtable.symtable(text, what, "exec")
+    except SyntaxError as error:
+        raise AssertionError(f"{what}: Python refuses the generated file: {error}") from None
+    known = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    todo = [child for child in table.get_children() if child.get_name() not in support]
+    while todo:
+        scope = todo.pop()
+        todo += scope.get_children()
+        for symbol in scope.get_symbols():
+            name = symbol.get_name()
+            if symbol.is_global() and name not in known and name not in PYTHON and name not in PROBES:
+                raise AssertionError(f"{what}: '{scope.get_name()}' mentions '{name}', which is nowhere")
+            if symbol.is_local() and name in known and scope.get_type() == "function":
+                raise AssertionError(f"{what}: '{scope.get_name()}' hides '{name}' of the file")
 
 
 def mapping(model: Model) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from archspec import ops
 from archspec.emit.context import Lowered, Lowering, Site
@@ -67,6 +70,14 @@ class Support(Mapping[str, str]):
         return len(definitions(self._folder))
 
 
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class of the support code, and what it needs of its file and of Python (see `code.mentioned`)."""
+
+    text: str
+    mentions: frozenset[str]
+
+
 @cache
 def definitions(folder: Path) -> dict[str, str]:
     """What stands at the top level of the files, two empty lines apart."""
@@ -79,15 +90,33 @@ def definitions(folder: Path) -> dict[str, str]:
     return found
 
 
-def mentioned(support: Mapping[str, str], code: str) -> Iterable[str]:
-    """The definitions that a piece of code mentions, and those that they mention in turn, in the order of `support`."""
-    # A function is called; a class may also be handed on, or be the base of another.
-    forms = "|".join(name if name[0].isupper() else rf"{name}(?=\()" for name in support)
-    known = re.compile(rf"(?<![\w.])(?:{forms})\b") if support else None
-    names: set[str] = set()
-    todo = [code]
-    while todo and known is not None:
-        new = set(known.findall(todo.pop())) - names
-        names |= new
-        todo += [support[name] for name in new]
-    return [definition for name, definition in support.items() if name in names]
+def needed(support: Mapping[str, str], mentioned: Collection[str]) -> dict[str, Definition]:
+    """The definitions that code mentions, and those that they mention in turn, in the order of `support`."""
+    found: dict[str, Definition] = {}
+    todo = [name for name in support if name in mentioned]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = parsed(support[name])
+            todo += [other for other in found[name].mentions if other in support]
+    return {name: found[name] for name in support if name in found}
+
+
+@cache
+def parsed(text: str) -> Definition:
+    """A definition, with all names that it mentions, and the operators between its values."""
+    mentions: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Name(name):
+                mentions.add(name)
+            case ast.Attribute(ast.Name(owner), name):
+                mentions.add(f"{owner}.{name}")
+            case ast.BinOp(_, operator):
+                mentions.add(_OPERATORS.get(type(operator), ""))
+    return Definition(text, frozenset(mentions))
+
+
+_OPERATORS: Final[dict[type[ast.operator], str]] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Mod: "%", ast.MatMult: "@",
+}  # fmt: skip

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from archspec.emit.source import FunctionGenerator
 
 
+IMPORTS: Final = {
+    "math": "import math",
+    "keras": "import keras",
+    "np": "import numpy as np",
+    "layers": "from keras import layers",
+    "ops": "from keras import ops",
+}
+"""What files may import, by name."""
+
+
 def generator(model: Model) -> FunctionGenerator:
     """Generates the Keras code of a model. Raises BackendError for what Keras cannot express exactly."""
     from archspec.emit.source import FunctionGenerator
@@ -19,7 +29,7 @@ def generator(model: Model) -> FunctionGenerator:
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return FunctionGenerator(model, "Keras", rows, here / "module.py.jinja", support)
+    return FunctionGenerator(model, "Keras", rows, IMPORTS, support)
 
 
 BACKEND: Final = Backend(

@@ -27,7 +27,15 @@ DIALECT: Final = Dialect(
     tensor="Tensor",
     sequential="nn.Sequential",
     layer_list="nn.LayerList",
-    identity="nn.Identity()",
+    identity="nn.Identity",
+    imports={
+        "math": "import math",
+        "Sequence": "from collections.abc import Sequence",
+        "paddle": "import paddle",
+        "Tensor": "from paddle import Tensor",
+        "nn": "from paddle import nn",
+        "F": "from paddle.nn import functional as F",
+    },
     reserved=RESERVED,
     unbiased_variance=False,
     keeps_old=True,
@@ -42,7 +50,7 @@ def generator(model: Model) -> ClassGenerator:
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return ClassGenerator(model, "Paddle", DIALECT, rows, here / "module.py.jinja", support)
+    return ClassGenerator(model, "Paddle", DIALECT, rows, support)
 
 
 BACKEND: Final = Backend(

@@ -25,7 +25,16 @@ DIALECT: Final = Dialect(
     tensor="Tensor",
     sequential="nn.Sequential",
     layer_list="nn.ModuleList",
-    identity="nn.Identity()",
+    identity="nn.Identity",
+    imports={
+        "math": "import math",
+        "OrderedDict": "from collections import OrderedDict",
+        "Sequence": "from collections.abc import Sequence",
+        "torch": "import torch",
+        "Tensor": "from torch import Tensor",
+        "nn": "from torch import nn",
+        "F": "from torch.nn import functional as F",
+    },
     reserved=RESERVED,
     unbiased_variance=True,
     keeps_old=False,
@@ -40,7 +49,7 @@ def generator(model: Model) -> ClassGenerator:
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return ClassGenerator(model, "PyTorch", DIALECT, rows, here / "module.py.jinja", support)
+    return ClassGenerator(model, "PyTorch", DIALECT, rows, support)
 
 
 BACKEND: Final = Backend(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, Items, Raw, Template, call, literal
+from archspec.emit.code import Code, Global, Items, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import held
 from archspec.emit.signature import spell
@@ -119,7 +119,7 @@ def _volume_pool(site: Site, name: str, pads: Callable[[Step], windows.Pairs], *
     sizes = _window(site)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        return call("pool3d", Raw(f"ops.{name}"), _bordered(site, inputs, pads, **options), *sizes)
+        return call("pool3d", Global(f"ops.{name}"), _bordered(site, inputs, pads, **options), *sizes)
 
     return Lowered(apply, layouts=image_layouts(site), sized=not site.every(_sizeless))
 
@@ -187,7 +187,7 @@ def adaptive(kind: str) -> Lowering:
             size = site.value(lambda step: tuple(i // o for i, o in _adaptive_sizes(step)), "pool_size")
             return image_layer(site, call(f"layers.{kind}Pooling{rank}D", _once(size)), sized=True)
         size = _full(site, "output_size")
-        reduce = Raw("ops.mean" if kind == "Average" else "ops.max")
+        reduce = Global("ops.mean" if kind == "Average" else "ops.max")
         return Lowered(lambda own, inputs: call("adaptive_pool", reduce, *imaged(site, inputs), size),
                        layouts=image_layouts(site))  # fmt: skip
 

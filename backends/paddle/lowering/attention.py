@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import attention as shared
-from archspec.emit.code import Call, Code, Raw, call
+from archspec.emit.code import Call, Code, Local, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, own_layer, spell
 
@@ -46,7 +46,7 @@ def multi_head_attention(site: Site) -> Lowered:
 def to_memory(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
     """Attention whose keys and values come from one tensor, which is written twice if it is a variable."""
     query, memory = inputs
-    if isinstance(memory, Raw):
+    if isinstance(memory, Local):
         return Call(own[""], (query, memory, memory))
     return call("attend_to", own[""], query, memory)
 

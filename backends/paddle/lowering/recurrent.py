@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from archspec.emit.code import Call, Code, Raw, Template, call
+from archspec.emit.code import Call, Code, Global, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.recurrent import outputs
 from archspec.emit.signature import bindings, spell
@@ -37,7 +37,7 @@ def recurrent(site: Site, name: str, options: str = "", **sources: Any) -> Lower
         text = f"nn.{name}(input_size, hidden_size, *, {OPTIONS}{options})"
     else:
         text = f"CellStack(cell, input_size, hidden_size, *, {OPTIONS}, bias=True{options})"
-        sources["cell"] = Raw(f"nn.{name}Cell" if after else "ResetFirstGRUCell")
+        sources["cell"] = Global(f"nn.{name}Cell" if after else "ResetFirstGRUCell")
     made = spell(text, site, input_size=lambda site: site.size(2), direction=direction,
                  dropout=0.0 if single else "dropout", **sources)  # fmt: skip
 

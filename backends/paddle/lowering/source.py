@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.code import Code, Items, call, literal
+from archspec.emit.code import Code, Items, Own, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 
 
@@ -20,7 +20,7 @@ def parameter(site: Site) -> Lowered:
     mean, std = site.attr("mean"), site.attr("std")
     numbers = (mean,) if std == literal(0.0) else (mean, std)
     start = call(f"nn.initializer.{'Normal' if len(numbers) > 1 else 'Constant'}", *numbers)
-    return held(call("self.create_parameter", sizes, default_initializer=start), site, True)
+    return held(call(Own("create_parameter"), sizes, default_initializer=start), site, True)
 
 
 def constant(site: Site) -> Lowered:

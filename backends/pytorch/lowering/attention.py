@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import attention as shared
-from archspec.emit.code import Call, Code, Raw, Template, call, literal
+from archspec.emit.code import Call, Code, Local, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, own_layer, spell
 from archspec.graph.tree import Step
@@ -61,7 +61,7 @@ def multi_head_attention(site: Site) -> Lowered:
             weights[f"{name}_proj_weight"] = ("in_proj_weight", _part(place))
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        if count == 2 and not isinstance(inputs[1], Raw):
+        if count == 2 and not isinstance(inputs[1], Local):
             return call("attend_to", own[""], *inputs)
         three = (*inputs, *[inputs[-1]] * (3 - count))
         return Template("{0}[0]", (Call(own[""], three, (("need_weights", literal(False)),)),))

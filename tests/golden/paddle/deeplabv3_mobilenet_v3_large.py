@@ -94,7 +94,7 @@ class Inverted(nn.Layer):
             self.se = SqueezeExcitation(inner)
         self.project = nn.Conv2D(inner, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-        self.has_step_ = stride == 1 and in_channels == channels
+        self.has_step2 = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
@@ -103,7 +103,7 @@ class Inverted(nn.Layer):
         y = F.relu(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        if self.has_step_:
+        if self.has_step2:
             project_bn = x + project_bn
         return project_bn
 

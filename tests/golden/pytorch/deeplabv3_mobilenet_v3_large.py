@@ -72,7 +72,7 @@ class Inverted(nn.Module):
             self.se = SqueezeExcitation(inner)
         self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-        self.has_step_ = stride == 1 and in_channels == channels
+        self.has_step2 = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
@@ -81,7 +81,7 @@ class Inverted(nn.Module):
         y = F.relu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        if self.has_step_:
+        if self.has_step2:
             project_bn = x + project_bn
         return project_bn
 
