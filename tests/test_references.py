@@ -57,6 +57,7 @@ def test_keeps_the_dtype_and_the_inputs(key: str) -> None:
         before = [x.copy() for x in (*single, *weights.values())]
         with np.errstate(all="ignore"):
             found = listed(op.reference(*single, **weights))
+        assert not problem(found, trial.verdict, 1e-4), trial
         for y, due in zip(found, trial.verdict, strict=True):
             floats = (*single, *weights.values())
             wanted = np.float32 if due.dtype.kind == "f" and any(x.dtype == np.float32 for x in floats) else due.dtype

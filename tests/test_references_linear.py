@@ -1,4 +1,4 @@
-"""The references of matrix products that are not in `test_references.py`."""
+"""The references of matrix products: loops in plain Python, and what the operations refuse."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
 from pydantic import ValidationError
 
 from archspec import ops
@@ -17,18 +15,6 @@ from archspec.model import Spec
 
 def make(key: str, **attributes: Any) -> Any:
     return ops.get(key)(**attributes)
-
-
-@pytest.mark.parametrize("axes", [(2,), (2, 4, 5)])
-@pytest.mark.parametrize("bias", [False, True])
-def test_bilinear_equals_pytorch(axes: tuple[int, ...], bias: bool) -> None:
-    op = make("bilinear", out_features=3, bias=bias)
-    rng = np.random.default_rng(7)
-    shapes = [(*axes, 6), (*axes, 7)]
-    inputs = [rng.standard_normal(shape) for shape in shapes]
-    weights = {name: rng.standard_normal(p.shape) for name, p in op.parameters(*shapes).items()}
-    tensors = [torch.from_numpy(array) for array in (*inputs, *weights.values())]
-    np.testing.assert_allclose(op.reference(*inputs, **weights), F.bilinear(*tensors).numpy(), rtol=0, atol=1e-12)
 
 
 def test_a_frozen_row_is_used_as_it_is() -> None:

@@ -1,15 +1,12 @@
-"""The references of pools that `test_references.py` leaves out: PyTorch, a norm by hand, and errors."""
+"""The references of pools: norms by hand, and what the operations refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
 from pydantic import ValidationError
 
 from archspec import ops
@@ -20,56 +17,6 @@ LINE, IMAGE, VOLUME = (2, 6, 11), (2, 6, 9, 7), (2, 4, 5, 6, 7)
 
 def make(key: str, **attributes: Any) -> Any:
     return ops.get(key)(**attributes)
-
-
-GEOMETRY: dict[str, Any] = {"kernel_size": [2, 3, 2], "stride": [1, 3, 2], "padding": [1, 1, 0], "ceil_mode": True}
-TABLE: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[..., Any]]] = [
-    (
-        "max_pool3d",
-        {**GEOMETRY, "dilation": [2, 1, 3]},
-        VOLUME,
-        lambda x: F.max_pool3d(x, (2, 3, 2), (1, 3, 2), (1, 1, 0), (2, 1, 3), True),
-    ),
-    ("max_pool3d", {"kernel_size": 2}, VOLUME, lambda x: F.max_pool3d(x, 2)),
-    *(
-        (
-            "avg_pool3d",
-            {**GEOMETRY, "count_include_pad": counted},
-            VOLUME,
-            lambda x, counted=counted: F.avg_pool3d(x, (2, 3, 2), (1, 3, 2), (1, 1, 0), True, counted),
-        )
-        for counted in (False, True)
-    ),
-    ("lp_pool1d", {"kernel_size": 3, "stride": 2}, LINE, lambda x: F.lp_pool1d(x, 2, 3, 2)),
-    (
-        "lp_pool2d",
-        {"norm_type": 2.5, "kernel_size": [3, 2], "stride": 1, "padding": [[1, 0], 1]},
-        IMAGE,
-        lambda x: F.lp_pool2d(F.pad(x.abs(), (1, 1, 1, 0)), 2.5, (3, 2), 1),
-    ),
-    ("lp_pool3d", {"norm_type": 4, "kernel_size": [1, 2, 3]}, VOLUME, lambda x: F.lp_pool3d(x, 4, (1, 2, 3))),
-    *(
-        (f"adaptive_{kind}_pool3d", {"output_size": size}, VOLUME, pool)
-        for size in (1, [2, 6, 9])
-        for kind, pool in (
-            ("avg", lambda x, size=size: F.adaptive_avg_pool3d(x, size)),
-            ("max", lambda x, size=size: F.adaptive_max_pool3d(x, size)),
-        )
-    ),
-    ("global_avg_pool3d", {}, VOLUME, lambda x: x.mean((2, 3, 4))),
-    ("global_max_pool3d", {"keepdims": True}, VOLUME, lambda x: x.amax((2, 3, 4), True)),
-]
-
-
-@pytest.mark.parametrize(("key", "attributes", "shape", "oracle"), TABLE)
-def test_equals_pytorch(
-    key: str, attributes: dict[str, Any], shape: tuple[int, ...], oracle: Callable[..., Any]
-) -> None:
-    op, x = make(key, **attributes), np.random.default_rng(0).standard_normal(shape)
-    wanted = oracle(torch.from_numpy(x)).numpy()
-    assert op.infer(shape) == (wanted.shape,)
-    np.testing.assert_allclose(op.reference(x), wanted, rtol=1e-12, atol=1e-12)
-    assert op.reference(x.astype("float32")).dtype == np.float32
 
 
 @pytest.mark.parametrize(("p", "ceil_mode"), [*product((0.5, 1, 2, 3, 7.5), (False, True))])

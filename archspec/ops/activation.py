@@ -231,7 +231,7 @@ class Threshold(_Elementwise):
     value: Real = Field(0.0, description="takes the place of the elements that do not pass")
 
     def reference(self, x: Array) -> Array:
-        return np.where(x > self.threshold, x, self.value)
+        return np.where(x <= self.threshold, self.value, x)
 
 
 class _Shrink(_Elementwise):
@@ -245,7 +245,7 @@ class HardShrink(_Shrink):
     """
 
     def reference(self, x: Array) -> Array:
-        return np.where(np.abs(x) > self.threshold, x, 0)
+        return np.where(np.abs(x) <= self.threshold, 0, x)
 
 
 class SoftShrink(_Shrink):

@@ -114,6 +114,7 @@ class Logsumexp(_Reduction):
     def reference(self, x: Array) -> Array:
         axes = inner_axes(self.axis, x.ndim)
         top = x.max(axes, keepdims=True)
+        top = np.where(np.isinf(top), 0, top)  # an infinity minus itself would be no number
         total = np.log(np.exp(x - top).sum(axes, keepdims=self.keepdims))
         return total + top.reshape(total.shape)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Shape = tuple[int, ...]
-Values = Literal["normal", "negative", "wide", "positive", "unit", "large", "tiny"]
+Values = Literal["normal", "negative", "wide", "positive", "unit", "large", "tiny", "special"]
 Table = dict[str, list["Row"]]
 
 
@@ -21,7 +21,7 @@ class Case:
     values: Values = "normal"
     """What the inputs hold: normal numbers; negative ones, to which a padding of zeros is the maximum; positive ones,
     away from zero; numbers between -1 and 1; numbers from all regions of an activation, its kinks included; numbers of
-    which the exponential overflows; or numbers so small that nothing but an epsilon counts."""
+    which the exponential overflows; numbers so small that nothing but an epsilon counts; or NaN and infinities, too."""
     dtype: str | tuple[str, ...] = "float"
     """Of all inputs, or of each."""
     below: int = 2

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation has it)
 from torch import nn
 
-from .common import Attributes, Judge, given, held, number, onnx
+from .common import Attributes, Judge, given, held, number
 
 TORCH: Final = "torch.nn.functional"
 
@@ -67,12 +67,7 @@ ACTIVATIONS: Final[dict[str, Judge]] = {
     "hard_shrink": activation("hardshrink", threshold="lambd"),
     "soft_shrink": activation("softshrink", threshold="lambd"),
     "threshold": Judge(  # the default is that of ONNX' ThresholdedRelu, which has no other
-        f"{TORCH}.threshold; ONNX ThresholdedRelu",
-        lambda a, x: (
-            F.threshold(x, a["threshold"], a["value"])
-            if "value" in a
-            else onnx("ThresholdedRelu", x, alpha=float(a["threshold"]))
-        ),
+        f"{TORCH}.threshold", lambda a, x: F.threshold(x, a["threshold"], a.get("value", 0.0))
     ),
     "prelu": Judge("torch.nn.PReLU", prelu),
     **{key: along(key) for key in ("softmax", "softmin", "log_softmax", "glu")},

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from archspec import ops
+
+from ..cases import CASES
 from ..cases.common import IMAGE, LINE, VOLUME, Case
+
+FIRST: Final = {case.op: case for case in reversed(CASES)}
+SILENT: Final = ("sign", "topk")
+"""What is not asked about NaN: PyTorch's sign of it is 0 (NumPy's, ONNX's and the other frameworks' is NaN), and it
+ranks it first."""
 
 MORE: Final[list[Case]] = [
     Case("conv2d", {"out_channels": 2, "kernel_size": 3, "padding": 1}, ((300, 15, 31),)),  # several blocks of rows
+    *(
+        replace(FIRST[op], values="special")
+        for family in ("activation", "elementwise", "reduction", "pooling")
+        for op in ops.FAMILIES[family]
+        if op not in SILENT and "float" in FIRST[op].dtypes
+    ),
+    Case("logsumexp", {"axis": 1}, ((1,),), values="special"),
+    Case("bucketed_position_bias", {}, ((1, 150, 150),)),
+    Case("bucketed_position_bias", {"num_buckets": 16, "bidirectional": False}, ((1, 150, 2),)),
     Case("erf", {}, ((100, 100),)),  # several chunks
     Case("conv_transpose3d", {"out_channels": 3, "kernel_size": 2}, (VOLUME,)),
     Case("rnn", {"hidden_size": 3, "num_layers": 2}, ((7, 4),)),

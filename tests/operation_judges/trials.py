@@ -24,6 +24,7 @@ Make = Callable[..., Any]
 
 BATCH: Final = 3
 KINKS: Final = (0.0, -0.0, 3.0, -3.0, 6.0, -6.0, 19.5, 20.5, 30.0, -30.0, 80.0, -80.0)
+SPECIAL: Final = (np.nan, np.inf, -np.inf)
 UNORDERED: Final = ("topk",)
 """What does not say which of equal elements it takes: gets none."""
 
@@ -99,6 +100,8 @@ def _numbers(case: Case, shape: tuple[int, ...], dtype: str, halved: bool, rando
         x *= 1e3
     elif case.values == "tiny":
         x *= 1e-13
+    elif case.values == "special":
+        x.reshape(-1)[: 7 * len(SPECIAL) : 7] = SPECIAL[: -(-x.size // 7)]
     return np.round(2 * x) / 2 if halved else x
 
 
