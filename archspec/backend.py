@@ -72,6 +72,8 @@ class Program:
     """Tensor whose native operation is known to be less exact than float64: the largest error that it may have."""
     inexact_gradients: dict[str, float] = field(default_factory=dict)
     """The same for the gradients of steps, by the tensor that the step gives."""
+    random: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Step that is random in training: its layers, by names that the backend's runner understands."""
     unbiased_variance: bool = False
     """Whether batch normalization keeps the unbiased variance of a batch (divided by n - 1), not the biased one."""
     keeps_old: bool = False

@@ -147,7 +147,12 @@ class Run:
             (name, dtype): self.pool.submit(
                 name,
                 message(
-                    program, dtype, stored, self.pool.scratch.file(size), self.graph.outputs, shipped=dtype == "float32"
+                    program,
+                    dtype,
+                    stored,
+                    self.pool.scratch.file(size),
+                    self.graph.outputs,
+                    shipped=self.graph.parameters() if dtype == "float32" else None,
                 ),
                 timeout=120,
             )

@@ -76,6 +76,7 @@ class Bindings:
     hooks: dict[str, str] = field(default_factory=dict)
     inexact: dict[str, float] = field(default_factory=dict)
     inexact_gradients: dict[str, float] = field(default_factory=dict)
+    random: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Generator:
@@ -354,6 +355,10 @@ class Generator:
         else:
             key = _joined(own, path if join == "." else writer.place(record.attribute), join)
         found.probes[key] = observed
+        if step.op.draws(*(value.shape for value in step.inputs)):
+            found.random[canonical] = tuple(
+                _joined(own, writer.place(suffix), join) for suffix in record.suffixes.values()
+            )
         if record.inexact:
             found.inexact.update(dict.fromkeys(names, record.inexact))
         if record.inexact_gradient:

@@ -84,6 +84,7 @@ class _Writing(Generator):
             hooks=found.hooks,
             inexact=found.inexact,
             inexact_gradients=found.inexact_gradients,
+            random=found.random,
             unbiased_variance=self.unbiased_variance,
             keeps_old=self.keeps_old,
             training_arguments=self.training_arguments(),

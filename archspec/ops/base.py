@@ -38,13 +38,15 @@ class Parameter:
     `trainable` is false for statistics (a batch norm's running mean), which gradients do not reach, and `frozen` is a
     row of a table that they do not reach.
     `kind` tells what values are plausible: `weight` (fan-in scaled), `bias`, `scale` (near one), `mean`, `variance`
-    (positive) or `table` (rows of unit scale).
+    (positive) or `table` (rows of unit scale). `initial` are mean and standard deviation of the numbers that it starts
+    with, where they are part of the operation; elsewhere a framework may have its own.
     """
 
     shape: Shape
     kind: Literal["weight", "bias", "scale", "mean", "variance", "table"] = "weight"
     trainable: bool = True
     frozen: int | None = None
+    initial: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class _Normalization(Operation):
 
 
 def _scale_and_shift(shape: Shape) -> dict[str, Parameter]:
-    return {"weight": Parameter(shape, "scale"), "bias": Parameter(shape, "bias")}
+    return {"weight": Parameter(shape, "scale", initial=(1, 0)), "bias": Parameter(shape, "bias", initial=(0, 0))}
 
 
 def _check_several(count: int) -> None:
@@ -94,8 +94,8 @@ class BatchNorm(_Normalization):
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         statistics = {
-            "running_mean": Parameter((x[1],), "mean", trainable=False),
-            "running_var": Parameter((x[1],), "variance", trainable=False),
+            "running_mean": Parameter((x[1],), "mean", trainable=False, initial=(0, 0)),
+            "running_var": Parameter((x[1],), "variance", trainable=False, initial=(1, 0)),
         }
         return (_scale_and_shift((x[1],)) if self.affine else {}) | statistics
 
@@ -171,7 +171,8 @@ class RmsNorm(_OverAxes):
     affine: Flag = Field(True, description="scale by learned numbers")
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        return {"weight": Parameter(tuple(x[axis] for axis in self.axes(len(x))), "scale")} if self.affine else {}
+        shape = tuple(x[axis] for axis in self.axes(len(x)))
+        return {"weight": Parameter(shape, "scale", initial=(1, 0))} if self.affine else {}
 
     def reference(self, x: Array, weight: Array | None = None) -> Array:
         axes = self.axes(x.ndim)

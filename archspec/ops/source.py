@@ -51,7 +51,7 @@ class Parameter(_Source):
         return "float"
 
     def parameters(self) -> dict[str, Weight]:
-        return {"": Weight((1, *self.shape), "table")}
+        return {"": Weight((1, *self.shape), "table", initial=(self.mean, self.std))}
 
     def reference(self, **parameters: Array) -> Array:
         return parameters[""]

@@ -125,6 +125,10 @@ def _judge_float64(task: Task, run: Run, outcome: Outcome) -> None:
         bounds = compare.float64_bounds(task.graph, run.program.inexact)
         rung = outcome.rungs["float64"] = task.rung("float64", run, measured, bounds)
         outcome.culprit = task.culprit(rung, measured)
+    random = task.random_rung(run)
+    if random is not None:
+        outcome.rungs["random"] = random
+        outcome.culprit = outcome.culprit or task.first(random)
 
 
 def _judge_float32(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:

@@ -17,7 +17,7 @@ from archspec.backend import Layout, Program
 from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph
-from archspec.verification import compare, data, worker
+from archspec.verification import compare, data, randomness, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.report import Culprit, Finding, Outcome, Rung
@@ -64,7 +64,8 @@ class Task:
         self._size += 8 * sum(arrays[name].size for name in self.wanted)
         self._ops = {tensor.name: node.op.key for node in graph.nodes for tensor in node.outputs}
         projections = differentiation.projections(self.outputs, seed, self.truth) if self.wanted else {}
-        self._data = self._save({**arrays, **projections})
+        self._random = randomness.samples(graph, seed)
+        self._data = self._save({**arrays, **projections, **self._random})
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
         if crowded:  # the system may take the memory of what is mapped
@@ -106,7 +107,7 @@ class Task:
             statistics=self.statistics if forced is None else (),
             gradients=self.wanted if dtype == "float64" and forced is None else (),
             projected=differentiation.projected(self.outputs),
-            shipped=forced is None,
+            shipped=self.graph.parameters() if forced is None else None,
         )
         result = self.pool.submit(backend, request, timeout=self.timeout, alone=self._crowded)
         return Run(backend, dtype, program, result)
@@ -270,6 +271,25 @@ class Task:
             for name in self.wanted if name in found for difference, bound in [found[name]]
         ]  # fmt: skip
         return Rung.of("gradient", findings, tuple(name for name in self.wanted if name not in found))
+
+    def random_rung(self, run: Run) -> Rung | None:
+        """The findings about layers that are random in training; None if there are none."""
+        result = run.result.result()
+        nodes = [node for node in self._nodes if node.path in run.program.random]
+        if not nodes or not isinstance(result, Result):
+            return None
+        found = {node.path: randomness.finding(node, result.arrays, self._random) for node in nodes}
+        unseen = tuple(node.path for node in nodes if found[node.path] is None)
+        return Rung.of("random", [finding for finding in found.values() if finding is not None], unseen)
+
+    def first(self, rung: Rung) -> Culprit | None:
+        """The first step that is wrong, where each is judged by itself."""
+        wrong = {finding.tensor: finding for finding in rung.wrong}
+        for node in self._nodes:
+            for tensor in node.outputs:
+                if tensor.name in wrong:
+                    return Culprit(node.path, node.op.key, wrong[tensor.name], True)
+        return None
 
     def last_gradient(self, rung: Rung) -> Culprit | None:
         """The last step whose own gradients are wrong: it is the first that they reach."""

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any, Final, Literal, get_args
 
 from archspec.backend import Program
+from archspec.ops.base import Parameter
 from archspec.verification import worker
 from archspec.verification.probes import left_out
 from archspec.verification.scratch import Scratch
@@ -97,7 +98,7 @@ def message(
     statistics: Collection[str] = (),
     gradients: Collection[str] = (),
     projected: Collection[str] = (),
-    shipped: bool = False,
+    shipped: Mapping[str, Parameter] | None = None,
 ) -> dict[str, Any]:
     """A request to run a program.
 
@@ -107,9 +108,8 @@ def message(
     `learning`: then normalizations use the statistics of the batch and keep them, which are in the result by the names
     of their parameters, as the framework lays them out; and what is random is idle. `gradients` are wanted
     by these inputs and parameters, of the sum of the outputs `projected`, each times `projection <name>` in `data`.
-    With `shipped`, the file itself is held against the outputs, too.
+    With `shipped`, the parameters of the network by name, the file itself is held against the outputs, too.
     """
-    again = program.written if dtype == "float64" and program.written != program.rounded else ""
     return {
         "source": program.rounded if dtype == "float64" else program.probed,
         "entry": program.entry,
@@ -128,8 +128,19 @@ def message(
         "statistics": list(statistics),
         "gradients": list(gradients),
         "projected": {name: program.outputs[name] for name in projected},
-        "shipped": {"source": program.source, "written": again, "defaults": left_out(program)} if shipped else None,
+        "shipped": None if shipped is None else _form(program, dtype, shipped),
         "into": str(into),
+    }
+
+
+def _form(program: Program, dtype: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """What is held of the file itself."""
+    return {
+        "source": program.source,
+        "written": program.written if dtype == "float64" and program.written != program.rounded else "",
+        "defaults": left_out(program),
+        "parameters": {name: (p.trainable, p.initial) for name, p in parameters.items()},
+        "random": program.random,
     }
 
 

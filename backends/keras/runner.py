@@ -50,6 +50,10 @@ class Probe(keras.Operation):  # type: ignore[misc]
         return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), value)
 
 
+RATES = ("rate", "dropout", "stddev")
+"""What layers call the probability with which they drop, or the deviation of their noise."""
+
+
 class Session:
     """One model of one run."""
 
@@ -74,8 +78,23 @@ class Session:
             random.__call__ = keras.initializers.Zeros.__call__
         self.model = make()
         self.learning = learning
-        if learning:
-            idle(self.model.layers)
+
+    def rate(self, path: str) -> Any:
+        return _rate(self.model.get_layer(path))
+
+    def train(self, path: str, value: Any) -> Any:
+        return self.model.get_layer(path)(value, training=True)
+
+    def counted(self, paths: Sequence[str]) -> dict[str, int]:
+        there = {layer.name for layer in self.model.layers}  # those that an output depends on
+        return {path: int(path in there) for path in paths}
+
+    def idle(self) -> None:
+        idle(self.model.layers)
+
+    def trainable(self) -> set[str]:
+        own = set(map(id, self.model.trainable_variables))
+        return {name for name, variable in self.variables().items() if id(variable) in own}
 
     def variables(self) -> dict[str, Any]:
         found = {f"{layer.name}/{weight.name}": weight for layer in self.model.layers for weight in layer.weights}
@@ -100,7 +119,12 @@ class Session:
 def idle(layers: Iterable[Any]) -> None:
     """Takes the randomness out of layers, whose rates have these names."""
     for layer in layers:
-        for name in ("rate", "dropout", "stddev"):
+        for name in RATES:
             rate = getattr(layer, name, None)
             if isinstance(rate, float) and rate:  # that of some layers cannot be set
                 setattr(layer, name, 0.0)
+
+
+def _rate(layer: Any) -> Any:
+    found = [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), (int, float))]
+    return found[0] if found else None

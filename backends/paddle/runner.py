@@ -29,6 +29,10 @@ def dot(value: Any, array: Any) -> Any:
     return (value * from_numpy(array)).sum()
 
 
+RATES = ("p", "dropout", "std")
+"""What layers call the probability with which they drop, or the deviation of their noise."""
+
+
 class Session:
     """One model of one run."""
 
@@ -36,6 +40,7 @@ class Session:
         paddle.set_default_dtype(dtype)
         self.see = see
         self.model: Any = None
+        self.layers: dict[str, Any] = {}
         self.paths: dict[Any, str] = {}
 
     def probe(self, owner: nn.Layer, name: str, value: Any) -> Any:
@@ -43,17 +48,42 @@ class Session:
         return self.see(f"{path}.{name}" if path else name, value)
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
-        # Random numbers take long, and every weight is assigned afterwards.
-        nn.initializer.set_global_initializer(nn.initializer.Constant(0.0))
+        nn.initializer.Initializer.__call__ = _initialize
         self.model = make()
         (self.model.train if learning else self.model.eval)()
         self.model.training = training or learning  # the model's own choice of outputs
-        if learning:
-            idle(self.model.sublayers(include_self=True))
         layers = dict(self.model.named_sublayers(include_self=True))
+        self.layers = layers
         self.paths = {layer: path for path, layer in layers.items()}
         for path, key in hooks.items():
             layers[path].register_forward_post_hook(lambda _, __, value, key=key: self.see(key, value))
+
+    def rate(self, path: str) -> Any:
+        return _rate(self.layers[path])
+
+    def train(self, path: str, value: Any) -> Any:
+        layer = self.layers[path]
+        was = layer.training
+        try:
+            layer.train()
+            with paddle.no_grad():
+                return layer(value)
+        finally:
+            if not was:
+                layer.eval()
+
+    def counted(self, paths: Sequence[str]) -> dict[str, int]:
+        counts = dict.fromkeys(paths, 0)
+        for path in paths:
+            count = lambda _, __, path=path: counts.update({path: counts[path] + 1})  # noqa: E731
+            self.layers[path].register_forward_pre_hook(count)
+        return counts
+
+    def idle(self) -> None:
+        idle(self.model.sublayers(include_self=True))
+
+    def trainable(self) -> set[str]:
+        return {name for name, value in self.model.named_parameters() if not value.stop_gradient}
 
     def variables(self) -> dict[str, Any]:
         return dict(self.model.state_dict())
@@ -76,9 +106,26 @@ class Session:
         return [tensor.grad for tensor in wanted]
 
 
+_START = nn.initializer.Initializer.__call__
+_ZERO = nn.initializer.Constant(0.0)
+_RANDOM = ("Kaiming", "MSRA", "Normal", "TruncatedNormal", "Uniform", "Xavier")
+
+
+def _initialize(self: Any, weight: Any, block: Any = None) -> Any:
+    """Random numbers take long, and every weight is assigned afterwards. But how learned arrays start, which are the
+    same for all samples and so begin with an axis of size 1, is compared."""
+    skipped = type(self).__name__.startswith(_RANDOM) and weight.shape[0] != 1
+    return _START(_ZERO if skipped else self, weight, block)
+
+
 def idle(layers: Iterable[Any]) -> None:
     """Takes the randomness out of layers, whose rates have these names."""
     for layer in layers:
-        for name in ("p", "dropout", "std"):
+        for name in RATES:
             if isinstance(getattr(layer, name, None), float):
                 setattr(layer, name, 0.0)
+
+
+def _rate(layer: Any) -> Any:
+    found = [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), float)]
+    return found[0] if found else None

@@ -30,6 +30,10 @@ def dot(value: Any, array: Any) -> Any:
     return (value * from_numpy(array)).sum()
 
 
+RATES = ("p", "dropout", "std")
+"""What layers call the probability with which they drop, or the deviation of their noise."""
+
+
 class Session:
     """One model of one run."""
 
@@ -48,12 +52,38 @@ class Session:
             self.model = make()
         self.model.train(learning)
         self.model.training = training or learning  # the model's own choice of outputs
-        if learning:
-            idle(self.model.modules())
         modules = dict(self.model.named_modules())
         self.paths = {module: path for path, module in modules.items()}
         for path, key in hooks.items():
             modules[path].register_forward_hook(lambda _, __, value, key=key: self.see(key, value))
+
+    def layer(self, path: str) -> Any:
+        return self.model.get_submodule(path)
+
+    def rate(self, path: str) -> Any:
+        return _rate(self.layer(path))
+
+    def train(self, path: str, value: Any) -> Any:
+        layer = self.layer(path)
+        was = layer.training
+        try:
+            with torch.no_grad():
+                return layer.train()(value)
+        finally:
+            layer.train(was)
+
+    def counted(self, paths: Sequence[str]) -> dict[str, int]:
+        counts = dict.fromkeys(paths, 0)
+        for path in paths:
+            count = lambda _, __, path=path: counts.update({path: counts[path] + 1})  # noqa: E731
+            self.layer(path).register_forward_pre_hook(count)
+        return counts
+
+    def idle(self) -> None:
+        idle(self.model.modules())
+
+    def trainable(self) -> set[str]:
+        return {name for name, value in self.model.named_parameters(remove_duplicate=False) if value.requires_grad}
 
     def variables(self) -> dict[str, Any]:
         state = self.model.state_dict(keep_vars=True)
@@ -78,9 +108,14 @@ class Session:
 def idle(layers: Iterable[Any]) -> None:
     """Takes the randomness out of layers, whose rates have these names."""
     for layer in layers:
-        for name in ("p", "dropout", "std"):
+        for name in RATES:
             if isinstance(getattr(layer, name, None), float):
                 setattr(layer, name, 0.0)
+
+
+def _rate(layer: Any) -> Any:
+    found = [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), float)]
+    return found[0] if found else None
 
 
 class _NoInitialization(TorchFunctionMode):  # type: ignore[misc]

@@ -5,10 +5,13 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
 - `versions`: a dict;
 - `to_numpy(value)`, `from_numpy(array)`;
 - `Session(dtype, see)`, one model of one run, with the methods `probe` (what generated code calls), `build(make, hooks,
-  training, learning)`, `variables()` (name: variable; a variable may have several names), `assign(variable, array)`,
+  training, learning)`, `idle()` (takes the randomness out of it), `variables()` (name: variable; a variable may have
+  several names), `trainable()` (the names of those that training changes by gradients), `assign(variable, array)`,
   `run(inputs)` and `gradients(inputs, variables, loss)`: those of `loss(outputs)` by the floating-point inputs and by
   the variables, in this order, None for what it does not depend on. `loss` multiplies outputs with arrays by
-  `dot(value, array)`, a function of the runner that gives a number.
+  `dot(value, array)`, a function of the runner that gives a number. Of layers that are random in training, by their
+  names: `counted(names)` (how often each is called from now on), `rate(name)` (its probability or deviation, None
+  without one) and `train(name, value)`, what it makes of a value in training.
 
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
 answers requests (see `workers.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
@@ -131,7 +134,7 @@ def _run(request: Any, runner: Any, program: types.ModuleType, trace: Trace, clo
         del value
     if request["shipped"]:
         with clock.enter("shipped"):
-            hold(request, runner, outputs)
+            yield from hold(request, runner, outputs)
 
 
 def _watched(
@@ -149,6 +152,8 @@ def _watched(
 
     with clock.enter("build"):
         made(request, session, program, request["source"], probe)
+    if request["learning"]:
+        session.idle()
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
     arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]

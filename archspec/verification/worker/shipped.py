@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, arrange, cast, load
+from .arrays import Array, arrange, cast, load, restore
 from .model import RunError, fill, made, module, named, passed
 
 
@@ -20,40 +21,112 @@ class NotShipped(RunError):
         self.lines = list(lines)
 
 
-def hold(request: Mapping[str, Any], runner: Any, probed: Mapping[str, Array]) -> None:
-    """Raises NotShipped unless the shipped file gives, bit for bit, what its form with probes gave.
+def hold(request: Mapping[str, Any], runner: Any, probed: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    """Raises NotShipped unless the shipped file gives, bit for bit, what its form with probes gave; and what its random
+    layers make of `random` arrays in training.
 
     In float64 the form that was seen has rounded floats; there another one, `written`, is run to compare with.
     """
     form = request["shipped"]
-    outputs = _outputs(form["source"], request, runner, shipped=True)
+    outputs, random = _model(form["source"], request, runner, _shipped)
     if form["written"]:
-        probed = _outputs(form["written"], request, runner, shipped=False)
+        probed, _ = _model(form["written"], request, runner, _probed)
     _same(probed, outputs, "without probes")
+    yield from random.items()
 
 
-def _outputs(source: str, request: Mapping[str, Any], runner: Any, *, shipped: bool) -> dict[str, Array]:
-    """What the model of a text gives. The shipped one is also called a second time, and asked for its defaults."""
+Found = tuple[dict[str, Array], dict[str, Array]]
+"""The outputs of a model, and what was asked of its random layers."""
+
+
+def _model(source: str, request: Mapping[str, Any], runner: Any, use: Callable[..., Found]) -> Found:
     data = load(**request["data"])
     with module(source) as program:
         try:
             session = runner.Session(request["dtype"], lambda key, value: value)
-            made(request, session, program, source, None if shipped else session.probe)
-            fill(session, request["weights"], data, request["dtype"])
-            given = {
-                name: cast(arrange(data[name], layout), request["dtype"]) for name, layout in request["inputs"].items()
-            }
-            outputs = _call(session, runner, given, request["outputs"])
-            if shipped:
-                _defaults(program.__dict__, request["shipped"]["defaults"])
-                if request["dtype"] == "float32" and not request["learning"]:
-                    _same(outputs, _call(session, runner, given, request["outputs"]), "at a second call")
-            return outputs
+            return use(request, runner, session, program, source, data)
         except RunError:
             raise
         except Exception as error:
             text = f"the file, without probes: {type(error).__name__}: {error}"
             raise NotShipped(text, passed(error, str(program.__file__), source)) from error
+
+
+def _probed(
+    request: Mapping[str, Any], runner: Any, session: Any, program: ModuleType, source: str, data: Mapping[str, Array]
+) -> Found:
+    made(request, session, program, source, session.probe)
+    if request["learning"]:
+        session.idle()
+    fill(session, request["weights"], data, request["dtype"])
+    return _call(session, runner, _given(request, data), request["outputs"]), {}
+
+
+def _shipped(
+    request: Mapping[str, Any], runner: Any, session: Any, program: ModuleType, source: str, data: Mapping[str, Array]
+) -> Found:
+    """Everything that must be so of the model that the user makes."""
+    form, given = request["shipped"], _given(request, data)
+    made(request, session, program, source, None)
+    _defaults(program.__dict__, form["defaults"])
+    _parameters(session, runner, request["weights"], form["parameters"])
+    random = dict(_random(session, runner, request, data))
+    if request["learning"]:
+        session.idle()
+    fill(session, request["weights"], data, request["dtype"])
+    counts = session.counted([name for names in form["random"].values() for name in names])
+    outputs = _call(session, runner, given, request["outputs"])
+    for name, count in counts.items():
+        if count != 1:
+            raise NotShipped(f"the layer '{name}' is called {count} times, and not once")
+    if request["dtype"] == "float32" and not request["learning"]:
+        _same(outputs, _call(session, runner, given, request["outputs"]), "at a second call")
+    return outputs, random
+
+
+def _given(request: Mapping[str, Any], data: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: cast(arrange(data[name], layout), request["dtype"]) for name, layout in request["inputs"].items()}
+
+
+def _random(
+    session: Any, runner: Any, request: Mapping[str, Any], data: Mapping[str, Array]
+) -> Iterator[tuple[str, Array]]:
+    """What random layers make in training of a large batch, by `random <step>`; or else their rates, by `rate <step>`:
+    those of recurrent layers drop what comes between their parts."""
+    for step, names in request["shipped"]["random"].items():
+        layouts = [layout for seen in request["probes"].values() for tensor, layout in seen if tensor == step]
+        array = data.get(f"random {step}")
+        if array is not None and layouts and len(names) == 1:
+            moves = [move for move in layouts[0] if move[0] == "transpose"]
+            value = runner.from_numpy(cast(arrange(array, moves), request["dtype"]))
+            shown = np.array(runner.to_numpy(session.train(names[0], value)))
+            yield f"random {step}", np.ascontiguousarray(restore(shown, moves, array.shape))
+        else:
+            rates = [session.rate(name) for name in names]
+            yield f"rate {step}", np.array([rate for rate in rates if rate is not None], np.float64)
+
+
+def _parameters(session: Any, runner: Any, weights: Sequence[Any], expected: Mapping[str, tuple[bool, Any]]) -> None:
+    """Holds which weights training changes, and what those start with that have a start of their own: about the mean
+    and deviation that are meant, as far as can be told from so many numbers."""
+    variables, trainable = session.variables(), session.trainable()
+    problems = []
+    for parameter, target, _, _, shared in weights:
+        if target not in variables or parameter not in expected:
+            continue
+        learned, initial = expected[parameter]
+        if (target in trainable) != learned:
+            problems.append(f"'{target}' is {'not ' * learned}trainable, and {parameter} is{' not' * (not learned)}")
+        if initial is not None and not shared:
+            mean, deviation = initial
+            array = runner.to_numpy(variables[target]).astype(np.float64)
+            doubt = 6 * deviation / max(1, array.size) ** 0.5 + 1e-6 * abs(mean)
+            found = float(array.mean()), float(array.std())
+            if not (abs(found[0] - mean) <= doubt and abs(found[1] - deviation) <= doubt):
+                meant = f"mean {mean:.3g} and deviation {deviation:.3g}"
+                problems.append(f"'{target}' starts with mean {found[0]:.3g} and deviation {found[1]:.3g}, not {meant}")
+    if problems:
+        raise NotShipped("; ".join(problems))
 
 
 def _call(session: Any, runner: Any, given: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:

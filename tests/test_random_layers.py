@@ -1,0 +1,137 @@
+"""What evaluation does not show: rates and kinds of what is random, which weights are learned, and how they start."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from functools import cache
+from textwrap import dedent
+from typing import Final
+
+import pytest
+
+from archspec.backend import Program, backends
+from archspec.graph.graph import rounded
+from archspec.model import Model, Spec
+from archspec.verification.run import verify
+from archspec.verification.workers import Pool
+
+from .faults import pattern
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+SPEC: Final = """
+    archspec: 1
+    name: Random
+    inputs: {image: [4, 6, 7], words: [5, 8]}
+    layers:
+      - {op: conv2d, name: conv, out_channels: 4, kernel_size: 3, from: image}
+      - {op: dropout, name: single, p: 0.3}
+      - {op: dropout2d, name: channel, p: 0.2}
+      - {op: drop_path, name: path, p: 0.1}
+      - {op: gaussian_noise, name: noise, std: 0.4}
+      - {op: alpha_dropout, name: alpha, p: 0.25}
+      - {op: batch_norm, name: bn}
+      - {op: lstm, name: lstm, hidden_size: 3, num_layers: 3, dropout: 0.35, from: words}
+      - {op: parameter, name: token, shape: [6, 50], mean: 0.5, std: 0.02}
+    outputs: {a: bn, b: lstm, c: token}
+"""
+
+pytestmark = pytest.mark.frameworks
+
+
+@cache
+def model() -> Model:
+    return Spec.parse(dedent(SPEC), "random.yaml").network()
+
+
+@cache
+def program(backend: str) -> Program:
+    made = BACKENDS[backend].generate(model())
+    forms = {form: ast.unparse(ast.parse(getattr(made, form))) for form in ("probed", "written", "rounded")}
+    return replace(made, probed=forms["probed"], written=forms["written"], rounded=forms["rounded"])
+
+
+@pytest.mark.parametrize("learning", [False, True])
+def test_all_is_as_the_spec_says(learning: bool, pool: Pool) -> None:
+    report = verify(rounded(model().graph), {name: program(name) for name in BACKENDS}, pool, learning=learning)
+    assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
+    for outcome in report.outcomes.values():
+        assert outcome.rungs["random"].compared == 6
+        assert not outcome.rungs["random"].unseen
+
+
+TORCH: Final = [
+    ("another rate", r"nn.Dropout\(0.3\d*\)", "nn.Dropout(0.31)", "single"),
+    ("a rate that scales as another", r"nn.Dropout\(0.3\d*\)", "nn.Sequential(nn.Dropout(0.5), Scaled())", "single"),
+    ("elements for channels", r"nn.Dropout2d\(0.2\d*\)", "nn.Dropout(0.2)", "channel"),
+    ("channels for elements", r"nn.Dropout\(0.3\d*\)", "nn.Dropout2d(0.3)", "single"),
+    ("paths of the whole batch", r"\(x.shape\[0\], ", "(1, ", "path"),
+    ("a path that is not scaled", r"x \* F.dropout\(ones, self.p\)", "x * (F.dropout(ones, self.p) > 0)", "path"),
+    ("another deviation", r"std \* torch.randn_like\(x\)", "std * 1.2 * torch.randn_like(x)", "noise"),
+    ("noise that is uniform over a sample", r"torch.randn_like\(x\)", "torch.randn_like(x[:1])", "noise"),
+    ("dropout for alpha dropout", r"nn.AlphaDropout\(0.25\)", "nn.Dropout(0.25)", "alpha"),
+    ("no dropout between layers", r", dropout=0.3[45]\d*", "", "lstm"),
+    ("a dropout that is never called", r"self.single\((probe\(self, 'conv', self.conv\(image\)\))\)", r"\1",
+     "the layer 'single' is called 0 times"),
+    ("a frozen convolution", r"(self.conv = .*)", r"\1.requires_grad_(False)", "'conv.weight' is not trainable"),
+    ("all frozen", r"(self.token = .*)", r"\1; self.requires_grad_(False)", "'token' is not trainable"),
+    ("a parameter that is a buffer", r"nn.Parameter\(", "nn.Buffer(", "'token' is not trainable"),
+    ("another mean", r"torch.normal\(0.5\d*,", "torch.normal(0.51,", "'token' starts with mean 0.51"),
+    ("another start", r"torch.normal\(0.5\d*, 0.0\d*,", "torch.normal(0.5, 0.03,", "'token' starts with mean 0.5"),
+    ("scales of zero", r"(self.bn = .*)", r"\1; nn.init.zeros_(self.bn.weight)", "'bn.weight' starts with mean 0"),
+]  # fmt: skip
+KERAS: Final = [
+    ("another rate", r"layers.Dropout\(0.3(?!5|4)\d*", "layers.Dropout(0.31", "single"),
+    ("elements for channels", "SpatialDropout2D", "Dropout", "channel"),
+    ("paths of the whole batch", r"noise_shape=\(None, ", "noise_shape=(1, ", "path"),
+    ("paths of elements", r", noise_shape=\(None, 1, 1, 1\)", "", "path"),
+    ("another deviation", r"GaussianNoise\(0.4\d*", "GaussianNoise(0.45", "noise"),
+    ("dropout for alpha dropout", "AlphaDropout", "Dropout", "alpha"),
+    ("no dropout between layers", r"layers.Dropout\(0.3[45]\d*, name='lstm_dropout1'\)\(x\)", "x", "lstm_dropout1"),
+    ("a frozen convolution", r"Conv2D\(4, 3, ", "Conv2D(4, 3, trainable=False, ", "'conv/kernel' is not trainable"),
+    ("a parameter that is a buffer", r"name='value'\)", "name='value', trainable=False)",
+     "'token/value' is not trainable"),
+    ("another mean", r"mean=0.5, ", "mean=0.51, ", "'token/value' starts with mean 0.51"),
+    ("scales of zero", r"layers.BatchNormalization\(", "layers.BatchNormalization(gamma_initializer='zeros', ",
+     "'bn/gamma' starts with mean 0"),
+]  # fmt: skip
+PADDLE: Final = [
+    ("another rate", r"nn.Dropout\(0.3\d*\)", "nn.Dropout(0.31)", "single"),
+    ("a dropout that is not scaled", r"nn.Dropout\(0.3\d*\)", "nn.Dropout(0.3, mode='downscale_in_infer')", "single"),
+    ("elements for channels", r"nn.Dropout2D\(0.2\d*\)", "nn.Dropout(0.2)", "channel"),
+    ("paths of the whole batch", r"axis=0", "axis=1", "path"),
+    ("another deviation", r"self.std \* paddle", "1.2 * self.std * paddle", "noise"),
+    ("a frozen convolution", r"(self.conv = .*)", r"\1; self.conv.weight.stop_gradient = True",
+     "'conv.weight' is not trainable"),
+    ("another mean", r"Normal\(0.5\d*, ", "Normal(0.51, ", "'token' starts with mean 0.51"),
+]  # fmt: skip
+SCALED: Final = """
+
+class Scaled(nn.Module):
+    def forward(self, x):
+        return x * (1 - 0.5) / (1 - 0.3) if self.training else x
+"""
+FAULTS: Final[dict[str, list[tuple[str, str, str, str]]]] = {"pytorch": TORCH, "keras": KERAS, "paddle": PADDLE}
+
+
+@pytest.mark.parametrize(
+    ("backend", "old", "new", "said"),
+    [pytest.param(name, *fault[1:], id=f"{name}: {fault[0]}") for name, faults in FAULTS.items() for fault in faults],
+)
+def test_a_fault_is_found(backend: str, old: str, new: str, said: str, pool: Pool) -> None:
+    """In every mode: what evaluation and training show of the values is right."""
+    changed = pattern(old, new)(program(backend))
+    if "Scaled" in new:
+        changed = replace(changed, source=changed.source + SCALED, probed=changed.probed + SCALED,
+                          written=changed.written + SCALED, rounded=changed.rounded + SCALED)  # fmt: skip
+    outcome = verify(rounded(model().graph), {backend: changed}, pool).outcomes[backend]
+    if said in program(backend).random:
+        assert outcome.status == "failed"
+        assert outcome.culprit is not None
+        assert outcome.culprit.step == said
+        assert outcome.rungs["random"].wrong
+    else:
+        assert outcome.status == "error"
+        assert outcome.failure is not None
+        assert outcome.failure.kind == "shipped"
+        assert said in outcome.failure.message
