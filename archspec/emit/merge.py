@@ -6,7 +6,7 @@ counts. A `Wire` is a value in all instances at once.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,7 +129,7 @@ class MRepeat:
 
 @dataclass(eq=False, slots=True)
 class MWhen:
-    """A step that some instances have and others do not. (What all or none have, needs no condition.)"""
+    """A step that some instances have and others do not, or may not have."""
 
     condition: Expr
     taken: dict[Key, bool]
@@ -165,10 +165,14 @@ class Mergeable(Exception):
 
 @dataclass(slots=True)
 class Merger:
-    """Aligns trees. `labels` are the names of values that later steps refer to."""
+    """Aligns trees. `said` tells of a condition that holds in all instances whether the class says it all the same, for
+    others that it may have; `labels` are the names of values that later steps refer to."""
 
+    said: Callable[[Expr], bool]
     labels: Mapping[tuple[Key, int], str] = field(default_factory=dict)
     wires: dict[tuple[Key, int], Wire] = field(default_factory=dict)
+    repeats: int = 0
+    """How many repeats there are around the step that is being aligned."""
     steps: dict[int, MStep] = field(default_factory=dict)
     """id of a step of a tree: what it was aligned to."""
 
@@ -254,11 +258,13 @@ class Merger:
         inputs, name = self._inputs(items), _name(items)
         inner = f"{prefix}{name}." if name else prefix
         iterations: list[Merged] = []
+        self.repeats += 1
         for index in range(max(len(item.iterations) for item in items.values())):
             there = {key: item.iterations[index] for key, item in items.items() if index < len(item.iterations)}
             merged = self.item(there, inner)
             if merged is not None:
                 iterations.append(merged)
+        self.repeats -= 1
         if not iterations:
             self._pass(items)
             return None
@@ -284,10 +290,17 @@ class Merger:
         body = self.item(taken, prefix)
         if body is None:
             raise Mergeable("a condition inside a condition differs")
-        if len(taken) == len(items):
-            return body
         condition = next(iter(items.values())).condition
+        if len(taken) == len(items) and not (self._may_be_left_out(inputs, body) and self.said(condition)):
+            return body
         return MWhen(condition, {key: key in taken for key in items}, body, inputs, self._outputs(items))
+
+    def _may_be_left_out(self, inputs: tuple[Wire, ...], body: Merged) -> bool:
+        """Whether other instances may do without a step: it gives one value for one of its kind, and is not one of the
+        iterations that are written out, whose number and conditions belong together."""
+        kinds = [[(wire.rank, next(iter(wire.values.values())).dtype) for wire in wires]
+                 for wires in (inputs, body.outputs)]  # fmt: skip
+        return not self.repeats and len(inputs) == 1 and kinds[0] == kinds[1]
 
     def _branches(self, items: Mapping[Key, tree.Branches], prefix: str) -> MBranches:
         inputs = self._inputs(items)
@@ -313,10 +326,10 @@ class Body:
     merger: Merger
 
 
-def merge(modules: Mapping[Key, Module]) -> Body:
-    """The instances of a block, aligned. Raises Mergeable if they cannot share a class."""
+def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda condition: False) -> Body:
+    """The instances of a block, aligned; for `said` see Merger. Raises Mergeable if they cannot share a class."""
     labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
-    merger = Merger(labels)
+    merger = Merger(said, labels)
     first = next(iter(modules.values()))
     inputs = {name: merger.wire({key: m.inputs[name] for key, m in modules.items()}) for name in first.inputs}
     items = merger.items({key: module.items for key, module in modules.items()}, "")

@@ -15,7 +15,7 @@ from archspec.emit.merge import Body, Key, MCall, Mergeable, MStep, Wire, merge
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.statements import Misread
 from archspec.errors import BackendError
-from archspec.expressions import Const, Expr, evaluate
+from archspec.expressions import Const, Expr, evaluate, free_names
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Item, Module, Path
@@ -149,7 +149,7 @@ class Generator:
         self.training_outputs = first.training_outputs
         declared = self.model.spec.document.params
         defaults = {name: self.model.params[name] for name in declared if name in free}
-        body = merge(roots)
+        body = merge(roots, lambda condition: bool(names := free_names(condition)) and names <= free)
         self.prepare(body)
         for name, wire in body.outputs.items():
             wire.label = name if name != "output" else wire.label
@@ -300,7 +300,14 @@ class Generator:
             name: Const(default) for name, default in defaults.items()
             if all(module.params[name] == default for module in modules.values())
         }  # fmt: skip
-        body = merge(modules)
+        for name in sorted(never(modules) - folded.keys()):
+            first, *others = (module.params.get(name) for module in modules.values())
+            if isinstance(first, (bool, int, float, str)) and all(other == first for other in others):
+                folded[name] = Const(first)  # code for other values would need steps that no instance has
+        known = {name for name in declared.params if name not in folded}
+        ranks = {name: len(value.shape) for name, value in next(iter(modules.values())).inputs.items()}
+        known |= {f"{name}.{2 if rank == 3 else 1}" for name, rank in ranks.items() if rank > 1}
+        body = merge(modules, lambda condition: bool(names := free_names(condition)) and names <= known)
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
         writer = self.new_writer(self, Context(modules, folded), body, root=False)
@@ -420,6 +427,30 @@ def form(module: Module) -> Any:
         else (path, kinds(item.outputs), item.module.block, form(item.module))
         for path, item in _leaves(module.items, "")
     )  # fmt: skip
+
+
+def never(modules: Mapping[Key, Module]) -> set[str]:
+    """The names in the conditions of steps that no instance of a block has."""
+    conditions: dict[Path, tuple[set[str], list[bool]]] = {}
+    for module in modules.values():
+        for item in _whens(module.items):
+            names, taken = conditions.setdefault(item.origin, (set(), []))
+            names |= free_names(item.condition)
+            taken.append(item.taken)
+    return {name for names, taken in conditions.values() if not any(taken) for name in names}
+
+
+def _whens(items: Iterable[Item]) -> Iterator[tree.When]:
+    for item in items:
+        match item:
+            case tree.When():
+                yield item
+                yield from _whens([item.item] if item.item is not None else [])
+            case tree.Sequence(items=inner) | tree.Repeat(iterations=inner):
+                yield from _whens(inner)
+            case tree.Branches():
+                for body in item.bodies:
+                    yield from _whens(body)
 
 
 def kinds(values: Iterable[tree.Value]) -> tuple[tuple[int, str], ...]:

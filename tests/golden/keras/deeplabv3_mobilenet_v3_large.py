@@ -92,9 +92,11 @@ def inverted2(
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
+    y = x
+    if inner != in_channels:
+        y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
+        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+        y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
     y = layers.DepthwiseConv2D(
         kernel_size,
         strides=stride,

@@ -58,11 +58,13 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    y = layers.Conv2D(
-        expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
-    )(x)
-    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
-    y = layers.Activation("silu", name=f"{name}_silu1")(y)
+    y = x
+    if expansion != 1:
+        y = layers.Conv2D(
+            expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
+        )(x)
+        y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
+        y = layers.Activation("silu", name=f"{name}_silu1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(y)
     y = layers.DepthwiseConv2D(

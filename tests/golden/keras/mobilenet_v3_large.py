@@ -69,14 +69,16 @@ def bottleneck2(x, channels, expansion, kernel_size=3, stride=1, se=False, *, na
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    y = layers.Conv2D(
-        make_divisible(expansion * in_channels, 8),
-        1,
-        use_bias=False,
-        name=f"{name}_expand",
-    )(x)
-    y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
+    y = x
+    if expansion != 1:
+        y = layers.Conv2D(
+            make_divisible(expansion * in_channels, 8),
+            1,
+            use_bias=False,
+            name=f"{name}_expand",
+        )(x)
+        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+        y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
     y = layers.DepthwiseConv2D(

@@ -124,8 +124,10 @@ class Inverted2(nn.Layer):
         se: bool = False,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2D(in_channels, inner, kernel_size=1, bias_attr=False)
-        self.expand_bn = nn.BatchNorm2D(inner, momentum=0.99, epsilon=0.001)
+        self.has_step = inner != in_channels
+        if self.has_step:
+            self.expand = nn.Conv2D(in_channels, inner, kernel_size=1, bias_attr=False)
+            self.expand_bn = nn.BatchNorm2D(inner, momentum=0.99, epsilon=0.001)
         self.depthwise = nn.Conv2D(
             inner,
             inner,
@@ -142,14 +144,16 @@ class Inverted2(nn.Layer):
             self.se = SqueezeExcitation(inner)
         self.project = nn.Conv2D(inner, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-        self.has_step = stride == 1 and in_channels == channels
+        self.has_step2 = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)))
+        y = x
+        if self.has_step:
+            y = F.hardswish(self.expand_bn(self.expand(x)))
         y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        if self.has_step:
+        if self.has_step2:
             project_bn = x + project_bn
         return project_bn
 

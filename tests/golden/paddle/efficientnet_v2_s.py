@@ -90,10 +90,12 @@ class MBConv(nn.Layer):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels, expansion * in_channels, kernel_size=1, bias_attr=False
-        )
-        self.expand_bn = nn.BatchNorm2D(expansion * in_channels, epsilon=0.001)
+        self.expansion = expansion
+        if expansion != 1:
+            self.expand = nn.Conv2D(
+                in_channels, expansion * in_channels, kernel_size=1, bias_attr=False
+            )
+            self.expand_bn = nn.BatchNorm2D(expansion * in_channels, epsilon=0.001)
         self.depthwise = nn.Conv2D(
             expansion * in_channels,
             expansion * in_channels,
@@ -114,7 +116,9 @@ class MBConv(nn.Layer):
             self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.swish(self.expand_bn(self.expand(x)))
+        y = x
+        if self.expansion != 1:
+            y = F.swish(self.expand_bn(self.expand(x)))
         y = F.swish(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         y = self.project_bn(self.project(y))

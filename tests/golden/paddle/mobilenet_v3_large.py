@@ -112,15 +112,17 @@ class Bottleneck2(nn.Layer):
         se: bool = False,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels,
-            make_divisible(expansion * in_channels, 8),
-            kernel_size=1,
-            bias_attr=False,
-        )
-        self.expand_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
+        self.expansion = expansion
+        if expansion != 1:
+            self.expand = nn.Conv2D(
+                in_channels,
+                make_divisible(expansion * in_channels, 8),
+                kernel_size=1,
+                bias_attr=False,
+            )
+            self.expand_bn = nn.BatchNorm2D(
+                make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
+            )
         self.depthwise = nn.Conv2D(
             make_divisible(expansion * in_channels, 8),
             make_divisible(expansion * in_channels, 8),
@@ -146,7 +148,9 @@ class Bottleneck2(nn.Layer):
         self.has_residual = stride == 1 and channels == in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)))
+        y = x
+        if self.expansion != 1:
+            y = F.hardswish(self.expand_bn(self.expand(x)))
         y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))

@@ -102,8 +102,10 @@ class Inverted2(nn.Module):
         se: bool = False,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
-        self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
+        self.has_step = inner != in_channels
+        if self.has_step:
+            self.expand = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
+            self.expand_bn = nn.BatchNorm2d(inner, eps=0.001, momentum=0.01)
         self.depthwise = nn.Conv2d(
             inner,
             inner,
@@ -120,14 +122,16 @@ class Inverted2(nn.Module):
             self.se = SqueezeExcitation(inner)
         self.project = nn.Conv2d(inner, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
-        self.has_step = stride == 1 and in_channels == channels
+        self.has_step2 = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
+        y = x
+        if self.has_step:
+            y = F.hardswish(self.expand_bn(self.expand(x)), inplace=True)
         y = F.hardswish(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
-        if self.has_step:
+        if self.has_step2:
             project_bn = x + project_bn
         return project_bn
 

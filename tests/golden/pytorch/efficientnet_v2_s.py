@@ -111,10 +111,12 @@ class MBConv(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(
-            in_channels, expansion * in_channels, kernel_size=1, bias=False
-        )
-        self.expand_bn = nn.BatchNorm2d(expansion * in_channels, eps=0.001)
+        self.expansion = expansion
+        if expansion != 1:
+            self.expand = nn.Conv2d(
+                in_channels, expansion * in_channels, kernel_size=1, bias=False
+            )
+            self.expand_bn = nn.BatchNorm2d(expansion * in_channels, eps=0.001)
         self.depthwise = nn.Conv2d(
             expansion * in_channels,
             expansion * in_channels,
@@ -135,7 +137,9 @@ class MBConv(nn.Module):
             self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.silu(self.expand_bn(self.expand(x)), inplace=True)
+        y = x
+        if self.expansion != 1:
+            y = F.silu(self.expand_bn(self.expand(x)), inplace=True)
         y = F.silu(self.depthwise_bn(self.depthwise(y)), inplace=True)
         y = self.se(y)
         y = self.project_bn(self.project(y))
