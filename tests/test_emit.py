@@ -1,0 +1,239 @@
+"""How code is written: names, what variables hold, conditions, and rows that answer twice alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec.emit.code import Assign, Call, Carried, Code, For, Global, If, Local, Own, Raw, Return, Statement, call
+from archspec.emit.context import Lowered, Site
+from archspec.emit.flow import Flow, Variables
+from archspec.emit.merge import MStep, Wire
+from archspec.emit.names import PYTHON, Scope
+from archspec.emit.source import check_names, import_lines
+from archspec.emit.statements import Misread, check_reads
+from archspec.graph.tree import Value
+from tests.programs import BACKENDS, NETWORKS, model
+
+# Names --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_given_once_and_kept() -> None:
+    scope = Scope(None, PYTHON)
+    assert scope.spell("key", "width") == scope.spell("key", "other") == "width"
+    assert scope.spell("another", "width") == "width2"
+
+
+def test_what_means_something_further_out_gets_an_underscore_and_what_stands_beside_it_a_number() -> None:
+    file = Scope(None, ["math", "range"])
+    function = Scope(file, ["self"])
+    assert [function.spell(key, key) for key in ("math", "range", "self")] == ["math_", "range_", "self2"]
+
+
+def test_the_next_name_that_is_wanted_comes_before_a_number() -> None:
+    scope = Scope()
+    assert scope.spell("param", "in_channels") == "in_channels"
+    assert scope.spell("size", "in_channels", "x_channels") == "x_channels"
+
+
+def test_a_name_that_a_scope_inside_uses_is_not_given_further_out_later() -> None:
+    file = Scope()
+    Scope(Scope(file)).use("stem")
+    assert file.spell("block", "stem") == "stem2"
+
+
+@pytest.mark.parametrize(("wanted", "name"), [("conv.1", "conv_1"), ("1", "layer1"), ("a.b.c", "a_b_c")])
+def test_paths_become_identifiers(wanted: str, name: str) -> None:
+    assert Scope().spell(wanted, wanted) == name
+
+
+def test_imports_stand_as_ruff_sorts_them() -> None:
+    given = ["from torch import nn", "import math", "from torch import Tensor", "import torch"]
+    assert import_lines(given) == ["import math", "", "import torch", "from torch import Tensor, nn"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def f(a, a):\n    return a\n", "duplicate argument"),
+        ("def f(x):\n    return math.sqrt(x)\n", "mentions 'math', which is nowhere"),
+        ("import math\n\n\ndef f(x):\n    math = x\n    return math\n", "hides 'math' of the file"),
+        ("def g(x):\n    return x\n\n\ndef f(g):\n    return g\n", "hides 'g' of the file"),
+    ],
+)
+def test_a_file_that_python_would_read_otherwise_is_an_internal_error(text: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_names(text, {}, "PyTorch: net")
+
+
+def test_support_code_may_call_its_variables_as_it_likes() -> None:
+    check_names("def g(x):\n    return x\n\n\ndef f(g):\n    return g\n", {"f": ""}, "Keras: net")
+
+
+# What variables hold ------------------------------------------------------------------------------------------------
+
+
+def _wire(step: str) -> Wire:
+    return Wire({0: Value((2, 3), "float")}, step=step)
+
+
+A, B, C, D = map(_wire, "abcd")
+
+
+def _set(name: str, wire: Wire, *reads: tuple[str, Wire]) -> Assign:
+    return Assign((Local(name, wire),), call("f", *(Local(*read) for read in reads)))
+
+
+RIGHT: dict[str, list[Statement]] = {
+    "a variable is taken over": [_set("x", B, ("x", A)), Return(Local("x", B))],
+    "an alias": [Assign((Local("y", A),), Local("x", A)), _set("x", B, ("x", A)), Return(Local("y", A))],
+    "two at once": [
+        _set("y", B, ("x", A)),
+        Assign((Local("x", B), Local("y", A)), call("g", Local("y", B), Local("x", A))),
+        Return(Local("x", B)),
+    ],
+    "a condition replaces": [
+        If(Raw("c"), [_set("x", B, ("x", A))], (Carried("x", A, B, C),)),
+        Return(Local("x", C)),
+    ],
+    "a condition returns": [If(Raw("c"), [_set("x", B, ("x", A)), Return(Local("x", B))]), Return(Local("x", A))],
+    "a loop": [
+        For("#block", Own("blocks"), [_set("x", B, ("x", A))], (Carried("x", A, B, B),)),
+        Return(Local("x", B)),
+    ],
+}
+WRONG: dict[str, tuple[list[Statement], str]] = {
+    "overwritten": (
+        [_set("x", B, ("x", A)), Return(Call(Global("f"), (Local("x", A),)))],
+        "'x' is read for what step 'a' gives, and holds what step 'b' gives",
+    ),
+    "never set": ([Return(Local("y", B))], "'y' is read for what step 'b' gives, and is not set"),
+    "copied one after another": (
+        [Assign((Local("y", A),), Local("x", A)), Assign((Local("x", B),), Local("y", B))],
+        "'y' is read for what step 'b' gives, and holds what step 'a' gives",
+    ),
+    "set on one way only": ([If(Raw("c"), [_set("y", B, ("x", A))]), Return(Local("y", B))], "'y' .* is not set"),
+    "overwritten on one way": ([If(Raw("c"), [_set("x", B, ("x", A))]), Return(Local("x", A))], "'x' .* is not set"),
+    "a condition on another value": (
+        [If(Raw("c"), [_set("x", B, ("x", A))], (Carried("x", D, B, C),))],
+        "'x' is read for what step 'd' gives",
+    ),
+    "a condition that ends with another value": (
+        [If(Raw("c"), [_set("x", B, ("x", A))], (Carried("x", A, D, C),))],
+        "'x' is read for what step 'd' gives",
+    ),
+    "a loop that loses what it needs again": (
+        [_set("y", C, ("x", A)),
+         For("#block", Own("blocks"), [_set("x", B, ("x", A), ("y", C)), _set("y", D, ("x", B))],
+             (Carried("x", A, B, B),))],
+        "'y' is set in a loop that does not hand it on",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_variables_that_hold_what_is_meant(name: str) -> None:
+    check_reads({"x": A}, RIGHT[name])
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_variables_that_do_not(name: str) -> None:
+    statements, message = WRONG[name]
+    with pytest.raises(Misread, match=message):
+        check_reads({"x": A}, statements)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["mobilenet_v2", "hrnet_w18_small_v2", "pointnet"])
+def test_a_variable_that_is_given_away_too_early_is_found(
+    name: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Variables, "free", lambda self, name: not self.scope.has(name))
+    with pytest.raises(AssertionError, match="is read for"):
+        BACKENDS[backend].write(model(name))
+
+
+# Conditions ---------------------------------------------------------------------------------------------------------
+
+ONCE = """archspec: 1
+name: Net
+inputs: {image: [3, 8, 8]}
+blocks:
+  Unit:
+    params: {channels: int, stride: 1}
+    layers:
+      - branches:
+          main: [{op: conv2d, out_channels: channels, kernel_size: 3, stride: stride, padding: 1}]
+          shortcut:
+            - {op: conv2d, name: project, when: CONDITION, out_channels: channels, kernel_size: 1, stride: stride}
+        join: add
+layers: [{block: Unit, name: unit, channels: CHANNELS, stride: STRIDE}]
+"""
+
+
+def _once(tmp_path: Path, condition: str, channels: int, stride: int) -> Callable[[str], str]:
+    text = ONCE.replace("CONDITION", condition).replace("CHANNELS", str(channels)).replace("STRIDE", str(stride))
+    path = tmp_path / "net.yaml"
+    path.write_text(text)
+    return archspec.load(path).compile
+
+
+def test_a_condition_that_holds_in_all_calls_is_said(tmp_path: Path) -> None:
+    write = _once(tmp_path, "stride != 1 or x.channels != channels", 6, 2)
+    assert "if stride != 1 or in_channels != channels:" in write("pytorch")
+    assert "if stride != 1 or in_channels != channels:" in write("paddle")
+    assert "if stride != 1 or in_channels != channels:" in write("keras")
+
+
+def test_a_param_by_which_no_call_has_a_step_is_no_argument(tmp_path: Path) -> None:
+    write = _once(tmp_path, "stride == 3", 3, 1)
+    assert "stride" not in write("pytorch")
+    assert "stride" not in write("keras")
+
+
+# Rows ---------------------------------------------------------------------------------------------------------------
+
+
+def _answer(site: Site, lowered: Lowered) -> tuple[Any, ...]:
+    """All that a row says of a step, with names for its layers and inputs."""
+    own: defaultdict[str, Code] = defaultdict(lambda: Raw("layer"))
+    codes: list[Code] = [Raw(f"input{i}") for i in range(len(site.inputs))] or [Raw("first")]
+    before = []
+    for first in lowered.first:
+        codes = [first(own, codes)]
+        before.append(codes[0])
+    return (lowered.layers, lowered.module, lowered.layouts, lowered.condition, lowered.sized, before,
+            lowered.apply(own, codes))  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every question to a row, with the answer of the time when it was asked."""
+    found: list[Any] = []
+    ask = Flow.lowered
+
+    def lowered(self: Flow, item: MStep) -> tuple[Site, Lowered]:
+        new = item not in self._lowered
+        result = ask(self, item)
+        if new:
+            found.append((self.generator, result[0], _answer(*result)))
+        return result
+
+    monkeypatch.setattr(Flow, "lowered", lowered)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_row_that_is_asked_again_says_the_same(backend: str, asked: list[Any]) -> None:
+    for name in NETWORKS:
+        asked.clear()
+        BACKENDS[backend].generator(model(name))
+        assert asked
+        for generator, site, answer in asked:
+            assert _answer(site, generator.lower(site)) == answer, f"{name}: {site.op.key} '{site.path}'"
