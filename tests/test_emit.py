@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.emit.code import Assign, Call, Carried, Code, For, Global, If, Local, Own, Raw, Return, Statement, call
+from archspec.emit.code import Call, Code, Global, Local, Own, Raw, call
 from archspec.emit.context import Lowered, Site
 from archspec.emit.flow import Flow, Variables
 from archspec.emit.merge import MStep, Wire
 from archspec.emit.names import PYTHON, Scope
+from archspec.emit.reads import Misread, check_reads
 from archspec.emit.source import check_names, import_lines
-from archspec.emit.statements import Misread, check_reads
+from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
 from archspec.graph.tree import Value
 from tests.programs import BACKENDS, NETWORKS, model
 

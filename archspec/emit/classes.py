@@ -8,19 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from archspec.emit.code import (
-    Assign,
     Call,
     Code,
-    For,
     Global,
-    If,
     Items,
     Local,
     Loop,
     Own,
     Probe,
     Raw,
-    Statement,
     Style,
     Symbol,
     Template,
@@ -29,14 +25,14 @@ from archspec.emit.code import (
     flat,
     literal,
     mentioned,
-    print_statements,
 )
 from archspec.emit.context import Context, size_names, symbols
 from archspec.emit.flow import Flow, Place
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import Body, MCall, Mergeable, Merged, MRepeat, MSequence, MStep, MWhen, Wire, training_only
 from archspec.emit.names import Scope
-from archspec.emit.statements import check_reads, codes, names_read
+from archspec.emit.reads import check_reads, codes, names_read
+from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
 from archspec.graph.tree import Path
@@ -472,19 +468,6 @@ class ClassWriter(Flow):
             return tensor
         training = self.generator.training_outputs if self.root else ()
         return f"{tensor} | {many}" if training else many
-
-
-def signature_lines(name: str, parameters: Sequence[str], returns: str, indent: int = 4) -> list[str]:
-    """`def name(parameters) -> returns:`, broken over lines where it must be."""
-    pad = " " * indent
-    tail = f" -> {returns}:" if returns else ":"
-    line = f"{pad}def {name}({', '.join(parameters)}){tail}"
-    if len(line) <= 88:
-        return [line]
-    inner = f"{pad}    {', '.join(parameters)}"
-    if len(inner) <= 88:
-        return [f"{pad}def {name}(", inner, f"{pad}){tail}"]
-    return [f"{pad}def {name}(", *(f"{pad}    {parameter}," for parameter in parameters), f"{pad}){tail}"]
 
 
 def _annotation(values: Sequence[object]) -> str:

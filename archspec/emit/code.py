@@ -391,11 +391,11 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         if indent + before + len(head) + 1 <= WIDTH:
             return f"{head}[\n{' ' * (indent + len(INDENT))}{tail[1:-1]}\n{' ' * indent}]"
         return layout(code.operands[0], style, indent, before, len(tail) + after) + tail
-    operators = _operands(code, style)
+    operators = bracketless(code, style)
     return _lined_up(operators, style, indent, after) if operators else text
 
 
-def _operands(code: Code, style: Style) -> list[tuple[str, Code, int]]:
+def bracketless(code: Code, style: Style) -> list[tuple[str, Code, int]]:
     """What stands between the operators that bind least, as in `archspec.expressions.operands`."""
     match code:
         case Infix(operator, parts):
@@ -405,7 +405,7 @@ def _operands(code: Code, style: Style) -> list[tuple[str, Code, int]]:
         case Symbol(expr, fraction) if not (style.rounded and fraction):
             return [(sign, Symbol(part), rank) for sign, part, rank in operands(expr)]
         case Probe(_, _, value) if not style.probes:
-            return _operands(value, style)
+            return bracketless(value, style)
     return []
 
 
@@ -469,91 +469,3 @@ def _generator(code: Loop, style: Style, indent: int) -> str:
 
 def _loop_variable(variable: str, style: Style) -> str:
     return flat(Symbol(Name(variable)), style) if variable == INDEX else variable
-
-
-# Statements ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Assign:
-    """`targets = value  # comment`, with the type of an only target where readers want one."""
-
-    targets: tuple[Code, ...]
-    value: Code
-    comment: str = ""
-    kind: Code | None = None
-
-
-@dataclass(slots=True)
-class Return:
-    value: Code
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A variable that a loop or a condition goes on with: the value that it holds before, at the end of the body, and
-    the value that it stands for afterwards."""
-
-    name: str
-    before: Wire
-    within: Wire
-    after: Wire
-
-
-@dataclass(slots=True)
-class If:
-    condition: Code
-    body: list[Statement]
-    carried: tuple[Carried, ...] = ()
-
-
-@dataclass(slots=True)
-class For:
-    variable: str
-    iterable: Code
-    body: list[Statement]
-    carried: tuple[Carried, ...] = ()
-
-
-Statement = Assign | Return | If | For
-
-
-def print_statements(statements: Sequence[Statement], style: Style, indent: int) -> list[str]:
-    """The lines of statements at an indentation."""
-    pad = " " * indent
-    lines: list[str] = []
-    for statement in statements:
-        match statement:
-            case Assign():
-                lines += _assign(statement, style, indent)
-            case Return(value):
-                lines.append(f"{pad}return {_value(value, style, indent, 7, 0)}")
-            case If(condition, body):
-                lines.append(f"{pad}if {_value(condition, style, indent, 3, 1)}:")
-                lines += print_statements(body, style, indent + len(INDENT))
-            case For(key, iterable, body):
-                variable = flat(Symbol(Name(key)), style)
-                lines.append(f"{pad}for {variable} in {layout(iterable, style, indent, len(variable) + 8, 1)}:")
-                lines += print_statements(body, style, indent + len(INDENT))
-    return lines
-
-
-def _assign(statement: Assign, style: Style, indent: int) -> list[str]:
-    value = statement.value
-    pad, left = " " * indent, ", ".join(flat(target, style) for target in statement.targets)
-    if not style.probes and flat(value, style) == left:
-        return []
-    left += f": {flat(statement.kind, style)}" if statement.kind is not None else ""
-    note = f"  # {statement.comment}" if statement.comment else ""
-    text = _value(value, style, indent, len(left) + 3, len(note))
-    if note and ("\n" in text or indent + len(left) + 3 + len(text) + len(note) > WIDTH):
-        return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
-    return [f"{pad}{left} = {text}{note}"]
-
-
-def _value(code: Code, style: Style, indent: int, before: int, after: int) -> str:
-    """A right-hand side or a condition; what has no brackets of its own to open gets some."""
-    if indent + before + len(flat(code, style)) + after > WIDTH and _operands(code, style):
-        inner = indent + len(INDENT)
-        return f"(\n{' ' * inner}{layout(code, style, inner, 0, 0)}\n{' ' * indent})"
-    return layout(code, style, indent, before, after)

@@ -7,25 +7,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from archspec.emit.code import (
-    WIDTH,
-    Assign,
-    Call,
-    Carried,
-    Code,
-    Items,
-    Local,
-    Own,
-    Probe,
-    Return,
-    Statement,
-    Style,
-    flat,
-    walk,
-)
+from archspec.emit.code import WIDTH, Call, Code, Items, Local, Own, Probe, Style, flat, walk
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.emit.names import Scope
+from archspec.emit.statements import Assign, Carried, Return, Statement
 
 if TYPE_CHECKING:
     from archspec.emit.program import Generator

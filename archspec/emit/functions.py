@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.emit.classes import signature_lines
 from archspec.emit.code import (
     INDEX,
-    Assign,
     Call,
-    Carried,
     Code,
-    For,
     Global,
-    If,
     Items,
     LayerName,
     Local,
     Probe,
     Raw,
-    Return,
-    Statement,
     Style,
     Symbol,
     Template,
@@ -33,16 +25,17 @@ from archspec.emit.code import (
     flat,
     literal,
     mentioned,
-    print_statements,
     quote,
 )
 from archspec.emit.context import Context, Spelling, size_names
 from archspec.emit.flow import Flow, Place
+from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted_by
 from archspec.emit.loops import generalize
 from archspec.emit.merge import Body, MBranches, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
 from archspec.emit.names import Scope
-from archspec.emit.statements import check_reads, codes, names_read
+from archspec.emit.reads import check_reads, codes, names_read
+from archspec.emit.statements import Assign, Carried, For, If, Return, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, expr_of, free_names, rename
 from archspec.graph.tree import Path
@@ -307,7 +300,15 @@ class FunctionWriter(Flow):
             late = training_only(self.body.items, outputs) if training else set()
             self.run([item for item in self.body.items if id(item) not in late], Place())
             self._finish(outputs, [item for item in self.body.items if id(item) in late], training)
-        self.layers.name_all(self.records, self.generator.inline(self) if self.root else frozenset())
+        self.layers.name_all(self._layer_names(), self.generator.inline(self) if self.root else frozenset())
+
+    def _layer_names(self) -> Iterator[tuple[LayerName, LayerNames | None]]:
+        """What the function makes, in order: layers, and calls of blocks with the names inside."""
+        for record in self.records.values():
+            writer = record.child.writer if record.child is not None else None
+            yield record.attribute, writer.layers if isinstance(writer, FunctionWriter) else None
+            for own in record.suffixes.values():
+                yield own, None
 
     def _finish(self, outputs: Mapping[str, Wire], late: Sequence[Any], training: Mapping[str, Wire]) -> None:
         """The end of the network's function: auxiliary heads if they are wanted, and the model."""
@@ -421,58 +422,3 @@ class FunctionWriter(Flow):
 
 TRAINING: Final = "#training_outputs"
 """The argument of a network that has outputs only in training."""
-
-
-class LayerNames:
-    """What layers are called, all different, with those of blocks, which begin with the name of the call."""
-
-    def __init__(self, inputs: Sequence[str]) -> None:
-        self.inputs = dict.fromkeys(inputs, "")
-        self.loops: dict[str, str] = {}
-        """Path of a call in a loop: what stands before its number."""
-        self.names: set[str] = set()
-        """All names, those inside of blocks included, below that of the block itself."""
-        self._spellings: dict[LayerName, str] = {}
-
-    def __getitem__(self, name: LayerName) -> str:
-        return self._spellings[name]
-
-    def name_all(self, records: Mapping[tuple[str, Path], Record], taken: Collection[str]) -> None:
-        """Gives every layer its name. Keras calls what is not in a layer by its function, `add` and then `add_1`, and
-        takes each name only once; `taken` are these functions."""
-        for key in self.inputs:
-            self.inputs[key] = self._name(key, ("",), taken)
-        for record in records.values():
-            name = record.attribute
-            if record.child is not None:
-                writer = record.child.writer
-                assert isinstance(writer, FunctionWriter)
-                self._call(name, [f"_{inner}" for inner in writer.layers.names], taken)
-            else:
-                for own in (name, *record.suffixes.values()):
-                    if own not in self._spellings:
-                        self._spellings[own] = self._name("_".join(filter(None, (own.path, own.suffix))), ("",), taken)
-
-    def _call(self, name: LayerName, ends: Sequence[str], taken: Collection[str]) -> None:
-        if name in self._spellings:  # its condition and that of another excluded each other
-            self.names |= {self._spellings[name] + end for end in ends}
-            return
-        prefix = self.loops.get(name.path)
-        if prefix is None:
-            self._spellings[name] = self._name(name.path, ends, taken)
-            return
-        numbers = {path: path.removeprefix(prefix) for path, other in self.loops.items() if other == prefix}
-        all_ends = [number + end for number in numbers.values() for end in ends]
-        found = self._spellings[LayerName(prefix, index=True)] = self._name(prefix, all_ends, taken)
-        self._spellings |= {LayerName(path): found + number for path, number in numbers.items()}
-
-    def _name(self, wanted: str, ends: Collection[str], taken: Collection[str]) -> str:
-        """A name like the wanted one with which, whatever follows it, there is no name twice."""
-        wanted = wanted.replace(".", "_")
-        for number in count():
-            found = wanted + ("_" * number if number < 2 else f"_{number}_")
-            names = {found + end for end in ends}
-            if not names & self.names and not any(re.sub(r"_\d+$", "", name) in taken for name in names):
-                self.names |= names
-                return found
-        raise AssertionError(wanted)

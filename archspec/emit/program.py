@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,14 +11,15 @@ from archspec.backend import Layout, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
 from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_names
+from archspec.emit.instances import called, form, kinds, leaves, never
 from archspec.emit.merge import Body, Key, MCall, Mergeable, MStep, Wire, merge
 from archspec.emit.names import PYTHON, Scope
-from archspec.emit.statements import Misread
+from archspec.emit.reads import Misread
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr, evaluate, free_names
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
-from archspec.graph.tree import Item, Module, Path
+from archspec.graph.tree import Module, Path
 from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
@@ -140,7 +141,7 @@ class Generator:
     def _network(self, free: frozenset[str]) -> None:
         roots: dict[Key, Module] = dict(self.model.roots(free).items())
         self.instances: dict[str, dict[Key, Module]] = {}
-        for module in _modules(roots.values()):
+        for module in called(roots.values()):
             self.instances.setdefault(module.block, {})[id(module)] = module
         for block in self.instances:
             if block:
@@ -334,7 +335,7 @@ class Generator:
         return found
 
     def _bind(self, module: Module, writer: Writer, canonical: str, own: str, join: str, found: Bindings) -> None:
-        for path, item in _leaves(module.items, ""):
+        for path, item in leaves(module.items, ""):
             record = writer.records.get((path, item.origin))
             if record is None:
                 raise AssertionError(f"{path} was not written")
@@ -418,77 +419,6 @@ def declared_names(document: Document) -> frozenset[str]:
             found.update(step.branches)
             todo += [inner for layers in step.branches.values() for inner in layers]
     return frozenset(found)
-
-
-def form(module: Module) -> Any:
-    """What instances of a block must have in common to share a class without further thought."""
-    return tuple(
-        (path, kinds(item.outputs), item.op.key) if isinstance(item, tree.Step)
-        else (path, kinds(item.outputs), item.module.block, form(item.module))
-        for path, item in _leaves(module.items, "")
-    )  # fmt: skip
-
-
-def never(modules: Mapping[Key, Module]) -> set[str]:
-    """The names in the conditions of steps that no instance of a block has."""
-    conditions: dict[Path, tuple[set[str], list[bool]]] = {}
-    for module in modules.values():
-        for item in _whens(module.items):
-            names, taken = conditions.setdefault(item.origin, (set(), []))
-            names |= free_names(item.condition)
-            taken.append(item.taken)
-    return {name for names, taken in conditions.values() if not any(taken) for name in names}
-
-
-def _whens(items: Iterable[Item]) -> Iterator[tree.When]:
-    for item in items:
-        match item:
-            case tree.When():
-                yield item
-                yield from _whens([item.item] if item.item is not None else [])
-            case tree.Sequence(items=inner) | tree.Repeat(iterations=inner):
-                yield from _whens(inner)
-            case tree.Branches():
-                for body in item.bodies:
-                    yield from _whens(body)
-
-
-def kinds(values: Iterable[tree.Value]) -> tuple[tuple[int, str], ...]:
-    """How many axes values have, and what kind of numbers."""
-    return tuple((len(value.shape), value.dtype) for value in values)
-
-
-def _modules(roots: Iterable[Module]) -> list[Module]:
-    """The modules that are called, directly or not, in order of appearance."""
-    found: dict[int, Module] = {}
-
-    def visit(module: Module) -> None:
-        for _, item in _leaves(module.items, ""):
-            if isinstance(item, tree.Call) and id(item.module) not in found:
-                found[id(item.module)] = item.module
-                visit(item.module)
-
-    for root in roots:
-        visit(root)
-    return list(found.values())
-
-
-def _leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, tree.Step | tree.Call]]:
-    """The steps and calls of one module, with their paths inside it."""
-    for item in items:
-        match item:
-            case tree.Step() | tree.Call():
-                yield prefix + item.name, item
-            case tree.Sequence():
-                yield from _leaves(item.items, f"{prefix}{item.name}." if item.name else prefix)
-            case tree.Repeat():
-                yield from _leaves(item.iterations, f"{prefix}{item.name}." if item.name else prefix)
-            case tree.When():
-                yield from _leaves([item.item] if item.item is not None else [], prefix)
-            case tree.Branches():
-                for body in item.bodies:
-                    yield from _leaves(body, prefix)
-                yield prefix + item.join.name, item.join
 
 
 def class_name(model: Model) -> str:

@@ -1,96 +1,111 @@
-"""Questions about statements: what they need, and whether every variable holds what is meant by it."""
+"""Statements of generated code as data, and their printing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from archspec.emit.code import Assign, Carried, Code, For, If, Local, Return, Statement, walk
-from archspec.emit.context import symbols
-from archspec.emit.merge import Wire
+from archspec.emit.code import INDENT, WIDTH, Code, Style, Symbol, bracketless, flat, layout
+from archspec.expressions import Name
 
-
-def names_read(statement: Statement) -> dict[str, None]:
-    """The names of params and sizes that a statement reads, in order."""
-    match statement:
-        case Assign(_, value) | Return(value):
-            return symbols(value)
-        case If(condition, body):
-            found = symbols(condition)
-            for item in body:
-                found |= names_read(item)
-            return found
-        case For(variable, iterable, body):
-            inner: dict[str, None] = {}
-            for item in body:
-                inner |= names_read(item)
-            inner.pop(variable, None)
-            return symbols(iterable) | inner
+if TYPE_CHECKING:
+    from archspec.emit.merge import Wire
 
 
-def codes(statements: Iterable[Statement]) -> Iterator[Code]:
-    """All expressions of statements."""
+@dataclass(slots=True)
+class Assign:
+    """`targets = value  # comment`, with the type of an only target where readers want one."""
+
+    targets: tuple[Code, ...]
+    value: Code
+    comment: str = ""
+    kind: Code | None = None
+
+
+@dataclass(slots=True)
+class Return:
+    value: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A variable that a loop or a condition goes on with: the value that it holds before, at the end of the body, and
+    the value that it stands for afterwards."""
+
+    name: str
+    before: Wire
+    within: Wire
+    after: Wire
+
+
+@dataclass(slots=True)
+class If:
+    condition: Code
+    body: list[Statement]
+    carried: tuple[Carried, ...] = ()
+
+
+@dataclass(slots=True)
+class For:
+    variable: str
+    iterable: Code
+    body: list[Statement]
+    carried: tuple[Carried, ...] = ()
+
+
+Statement = Assign | Return | If | For
+
+
+def print_statements(statements: Sequence[Statement], style: Style, indent: int) -> list[str]:
+    """The lines of statements at an indentation."""
+    pad = " " * indent
+    lines: list[str] = []
     for statement in statements:
         match statement:
-            case Assign(targets, value, _, kind):
-                yield from targets
-                yield value
-                if kind is not None:
-                    yield kind
+            case Assign():
+                lines += _assign(statement, style, indent)
             case Return(value):
-                yield value
-            case If(code, body) | For(_, code, body):
-                yield code
-                yield from codes(body)
+                lines.append(f"{pad}return {_value(value, style, indent, 7, 0)}")
+            case If(condition, body):
+                lines.append(f"{pad}if {_value(condition, style, indent, 3, 1)}:")
+                lines += print_statements(body, style, indent + len(INDENT))
+            case For(key, iterable, body):
+                variable = flat(Symbol(Name(key)), style)
+                lines.append(f"{pad}for {variable} in {layout(iterable, style, indent, len(variable) + 8, 1)}:")
+                lines += print_statements(body, style, indent + len(INDENT))
+    return lines
 
 
-class Misread(AssertionError):
-    """A variable is read that does not hold the value that is meant: a fault of archspec."""
+def _assign(statement: Assign, style: Style, indent: int) -> list[str]:
+    value = statement.value
+    pad, left = " " * indent, ", ".join(flat(target, style) for target in statement.targets)
+    if not style.probes and flat(value, style) == left:
+        return []
+    left += f": {flat(statement.kind, style)}" if statement.kind is not None else ""
+    note = f"  # {statement.comment}" if statement.comment else ""
+    text = _value(value, style, indent, len(left) + 3, len(note))
+    if note and ("\n" in text or indent + len(left) + 3 + len(text) + len(note) > WIDTH):
+        return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
+    return [f"{pad}{left} = {text}{note}"]
 
 
-def check_reads(holds: dict[str, Wire], statements: Sequence[Statement]) -> None:
-    """Follows what each variable holds, from what `holds` says in the beginning to the end, where it says so again.
-
-    Raises Misread if a variable is read and holds another value than the one that is meant.
-    """
-    for statement in statements:
-        match statement:
-            case Assign(targets, value):
-                _check(value, holds)
-                holds.update((target.name, target.wire) for target in targets if isinstance(target, Local))
-            case Return(value):
-                _check(value, holds)
-            case If(code, body, carried) | For(_, code, body, carried):
-                _check(code, holds)
-                _check_body(holds, body, carried, again=isinstance(statement, For))
+def _value(code: Code, style: Style, indent: int, before: int, after: int) -> str:
+    """A right-hand side or a condition; what has no brackets of its own to open gets some."""
+    if indent + before + len(flat(code, style)) + after > WIDTH and bracketless(code, style):
+        inner = indent + len(INDENT)
+        return f"(\n{' ' * inner}{layout(code, style, inner, 0, 0)}\n{' ' * indent})"
+    return layout(code, style, indent, before, after)
 
 
-def _check_body(holds: dict[str, Wire], body: Sequence[Statement], carried: Sequence[Carried], *, again: bool) -> None:
-    """What a body sets is void after it, but for what is carried: on one way there the body was not run. A body that is
-    run `again` may set nothing else of what there was."""
-    for each in carried:
-        _held(each.name, each.before, holds)
-    inner = dict(holds)
-    check_reads(inner, body)
-    if body and isinstance(body[-1], Return):
-        return
-    for each in carried:
-        _held(each.name, each.within, inner)
-    names = {each.name for each in carried}
-    for name in [name for name, wire in holds.items() if inner[name] is not wire and name not in names]:
-        if again:
-            raise Misread(f"the variable '{name}' is set in a loop that does not hand it on")
-        del holds[name]
-    holds.update((each.name, each.after) for each in carried)
-
-
-def _check(code: Code, holds: dict[str, Wire]) -> None:
-    for part in walk(code):
-        if isinstance(part, Local):
-            _held(part.name, part.wire, holds)
-
-
-def _held(name: str, wire: Wire, holds: dict[str, Wire]) -> None:
-    there = holds.get(name)
-    if there is not wire:
-        holding = f"holds {there.meaning}" if there is not None else "is not set"
-        raise Misread(f"the variable '{name}' is read for {wire.meaning}, and {holding}")
+def signature_lines(name: str, parameters: Sequence[str], returns: str, indent: int = 4) -> list[str]:
+    """`def name(parameters) -> returns:`, broken over lines where it must be."""
+    pad = " " * indent
+    tail = f" -> {returns}:" if returns else ":"
+    line = f"{pad}def {name}({', '.join(parameters)}){tail}"
+    if len(line) <= 88:
+        return [line]
+    inner = f"{pad}    {', '.join(parameters)}"
+    if len(inner) <= 88:
+        return [f"{pad}def {name}(", inner, f"{pad}){tail}"]
+    return [f"{pad}def {name}(", *(f"{pad}    {parameter}," for parameter in parameters), f"{pad}){tail}"]
