@@ -79,7 +79,7 @@ def verify(
     gradients: bool = False,
     training: bool = False,
     require: bool = False,
-    non_finite: bool = False,
+    allow_unproven: bool = False,
     seed: int = 0,
     timeout: float = 300,
     sizes: Mapping[str, int] | None = None,
@@ -94,8 +94,9 @@ def verify(
     of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
     what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
     random is left out. `sizes` are numbers for open dimensions, and for `batch`, which else is two. `picture` is run
-    through instead of random numbers. Outputs that are NaN or infinite are no pass, unless `non_finite` says that they
-    are meant. `watch` is told what happens, and `each` is given every report when it is done.
+    through instead of random numbers. Outputs that are NaN, infinite, or lost in rounding are no pass, unless
+    `allow_unproven` says that they are meant. `watch` is told what happens, and `each` is given every report when it is
+    done.
 
     Raises SpecError for a spec that is not valid, or of which the reference cannot compute a step, UsageError for what
     does not exist. With `each`, it is given what cannot be verified, too, and the others are.
@@ -131,7 +132,7 @@ def verify(
             with guarded(model):
                 for report in reports(
                     model, chosen, pool, picture=picture, sizes=sizes, seed=seed, timeout=timeout,
-                    gradients=gradients, learning=training, non_finite=non_finite,
+                    gradients=gradients, learning=training, allow_unproven=allow_unproven,
                 ):  # fmt: skip
                     found.append(report)
                     if each is not None:

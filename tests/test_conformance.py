@@ -25,8 +25,9 @@ from archspec.errors import BackendError
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
 from archspec.spec.document import type_of
-from archspec.verification import compare, data, gradients, worker
+from archspec.verification import compare, data, gradients, rounding, worker
 from archspec.verification.compare import Difference
+from archspec.verification.task import ROUNDINGS
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Result, message
 
@@ -140,6 +141,10 @@ class Run:
     def _run(self) -> None:
         parameters, inputs = data.parameters(self.graph), values(self.cases, self.graph)
         truth = reference.run(self.graph, parameters, inputs)
+        scales: dict[str, Array] = {}
+        for seed in range(ROUNDINGS):
+            found = rounding.magnitudes(self.graph, parameters, inputs, truth, rounding.UNITS["float64"], seed)
+            scales |= {name: np.maximum(scales.get(name, 0.0), scale) for name, scale in found}
         arrays = parameters | inputs
         stored = worker.save(str(self.pool.scratch.file(sum(a.nbytes for a in arrays.values()))), arrays)
         size = 32 * sum(array.nbytes for array in truth.values())
@@ -164,7 +169,7 @@ class Run:
             if isinstance(result, Failure):
                 self.refused[name] = f"{result.kind}: {result.message}\n{result.detail}"
             else:
-                self.errors[dtype][name] = dict(self._differences(self.programs[name], dtype, result, truth))
+                self.errors[dtype][name] = dict(self._differences(self.programs[name], dtype, result, truth, scales))
         self.pool.scratch.remove(Path(stored["path"]))
         self._differentiate(parameters)
 
@@ -200,7 +205,7 @@ class Run:
         self.pool.scratch.remove(Path(stored["path"]))
 
     def _differences(
-        self, program: Program, dtype: str, result: Result, truth: Mapping[str, Array]
+        self, program: Program, dtype: str, result: Result, truth: Mapping[str, Array], scales: Mapping[str, Array]
     ) -> Iterator[tuple[str, Difference]]:
         shown = [(seen.tensor, seen.tensor, seen.layout) for probe in program.probes.values() for seen in probe]
         assert Counter(tensor for tensor, _, _ in shown) == Counter(
@@ -208,22 +213,20 @@ class Run:
         ), "probes must see every step once"
         shown += [(f"output {name}", self.graph.outputs[name].name, layout) for name, layout in program.outputs.items()]
         for key, name, layout in shown:
-            expected = truth[name]
-            due = dtype if expected.dtype.kind == "f" else expected.dtype.name
-            if key in result.arrays:
-                yield key, compare.difference(result.arrays[key], worker.arrange(expected, layout), due)
-            else:
+            expected = worker.arrange(truth[name], layout)
+            if key not in result.arrays:
                 yield key, Difference(float("inf"), "it did not run")
+            elif expected.dtype.kind == "f":
+                scale = worker.arrange(scales[name], layout)
+                yield key, compare.difference(result.arrays[key], expected, dtype, scale)
+            else:
+                yield key, compare.difference(result.arrays[key], expected, expected.dtype.name)
 
     def judge(self) -> None:
         """Fills in `problems`, by the rules of verification."""
-        singles = list(self.errors["float32"].values())
         for dtype, by_backend in self.errors.items():
             for name, found in by_backend.items():
-                if dtype == "float64":
-                    bounds = compare.alone_bounds(self.graph, self.programs[name].inexact)
-                else:
-                    bounds = compare.float32_bounds(self.graph, [*singles, _exact(self.graph)][: max(2, len(singles))])
+                bounds = compare.bounds(self.graph, dtype, self.programs[name].inexact, alone=True)
                 for key, difference in found.items():
                     tensor = self.graph.outputs[key[7:]].name if key.startswith("output ") else key
                     if not difference.within(bounds[tensor]):
@@ -253,10 +256,6 @@ class Run:
             if number_of(tensor) == number
         ]
         return max(gradients.BOUND, *(gradients.INEXACT_MULTIPLE * bound for bound in declared), 0.0)
-
-
-def _exact(graph: Graph) -> dict[str, Difference]:
-    return {tensor.name: Difference(0.0) for node in graph.nodes for tensor in node.outputs}
 
 
 @cache

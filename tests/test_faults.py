@@ -1,24 +1,17 @@
-"""The verifier is shown to fail: with each fault of `faults.py`, and at the right step."""
+"""The verifier is shown to fail: with each fault of `faults`, and at the right step."""
 
 from __future__ import annotations
 
-import ast
-from dataclasses import replace
-from functools import cache
-from textwrap import dedent
 from typing import Final
 
 import pytest
 
-from archspec.backend import Program, backends
-from archspec.graph.graph import Graph, rounded
-from archspec.model import Model, Spec
 from archspec.verification.run import verify
 from archspec.verification.workers import Pool
 
-from .faults import FAULTS, NETWORKS, Fault, text
+from .faults import FAULTS, NETWORKS, SHARED, Fault, Shared, text
+from .faults.trial import BACKENDS, alone, graph, programs, together
 
-BACKENDS: Final = {backend.name: backend for backend in backends()}
 TABLE: Final = [
     pytest.param(backend, network, fault, id=f"{backend}: {fault.about}")
     for backend, by_network in FAULTS.items()
@@ -27,32 +20,6 @@ TABLE: Final = [
 ]
 
 pytestmark = pytest.mark.frameworks
-
-
-@cache
-def model(name: str) -> Model:
-    made = Spec.parse(dedent(NETWORKS[name]), f"{name}.yaml").network()
-    assert made.check() == []
-    return made
-
-
-@cache
-def graph(name: str) -> Graph:
-    return rounded(model(name).graph)
-
-
-@cache
-def programs(name: str) -> dict[str, Program]:
-    """What the backends make of a network, written as the edits of faults expect it."""
-    made = {key: backend.generate(model(name)) for key, backend in BACKENDS.items()}
-    return {
-        key: replace(p, probed=plain(p.probed), written=plain(p.written), rounded=plain(p.rounded))
-        for key, p in made.items()
-    }
-
-
-def plain(code: str) -> str:
-    return ast.unparse(ast.parse(code))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -64,18 +31,10 @@ def test_without_a_fault_all_pass(network: str, pool: Pool) -> None:
 
 @pytest.mark.parametrize(("backend", "network", "fault"), TABLE)
 def test_a_fault_is_found_and_its_step_is_named(backend: str, network: str, fault: Fault, pool: Pool) -> None:
-    given = programs(network)
-    if fault is not FAULTS[backend][network][0]:
-        # One more framework will do, after the first time; without Keras, which takes ten times as long as the others.
-        given = {name: given[name] for name in (backend, "paddle" if backend == "pytorch" else "pytorch")}
-    changed = fault.edit(given[backend])
-    assert (changed.probed, changed.rounded) != (given[backend].probed, given[backend].rounded) or (
-        changed.weights != given[backend].weights
-    )
-    report = verify(graph(network), {**given, backend: changed}, pool)
+    report = alone(backend, network, fault, pool, fault.mode)
     assert report.exit_code == 1
     assert {name: each.status for name, each in report.outcomes.items()} == {
-        name: "failed" if name == backend else "passed" for name in given
+        name: "failed" if name == backend else "passed" for name in report.outcomes
     }
     outcome = report.outcomes[backend]
     assert outcome.culprit is not None, outcome.message
@@ -83,6 +42,17 @@ def test_a_fault_is_found_and_its_step_is_named(backend: str, network: str, faul
     assert f"'{fault.step}'" in outcome.message
     for rung in fault.rungs:
         assert outcome.rungs[rung].wrong
+
+
+@pytest.mark.parametrize("fault", SHARED, ids=lambda fault: fault.about)
+def test_a_fault_that_several_have_alike_is_found_in_each(fault: Shared, pool: Pool) -> None:
+    report = together(fault, pool, fault.mode)
+    for name, outcome in report.outcomes.items():
+        assert outcome.status == ("failed" if name in fault.edits else "passed"), (name, outcome.message)
+        if name in fault.edits:
+            assert outcome.culprit is not None, outcome.message
+            assert outcome.culprit.step == fault.step, outcome.message
+            assert all(outcome.rungs[rung].wrong for rung in fault.rungs)
 
 
 def test_the_step_in_which_a_process_dies_is_named(pool: Pool) -> None:

@@ -121,7 +121,7 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
           - log
     """
     network = Spec.parse(dedent(spec)).network()
-    (report,) = reports(network, backends(), pool, gradients=True, non_finite=True)
+    (report,) = reports(network, backends(), pool, gradients=True, allow_unproven=True)
     assert report.exit_code == 0, report.to_json()
     (report,) = reports(network, backends(), pool)
     assert {outcome.status for outcome in report.outcomes.values()} == {"unproven"}

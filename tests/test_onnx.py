@@ -30,7 +30,7 @@ ULPS: Final = 4
 
 ONNX's numbers are computed in float32 by NumPy. The reference, in float64, shows their own error: at most 1.8."""
 
-FRAMEWORK_ULPS: Final = compare.FLOAT32_FLOOR / 2.0**-23
+FRAMEWORK_ULPS: Final = compare.FLOAT32_BOUND / 2.0**-23
 """The same for frameworks, which are in float32 as well: what verification always allows them. At most 6.5 was
 measured, of a bicubic, whose sums have 16 terms."""
 

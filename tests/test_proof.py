@@ -103,14 +103,14 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archspec.proof.verify", verify)
     command = (
         "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9 "
-        "--size batch=3 --gradients --training --non-finite"
+        "--size batch=3 --gradients --training --allow-unproven"
     )
     assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
     del given["watch"], given["each"]
     assert given == {
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
         "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "sizes": {"batch": 3}, "picture": Path("photo.png"),
-        "gradients": True, "training": True, "non_finite": True,
+        "gradients": True, "training": True, "allow_unproven": True,
     }  # fmt: skip
 
 
@@ -264,17 +264,18 @@ def test_every_framework() -> None:
 def test_nan_proves_nothing() -> None:
     """15 of 18 values of the output are the root of a negative number, or a sum with one."""
     file = str(Path(__file__).parent / "miscompiled" / "nan.yaml")
-    assert CliRunner().invoke(app, ["verify", file, "--to", "pytorch", "--non-finite"]).exit_code == 0
+    assert CliRunner().invoke(app, ["verify", file, "--to", "pytorch", "--allow-unproven"]).exit_code == 0
     result = CliRunner().invoke(app, ["verify", file, "--to", "pytorch"])
     assert result.exit_code == 1
-    assert "pytorch: values are NaN or infinite, which proves nothing unless it is meant" in result.stdout
-    assert "NaN or infinite, which proves nothing: 25 values of 2 tensors: s (10 of 24), linear (15 of 18)" in (
-        result.stdout.splitlines()
-    )
+    lines = result.stdout.splitlines()
+    about = "NaN, infinite, or lost in rounding"
+    assert f"{about}, which proves nothing: 25 values of 2 tensors: s (10 of 24), linear (15 of 18)" in lines
+    shares = "output output (15 of 18)"
+    assert f"pytorch: values are {about}: no proof, unless --allow-unproven: {shares}" in lines
     (report,) = archspec.verify(file, to=["pytorch"]).reports
     assert report.outcomes["pytorch"].status == "unproven"
-    special = report.to_json()["outcomes"]["pytorch"]["rungs"]["float32"]["special"]
-    assert {found["tensor"]: (found["special"], found["size"]) for found in special} == {
+    unproven = report.to_json()["outcomes"]["pytorch"]["rungs"]["float32"]["unproven"]
+    assert {found["tensor"]: (found["unproven"], found["size"]) for found in unproven} == {
         "s": (10, 24), "linear": (15, 18), "output output": (15, 18),
     }  # fmt: skip
 

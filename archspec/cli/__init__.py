@@ -202,7 +202,9 @@ def verify(
     training: Annotated[bool, typer.Option("--training", help="Compare what they do in training, too.")] = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
-    non_finite: Annotated[bool, typer.Option("--non-finite", help="Outputs may be NaN or infinite.")] = False,
+    allow_unproven: Annotated[
+        bool, typer.Option("--allow-unproven", help="Outputs may be NaN, infinite, or lost in rounding.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     as_json: Json = False,
@@ -238,8 +240,8 @@ def verify(
 
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, require=require, non_finite=non_finite, seed=seed, timeout=timeout,
-            sizes=dimensions(sizes), picture=picture, watch=watch, each=show,
+            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout,
+            allow_unproven=allow_unproven, sizes=dimensions(sizes), picture=picture, watch=watch, each=show,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())

@@ -113,8 +113,8 @@ def print_report(report: Report) -> None:
         for status, colour in _COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
     print(f"{report.model}: {_scope(report)}\n\n{table}\n")
-    if special := _special(report):
-        print(f"{special}\n")
+    if unproven := _unproven(report):
+        print(f"{unproven}\n")
     for outcome in report.outcomes.values():
         print(*_reasons(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
     versions = {each.backend: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
@@ -153,21 +153,23 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
         yield from (f"    {line}" for line in outcome.failure.detail.rstrip().splitlines()[-12:])
 
 
-def _special(report: Report) -> str:
+def _unproven(report: Report) -> str:
     """How many values prove nothing; they are those of the reference, so that one framework speaks for all."""
     found: dict[str, Finding] = {}
     for outcome in report.outcomes.values():
         for rung in outcome.rungs.values():
-            for finding in rung.special:
+            for finding in rung.unproven:
                 found.setdefault(finding.tensor, finding)
     tensors = [finding for finding in found.values() if not finding.tensor.startswith("output ")]
     if not tensors:
         tensors = list(found.values())
     if not tensors:
         return ""
-    count = sum(finding.special for finding in tensors)
+    count = sum(finding.unproven for finding in tensors)
     shown = ", ".join(finding.share for finding in tensors[:_MOST_SHOWN]) + ", ..." * (len(tensors) > _MOST_SHOWN)
-    return f"NaN or infinite, which proves nothing: {count:,} values of {len(tensors)} tensors: {shown}"
+    return (
+        f"NaN, infinite, or lost in rounding, which proves nothing: {count:,} values of {len(tensors)} tensors: {shown}"
+    )
 
 
 def _scope(report: Report) -> str:

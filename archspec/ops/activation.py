@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 else:
     np = lazy("numpy")
 
+LEAST_SHARE = 2.0**-58
+"""What counts of a share: some compute none below e^-64, for all that is as small beside the largest."""
+
 
 class _Activation(Operation):
     follows: ClassVar[bool] = True
@@ -134,6 +137,9 @@ class Gelu(_Elementwise):
             odd = erf(x * math.sqrt(0.5))
         return x / 2 * (1 + odd)
 
+    def inner(self, x: Array) -> Array:
+        return np.abs(x)
+
 
 class Silu(_Elementwise):
     """y = x / (1 + e^-x), also called swish.
@@ -154,6 +160,9 @@ class Mish(_Elementwise):
     def reference(self, x: Array) -> Array:
         return x * np.tanh(np.logaddexp(0, x))
 
+    def inner(self, x: Array) -> Array:
+        return np.abs(x)
+
 
 class Sigmoid(_Elementwise):
     """y = 1 / (1 + e^-x)."""
@@ -172,6 +181,9 @@ class LogSigmoid(_Elementwise):
 
     def reference(self, x: Array) -> Array:
         return -np.logaddexp(0, -x)
+
+    def inner(self, x: Array) -> float:
+        return 1.0
 
 
 class Tanh(_Elementwise):
@@ -264,6 +276,9 @@ class TanhShrink(_Elementwise):
     def reference(self, x: Array) -> Array:
         return x - np.tanh(x)
 
+    def inner(self, x: Array) -> Array:
+        return np.abs(x)
+
 
 class Softplus(_Elementwise):
     """y = log(1 + e^(beta x)) / beta, or x where beta x > threshold.
@@ -277,6 +292,9 @@ class Softplus(_Elementwise):
     def reference(self, x: Array) -> Array:
         scaled = self.beta * x
         return np.where(scaled > self.threshold, x, np.logaddexp(0, scaled) / self.beta)
+
+    def inner(self, x: Array) -> float:
+        return 1 / self.beta
 
 
 class _Softmax(_Activation):
@@ -296,6 +314,9 @@ class Softmax(_Softmax):
     def reference(self, x: Array) -> Array:
         return _softmax(x, inner_axis(self.axis, x.ndim))
 
+    def inner(self, x: Array) -> float:
+        return LEAST_SHARE
+
 
 class Softmin(_Softmax):
     """y[i] = e^-x[i] / sum over j of e^-x[j], along `axis`.
@@ -305,6 +326,9 @@ class Softmin(_Softmax):
 
     def reference(self, x: Array) -> Array:
         return _softmax(-x, inner_axis(self.axis, x.ndim))
+
+    def inner(self, x: Array) -> float:
+        return LEAST_SHARE
 
 
 def _softmax(x: Array, axis: int) -> Array:

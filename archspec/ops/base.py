@@ -113,6 +113,11 @@ class Operation(BaseModel):
         """The outputs, computed with NumPy in the dtype of the inputs."""
         raise NotImplementedError(f"{self.key} has no reference")
 
+    def inner(self, *inputs: Array) -> Array | float:
+        """How large the numbers are that are added up on the way to each output, where neither inputs nor outputs tell:
+        one for log(1 + e^x), where x is far below zero. What rounding makes of an output is a share of it."""
+        return 0.0
+
     def draws(self, *inputs: Shape) -> dict[str, Draw]:
         """What is random in training, by name. The default: nothing."""
         return {}

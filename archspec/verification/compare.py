@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from math import inf, isfinite, prod, sqrt
+from math import inf, isfinite
 
 import numpy as np
 
@@ -18,13 +18,17 @@ INEXACT_MULTIPLE = 16.0
 """How many times the largest declared bound a tensor downstream of inexact steps may be off: a dozen such steps that
 add up at random, and what the layers between them amplify."""
 
-FLOAT32_MULTIPLE = 8.0
-"""How many times the best framework's error another's may be. Orders of summation differ; over whole networks that
-was measured to make a factor of up to four."""
+FLOAT32_BOUND = 16 * 2.0**-23
+"""Sixteen units in the last place, of a value or of what it is made of. Orders of summation differ, and a step rounds
+more than once inside: over all operations that come along a framework was measured to be off by at most seven."""
 
-FLOAT32_FLOOR = 16 * 2.0**-23
-"""Sixteen units in the last place: the least error that is held against a framework in float32. The best framework can
-be exact by luck, and a long sum in another order is off by as much."""
+BOUNDS = {"float64": FLOAT64_BOUND, "float32": FLOAT32_BOUND}
+
+CEILING = 2.0**-7
+"""The share of the largest value by which any may be off. Where rounding alone makes more, agreement proves nothing."""
+
+LEVEL = 2.0**-10
+"""Values that are smaller than this share of the largest are held against the largest of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,13 @@ class Difference:
     """How far an array is from the truth."""
 
     error: float
-    """max|a - r| / max(1, max|r|); infinite if the arrays cannot be compared."""
+    """The largest, relative to the largest value, or what it is made of; values a thousand times smaller are held
+    against their own largest, and so on. Infinite if the arrays cannot be compared."""
     problem: str = ""
     """What is wrong beyond rounding: shape, dtype, the pattern of NaN and infinity, or integers that differ."""
-    special: int = 0
-    """How many values are NaN or infinite, as they should be: of what was computed before, they prove nothing."""
+    unproven: int = 0
+    """How many values agree and prove nothing of what was computed before: they are NaN or infinite, as they should be;
+    or lost in rounding, which may change them by more than `CEILING`."""
     size: int = 0
     """How many values there are."""
 
@@ -44,10 +50,12 @@ class Difference:
         return not self.problem and self.error <= bound
 
 
-def difference(actual: Array, expected: Array, dtype: str) -> Difference:
+def difference(actual: Array, expected: Array, dtype: str, scale: Array | None = None) -> Difference:
     """The difference of `actual`, which must be of this dtype, from the truth in the same layout.
 
-    `dtype` is that of the run for floating-point tensors, and the tensor's own for others, which must be equal.
+    `dtype` is that of the run for floating-point tensors, and the tensor's own for others, which must be equal. `scale`
+    tells for each value how large it is, or what it is made of (`rounding.magnitudes`); without it, all are held
+    against the largest of them, or one.
     """
     if actual.shape != expected.shape:
         return Difference(inf, f"shape {actual.shape} instead of {expected.shape}")
@@ -60,11 +68,24 @@ def difference(actual: Array, expected: Array, dtype: str) -> Difference:
         problem = f"{wrong} of {actual.size} values differ" if wrong else ""
         return Difference(inf if wrong else 0.0, problem, size=actual.size)
     with np.errstate(all="ignore"):
-        delta = np.subtract(actual, expected, dtype=np.float64)
-        error, scale = _largest(delta), _largest(expected)
-    if isfinite(error):
-        return Difference(error / max(1.0, scale), size=actual.size)
-    return _beside_special(actual, expected)
+        delta = np.asarray(np.subtract(actual, expected, dtype=np.float64))
+        np.abs(delta, out=delta)
+    special = 0
+    if not isfinite(float(delta.max())):
+        problem = _beside_special(actual, expected)
+        if problem:
+            return Difference(inf, problem, size=actual.size)
+        finite = np.isfinite(expected)
+        special = expected.size - int(np.count_nonzero(finite))
+        if special == expected.size:
+            return Difference(0.0, unproven=special, size=special)
+        delta, expected, scale = delta[finite], expected[finite], scale if scale is None else scale[finite]
+    largest = _largest(expected)
+    if scale is None:
+        return Difference(float(delta.max()) / max(1.0, largest), "", special, actual.size)
+    limit = largest * CEILING / BOUNDS[dtype]
+    lost = int(np.count_nonzero(scale > limit)) if float(scale.max()) > limit else 0
+    return Difference(_error(delta, scale, dtype), "", special + lost, actual.size)
 
 
 def _largest(array: Array) -> float:
@@ -72,79 +93,53 @@ def _largest(array: Array) -> float:
     return max(float(array.max()), -float(array.min()))
 
 
-def _beside_special(actual: Array, expected: Array) -> Difference:
-    """The difference where NaN or infinities occur: they must be at the same places, with the same signs."""
+def _error(delta: Array, scale: Array, dtype: str) -> float:
+    """The largest error of any level, relative to the level's own largest value.
+
+    In float32, what is small may be so by chance, or stands at a kink, where nothing tells what it is made of; but such
+    values are few. Below the first level, there must be at least one in eight values, and as many of these off.
+    """
+    limits = np.finfo(dtype)
+    least = float(limits.tiny / limits.eps)  # numbers of less than the smallest normal one lose digits
+    top, error = float(scale.max()), float(delta.max()) / max(float(scale.max()), least)
+    share = 8 if dtype == "float32" else delta.size
+    fewest = 8 if dtype == "float32" else 1
+    while top > least:
+        small = scale <= top * LEVEL
+        count = int(np.count_nonzero(small))
+        if count < max(fewest, delta.size // share):
+            break
+        delta, scale = delta[small], scale[small]
+        few = max(fewest, count // share)
+        top = float(scale.max())
+        error = max(error, float(np.partition(delta, count - few)[count - few]) / max(top, least))
+    return error
+
+
+def _beside_special(actual: Array, expected: Array) -> str:
+    """What is wrong where NaN or infinities occur: they must be at the same places, with the same signs."""
     for name, same in (("NaN", np.isnan), ("+inf", np.isposinf), ("-inf", np.isneginf)):
         there, due = same(actual), same(expected)
         if not np.array_equal(there, due):
             counts = f"{np.count_nonzero(there)} values are {name} instead of {np.count_nonzero(due)}"
-            return Difference(inf, f"{counts}, {np.count_nonzero(there != due)} places differ")
-    finite = np.isfinite(expected)
-    special = expected.size - int(np.count_nonzero(finite))
-    if special == expected.size:
-        return Difference(0.0, special=special, size=special)
-    due = expected[finite]
-    with np.errstate(all="ignore"):
-        error = _largest(np.subtract(actual[finite], due, dtype=np.float64))
-    return Difference(error / max(1.0, _largest(due)), special=special, size=expected.size)
+            return f"{counts}, {np.count_nonzero(there != due)} places differ"
+    return ""
 
 
-# Bounds: for each tensor of a graph, by name, the largest error that passes.
+def bounds(graph: Graph, dtype: str, inexact: Mapping[str, float], *, alone: bool = False) -> dict[str, float]:
+    """For each tensor of a graph, by name, the largest error that passes.
 
-
-def float64_bounds(graph: Graph, inexact: Mapping[str, float]) -> dict[str, float]:
-    """1e-10; and downstream of steps that are declared inexact, a multiple of the largest declared bound."""
+    In float64 that is 1e-10. Where steps are declared inexact, it is what they declare if each is `alone`, given the
+    truth as its inputs; else, for all downstream of them, a multiple of the largest. In float32 it is sixteen units in
+    the last place: what a network makes of rounding is in what its values are made of.
+    """
+    tensors = [*graph.inputs.values(), *(tensor for node in graph.nodes for tensor in node.outputs)]
+    if dtype == "float32":
+        return {tensor.name: FLOAT32_BOUND for tensor in tensors}
+    if alone:
+        return {tensor.name: max(FLOAT64_BOUND, inexact.get(tensor.name, 0.0)) for tensor in tensors}
     declared = _upstream(graph, lambda tensor: inexact.get(tensor.name, 0.0))
     return {name: max(FLOAT64_BOUND, INEXACT_MULTIPLE * bound) for name, bound in declared.items()}
-
-
-def alone_bounds(graph: Graph, inexact: Mapping[str, float]) -> dict[str, float]:
-    """For steps that were given the truth as their inputs: what they declare, else 1e-10."""
-    return {t.name: max(FLOAT64_BOUND, inexact.get(t.name, 0.0)) for node in graph.nodes for t in node.outputs}
-
-
-def float32_bounds(
-    graph: Graph, errors: Collection[Mapping[str, Difference]], rounding: Mapping[str, Difference] | None = None
-) -> dict[str, float]:
-    """A multiple of the best framework's own error, and a floor; and of what `rounding` alone makes, if that is known.
-
-    What a float32 network can reach depends on the network: an error in an early step is carried and amplified by
-    the later ones, and no formula in eps and depth knows by how much. The best of several independent evaluations does.
-    So at least two are needed; the caller adds NumPy's own in float32 where only one framework gave numbers.
-
-    Small tensors can be right by luck. A tensor is therefore judged by the best error on the way to it: the largest,
-    over the tensor and all that it depends on, of the smallest over frameworks. Where all agree that an early step is
-    ill-conditioned this is more than some later tensor would need; that is for the float64 rule to judge.
-    """
-
-    def best(tensor: Tensor) -> float:
-        found = [each[tensor.name] for each in errors if tensor.name in each]
-        return min((d.error for d in found if not d.problem and isfinite(d.error)), default=0.0)
-
-    def least(tensor: Tensor) -> float:
-        alone = (rounding or {}).get(tensor.name, Difference(0.0))
-        return max(best(tensor), alone.error if isfinite(alone.error) else 0.0)
-
-    count = {tensor.name: terms(node) for node in graph.nodes for tensor in node.outputs}
-    floors = _upstream(graph, lambda tensor: sqrt(count[tensor.name]) * 2.0**-23)
-    levels = _upstream(graph, least)
-    return {name: FLOAT32_MULTIPLE * level + max(FLOAT32_FLOOR, floors[name]) for name, level in levels.items()}
-
-
-def enough(errors: Collection[Mapping[str, Difference]]) -> bool:
-    """Whether there are two numbers at least for each tensor of which there is one: no framework is its own measure."""
-    names = {name for each in errors for name in each}
-    return all(sum(name in each and isfinite(each[name].error) for each in errors) > 1 for name in names)
-
-
-def terms(node: Node) -> int:
-    """How many elements of input a step adds up to one of output: more than a few hundred in global pools.
-
-    A sum of n terms, one added after the other, is off by about sqrt(n) units in the last place; one that is added in
-    parts is not. Higham and Mary, A new approach to probabilistic rounding error analysis, 2019.
-    """
-    sizes = [prod(tensor.shape) for tensor in node.inputs]
-    return max(sizes, default=0) // max(1, prod(node.outputs[0].shape))
 
 
 def _upstream(graph: Graph, value: Callable[[Tensor], float]) -> dict[str, float]:

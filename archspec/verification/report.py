@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
+from archspec.verification.compare import Difference
 from archspec.verification.workers import Failure
 
 Status = Literal["passed", "failed", "unproven", "error", "missing"]
@@ -23,9 +24,14 @@ class Finding:
     error: float
     bound: float
     problem: str = ""
-    special: int = 0
-    """How many of its values are NaN or infinite, as in the reference: these prove nothing."""
+    unproven: int = 0
+    """How many of its values prove nothing, since they are NaN, infinite, or lost in rounding."""
     size: int = 0
+
+    @classmethod
+    def of(cls, tensor: str, op: str, found: Difference, bound: float) -> Finding:
+        """What a difference comes to under a bound."""
+        return cls(tensor, op, found.error, bound, found.problem, found.unproven, found.size)
 
     @property
     def wrong(self) -> bool:
@@ -42,7 +48,7 @@ class Finding:
     @property
     def share(self) -> str:
         """`output logits (15 of 18)`: how many values prove nothing."""
-        return f"{self.tensor} ({self.special:,} of {self.size:,})"
+        return f"{self.tensor} ({self.unproven:,} of {self.size:,})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Rung:
     along a direction, against the reference's; `alone`: each step by itself, on the reference's inputs, in float64;
     `random`: what is random in training, by itself, on samples of its own."""
     compared: int
-    """How many tensors, the outputs included, but for those of which every value is NaN or infinite."""
+    """How many tensors, the outputs included, but for those of which no value proves anything."""
     unseen: tuple[str, ...]
     """Tensors that the program has no probes for: inside of operations that the framework does in one go."""
     worst: Finding | None
@@ -63,8 +69,8 @@ class Rung:
     """All that exceed their bounds, in the order of the graph."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Of `build`, `weights` and `run`."""
-    special: tuple[Finding, ...] = ()
-    """All that have NaN or infinite values, as in the reference."""
+    unproven: tuple[Finding, ...] = ()
+    """All that have values that prove nothing."""
 
     @classmethod
     def of(
@@ -72,9 +78,9 @@ class Rung:
     ) -> Rung:
         """The comparison that made these findings, in the order of the graph."""
         worst = max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None)
-        wrong, special = tuple(f for f in findings if f.wrong), tuple(f for f in findings if f.special)
-        compared = len(findings) - sum(f.special == f.size and not f.wrong for f in special)
-        return cls(name, compared, unseen, worst, wrong, dict(seconds or {}), special)
+        wrong, unproven = tuple(f for f in findings if f.wrong), tuple(f for f in findings if f.unproven)
+        compared = len(findings) - sum(f.unproven == f.size and not f.wrong for f in unproven)
+        return cls(name, compared, unseen, worst, wrong, dict(seconds or {}), unproven)
 
     @property
     def agreement(self) -> str:
@@ -109,15 +115,17 @@ class Outcome:
     failure: Failure | None = None
     memory: int = 0
     """The most that the framework's process used, in bytes."""
-    non_finite: bool = False
-    """Whether outputs may be NaN or infinite."""
+    allow_unproven: bool = False
+    """Whether outputs and gradients may have values that prove nothing."""
+    due: tuple[str, ...] = ("float64",)
+    """The comparisons that must be there."""
 
     @property
     def unproven(self) -> tuple[Finding, ...]:
-        """The outputs and gradients with NaN or infinite values that are not meant."""
-        if self.non_finite:
+        """The outputs and gradients with values that prove nothing, if that is not meant."""
+        if self.allow_unproven:
             return ()
-        return tuple(f for rung in self.rungs.values() for f in rung.special if f.given_away)
+        return tuple(f for rung in self.rungs.values() for f in rung.unproven if f.given_away)
 
     @property
     def status(self) -> Status:
@@ -127,7 +135,13 @@ class Outcome:
             return "missing" if self.failure.kind == "missing" else "error"
         if self.unproven:
             return "unproven"
-        return "passed" if self.rungs and all(rung.compared for rung in self.rungs.values()) else "error"
+        return "error" if self.not_compared else "passed"
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """The comparisons that are due and not there, or that compared nothing."""
+        names = dict.fromkeys((*self.due, *self.rungs))
+        return tuple(name for name in names if name not in self.rungs or not self.rungs[name].compared)
 
     @property
     def message(self) -> str:
@@ -141,8 +155,8 @@ class Outcome:
             return self.failure.message + (f" (at {self.failure.at})" if self.failure.at else "")
         if self.unproven:
             shares = ", ".join(dict.fromkeys(finding.share for finding in self.unproven))
-            return f"values are NaN or infinite, which proves nothing unless it is meant (--non-finite): {shares}"
-        return "" if self.status == "passed" else "nothing was compared"
+            return f"values are NaN, infinite, or lost in rounding: no proof, unless --allow-unproven: {shares}"
+        return f"nothing was compared: {', '.join(self.not_compared)}" if self.not_compared else ""
 
 
 @dataclass(slots=True)

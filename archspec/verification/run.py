@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import isfinite, prod, sqrt
+from math import prod
 from time import perf_counter
-from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from archspec import reference
 from archspec.backend import Program
-from archspec.graph.graph import Graph, Node
-from archspec.verification import compare, worker
+from archspec.graph.graph import Graph
 from archspec.verification import gradients as differentiation
+from archspec.verification import worker
 from archspec.verification.compare import Difference
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.scratch import physical_memory
@@ -37,7 +34,7 @@ def verify(
     inputs: Mapping[str, Array] | None = None,
     gradients: bool = False,
     learning: bool = False,
-    non_finite: bool = False,
+    allow_unproven: bool = False,
 ) -> Report:
     """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
@@ -45,7 +42,7 @@ def verify(
     outputs that exist only in training. `timeout` limits the seconds of each run. `inputs` replace the drawn ones.
     With `gradients`, those of a projection of the outputs are compared, too. With `learning`, all of it happens as in
     training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
-    `non_finite` says that outputs, or gradients, may be NaN or infinite; else they are no pass.
+    `allow_unproven` says that outputs, or gradients, may be NaN, infinite, or lost in rounding; else they are no pass.
     """
     seconds: dict[str, float] = {}
     least, there = least_memory(graph, gradients=gradients), physical_memory()
@@ -54,7 +51,8 @@ def verify(
         hint = "less depth or width (--set) may fit, or one sample (--size batch=1)" + ", or no --gradients" * gradients
         failure = Failure("memory", f"{small}; {hint}")
         return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in programs}, seconds)
-    outcomes = {name: Outcome(name, non_finite=non_finite) for name in programs}
+    due = ("float64", "float32")
+    outcomes = {name: Outcome(name, allow_unproven=allow_unproven, due=due) for name in programs}
     crowded = memory(graph, len(programs), gradients=gradients) > there
     # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
     # its threads wait spinning, and got in each other's way (7 seconds, not 1).
@@ -65,18 +63,23 @@ def verify(
         try:
             if crowded:
                 _first_slope(task, seconds)
+                _first_rounding(task, seconds)
                 worker.give_back()
             doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
             if not crowded:
+                _first_rounding(task, seconds)
                 _first_slope(task, seconds)
             alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
             for run in doubles:
-                _judge_float64(task, run, outcomes[run.backend])
+                _judge(task, run, outcomes[run.backend])
             suspects = [run for run in doubles if _is_wrong(outcomes[run.backend]) and not run.program.inexact]
             alone += [task.submit_alone(run) for run in suspects]
-            _judge_float32(task, singles, outcomes)
+            for run in singles:
+                _judge(task, run, outcomes[run.backend])
             if task.wanted:
+                for outcome in outcomes.values():
+                    outcome.due += ("slope",)
                 _judge_gradients(task, doubles, outcomes)
             for run in alone:
                 _judge_alone(task, run, outcomes[run.backend])
@@ -93,7 +96,7 @@ def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:
     """How many bytes a verification takes at most, as was measured, with the frameworks side by side."""
     values, weights = _float64(graph)
     each = 2**30 + (2 * values + 5 * weights if gradients else values + 3 * weights)
-    return values + weights + frameworks * each
+    return 2 * values + weights + frameworks * each
 
 
 def least_memory(graph: Graph, *, gradients: bool) -> int:
@@ -109,6 +112,11 @@ def _float64(graph: Graph) -> tuple[int, int]:
     return values, 8 * sum(prod(parameter.shape) for parameter in graph.parameters().values())
 
 
+def _first_rounding(task: Task, seconds: dict[str, float]) -> None:
+    with _timed(seconds, "rounding"):
+        task.round("float64")
+
+
 def _first_slope(task: Task, seconds: dict[str, float]) -> None:
     if task.wanted:
         with _timed(seconds, "slope"):
@@ -119,75 +127,15 @@ def _is_wrong(outcome: Outcome) -> bool:
     return "float64" in outcome.rungs and bool(outcome.rungs["float64"].wrong)
 
 
-def _judge_float64(task: Task, run: Run, outcome: Outcome) -> None:
+def _judge(task: Task, run: Run, outcome: Outcome) -> None:
     measured = task.measure(run, outcome)
     if measured is not None:
-        bounds = compare.float64_bounds(task.graph, run.program.inexact)
-        rung = outcome.rungs["float64"] = task.rung("float64", run, measured, bounds)
-        outcome.culprit = task.culprit(rung, measured)
-    random = task.random_rung(run)
+        rung = outcome.rungs[run.dtype] = task.rung(run.dtype, run, measured)
+        outcome.culprit = outcome.culprit or task.culprit(rung, measured)
+    random = task.random_rung(run) if run.dtype == "float64" else None
     if random is not None:
         outcome.rungs["random"] = random
         outcome.culprit = outcome.culprit or task.first(random)
-
-
-def _judge_float32(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
-    measured = [(run, found) for run in runs if (found := task.measure(run, outcomes[run.backend])) is not None]
-    errors = [differences for _, (differences, _) in measured]
-    if measured and not compare.enough(errors):
-        errors.append(_numpy_float32(task))
-    bounds = compare.float32_bounds(task.graph, errors)
-    rungs = [task.rung("float32", run, found, bounds) for run, found in measured]
-    if any(isfinite(finding.error) for rung in rungs for finding in rung.wrong):
-        bounds = compare.float32_bounds(task.graph, errors, _rounding(task))
-        rungs = [task.rung("float32", run, found, bounds) for run, found in measured]
-    for (run, found), rung in zip(measured, rungs, strict=True):
-        outcome = outcomes[run.backend]
-        outcome.rungs["float32"] = rung
-        outcome.culprit = outcome.culprit or task.culprit(rung, found)
-
-
-def _rounding(task: Task) -> dict[str, Difference]:
-    """What rounding alone makes of the network: its inputs and the result of each step are off, up or down at random,
-    by half a unit in the last place of float32, or what is usual for a sum of so many terms; and all else is exact.
-
-    A framework that does no worse, step by step, has no error of its own. Where a step is ill-conditioned, as a
-    normalization of numbers that hardly differ, the best framework can be exact by luck. After Parker, Monte Carlo
-    arithmetic, 1997.
-    """
-    random = np.random.default_rng(task.seed)
-
-    def rounded(array: Array, terms: int = 1) -> Array:
-        if array.dtype.kind != "f":
-            return array
-        moved: Array = array * (1 + sqrt(max(1, terms)) * 2.0**-24 * random.choice((-1.0, 1.0), array.shape))
-        return moved
-
-    steps = reference.steps(
-        task.graph,
-        task.parameters,
-        {name: rounded(array) for name, array in task.inputs.items()},
-        training=task.training,
-        learning=task.learning,
-        then=lambda node, result: rounded(result, compare.terms(node)),
-    )
-    return _differences(task, steps)
-
-
-def _numpy_float32(task: Task) -> dict[str, Difference]:
-    """What NumPy makes of the network in float32: the measure for a framework that has no other beside it."""
-    steps = reference.steps(
-        task.graph, task.parameters, task.inputs, training=task.training, learning=task.learning, dtype=np.float32
-    )
-    return _differences(task, steps)
-
-
-def _differences(task: Task, steps: Iterable[tuple[Node, tuple[Array, ...], Any]]) -> dict[str, Difference]:
-    return {
-        tensor.name: compare.difference(array, task.truth[tensor.name], array.dtype.name)
-        for node, arrays, _ in steps
-        for tensor, array in zip(node.outputs, arrays, strict=True)
-    }
 
 
 def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
@@ -227,8 +175,7 @@ def _judge_alone(task: Task, run: Run, outcome: Outcome) -> None:
     measured = task.measure(run, outcome)
     if measured is None:
         return
-    bounds = compare.alone_bounds(task.graph, run.program.inexact)
-    rung = outcome.rungs["alone"] = task.rung("alone", run, measured, bounds)
+    rung = outcome.rungs["alone"] = task.rung("alone", run, measured)
     if _is_wrong(outcome) and outcome.culprit is not None:
         if outcome.culprit.finding.tensor in task.steps:
             confirmed = outcome.culprit.finding.tensor in {finding.tensor for finding in rung.wrong}

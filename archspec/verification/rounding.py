@@ -1,0 +1,89 @@
+"""What rounding alone makes of a network: how large the numbers are that each of its values is made of.
+
+Every input, every weight that is a vector, and what every step computes, is moved up or down at random by a unit of its
+size; all else is exact. By how much a value moves then, in units, is the size of the terms that it is made of, and of
+what the steps on the way make of them: it is near one for a difference of ones that is zero, though the zero itself
+tells nothing of that. A framework that computes the same in another order is off by as much, times its own unit. After
+Parker, Monte Carlo arithmetic, 1997.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import isfinite, prod, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from archspec import reference
+from archspec.graph.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Array, Operation
+
+UNITS = {"float64": 2.0**-45, "float32": 2.0**-24}
+"""How far values are moved: for float64 by more than the reference itself is off, and so little that nothing jumps."""
+
+ADDED_AT_ONCE = 256
+"""A sum of n terms, one added after the other, is off by about sqrt(n) times what one is; one that is added in parts is
+not, and for this many no difference is made. Higham and Mary, A new approach to probabilistic rounding error analysis,
+2019."""
+
+
+def magnitudes(
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], truth: Mapping[str, Array], unit: float,
+    seed: int = 0, *, training: bool = True, learning: bool = False,
+) -> Iterator[tuple[str, Array]]:  # fmt: skip
+    """For each floating-point tensor and each statistic that training keeps: its name, and for each value its own size,
+    or that of what it is made of, if that is larger. NaN or infinite where the `truth` is."""
+    random = np.random.default_rng([seed, 1])
+
+    def moved(array: Array, share: float = 1.0, inner: Array | float = 0.0) -> Array:
+        if array.dtype.kind != "f":
+            return array
+        signs = 2 * random.integers(0, 2, array.shape, dtype=np.int8) - 1
+        found: Array = array * (1 + share * unit * signs)
+        if np.any(inner):
+            found += signs * (unit * inner)
+        return found
+
+    def after(node: Node, result: Array) -> Array:
+        inner = node.op.inner(*(truth[tensor.name] for tensor in node.inputs))
+        if exact(node.op):
+            return result
+        return moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner)
+
+    start = {name: moved(array) for name, array in reference.doubles(inputs).items()}
+    # Of a matrix each result has many terms, and moving what it is multiplied with will do.
+    vectors = {name: array.astype(np.float64) for name, array in parameters.items() if array.ndim < 2}
+    weights = {**parameters, **{name: moved(array) for name, array in vectors.items()}}
+    for name, array in start.items():
+        if array.dtype.kind == "f":
+            yield name, _magnitude(truth[name], array, unit)
+    for node, arrays, statistics in reference.steps(
+        graph, weights, start, training=training, learning=learning, then=after
+    ):
+        for name, array in reference.named(node, arrays, statistics).items():
+            if array.dtype.kind == "f":
+                yield name, _magnitude(truth[name], array, unit)
+
+
+def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
+    with np.errstate(all="ignore"):
+        found = np.subtract(moved, truth)
+        np.abs(found, out=found)
+        found *= 1 / unit
+        if found.size and not isfinite(float(found.max())):  # where the truth is not finite; or where it jumps
+            found[~np.isfinite(found)] = 0
+        return np.maximum(found, np.abs(truth), out=found)
+
+
+def exact(op: Operation | type[Operation]) -> bool:
+    """Whether a step rounds nothing: it gives numbers that are given to it, or fixed ones."""
+    return set(op.takes) == {"float", "int64", "bool"} or op.key in ("constant", "one_hot", "pad", "where")
+
+
+def terms(node: Node) -> int:
+    """How many elements of input a step adds up to one of output: more than a few hundred in global pools."""
+    sizes = [prod(tensor.shape) for tensor in node.inputs]
+    return max(sizes, default=0) // max(1, prod(node.outputs[0].shape))

@@ -1,0 +1,71 @@
+"""Running a network with a fault."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from functools import cache
+from textwrap import dedent
+from typing import Any, Final
+
+from archspec.backend import Program, backends
+from archspec.graph.graph import Graph, rounded
+from archspec.model import Model, Spec
+from archspec.verification.report import Report
+from archspec.verification.run import verify
+from archspec.verification.workers import Pool
+
+from . import FAULTS, NETWORKS, Fault, Shared
+
+BACKENDS: Final = {backend.name: backend for backend in backends()}
+MODES: Final[dict[str, dict[str, Any]]] = {
+    "evaluation": {"gradients": False, "learning": False},
+    "gradients": {"gradients": True, "learning": False},
+    "training": {"gradients": True, "learning": True},
+}
+
+
+@cache
+def model(name: str) -> Model:
+    made = Spec.parse(dedent(NETWORKS[name]), f"{name}.yaml").network()
+    assert made.check() == []
+    return made
+
+
+@cache
+def graph(name: str) -> Graph:
+    return rounded(model(name).graph)
+
+
+@cache
+def programs(name: str) -> dict[str, Program]:
+    """What the backends make of a network, written as the edits of faults expect it."""
+    made = {key: backend.generate(model(name)) for key, backend in BACKENDS.items()}
+    return {
+        key: replace(p, probed=plain(p.probed), written=plain(p.written), rounded=plain(p.rounded))
+        for key, p in made.items()
+    }
+
+
+def plain(code: str) -> str:
+    return ast.unparse(ast.parse(code))
+
+
+def alone(backend: str, network: str, fault: Fault, pool: Pool, mode: str = "evaluation") -> Report:
+    """What is said of a fault in one framework, beside another one that has none; or all others, of each network's
+    first fault."""
+    given = programs(network)
+    if fault is not FAULTS[backend][network][0]:
+        # One more framework will do, after the first time; without Keras, which takes ten times as long as the others.
+        given = {name: given[name] for name in (backend, "paddle" if backend == "pytorch" else "pytorch")}
+    changed = fault.edit(given[backend])
+    assert changed != given[backend]
+    return verify(graph(network), {**given, backend: changed}, pool, **MODES[mode])
+
+
+def together(fault: Shared, pool: Pool, mode: str = "evaluation") -> Report:
+    """What is said of a fault that several frameworks have alike."""
+    given = programs(fault.network)
+    changed = {name: edit(given[name]) for name, edit in fault.edits.items()}
+    assert all(changed[name] != given[name] for name in changed)
+    return verify(graph(fault.network), {**given, **changed}, pool, **MODES[mode])
