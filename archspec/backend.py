@@ -5,7 +5,8 @@ Backends are found by the entry-point group `archspec.backends`; the built-in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -108,13 +109,20 @@ class Backend:
 
     def write(self, model: Model) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""
-        with paused_collector():
+        with paused_collector(), self._not_too_deep():
             return self.generator(model).text()
 
     def generate(self, model: Model) -> Program:
         """The source code of a model, and what is needed to run and watch it; raises as `write`."""
-        with paused_collector():
+        with paused_collector(), self._not_too_deep():
             return self.generator(model).program()
+
+    @contextlib.contextmanager
+    def _not_too_deep(self) -> Iterator[None]:
+        try:
+            yield
+        except RecursionError:
+            raise BackendError(f"{self.title}: the code would be nested too deeply, as a sum of thousands") from None
 
 
 def backends(names: str | Sequence[str] = ()) -> list[Backend]:

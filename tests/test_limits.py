@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from archspec.errors import SpecError
+from archspec.errors import BackendError, SpecError
 from archspec.model import Spec
 from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES
 from archspec.spec.source import MAX_BYTES, MOST_FINDINGS, Source
@@ -52,6 +52,34 @@ REFUSED: Final = {
     "blocks that double": (
         HEAD + blocks(40, lambda i: f"{{layers: [{{block: B{i}}}, {{block: B{i}}}]}}") + "layers: [{block: B0}]",
         STEPS,
+    ),
+    "blocks that double, no two alike": (
+        HEAD
+        + blocks(
+            45,
+            lambda i: (
+                f"{{params: {{n: int}}, layers: [{{block: B{i}, n: 2 * n}}, {{block: B{i}, n: 2 * n + 1, from: x}}]}}"
+            ),
+            "{params: {n: int}, layers: [relu]}",
+        )
+        + "layers: [{block: B0, n: 0}]",
+        "the network would have more than 2,000 different instances of blocks, the limit",
+    ),
+    "blocks that double and fail": (
+        HEAD
+        + blocks(
+            45,
+            lambda i: (
+                f"{{params: {{n: int}}, layers: [{{block: B{i}, n: 2 * n}}, {{block: B{i}, n: 2 * n + 1, from: x}}]}}"
+            ),
+            "{params: {n: int}, layers: [{op: pad, padding: 0, from: nowhere}]}",
+        )
+        + "layers: [{block: B0, n: 0}]",
+        "'nowhere' is not the name",
+    ),
+    "many params": (
+        HEAD + f"params: {{{', '.join(f'p{i}: 1' for i in range(501))}}}\nlayers: [relu]",
+        "params must have at most 500 entries",
     ),
     "empty blocks that double": (
         HEAD
@@ -205,6 +233,26 @@ def test_megabytes_are_read() -> None:
         model = Spec.parse(text, file).network()
         assert model.check() == []
         assert len(model.graph.nodes) == 3000
+
+
+WIDE: Final = {
+    "a sum of many": "layers: [{op: add, from: [" + ", ".join(["image"] * 5000) + "]}]",
+    "a join of many": "layers: [{branches: {" + ", ".join(f"b{i}: []" for i in range(5000)) + "}, join: concat}]",
+    "a chain of sums": "layers:\n" + "  - {branches: {a: [], b: [relu]}, join: add}\n" * 60,
+    "a long chain": "layers:\n" + "  - relu\n" * 1500,
+}
+
+
+@pytest.mark.parametrize("case", WIDE)
+@pytest.mark.parametrize("backend", ["pytorch", "keras", "paddle"])
+def test_wide_and_long_networks_are_compiled_or_refused(case: str, backend: str) -> None:
+    """In a time that grows with the spec: a sum of 5,000 took a square of that, a chain of sums two to its length."""
+    model = Spec.parse(HEAD + WIDE[case], "net.yaml").network()
+    if case == "a sum of many" and backend != "keras":  # which has a layer for it
+        with pytest.raises(BackendError, match="nested too deeply"):
+            model.compile(backend)
+    else:
+        assert "Net" in model.compile(backend)
 
 
 def test_work_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,8 +230,7 @@ class Site:
 
     def shared(self, which: int) -> bool:
         """Whether an input has one value for all samples, where others have one for each."""
-        sizes = {int(wire.shape[0]) for wire in self.inputs}
-        return len(sizes) > 1 and int(self.inputs[which].shape[0]) == 1
+        return int(self.inputs[which].shape[0]) == 1 and any(int(wire.shape[0]) != 1 for wire in self.inputs)
 
     def distinguish(self, predicate: Callable[[Step], Any], attribute: str) -> Expr | None:
         """A condition on one param of the block that holds in just the instances where `predicate` does; if there is

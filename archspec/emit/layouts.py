@@ -95,7 +95,7 @@ def common(layouts: list[Layout]) -> Layout:
 
 def usual(wire: Wire) -> Layout:
     """Channels last for images, and for sequences that convolutions read; else the order of the spec."""
-    demand = _demand(wire.consumers, wire) if wire.rank > 2 else None
+    demand = _asked(wire) if wire.rank > 2 else None
     last = demand != "spec" if wire.rank > 3 else demand == "last"
     return channels_last(wire.rank) if last else canonical(wire.rank)
 
@@ -136,10 +136,28 @@ def _wish(item: Merged, wire: Wire) -> str | None:
         return "plain"
     if item.op.key in _SPEC:
         return "spec"
-    if item.op.elementwise or item.op.key in _EITHER:
-        wishes = (_demand(out.consumers, out) for out in item.outputs)
-        return next((wish for wish in wishes if wish is not None), None)
-    return None
+    wishes = map(_asked, item.outputs if _passes(item) else ())
+    return next((wish for wish in wishes if wish is not None), None)
+
+
+def _passes(item: Merged) -> bool:
+    """Whether an item has no wish of its own but that of those who read what it gives."""
+    return isinstance(item, MStep) and (item.op.elementwise or item.op.key in _EITHER)
+
+
+def _asked(wire: Wire) -> str | None:
+    """What those who read a wire wish, asked once, and those far behind first: without recursion."""
+    waiting = [wire]
+    while waiting:
+        last = waiting[-1]
+        behind = [out for reader in last.consumers if _passes(reader) for out in reader.outputs if out.demand == ""]
+        if last.demand == "" and behind:
+            waiting += behind
+            continue
+        if last.demand == "":
+            last.demand = _demand(last.consumers, last)
+        waiting.pop()
+    return wire.demand
 
 
 _KNOWN: WeakKeyDictionary[Module, list[str | None]] = WeakKeyDictionary()

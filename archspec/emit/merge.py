@@ -35,6 +35,8 @@ class Wire:
     """The path of the step or block that gives it; nothing for an input, and what a repeat or a condition hands on."""
     layout: Any = None
     """How the backend lays the tensor out; None: as the spec."""
+    demand: str | None = ""
+    """The order of axes that those who read it wish for, once that was asked; see `layouts`."""
 
     @property
     def shape(self) -> Shape:

@@ -13,14 +13,15 @@ from typing import Any, Final
 from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import Const, Dim, Expr, Name, free_names
-from archspec.graph.frames import Failed, Frame, param_name
+from archspec.graph.frames import Enough, Failed, Frame, param_name
 from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Names, Scope, Wire
 from archspec.graph.operations import in_numbers
-from archspec.graph.steps import Steps, Wires, expr_of_size
+from archspec.graph.steps import MAX_INSTANCES, Steps, Wires, expr_of_size
 from archspec.graph.tree import Module, Path, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
+from archspec.ops.spans import TRUTH, Span
 from archspec.spec.document import Block, BlockStep, Document
 from archspec.spec.source import Source
 
@@ -55,6 +56,7 @@ class Elaborator(Steps):
         self.open_sizes: dict[str, int] = {}
         self._modules = {} if modules is None else modules
         self._failed: set[str] = set()
+        self._instances = 0
 
     @property
     def diagnostics(self) -> dict[Diagnostic, None]:
@@ -79,7 +81,7 @@ class Elaborator(Steps):
                 network=True, open=module.open,
             )  # fmt: skip
             try:
-                with paused_collector():
+                with paused_collector(), contextlib.suppress(Enough):
                     self._body(module, self.document.layers, frame, ("layers",))
             except RecursionError:
                 self._findings.error(("layers",), "the network is nested too deeply")
@@ -119,7 +121,8 @@ class Elaborator(Steps):
                 self.limits[name], _ = self._evaluator.whole(declared.below, frame, ("inputs", name, "below"), "below")
         except Failed:
             return None
-        return Value(tuple(sizes), declared.dtype)
+        span = TRUTH if declared.dtype == "bool" else None
+        return Value(tuple(sizes), declared.dtype, Span(0, self.limits[name] - 1) if name in self.limits else span)
 
     def _open_size(self, name: str) -> int:
         """A number for an open dimension: its own for each name, and no multiple of a stride."""
@@ -140,12 +143,16 @@ class Elaborator(Steps):
             ]
             for value in inputs
         ]
-        shapes = [([int(size) for size in value.shape], value.dtype) for value in inputs]
+        shapes = [([int(size) for size in value.shape], value.dtype, value.span) for value in inputs]
         key = repr((name, params, shapes, open_axes))
         if key in self._failed:
             raise Failed
         entry = self._modules.get(key)
         if entry is None:
+            self._instances += 1
+            if self._instances > MAX_INSTANCES:
+                self._too_many(path, MAX_INSTANCES, "different instances of blocks")
+                raise Enough
             before, self._count = self._count, 0
             failures = self._failures
             self._stack.append(name)
@@ -174,7 +181,7 @@ class Elaborator(Steps):
         for name, given, axes in zip(block.inputs, inputs, open_axes, strict=False):
             symbols = [Name("batch"), *(Name(f"{name}.{axis}") for axis in range(1, len(given.shape)))]
             sizes = tuple(Dim(int(size), symbol) for size, symbol in zip(given.shape, symbols, strict=True))
-            module.inputs[name] = Value(sizes, given.dtype)
+            module.inputs[name] = Value(sizes, given.dtype, given.span)
             open_sizes.update(f"{name}.{axis}" for axis in axes if axis)
         for key, size in _axes(module.inputs).items():
             values[key], exprs[key] = int(size), expr_of_size(size)

@@ -29,6 +29,10 @@ class Failed(Exception):
     """A step could not be elaborated; its diagnostic is recorded."""
 
 
+class Enough(Exception):
+    """The network is beyond a limit; that is recorded, and to look at the rest of it would take too long."""
+
+
 class Findings:
     """Collects diagnostics: at most one error for a place in the file, however many instances of a block fail there."""
 

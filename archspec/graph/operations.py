@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
 from archspec.graph.tree import Path, Value
 from archspec.ops.base import Operation, Shape, describe, show
+from archspec.ops.spans import TRUTH
 from archspec.spec import hints
 from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param
 from archspec.spec.lint import literal_texts
@@ -136,8 +138,29 @@ class Operations:
             error = _in_numbers(op, given, frame) or symbolic
             where = (*path, error.attribute) if error.attribute else path
             raise self.findings.error(where, f"{shown}: {error}", hint=error.hint, frame=frame) from None
+        self._check_indices(op, shown, inputs, frame, path)
         dtypes = dtype if isinstance(dtype, tuple) else (dtype,) * len(shapes)
-        return tuple(Value(*each) for each in zip(shapes, dtypes, strict=True))
+        span = None
+        if "int64" in dtypes:
+            span = op.span([value.span for value in inputs], [_opened(shape, frame) for shape in given])
+        spans = {"int64": span, "bool": TRUTH, "float": None}
+        return tuple(Value(shape, dtype, spans[dtype]) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+    def _check_indices(self, op: Operation, shown: str, inputs: Sequence[Value], frame: Frame, path: Path) -> None:
+        """Raises Failed after an error about indices that may be beyond what they count."""
+        if all(value.span is None for value in inputs):
+            return
+        limits = op.indexes(*(_opened(value.shape, frame) for value in inputs))
+        for number, (count, attribute) in limits.items():
+            span = inputs[number].span
+            if span is None or (span.low >= 0 and (span.high < count or span.high == inf)):
+                continue
+            which = f"input {number + 1}" if len(inputs) > 1 else "its input"
+            found = f"{span.low} to {span.high}" if span.low < 0 else f"up to {span.high}"
+            raise self.findings.error(
+                (*path, attribute), f"{shown}: takes indices from 0 to {count - 1}, but {which} may be {found}",
+                hint="below says how large the numbers of an input are; clip bounds any", frame=frame,
+            )  # fmt: skip
 
     # Blocks ---------------------------------------------------------------------------------------------------------
 
@@ -216,6 +239,13 @@ def _infer(op: Operation, inputs: list[Shape], frame: Frame) -> tuple[Shape, ...
                     hint="pool, or take the mean, over the axis whose size is open",
                 )
     return shapes
+
+
+def _opened(shape: Shape, frame: Frame) -> tuple[Any, ...]:
+    """A shape with infinity for sizes that may be any number."""
+    if not frame.open:
+        return shape
+    return tuple(inf if isinstance(s, Dim) and free_names(s.expr) & frame.open else s for s in shape)
 
 
 def _in_numbers(op: Operation, inputs: list[Shape], frame: Frame) -> ShapeError | None:

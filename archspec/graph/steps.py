@@ -13,7 +13,7 @@ from typing import Any, Final
 from archspec import ops
 from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
-from archspec.graph.frames import Evaluator, Failed, Findings, Frame
+from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
 from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
 from archspec.graph.operations import KEYS, Operations, not_shared
 from archspec.graph.tree import Item, Module, Path, Value
@@ -32,6 +32,7 @@ from archspec.spec.source import Source
 
 MAX_STEPS: Final = 50_000
 MAX_NESTING: Final = 60
+MAX_INSTANCES: Final = 2000
 
 Wires = tuple[Value, ...] | None
 """What flows from one step to the next; None after a step that failed."""
@@ -396,11 +397,11 @@ class Steps(ABC):
     def _tally(self, steps: int, path: Path) -> None:
         self._count += steps
         if self._count > MAX_STEPS:
-            self._count -= steps
-            raise self._too_many(path)
+            self._too_many(path)
+            raise Enough
 
-    def _too_many(self, path: Path) -> Failed:
-        return self._findings.error(path, f"the network would have more than {MAX_STEPS:,} steps, the limit")
+    def _too_many(self, path: Path, limit: int = MAX_STEPS, what: str = "steps") -> Failed:
+        return self._findings.error(path, f"the network would have more than {limit:,} {what}, the limit")
 
 
 def expr_of_size(size: int) -> Expr:
@@ -424,7 +425,7 @@ def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Ex
             names[f"{inner}.{axis}"] = expr_of_size(size)
     return tuple(
         Value(tuple(dim(int(size), substitute(size.expr, names, whole=True)) if isinstance(size, Dim) else size
-                    for size in value.shape), value.dtype)
+                    for size in value.shape), value.dtype, value.span)
         for value in module.outputs.values()
     )  # fmt: skip
 
@@ -438,4 +439,4 @@ def _labels(iterations: list[Item]) -> dict[str, int]:
 
 def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """Values of their own for a step that passes its input through, so that instances of a block can be aligned."""
-    return tuple(Value(value.shape, value.dtype) for value in values)
+    return tuple(Value(value.shape, value.dtype, value.span) for value in values)

@@ -13,6 +13,7 @@ from typing import Any
 
 from archspec.expressions import Expr
 from archspec.ops.base import DType, Shape
+from archspec.ops.spans import Span
 
 Path = tuple[str | int, ...]
 """Where in the document something stands: keys and indices from the top."""
@@ -24,6 +25,8 @@ class Value:
 
     shape: Shape
     dtype: DType
+    span: Span | None = None
+    """How small and large its numbers may be, if that is known of whole ones."""
 
 
 @dataclass(eq=False, slots=True)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from archspec.errors import ShapeError
+from archspec.ops.spans import Span, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +80,8 @@ class Operation(BaseModel):
     """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
     elementwise: ClassVar[bool] = False
     """Whether each output element depends only on the input elements at its own place, so that no axis matters."""
+    drops: ClassVar[bool] = False
+    """Whether elements of its inputs may be missing in an output."""
     gain: ClassVar[tuple[str, ...]] = ()
     """The weights that multiply the output if all of them are multiplied: the layer's kernel and bias."""
 
@@ -100,6 +103,17 @@ class Operation(BaseModel):
         Raises ShapeError if the inputs' kinds do not go together, or not with the attributes.
         """
         return dtypes[0]
+
+    def indexes(self, *inputs: Shape) -> dict[int, tuple[int, str]]:
+        """For each input that holds indices, by its number: how many things they count, and the attribute that says
+        so. The default: none."""
+        return {}
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        """How small and large the whole numbers are that come out, given that of those of each input; None: that is not
+        known. The default: what takes numbers of all kinds moves them, and no more."""
+        moved = together(spans) if set(self.takes) == {"float", "int64", "bool"} else None
+        return moved if moved is None or moved.even or not self.drops else None
 
     def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
         """The weights, by canonical name."""

@@ -7,8 +7,11 @@ Inputs have the same number of axes, and axes of size 1 are stretched to the oth
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, ClassVar
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field, model_validator
 
@@ -17,6 +20,7 @@ from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
 from archspec.ops._special import erf
 from archspec.ops.base import Constant, DType, Operation, Shape
+from archspec.ops.spans import Span, computed
 
 if TYPE_CHECKING:
     from typing import Self
@@ -28,6 +32,11 @@ else:
     np = lazy("numpy")
 
 NUMBERS: tuple[DType, ...] = ("float", "int64")
+_EXACT: Final[dict[str, Callable[..., Any]]] = {
+    "abs": abs, "add": operator.add, "maximum": max, "minimum": min, "multiply": operator.mul, "neg": operator.neg,
+    "sign": lambda x: (x > 0) - (x < 0), "square": lambda x: x * x, "subtract": operator.sub,
+}  # fmt: skip
+"""Functions of whole numbers whose extremes are those at the ends of what they are given, or at 0."""
 
 
 def _one_kind(*dtypes: DType) -> DType:
@@ -41,6 +50,10 @@ class _Elementwise(Operation):
     """One whose reference, unless it says otherwise, is NumPy's function of the same name."""
 
     elementwise: ClassVar[bool] = True
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        function = _EXACT.get(self.key)
+        return computed(function, spans) if function is not None else None
 
     def reference(self, *inputs: Array) -> Array:
         return getattr(np, self.key)(*inputs)
@@ -156,6 +169,11 @@ class Clip(_WithConstants):
             raise ValueError(f"minimum (={self.minimum}) must not be above maximum (={self.maximum})")
         return self
 
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        least = -inf if self.minimum is None else self.minimum
+        most = inf if self.maximum is None else self.maximum
+        return computed(lambda x: min(max(x, least), most), spans)
+
     def reference(self, x: Array) -> Array:
         return np.clip(x, self.minimum, self.maximum)
 
@@ -173,6 +191,13 @@ class _Binary(_WithConstants):
 
     def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
         return (broadcast(*inputs),)
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        value = () if self.value is None else (Span(self.value, self.value, fixed=True),)
+        found: Span | None = super().span([*spans, *value][:2], inputs)
+        for other in spans[2:]:
+            found = super().span([found, other], inputs)
+        return found
 
     def reference(self, *inputs: Array) -> Array:
         operands: tuple[Any, ...] = inputs if self.value is None else (*inputs, self.value)

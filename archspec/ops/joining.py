@@ -14,6 +14,7 @@ from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import ANY, Indices, Sizes, inner_axis, listed
 from archspec.ops.base import Axis, DType, Integer, Operation, Positive, Shape, show
+from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
     from typing import Self
@@ -91,6 +92,7 @@ class Stack(_Join):
 
 class _Cut(Operation):
     takes: ClassVar[tuple[DType, ...]] = ANY
+    drops: ClassVar[bool] = True
     axis: Axis = Field(1, description="axis to cut")
 
     def pieces(self, x: Shape) -> Sequence[int]:
@@ -164,6 +166,7 @@ class Slice(Operation):
     """
 
     takes: ClassVar[tuple[DType, ...]] = ANY
+    drops: ClassVar[bool] = True
     axis: Axis = Field(description="axis to cut")
     start: Integer = Field(0, description="first element; negative: counted from the end")
     end: Integer | None = Field(None, description="first element left out; negative: counted from the end; null: none")
@@ -201,6 +204,7 @@ class IndexSelect(Operation):
     """
 
     takes: ClassVar[tuple[DType, ...]] = ANY
+    drops: ClassVar[bool] = True
     axis: Axis = Field(description="axis to select from")
     indices: Indices = Field(description="places of the elements to take, from 0, in any order and as often as wanted")
 
@@ -237,6 +241,12 @@ class Gather(Operation):
                 hint=f"all axes but axis {axis} must be equal",
             )
         return ((*x[:axis], index[axis], *x[axis + 1 :]),)
+
+    def indexes(self, x: Shape, index: Shape) -> dict[int, tuple[int, str]]:
+        return {1: (x[inner_axis(self.axis, len(x))], "axis")}
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        return spans[0] if spans[0] is not None and spans[0].even else None
 
     def reference(self, x: Array, index: Array) -> Array:
         axis = inner_axis(self.axis, x.ndim)

@@ -135,6 +135,9 @@ class Embedding(Operation):
     def result(self, *dtypes: DType) -> DType:
         return "float"
 
+    def indexes(self, x: Shape) -> dict[int, tuple[int, str]]:
+        return {0: (self.num_embeddings, "num_embeddings")}
+
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         shape = (self.num_embeddings, self.embedding_dim)
         return {"weight": Parameter(shape, "table", frozen=self.padding_index)}

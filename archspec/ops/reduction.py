@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -13,6 +14,7 @@ from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import inner_axes, inner_axis, listed
 from archspec.ops.base import Axes, Axis, Constant, DType, Flag, Operation, Positive, Shape, describe, product
+from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,6 +164,9 @@ class _Extremum(Operation):
     def result(self, *dtypes: DType) -> DType:
         return "int64"
 
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        return Span(0, inputs[0][inner_axis(self.axis, len(inputs[0]))] - 1)
+
     def reference(self, x: Array) -> Array:
         return getattr(np, self.key)(x, axis=inner_axis(self.axis, x.ndim), keepdims=self.keepdims)
 
@@ -217,6 +222,9 @@ class Topk(Operation):
 
     def result(self, *dtypes: DType) -> tuple[DType, ...]:
         return (dtypes[0], "int64")
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        return Span(0, inputs[0][inner_axis(self.axis, len(inputs[0]))] - 1)
 
     def reference(self, x: Array) -> tuple[Array, ...]:
         axis = inner_axis(self.axis, x.ndim)

@@ -349,6 +349,9 @@ class OneHot(Operation):
     takes: ClassVar[tuple[DType, ...]] = ("int64",)
     num_classes: Positive = Field(description="size of the new last axis: the input is smaller than this")
 
+    def indexes(self, x: Shape) -> dict[int, tuple[int, str]]:
+        return {0: (self.num_classes, "num_classes")}
+
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         return ((*x, self.num_classes),)
 

@@ -8,6 +8,7 @@ sample.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -16,6 +17,7 @@ from archspec._lazy import lazy
 from archspec.ops._shapes import Sizes
 from archspec.ops.base import DType, Epsilon, Operation, Real, Shape, describe, product
 from archspec.ops.base import Parameter as Weight
+from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
     from typing import Self
@@ -121,6 +123,10 @@ class Constant(_Source):
 
     def result(self, *dtypes: DType) -> DType:
         return self.dtype
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        leaves = _leaves(self.value)
+        return Span(min(leaves), max(leaves), fixed=True, even=min(leaves) == max(leaves))
 
     def numbers(self) -> Any:
         """The number, or lists of lists of them, each of its kind."""

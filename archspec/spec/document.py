@@ -26,6 +26,7 @@ from archspec.expressions import FUNCTIONS, MAX_NUMBER
 from archspec.ops.base import describe
 
 MAX_NAME: Final = 64
+MAX_PARAMS: Final = 500
 RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training", "name", "forward", "batch", "super"}
 """What no step may be called, because the word has a meaning in expressions, references or generated code."""
 
@@ -292,7 +293,7 @@ def type_of(value: Any) -> str:
     return {bool: "bool", int: "int", float: "float", str: "str", list: "list"}.get(type(value), "list")
 
 
-Params = dict[ParamName, Annotated[Param, BeforeValidator(_param)]]
+Params = Annotated[dict[ParamName, Annotated[Param, BeforeValidator(_param)]], Field(max_length=MAX_PARAMS)]
 
 
 # The document -------------------------------------------------------------------------------------------------------

@@ -89,6 +89,8 @@ def _finding(source: Source, error: ErrorDetails) -> Diagnostic:
                 hint = "it is the version of the language, not of the network"
         case "too_short":
             message, hint = "must not be empty", ""
+        case "too_long":
+            message, hint = f"must have at most {error['ctx']['max_length']} entries", ""
         case "string_too_long":
             message, hint = f"has more than {error['ctx']['max_length']} characters", ""
         case kind if kind in _TYPES:

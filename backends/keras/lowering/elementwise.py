@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit.code import Call, Code, Infix, Items, call, literal
@@ -72,7 +72,9 @@ def merging(name: str, symbol: str) -> Lowering:
 
 def add(site: Site) -> Lowered:
     """What `ops.add` would take for a bias of another axis is subtracted, with its sign changed."""
-    biased = [any(_like_a_bias(site, step, i) for step in site.step.steps.values()) for i in range(len(site.inputs))]
+    order = together(site).axes[1:]
+    instances = [_biases(site, step, order) for step in site.step.steps.values()]
+    biased = [any(each) for each in zip(*instances, strict=True)]
     if not any(biased):
         return merging("Add", "+")(site)
 
@@ -85,16 +87,19 @@ def add(site: Site) -> Lowered:
     return anyhow(lambda site: Lowered(total))(site)
 
 
-def _like_a_bias(site: Site, step: Step, which: int) -> bool:
-    """Whether `ops.add` adds this input along another axis than it should, to the sum of those before it. If but one
-    of its axes is longer than 1, that is a bias for the last axis or else for axis 1, if one of these is as long; and
-    the batch may have any size."""
-    order = together(site).axes[1:]
-    before = [[x.shape[axis] for axis in order] for x in step.inputs[:which]]
-    own = [step.inputs[which].shape[axis] for axis in order]
-    if not before or not own:
-        return False
-    total = [max(sizes) for sizes in zip(*before, strict=True)]
+def _biases(site: Site, step: Step, order: Sequence[int]) -> Iterator[bool]:
+    """Of each input, whether `ops.add` adds it along another axis than it should, to the sum of those before it."""
+    total: list[int] = []
+    for which, value in enumerate(step.inputs):
+        own = [value.shape[axis] for axis in order]
+        yield bool(total and own) and _like_a_bias(site, which, own, total)
+        total = list(map(max, total, own)) if total else own
+
+
+def _like_a_bias(site: Site, which: int, own: Sequence[int], total: Sequence[int]) -> bool:
+    """Whether `ops.add` takes an input of these sizes, after the batch, for a bias of the wrong axis. If but one of its
+    axes is longer than 1, that is a bias for the last axis or else for axis 1, if one of these is as long; and the
+    batch may have any size."""
     wide = [place for place, size in enumerate(own) if size != 1]
     if not wide:
         return not site.shared(which) and (total[0] != 1 or total[-1] != 1)

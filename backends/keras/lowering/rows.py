@@ -42,7 +42,8 @@ def together(site: Site) -> Layout:
 
 def alike(site: Site, codes: Sequence[Code]) -> list[Code]:
     """The inputs in one order."""
-    return [moved(code, wire, together(site)) for code, wire in zip(codes, site.inputs, strict=True)]
+    layout = together(site)
+    return [moved(code, wire, layout) for code, wire in zip(codes, site.inputs, strict=True)]
 
 
 NONNEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax", "softmin", "hard_sigmoid"})
