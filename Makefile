@@ -33,12 +33,14 @@ mutants: $(INSTALLED)
 golden: $(INSTALLED)
 	$(BIN)/pytest -m golden --update-golden
 
-# Random specs in all frameworks: make fuzz N=500 SEED=1000
+# Random specs in all frameworks: make fuzz N=500 SEED=1000. Without any, on stand-ins: make fuzz N=2000 HOW=--standins;
+# with names that generated code itself uses: make fuzz N=8000 HOW=--names
 N ?= 100
 SEED ?= 0
+HOW ?=
 
 fuzz: $(INSTALLED)
-	$(BIN)/python -m tests.fuzz $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz $(N) --seed $(SEED) $(HOW)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,5 @@
-"""`python -m tests.fuzz N --seed S`: verify N random specs in all frameworks."""
+"""`python -m tests.fuzz N --seed S`: verify N random specs in all frameworks; with `--standins` hold their files
+against the graph without any, with `--names` those of specs whose identifiers are what generated code uses itself."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from time import perf_counter
 
 from archspec.verification.workers import Pool
 
+from . import standins
 from .draw import Document, document
 from .verify import BACKENDS, Unsettled, problems, reduced, text
 
@@ -21,7 +23,12 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="where specs that fail are saved")
     parser.add_argument("--no-gradients", action="store_true", help="compare values alone")
     parser.add_argument("--no-reduce", action="store_true", help="do not look for smaller specs that fail")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--standins", action="store_true", help="run on stand-ins of the frameworks")
+    how.add_argument("--names", action="store_true", help="the same, with names that people choose")
     chosen = parser.parse_args()
+    if chosen.standins or chosen.names:
+        return standins.main(chosen.count, chosen.seed, chosen.folder, names=chosen.names)
     failed: list[int] = []
     unsettled: list[int] = []
     started = perf_counter()

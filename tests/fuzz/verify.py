@@ -55,14 +55,14 @@ def problems(spec: str, pool: Pool, *, gradients: bool = False) -> list[str]:
     except ArchspecError as error:
         return [f"{type(error).__name__}: {error}"]
     except Exception as error:  # whatever it is, it is a finding
-        return [_blown("compile", error)]
+        return [blown("compile", error)]
     found = [f"{name}: refused: {reason}" for name, reason in tried.refused.items()]
     graph = rounded(tried.graph)
     seed = settled(graph, gradients=gradients)
     try:
         report = verify(graph, tried.programs, pool, seed=seed, gradients=gradients, timeout=120, allow_unproven=True)
     except Exception as error:
-        return [*found, _blown("verify", error)]
+        return [*found, blown("verify", error)]
     for name, outcome in report.outcomes.items():
         if outcome.status != "passed":
             wrong = [
@@ -73,7 +73,7 @@ def problems(spec: str, pool: Pool, *, gradients: bool = False) -> list[str]:
     return found
 
 
-def _blown(stage: str, error: Exception) -> str:
+def blown(stage: str, error: Exception) -> str:
     """What an unexpected exception tells, and where it comes from."""
     frame = extract_tb(error.__traceback__)[-1]
     return f"{stage} raised {type(error).__name__} in {Path(frame.filename).stem}.{frame.name}: {str(error)[:300]}"

@@ -235,11 +235,11 @@ def _in_two_layers(site: Site) -> Lowered:
     _, name, layout = first.weights["depthwise_weight"]
     weights = {"depthwise_weight": ("depthwise", name, layout), "pointwise_weight": ("pointwise", "kernel", kernel),
                "bias": ("pointwise", "bias", None)}  # fmt: skip
-    layers = {"depthwise": first.layers[""], "pointwise": second}
+    pads = {suffix: made for suffix, made in first.layers.items() if suffix}
     return replace(
         first,
         apply=lambda own, inputs: Call(own["pointwise"], (first.apply({"": own["depthwise"]}, inputs),)),
-        layers=first.layers | layers,
+        layers={**pads, "depthwise": first.layers[""], "pointwise": second},
         weights={name: weights[name] for name in first.weights},
     )
 

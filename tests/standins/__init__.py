@@ -1,0 +1,8 @@
+"""Generated files run on recording stand-ins of the frameworks, and held against the graph: no framework is imported.
+
+Each step must run once, on exactly the tensors that the graph gives it, in their order, with layers of its own, and its
+code must be what the operation's row gives for the instance's numbers. `rows` notes what rows give while code is
+written; `values` are what flows, `frameworks` what generated files import; `check` runs and compares.
+
+What it does not see: what a row's code means, support code, numbers and gradients, and a graph that is wrong.
+"""
