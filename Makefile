@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz zoo judges mutants clean
+.PHONY: demo test quick lint golden fuzz zoo judges mutants steps clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -41,6 +41,10 @@ HOW ?=
 
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz $(N) --seed $(SEED) $(HOW)
+
+# Random steps of every operation before its judge: make steps N=300 SEED=1000
+steps: $(INSTALLED)
+	$(BIN)/python -m tests.operation_judges.fuzz $(N) --seed $(SEED)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

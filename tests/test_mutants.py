@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from .operation_judges.equivalents import EQUIVALENT, REASONS
-from .operation_judges.mutants import Mutant, code_mutants, default_mutants, survivors
+from .operation_judges.mutants import Mutant, code_mutants, constant_mutants, default_mutants, survivors
 
 SAMPLE: Final = 150
 
@@ -22,8 +22,8 @@ def of_code() -> list[Mutant]:
     return list(code_mutants())
 
 
-def test_another_default_is_found() -> None:
-    assert not survivors(default_mutants())
+def test_another_default_or_constant_is_found() -> None:
+    assert not survivors([*default_mutants(), *constant_mutants()])
 
 
 def test_a_fault_in_the_code_is_found() -> None:
@@ -32,7 +32,7 @@ def test_a_fault_in_the_code_is_found() -> None:
 
 def test_what_means_nothing_is_not_found() -> None:
     """Else its reason is wrong; and what is not among the mutants any more has none."""
-    listed = [mutant for mutant in [*default_mutants(), *of_code()] if str(mutant) in EQUIVALENT]
+    listed = [mutant for mutant in [*default_mutants(), *constant_mutants(), *of_code()] if str(mutant) in EQUIVALENT]
     assert sorted(map(str, listed)) == sorted(text for texts in REASONS.values() for text in texts)
     assert not [str(mutant) for mutant in listed if len(mutant.operations) < 3 and mutant.found()]
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation ha
 from archspec import ops
 from archspec.ops.base import Operation
 
-from .operation_judges import JUDGES
+from .operation_judges import JUDGES, fuzz
 from .operation_judges.trials import evaluated, listed, make, objections, problem, trials
 
 
@@ -38,6 +38,12 @@ def test_the_judge_agrees(key: str) -> None:
     found = list(objections(key))
     if found:
         pytest.fail(f"{JUDGES[key].by} objects:\n" + "\n".join(found), pytrace=False)
+
+
+def test_the_judges_agree_about_steps_that_nobody_has_seen() -> None:
+    """Four of each operation; `make fuzz` has more."""
+    assert not [text for key in fuzz.KEYS for seed in range(4) for text in fuzz.objections(key, seed)]
+    assert sum(fuzz.drawn(key, seed) is not None for key in fuzz.KEYS for seed in range(4)) > 3.9 * len(fuzz.KEYS)
 
 
 def test_a_judge_objects_to_what_is_wrong() -> None:

@@ -160,7 +160,7 @@ def gru_of_the_paper(a: Attributes, x: Any, *initial: Any, dropout: float = 0.0,
             start = initial[0][:, len(states)].numpy() if initial else None
             names = [f"{part}_l{layer}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
             y, h = _onnx_gru(x.numpy()[:, ::step], [weights.get(name) for name in names], start)
-            parts.append(torch.from_numpy(np.ascontiguousarray(y[:, ::step])))
+            parts.append(torch.from_numpy(y[:, ::step].copy()))
             states.append(torch.from_numpy(h))
         x = torch.cat(parts, 2)
     return shortened(a, x, [torch.stack(states, 1)])

@@ -7,7 +7,6 @@ changed, or an attribute with another default; the judges must object to it.
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 import signal
 import sys
@@ -23,6 +22,7 @@ from typing import Any, Final, get_args
 
 from archspec import ops
 
+from .changes import changes, places
 from .equivalents import EQUIVALENT
 from .trials import make, objections, trials
 
@@ -119,117 +119,6 @@ def _functions() -> Iterator[types.FunctionType]:
 
 # How they are changed -----------------------------------------------------------------------------------------------
 
-OPERATORS: Final[dict[type[ast.AST], type[ast.AST]]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mod,
-    ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
-}  # fmt: skip
-NAMES: Final = {
-    "maximum": "minimum", "minimum": "maximum", "max": "min", "min": "max", "sin": "cos", "cos": "sin", "mean": "sum",
-    "sum": "mean", "zeros": "ones", "exp": "expm1", "expm1": "exp", "sqrt": "square", "var": "std", "log": "log1p",
-    "abs": "negative", "tril": "triu", "floor": "ceil", "ceil": "floor", "sign": "abs", "stack": "concatenate",
-    "inner_axis": "resolve_axis",
-}  # fmt: skip
-
-
-HOW: Final = ("strict", "optimize", "out", "stable")
-"""Arguments that say how something is computed, or that it is checked, not what comes out."""
-SYMMETRIC: Final = ("maximum", "minimum", "max", "min", "logaddexp", "swapaxes", "result_type")
-"""Functions to whose last two arguments the order is all the same."""
-ORDERED: Final = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult)
-
-
-def changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of a part of the code."""
-    yield from _operators(node)
-    match node:
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
-            yield ast.Constant(1 - value)
-        case ast.UnaryOp(op=ast.USub() | ast.Not(), operand=operand):
-            yield operand
-        case ast.IfExp(body=body, orelse=orelse):
-            yield _with(node, body=orelse, orelse=body)
-        case ast.Constant(value=bool(value)):
-            yield ast.Constant(not value)
-        case ast.Constant(value=int(value)):
-            yield ast.Constant(value + 1)
-        case ast.Constant(value=float(value)):
-            yield ast.Constant(value * (1 + 1e-6) if value else 1e-6)
-        case ast.Attribute(attr="T", value=matrix):
-            yield matrix
-        case ast.Attribute(attr=name) if name in NAMES:
-            yield _with(node, attr=NAMES[name])
-        case ast.Tuple(elts=[*rest, first, second], ctx=ast.Load()):
-            yield _with(node, elts=[*rest, second, first])
-        case ast.AugAssign() | ast.Expr():
-            yield ast.Pass()
-        case ast.If():
-            yield from (_with(node, test=ast.Constant(truth)) for truth in (False, True))
-        case ast.Call(args=arguments, keywords=keywords):
-            for index, keyword in enumerate(keywords):
-                if keyword.arg not in HOW:
-                    yield _with(node, keywords=keywords[:index] + keywords[index + 1 :])
-            symmetric = _name(node.func) in SYMMETRIC
-            if len(arguments) > 1 and not symmetric and not any(isinstance(each, ast.Starred) for each in arguments):
-                yield _with(node, args=[*arguments[:-2], arguments[-1], arguments[-2]])
-
-
-def _name(function: ast.expr) -> str:
-    return getattr(function, "attr", getattr(function, "id", ""))
-
-
-def _operators(node: ast.AST) -> Iterator[ast.AST]:
-    match node:
-        case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in OPERATORS:
-            yield _with(node, op=OPERATORS[type(op)]())
-        case ast.BoolOp(op=op):
-            yield _with(node, op=OPERATORS[type(op)]())
-        case ast.Compare(ops=[op]) if type(op) in OPERATORS:
-            yield _with(node, ops=[OPERATORS[type(op)]()])
-    match node:
-        case ast.BinOp(left=left, op=op, right=right) if isinstance(op, ORDERED):
-            yield _with(node, left=right, right=left)
-
-
-def _with(node: ast.AST, **changed: Any) -> ast.AST:
-    other = copy.copy(node)
-    for name, value in changed.items():
-        setattr(other, name, value)
-    return other
-
-
-def _refuses(node: ast.AST) -> bool:
-    """Whether it is a check, which says that something is no input: no judge has an opinion on that."""
-    match node:
-        case ast.Raise() | ast.Assert() | ast.If(body=[*_, ast.Raise()]):
-            return True
-        case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
-            return name.lstrip("_").startswith(("check", "inner_ax"))
-    return False
-
-
-def _closed(node: ast.AST) -> bool:
-    """Whether its parts are not changed: a negative number is one number; kinds and lists of words have no order."""
-    match node:
-        case ast.UnaryOp(operand=ast.Constant()) | ast.Compare(ops=[ast.In()]):
-            return True
-        case ast.Call(func=ast.Name(id="isinstance")):
-            return True
-    return isinstance(node, ast.keyword) and node.arg in HOW
-
-
-def places(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
-    """Each part of the code, as a field of what it is in; annotations, docstrings and checks aside."""
-    for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "decorator_list", "args") and not isinstance(node, ast.Call):
-            continue
-        for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
-            if isinstance(child, ast.AST) and not _refuses(child) and not docstring:
-                yield node, name, index
-                if not _closed(child):
-                    yield from places(child)
-
 
 @cache
 def parsed(module: types.ModuleType) -> tuple[ast.Module, dict[tuple[str, int], ast.FunctionDef]]:
@@ -302,6 +191,43 @@ def _same_place(code: types.CodeType, other: types.CodeType) -> bool:
     return (code.co_qualname, code.co_firstlineno) == (other.co_qualname, other.co_firstlineno)
 
 
+# Constants ----------------------------------------------------------------------------------------------------------
+
+
+def constant_mutants() -> Iterator[Mutant]:
+    """Numbers that a module names, and tables of them, a hundredth off."""
+    for name in (*SHARED, *ops.FAMILIES):
+        module = import_module(f"archspec.ops.{name}")
+        for constant, value in list(vars(module).items()):
+            if constant.lstrip("_").isupper() and isinstance(value, (int, float, tuple)):
+                readers = [f for f in used() if f.__globals__ is vars(module) and constant in f.__code__.co_names]
+                operations = tuple(dict.fromkeys(key for function in readers for key in used()[function]))
+                for change, other in _off(value) if operations else ():
+                    yield Mutant(f"{name}.{constant}", change, operations, _another_constant(module, constant, other))
+
+
+def _off(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (int, float)):
+        yield f"{value} -> {value * 1.01:.17g}", type(value)(value * 1.01)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            for change, other in _off(item):
+                yield f"[{index}] {change}", (*value[:index], other, *value[index + 1 :])
+
+
+def _another_constant(module: types.ModuleType, name: str, value: Any) -> Callable[[], Any]:
+    @contextmanager
+    def run() -> Iterator[Any]:
+        before = getattr(module, name)
+        setattr(module, name, value)
+        try:
+            yield make
+        finally:
+            setattr(module, name, before)
+
+    return run
+
+
 # Defaults -----------------------------------------------------------------------------------------------------------
 
 
@@ -315,7 +241,7 @@ def default_mutants() -> Iterator[Mutant]:
 
 
 def others(default: Any, kind: Any) -> Iterator[Any]:
-    """Other defaults of the same kind; what has none (null) stands for a rule that the reference has to follow."""
+    """Other defaults of the same kind."""
     match default:
         case bool():
             yield not default
@@ -327,6 +253,8 @@ def others(default: Any, kind: Any) -> Iterator[Any]:
             yield default * 1.25 if default else 0.25
         case (axis,) if isinstance(axis, int):
             yield (1,)
+        case None:
+            yield from (2, True)  # of which those that are no such attribute are refused
 
 
 def _another_default(key: str, name: str, value: Any) -> Callable[[], Any]:
@@ -338,7 +266,7 @@ def _another_default(key: str, name: str, value: Any) -> Callable[[], Any]:
 
 
 def mutants() -> list[Mutant]:
-    return [*default_mutants(), *code_mutants()]
+    return [*default_mutants(), *constant_mutants(), *code_mutants()]
 
 
 def survivors(tried: Iterable[Mutant]) -> list[str]:

@@ -26,6 +26,11 @@ MORE: Final[list[Case]] = [
     Case("logsumexp", {"axis": 1}, ((1,),), values="special"),
     Case("bucketed_position_bias", {}, ((1, 150, 150),)),
     Case("bucketed_position_bias", {"num_buckets": 16, "bidirectional": False}, ((1, 150, 2),)),
+    *(
+        Case(f"{kind}_pool{rank}d", {"kernel_size": 3}, (shape,))
+        for kind in ("max", "avg", "lp")
+        for rank, shape in ((1, LINE), (2, IMAGE), (3, VOLUME))
+    ),
     Case("erf", {}, ((100, 100),)),  # several chunks
     Case("conv_transpose3d", {"out_channels": 3, "kernel_size": 2}, (VOLUME,)),
     Case("rnn", {"hidden_size": 3, "num_layers": 2}, ((7, 4),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -51,31 +51,32 @@ def make(key: str, **attributes: Any) -> Any:
 def trials(key: str) -> list[Trial]:
     """Those of an operation: each of its rows in the table of tests, on numbers that are all different and on halves,
     which have ties, zeros and whole numbers among them."""
-    return list(_trials(key))
+    return list(tried(case for case in [*CASES, *MORE] if case.op == key))
 
 
-def _trials(key: str) -> Iterator[Trial]:
-    judge = JUDGES[key]
-    for number, case in enumerate(case for case in [*CASES, *MORE] if case.op == key):
-        for halved in (False, True) if "float" in case.dtypes and key not in UNORDERED else (False,):
-            random = np.random.default_rng(number)
-            inputs = [
-                _numbers(case, shape, dtype, halved, random)
-                for shape, dtype in zip(case.shapes, case.dtypes, strict=True)
-            ]
-            parameters = make(key, **case.attributes).parameters(*(x.shape for x in inputs))
-            weights = {
-                name: random.uniform(0.5, 2, p.shape) if p.kind == "variance" else random.standard_normal(p.shape)
-                for name, p in parameters.items()
-            }
-            asked = [torch.from_numpy(x.copy()) for x in inputs]
-            held = {name: torch.from_numpy(w.copy()) for name, w in weights.items()}
-            verdict = listed(judge.ask(case.attributes, *asked, **held))
-            trained = None
-            if judge.train is not None:
-                outputs, told = judge.train(case.attributes, *asked, **held)
-                trained = listed(outputs), {name: array(value) for name, value in told.items()}
-            yield Trial(case, inputs, weights, verdict, trained)
+def tried(cases: Iterable[Case]) -> Iterator[Trial]:
+    for number, case in enumerate(cases):
+        halves = (False, True) if "float" in case.dtypes and case.op not in UNORDERED else (False,)
+        for halved in halves:
+            yield _trial(case, halved, np.random.default_rng(number))
+
+
+def _trial(case: Case, halved: bool, random: np.random.Generator) -> Trial:
+    judge, kinds = JUDGES[case.op], zip(case.shapes, case.dtypes, strict=True)
+    inputs = [_numbers(case, shape, dtype, halved, random) for shape, dtype in kinds]
+    parameters = make(case.op, **case.attributes).parameters(*(x.shape for x in inputs))
+    weights = {
+        name: random.uniform(0.5, 2, p.shape) if p.kind == "variance" else random.standard_normal(p.shape)
+        for name, p in parameters.items()
+    }
+    asked = [torch.from_numpy(x.copy()) for x in inputs]
+    held = {name: torch.from_numpy(w.copy()) for name, w in weights.items()}
+    verdict = listed(judge.ask(case.attributes, *asked, **held))
+    trained = None
+    if judge.train is not None:
+        outputs, told = judge.train(case.attributes, *asked, **held)
+        trained = listed(outputs), {name: array(value) for name, value in told.items()}
+    return Trial(case, inputs, weights, verdict, trained)
 
 
 def _numbers(case: Case, shape: tuple[int, ...], dtype: str, halved: bool, random: np.random.Generator) -> Array:
@@ -189,10 +190,14 @@ def trained(trial: Trial, make: Make = make) -> str:
     return problem(listed(idle), trial.verdict, tolerance) and "does not leave out what is not drawn"
 
 
+def disagreements(trial: Trial, make: Make = make) -> Iterator[str]:
+    if text := evaluated(trial, make):
+        yield f"{trial}: {text}"
+    if trial.trained is not None and (text := trained(trial, make)):
+        yield f"{trial}, in training: {text}"
+
+
 def objections(key: str, make: Make = make) -> Iterator[str]:
     """All that the judge has against an operation."""
     for trial in trials(key):
-        if text := evaluated(trial, make):
-            yield f"{trial}: {text}"
-        if trial.trained is not None and (text := trained(trial, make)):
-            yield f"{trial}, in training: {text}"
+        yield from disagreements(trial, make)
