@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +31,15 @@ class Judge:
     train: Ask | None = None
     """What training makes of it: the outputs, and what was drawn or learned by the names that the operation has."""
     tolerance: float = ROUNDING
+    starts: Mapping[str, tuple[float, float, bool]] = field(default_factory=dict)
+    """Mean and deviation of the numbers that each weight starts with, and whether it is trainable, if he tells."""
+
+
+def starts(layer: torch.nn.Module) -> dict[str, tuple[float, float, bool]]:
+    """What a layer of PyTorch that was just made tells of its weights."""
+    weights = dict(layer.named_parameters())
+    state = {name: array.double() for name, array in layer.state_dict().items() if array.dtype.is_floating_point}
+    return {name: (w.mean().item(), w.std().item(), name in weights) for name, w in state.items()}
 
 
 NAMES: Final = {

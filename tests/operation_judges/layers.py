@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (as PyTorch's own documentation ha
 from torch import nn
 
 from . import recorded
-from .common import Attributes, Judge, given, held, number, numbers, onnx
+from .common import Attributes, Judge, given, held, number, numbers, onnx, starts
 
 TORCH: Final = "torch.nn.functional"
 
@@ -238,12 +238,16 @@ JUDGES: Final[dict[str, Judge]] = {
     "embedding": Judge("torch.nn.Embedding", embedding),
     "matmul": Judge("torch.matmul", matmul),
     "einsum": Judge("torch.einsum", lambda a, *xs: torch.einsum(a["equation"], *xs)),
-    "batch_norm": Judge("torch.nn.BatchNorm1d to 3d", batch_norm, batch_norm_training),
-    "layer_norm": Judge("torch.nn.LayerNorm", layer_norm),
-    "rms_norm": Judge("torch.nn.RMSNorm", rms_norm),
+    "batch_norm": Judge(
+        "torch.nn.BatchNorm1d to 3d", batch_norm, batch_norm_training, starts=starts(nn.BatchNorm1d(2))
+    ),
+    "layer_norm": Judge("torch.nn.LayerNorm", layer_norm, starts=starts(nn.LayerNorm(2))),
+    "rms_norm": Judge("torch.nn.RMSNorm", rms_norm, starts=starts(nn.RMSNorm(2))),
     "l2_normalize": Judge(f"{TORCH}.normalize", l2_normalize),
-    "group_norm": Judge("torch.nn.GroupNorm", group_norm),
-    "instance_norm": Judge("torch.nn.InstanceNorm1d to 3d", instance_norm),
+    "group_norm": Judge("torch.nn.GroupNorm", group_norm, starts=starts(nn.GroupNorm(1, 2))),
+    "instance_norm": Judge(
+        "torch.nn.InstanceNorm1d to 3d", instance_norm, starts=starts(nn.InstanceNorm1d(2, affine=True))
+    ),
     "local_response_norm": Judge(f"{TORCH}.local_response_norm", local_response_norm),
     "rnn": Judge("torch.nn.RNN", recurrent(nn.RNN), recurrent(nn.RNN, training=True)),
     "lstm": Judge("torch.nn.LSTM", recurrent(nn.LSTM), recurrent(nn.LSTM, training=True)),

@@ -28,7 +28,7 @@ from .trials import make, objections, trials
 
 SHARED: Final = ("_shapes", "_special", "_windows", "base")
 """Modules of archspec.ops besides those of the families."""
-UNTOUCHED: Final = ("infer", "result", "accepts", "parameters", "cost", "__")
+UNTOUCHED: Final = ("infer", "result", "accepts", "cost", "__")
 """What begins so says which inputs there may be, not what comes out; refusals have tests of their own."""
 PATIENCE: Final = 10
 """Seconds that a mutant may take, all operations together."""

@@ -151,7 +151,12 @@ def padded(trial: Trial, op: Any) -> str:
 def evaluated(trial: Trial, make: Make = make) -> str:
     """What the judge has against the reference."""
     op = make(trial.case.op, **trial.case.attributes)
-    weights = {name: p.shape for name, p in op.parameters(*(x.shape for x in trial.inputs)).items()}
+    parameters = op.parameters(*(x.shape for x in trial.inputs))
+    starts = JUDGES[trial.case.op].starts
+    begun = {name: (*(p.initial or ()), p.trainable) for name, p in parameters.items()}
+    if starts and begun != {name: starts[name] for name in begun}:
+        return f"weights start with {begun}"
+    weights = {name: p.shape for name, p in parameters.items()}
     if text := padded(trial, op):
         return text
     if weights != {name: w.shape for name, w in trial.weights.items()}:
