@@ -13,7 +13,8 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "source.Parameter.parameters: (self.mean, self.std) -> (self.std, self.mean)",
     ),
     "what gradients do is no part of it, either; test_a_frozen_row_gets_no_gradient knows": (
-        "linear.Embedding.parameters: Parameter(shape, 'table', frozen=self.padding_index) -> Parameter(shape, 'table')",
+        "linear.Embedding.parameters: Parameter(shape, 'table', frozen=self.padding_index) -> "
+        "Parameter(shape, 'table')",
     ),
     "less than the bound of the judges; test_erf_is_accurate knows better": (
         "_special._OUTER: [0] [0] 2.1531153547440383e-08 -> 2.1746465082914789e-08",
