@@ -41,7 +41,7 @@ def test_the_judge_agrees(key: str) -> None:
 
 
 def test_the_judges_agree_about_steps_that_nobody_has_seen() -> None:
-    """Four of each operation; `make fuzz` has more."""
+    """Four of each operation; `make steps` has more."""
     assert not [text for key in fuzz.KEYS for seed in range(4) for text in fuzz.objections(key, seed)]
     assert sum(fuzz.drawn(key, seed) is not None for key in fuzz.KEYS for seed in range(4)) > 3.9 * len(fuzz.KEYS)
 
