@@ -178,8 +178,7 @@ class _Run:
 
     def _matched(self, node: Node, value: Any, found: Sequence[Value], hooked: bool) -> tuple[Answer, Pairs]:
         """The answer of the step's row that the value is, and the layers in it."""
-        tensors = node.inputs or node.beside
-        for tensor in tensors:
+        for tensor in node.inputs or node.beside:
             if id(tensor) not in self.there:
                 raise Wrong(f"{node.path} runs before {tensor.name} is there")
         due: list[str] = []
@@ -188,14 +187,14 @@ class _Run:
                 raise Wrong(f"{node.path}: {answer.told.wrong[0]}")
             if answer.lowered.module is None if hooked else answer.value is None:
                 continue
-            given = [_leaf(*each) for each in zip(node.inputs, answer.layouts or (None,) * len(tensors), strict=False)]
-            if not node.inputs:  # its layer may be called on anything of the model: on that, in any order of axes
+            layouts = answer.layouts or (None,) * len(node.inputs)
+            given = list(map(_leaf, node.inputs, layouts))
+            if not node.inputs:  # a layer may be called on the first input of the block, in any order of axes
                 given = [leaf for leaf in found if isinstance(leaf, Leaf) and leaf.tensor is node.beside[0]][:1]
             expected, own = self._expected(answer, key, node, given, hooked)
             pairs = Pairs(own.values() if node.owner else ())
             if same(value, expected, pairs):
-                answer_layers = {suffix: pairs.given_for(layer) for suffix, layer in own.items()}
-                pairs.by_suffix = answer_layers
+                pairs.by_suffix = {suffix: pairs.given_for(layer) for suffix, layer in own.items()}
                 return answer, pairs
             due.append(shown(expected))
         raise Wrong(f"{node.path} is {shown(value)}, not {' or '.join(dict.fromkeys(due))}")
@@ -239,9 +238,8 @@ class _Run:
             if _moves(value) != self.program.outputs[name]:
                 raise Wrong(f"output {name} is laid out as {_moves(value)}, not as {self.program.outputs[name]}")
         late = self.graph.training_outputs and not self.training
-        left = [node.path for node in self.graph.nodes if node.path not in self.seen]
-        left = [node.path for node in self.graph.nodes if node.path in left and not (late and node.training_only)]
-        if left:
+        due_nodes = (node for node in self.graph.nodes if not (late and node.training_only))
+        if left := [node.path for node in due_nodes if node.path not in self.seen]:
             raise Wrong(f"{', '.join(left)} did not run")
         if not late:
             self.finish_layers()
@@ -253,17 +251,17 @@ class _Run:
     def weights(self, places: Mapping[int, str], separator: str) -> None:
         """Whether weights are where the program says, given the places of layers."""
         for weight in self.program.weights:
-            path, _, name = ("", "", "")
             path = weight.parameter if weight.parameter in self.seen else weight.parameter.rpartition(".")[0]
-            name = weight.parameter[len(path) + 1 :]
             answer, pairs = self.seen[path]
-            suffix, own, _ = answer.lowered.weights[name]
+            suffix, own, _ = answer.lowered.weights[weight.parameter[len(path) + 1 :]]
             layers = [pairs.by_suffix[suffix]] if pairs.by_suffix else pairs.given
-            starts = [places.get(id(layer), "?") for layer in layers]
-            ends = [start + (separator + own if own else "") for start in starts] if pairs.by_suffix else []
-            inside = any(weight.target.startswith(f"{start}{separator}") or weight.target == start for start in starts)
-            if weight.target not in ends and (ends or not inside):
-                raise Wrong(f"{weight.parameter} is in {' or '.join(ends or starts)}, not in {weight.target}")
+            found = [places.get(id(layer), "nothing") for layer in layers]
+            if pairs.by_suffix:  # else it is somewhere inside an element of a container
+                there = weight.target in [f"{place}{separator}{own}" if own else place for place in found]
+            else:
+                there = any(f"{weight.target}{separator}".startswith(f"{place}{separator}") for place in found)
+            if not there:
+                raise Wrong(f"{weight.parameter} is in {' and '.join(found)}, and should be {weight.target}")
 
 
 class _Classes(_Run):
