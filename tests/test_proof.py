@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -288,3 +290,17 @@ def test_an_interpreter_that_is_not_there_is_reported_and_the_others_count() -> 
     assert outcomes["paddle"].status == "error"
     assert "/no/such/python" in outcomes["paddle"].message
     assert proof.exit_code == 1
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize(("kilobytes", "options", "who"), [(20, [], "archspec: error:"),
+                                                           (1000, ["--size", "batch=64"], "pytorch:")])  # fmt: skip
+def test_a_full_disk_is_told_in_a_line(kilobytes: int, options: list[str], who: str, tmp_path: Path) -> None:
+    """Files that may not grow stand for it: here of what is given to the frameworks, and of what one computes."""
+    command = f"ulimit -f {kilobytes}; exec {sys.executable} -m archspec verify lenet5 --to pytorch {' '.join(options)}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    (told,) = [line for line in (done.stdout + done.stderr).splitlines() if "File too large" in line]
+    assert told.startswith(f"{who} cannot write to /")
+    assert told.partition(" (at ")[0].endswith("File too large; TMPDIR names another folder for temporary files")
+    assert "Traceback" not in done.stdout + done.stderr

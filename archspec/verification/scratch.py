@@ -67,8 +67,7 @@ class Scratch:
             return worker.save(str(path), arrays)
         except OSError as error:
             self.remove(path)
-            raise ArchspecError(f"cannot write to {path.parent}: {error.strerror}; TMPDIR names another folder for "
-                                "temporary files") from None  # fmt: skip
+            raise ArchspecError(str(error)) from None
 
     def _free(self, folder: Path) -> int:
         """The bytes that are left when all files are as large as they were said to become."""

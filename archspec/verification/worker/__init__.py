@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Layout, Writer, arrange, cast, load, restore, save
+from .arrays import Array, Layout, NoRoom, Writer, arrange, cast, load, restore, save
 from .model import RunError, fill, made, module, named, passed
 from .shipped import hold
 
@@ -103,6 +103,8 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     reset_peak_memory()
     try:
         return _answer(request, runner, tell, clock)
+    except NoRoom as error:
+        return {**failure(clock.stage, error), "message": str(error), "detail": ""}
     except OSError as error:  # of a file that cannot be read, or not be written to its end
         return failure(clock.stage, error)
 
@@ -113,6 +115,8 @@ def _answer(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]
         try:
             for name, value in _run(request, runner, program, trace, clock):
                 writer.add(name, value if isinstance(value, np.ndarray) else runner.to_numpy(value))
+        except NoRoom:  # that is no fault of the program
+            raise
         except Exception as error:
             return {
                 **failure(clock.stage, error),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,23 +14,41 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Layout = Sequence[tuple[str, Sequence[int]]]
 
 
+class NoRoom(OSError):
+    """A file cannot be written to its end."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(f"cannot write to {os.path.dirname(path)}: {error.strerror}; TMPDIR names another folder for "
+                         "temporary files")  # fmt: skip
+
+
 class Writer:
-    """Writes arrays into one file, one after another, as they come."""
+    """Writes arrays into one file, one after another, as they come. Raises NoRoom where the file cannot take them."""
 
     def __init__(self, path: str) -> None:
         self.index: dict[str, tuple[int, tuple[int, ...], str]] = {}
         """Name: offset, shape, dtype."""
+        self._path = path
         self._file = open(path, "wb")  # noqa: SIM115
 
     def add(self, name: str, array: Array) -> None:
-        self._file.write(bytes(-self._file.tell() % 64))
-        offset = self._file.tell()
-        self._file.write(np.asarray(array, order="C").data)
+        with self._noticed():
+            self._file.write(bytes(-self._file.tell() % 64))
+            offset = self._file.tell()
+            self._file.write(np.asarray(array, order="C").data)
         self.index[name] = (offset, array.shape, array.dtype.str)
 
     def close(self) -> None:
-        self._file.write(b"\0")  # an empty file cannot be mapped
-        self._file.close()
+        with self._noticed():
+            self._file.write(b"\0")  # an empty file cannot be mapped
+            self._file.close()
+
+    @contextlib.contextmanager
+    def _noticed(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise NoRoom(self._path, error) from None
 
 
 def save(path: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
