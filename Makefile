@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz zoo judges mutants steps clean
+.PHONY: demo test quick lint golden fuzz plain zoo judges mutants steps clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -19,6 +19,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Every network of the zoo that is not larger than 2 GiB, built and run as people do it
+plain: $(INSTALLED)
+	$(BIN)/python benchmarks/plain.py
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -205,6 +205,20 @@ class Model:
             if name != "batch" and name not in elaborator.open_sizes:
                 raise UsageError(f"{self.name} has no open dimension '{name}'; {one_of(name, elaborator.open_sizes)}")
         return flatten(module, self.name, elaborator.limits)
+
+    @property
+    def open_sizes(self) -> dict[str, int]:
+        """The numbers that stand for open dimensions. Raises SpecError."""
+        return dict(self._main[1].open_sizes)
+
+    def others(self, names: Collection[str]) -> Iterator[Model]:
+        """The same network with other values of these params, which it may not take; itself if there are none."""
+        for change in (_next, _twice) if names else ():
+            params = {name: change(value) if name in names else value for name, value in self.params.items()}
+            other = Model(self.spec, self.variant, params, self.overrides)
+            other.shapes = dict(self.shapes)
+            yield other
+        yield self
 
     def check(self) -> list[Diagnostic]:
         """Elaborates the network and confirms what the spec expects; gives the warnings. Raises SpecError."""

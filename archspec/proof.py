@@ -15,7 +15,7 @@ from archspec.graph.graph import Graph, rounded
 from archspec.loading import open_spec, variants
 from archspec.model import Model, check_sizes
 from archspec.ops.base import describe
-from archspec.verification.cases import case
+from archspec.verification.cases import case, second
 from archspec.verification.report import Outcome, Report
 from archspec.verification.run import verify as compare
 from archspec.verification.workers import Failure, Pool
@@ -194,6 +194,7 @@ def _reports(
     if picture is not None:
         options["inputs"] = _pictured(tried.graph, picture)
     graph = rounded(tried.graph)
+    other = second(tried, chosen) if tried.programs else None
     made = []
     learning = options.pop("learning", False)
     modes: list[tuple[str, dict[str, Any]]]
@@ -201,7 +202,7 @@ def _reports(
     for (about, mode), due in zip(modes, (True, graph.training_outputs, learning), strict=True):
         if not due:
             continue
-        report = compare(graph, tried.programs, pool, **mode, **options)
+        report = compare(graph, tried.programs, pool, **mode, **options, second=None if mode else other)
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         report.model += about
         _locate(report, model)

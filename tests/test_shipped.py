@@ -66,6 +66,13 @@ def test_a_value_that_keras_takes_for_sparse_is_named(pool: Pool) -> None:
     assert "sparse" in found.message
 
 
+@pytest.mark.parametrize("op", ["relu", "relu6", "silu", "hard_swish"])
+def test_nothing_is_written_into_what_the_caller_gave(op: str) -> None:
+    layers = "\n".join(f"  - {{op: {each}}}" for each in (op, "dropout", op))
+    first = Spec.parse(f"archspec: 1\nname: First\ninputs: {{image: [3, 4]}}\nlayers:\n{layers}\n").network()
+    assert "inplace" not in BACKENDS["pytorch"].write(first)
+
+
 FORMS: Final = ("source", "probed", "written", "rounded")
 CHANGES: Final[dict[str, list[tuple[str, str, str]]]] = {
     "pytorch": [

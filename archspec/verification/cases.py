@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archspec.backend import Backend, Program
 from archspec.errors import BackendError, SpecError
@@ -20,6 +22,20 @@ class Case:
     graph: Graph
     programs: dict[str, Program]
     refused: dict[str, str]
+    model: Model
+    """The one that the programs are of, with inputs of the sizes that are run."""
+
+
+@dataclass(frozen=True)
+class Second:
+    """The network at other values of all that generated code leaves open."""
+
+    graph: Graph
+    """Its floats are as the spec has them."""
+    programs: dict[str, Program]
+    """What is run with probes is `written`, with floats as they are, whatever the dtype."""
+    arguments: dict[str, Any]
+    """What the models are made with: other values of the params that stayed arguments."""
 
 
 def case(
@@ -50,7 +66,65 @@ def _case(model: Model, backends: Sequence[Backend], sizes: Mapping[str, int] | 
             continue
         if not same_program(program):
             raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
-    return Case(model.graph_for(sizes), programs, refused)
+    return Case(model.graph_for(sizes), programs, refused, model)
+
+
+def second(tried: Case, backends: Sequence[Backend]) -> Second:
+    """A case at another batch, other sizes of open dimensions, smaller images where the code is the same for them, and
+    other values of the params that are arguments in all programs."""
+    chosen = [backend for backend in backends if backend.name in tried.programs]
+    model, programs = tried.model, tried.programs
+    small = smaller(model)
+    if small is not None:
+        less = _case(small, chosen, None)
+        if less.programs.keys() == programs.keys() and all(
+            _sizeless(p.source) == _sizeless(less.programs[name].source) for name, p in programs.items()
+        ):
+            model, programs = small, less.programs
+    free = model.free_params.intersection(*(_arguments(program) for program in programs.values()))
+    batch = 2 if any(int(tensor.shape[0]) == 1 for tensor in tried.graph.inputs.values()) else 1
+    for other in model.others(free):
+        for sizes in _other_sizes(model.open_sizes):
+            try:
+                graph = other.graph_for({"batch": batch, **sizes})
+                bound = {backend.name: backend.generate(other) for backend in chosen}
+            except (SpecError, BackendError):
+                continue
+            texts = {n: (p.source, p.probed, p.written) for n, p in programs.items()}
+            forms = {n: replace(bound[n], source=s, probed=p, written=w, rounded=w) for n, (s, p, w) in texts.items()}
+            return Second(graph, forms, {name: other.params[name] for name in free})
+    raise AssertionError("the case itself is one of them")
+
+
+def _other_sizes(sizes: Mapping[str, int]) -> list[dict[str, int]]:
+    """What to try: about half of each open dimension, or one less, or the same."""
+    halves = {name: size // 2 + 1 for name, size in sizes.items()}
+    return [halves, {name: max(1, size - 1) for name, size in sizes.items()}, dict(sizes)]
+
+
+def _arguments(program: Program) -> frozenset[str]:
+    """The arguments of what makes the model."""
+    for node in ast.parse(program.source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == program.entry:
+            made = [node] if isinstance(node, ast.FunctionDef) else node.body
+            functions = [f for f in made if isinstance(f, ast.FunctionDef) and f.name in (program.entry, "__init__")]
+            return frozenset(a.arg for f in functions for a in (*f.args.args, *f.args.kwonlyargs))
+    return frozenset()
+
+
+def smaller(model: Model) -> Model | None:
+    """The model with smaller images, if it takes large ones and its weights do not depend on them."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, tensor in model.graph.inputs.items():
+        channels, *sizes = map(int, tensor.shape[1:]) if len(tensor.shape) > 3 else (0, 0)
+        if min(sizes) >= _LARGE:
+            shapes[name] = (channels, *(_LESS + 32 * (number % 2) for number in range(len(sizes))))
+    return _resized(model, shapes)
+
+
+_LARGE, _LESS = 128, 64
+"""From which size on images are large, and what is enough, or half as much again: multiples of 32 have the remainders
+by the strides of networks that the sizes of most have."""
 
 
 def _sizeless(source: str) -> str:
@@ -67,6 +141,11 @@ def oblong(model: Model) -> Model | None:
         *rest, height, width = map(int, tensor.shape[1:]) if len(tensor.shape) > 3 else (0, 0, 1)
         if height == width > 1:
             shapes[name] = (*rest, height, width - min(32, max(1, width // 7)))
+    return _resized(model, shapes)
+
+
+def _resized(model: Model, shapes: Mapping[str, tuple[int, ...]]) -> Model | None:
+    """The model with inputs of these shapes, if there are any and its weights do not depend on them."""
     if not shapes:
         return None
     other = model.resized(shapes)

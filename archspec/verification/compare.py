@@ -14,6 +14,10 @@ from archspec.verification.worker import Array
 FLOAT64_BOUND = 1e-10
 """Whole networks were measured near 1e-15: room for depth, none for bugs."""
 
+SECOND_BOUND = 1e-5
+"""Where floats are as they are, those that a framework keeps in float32 are 6e-8 off, which steps amplify. What is
+looked for there, a size that the code takes for granted, is far more."""
+
 INEXACT_MULTIPLE = 16.0
 """How many times the largest declared bound a tensor downstream of inexact steps may be off: a dozen such steps that
 add up at random, and what the layers between them amplify."""

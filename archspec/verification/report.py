@@ -58,7 +58,8 @@ class Rung:
     name: str
     """`float64`, `float32`; `gradient`: against the nearest other framework, in float64; `slope`: that of all gradients
     along a direction, against the reference's; `alone`: each step by itself, on the reference's inputs, in float64;
-    `random`: what is random in training, by itself, on samples of its own."""
+    `random`: what is random in training, by itself, on samples of its own; `second`: another batch, and other values of
+    sizes and arguments that the code leaves open, with the floats as they are."""
     compared: int
     """How many tensors, the outputs included, but for those of which no value proves anything."""
     unseen: tuple[str, ...]

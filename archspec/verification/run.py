@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from archspec.backend import Program
 from archspec.graph.graph import Graph
+from archspec.verification import compare, worker
 from archspec.verification import gradients as differentiation
-from archspec.verification import worker
+from archspec.verification.cases import Second
 from archspec.verification.compare import Difference
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.scratch import physical_memory
@@ -35,6 +36,7 @@ def verify(
     gradients: bool = False,
     learning: bool = False,
     allow_unproven: bool = False,
+    second: Second | None = None,
 ) -> Report:
     """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
 
@@ -43,6 +45,7 @@ def verify(
     With `gradients`, those of a projection of the outputs are compared, too. With `learning`, all of it happens as in
     training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
     `allow_unproven` says that outputs, or gradients, may be NaN, infinite, or lost in rounding; else they are no pass.
+    `second` is the network at other values of what its code leaves open; there, the file itself is run in float64.
     """
     seconds: dict[str, float] = {}
     least, there = least_memory(graph, gradients=gradients), physical_memory()
@@ -65,7 +68,7 @@ def verify(
                 _first_slope(task, seconds)
                 _first_rounding(task, seconds)
                 worker.give_back()
-            doubles = [task.submit(name, "float64", program) for name, program in programs.items()]
+            doubles = [task.submit(name, "float64", each, shipped=second is None) for name, each in programs.items()]
             singles = [task.submit(name, "float32", program) for name, program in programs.items()]
             if not crowded:
                 _first_rounding(task, seconds)
@@ -85,6 +88,9 @@ def verify(
                 _judge_alone(task, run, outcomes[run.backend])
         finally:
             task.close()
+        if second is not None:
+            with _timed(seconds, "second"):
+                _judge_second(second, outcomes, pool, seed, timeout, crowded=crowded)
     for name, outcome in outcomes.items():
         greeting = pool.greet(name).result()
         if not isinstance(greeting, Failure):
@@ -127,10 +133,24 @@ def _is_wrong(outcome: Outcome) -> bool:
     return "float64" in outcome.rungs and bool(outcome.rungs["float64"].wrong)
 
 
-def _judge(task: Task, run: Run, outcome: Outcome) -> None:
+def _judge_second(
+    second: Second, outcomes: Mapping[str, Outcome], pool: Pool, seed: int, timeout: float, *, crowded: bool
+) -> None:
+    """The network at other values of what its code leaves open."""
+    task = Task(second.graph, pool, seed, False, timeout, {}, False, False, crowded, second.arguments)
+    try:
+        for run in [task.submit(name, "float64", program) for name, program in second.programs.items()]:
+            outcomes[run.backend].due += ("second",)
+            bounds = dict.fromkeys(run.bounds, compare.SECOND_BOUND)
+            _judge(task, replace(run, bounds=bounds), outcomes[run.backend], "second")
+    finally:
+        task.close()
+
+
+def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:
     measured = task.measure(run, outcome)
     if measured is not None:
-        rung = outcome.rungs[run.dtype] = task.rung(run.dtype, run, measured)
+        rung = outcome.rungs[name or run.dtype] = task.rung(name or run.dtype, run, measured)
         outcome.culprit = outcome.culprit or task.culprit(rung, measured)
     random = task.random_rung(run) if run.dtype == "float64" else None
     if random is not None:

@@ -49,8 +49,9 @@ class Task:
 
     def __init__(
         self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool, learning: bool, crowded: bool,
+        gradients: bool, learning: bool, crowded: bool, arguments: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
+        self._arguments = dict(arguments or {})
         self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
         self.learning, self._crowded = learning, crowded
         self._nodes = [node for node in graph.nodes if training or not node.training_only]
@@ -101,7 +102,10 @@ class Task:
         assert problem is not None
         raise problem
 
-    def submit(self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None) -> Run:
+    def submit(
+        self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None, *, shipped: bool = True
+    ) -> Run:
+        """Hands a program over to run; if it is not forced, and `shipped`, the file itself as well."""
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
         if unknown:
             raise BackendError(f"{backend}: probes of what the network does not have: {', '.join(sorted(unknown))}")
@@ -118,7 +122,8 @@ class Task:
             statistics=self.statistics if forced is None else (),
             gradients=self.wanted if dtype == "float64" and forced is None else (),
             projected=differentiation.projected(self.outputs),
-            shipped=self.graph.parameters() if forced is None else None,
+            shipped=self.graph.parameters() if forced is None and shipped else None,
+            arguments=self._arguments,
         )
         result = self.pool.submit(backend, request, timeout=self.timeout, alone=self._crowded)
         bounds = compare.bounds(self.graph, dtype, program.inexact, alone=forced is not None)
@@ -324,7 +329,7 @@ class Task:
         """The findings about layers that are random in training; None if there are none."""
         result = run.result.result()
         nodes = [node for node in self._nodes if node.path in run.program.random]
-        if not nodes or not isinstance(result, Result):
+        if not isinstance(result, Result) or not any(key.startswith(("random ", "rate ")) for key in result.arrays):
             return None
         found = {node.path: randomness.finding(node, result.arrays, self._random) for node in nodes}
         unseen = tuple(node.path for node in nodes if found[node.path] is None)

@@ -99,6 +99,7 @@ def message(
     gradients: Collection[str] = (),
     projected: Collection[str] = (),
     shipped: Mapping[str, Parameter] | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A request to run a program.
 
@@ -108,12 +109,13 @@ def message(
     `learning`: then normalizations use the statistics of the batch and keep them, which are in the result by the names
     of their parameters, as the framework lays them out; and what is random is idle. `gradients` are wanted
     by these inputs and parameters, of the sum of the outputs `projected`, each times `projection <name>` in `data`.
-    With `shipped`, the parameters of the network by name, the file itself is held against the outputs, too.
+    With `shipped`, the parameters of the network by name, the file itself is held against the outputs, too. The model
+    is made with `arguments`.
     """
     return {
         "source": program.rounded if dtype == "float64" else program.probed,
         "entry": program.entry,
-        "arguments": program.training_arguments if training else {},
+        "arguments": {**(program.training_arguments if training else {}), **(arguments or {})},
         "dtype": dtype,
         "data": data,
         "weights": [(w.parameter, w.target, w.layout, w.parameter in optional, w.shared) for w in program.weights],
@@ -128,12 +130,12 @@ def message(
         "statistics": list(statistics),
         "gradients": list(gradients),
         "projected": {name: program.outputs[name] for name in projected},
-        "shipped": None if shipped is None else _form(program, dtype, shipped),
+        "shipped": None if shipped is None else _form(program, dtype, learning, shipped),
         "into": str(into),
     }
 
 
-def _form(program: Program, dtype: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+def _form(program: Program, dtype: str, learning: bool, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """What is held of the file itself."""
     return {
         "source": program.source,
@@ -141,6 +143,7 @@ def _form(program: Program, dtype: str, parameters: Mapping[str, Parameter]) -> 
         "defaults": left_out(program),
         "parameters": {name: (p.trainable, p.initial) for name, p in parameters.items()},
         "random": program.random,
+        "again": dtype == "float64" and not learning,
     }
 
 
