@@ -14,7 +14,7 @@ import pytest
 from .operation_judges.equivalents import EQUIVALENT, REASONS
 from .operation_judges.mutants import Mutant, code_mutants, constant_mutants, default_mutants, survivors
 
-SAMPLE: Final = 150
+SAMPLE: Final = 120
 
 
 @cache
