@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Final
 
 from archspec._collector import paused_collector
 from archspec.backend import Backend, Program
-from archspec.emit.layouts import Layout, canonical
 from archspec.emit.table import definitions
-from archspec.expressions import expr_of, free_names
 from archspec.graph import tree
-from archspec.graph.graph import Graph, Node, Tensor, flatten
+from archspec.graph.graph import Graph, flatten
 from archspec.graph.tree import Item, Module
 from archspec.model import Model
 
-from . import frameworks
-from .frameworks import Maker, Name, named_maker
-from .rows import Answer, Rows, noted
-from .values import Layer, Leaf, Pairs, Value, parts, same, shown
+from .rows import Rows, noted
+from .runs import ClassesRun, FunctionsRun, Wrong
 
 SUPPORT: Final = Path(__file__).parents[2] / "backends"
-PLAIN_FUNCTIONS: Final = frozenset({"make_divisible", "per_axis"})
-"""Support functions on plain numbers, which are run; all others are what they are called."""
-
-
-class Wrong(Exception):
-    """The file does not do what the graph says."""
 
 
 @dataclass(repr=False)
@@ -66,7 +54,7 @@ class Written:
         try:
             compiled = compile(text or self.text, "<generated>", "exec", dont_inherit=True)
             for training in [False, True] if self.graph.training_outputs else [False]:
-                run = _Functions(self, training) if self.backend.name == "keras" else _Classes(self, training)
+                run = FunctionsRun(self, training) if self.backend.name == "keras" else ClassesRun(self, training)
                 run.all(compiled)
         except Wrong as error:
             return str(error)
@@ -105,299 +93,3 @@ def _steps(items: Iterable[Item]) -> Iterator[tree.Step]:
                 for body in item.bodies:
                     yield from _steps(body)
                 yield item.join
-
-
-class _Run:
-    """One run of a file: what its probes see, step by step, against the graph."""
-
-    def __init__(self, case: Written, training: bool) -> None:
-        self.case, self.training = case, training
-        self.graph, self.program = case.graph, case.program
-        self.nodes = {tensor.name: node for node in self.graph.nodes for tensor in node.outputs}
-        self.seen: dict[str, tuple[Answer, Pairs]] = {}
-        """The steps that ran, with their layers."""
-        self.there: set[int] = {id(tensor) for tensor in self.graph.inputs.values()}
-        self.claimed: dict[int, str] = {}
-        self.lost: dict[int, str] = {}
-        """Tensors that are no more, and the steps that wrote over them."""
-        self.hooked = frozenset(self.program.hooks.values())
-        self.clean: dict[str, Any] = {}
-        """The names that rows use, with nothing over them."""
-        self.known: dict[tuple[Answer, Any], dict[str, Any]] = {}
-        """The same with the numbers of an instance."""
-
-    def supported(self, make: Any) -> dict[str, Any]:
-        """Stand-ins for the support code that the file has."""
-        found: dict[str, Any] = {}
-        for name, code in self.case.support.items():
-            if name in PLAIN_FUNCTIONS:
-                exec(code, own := frameworks.namespace({}, {}))
-                found[name] = own[name]
-            else:
-                found[name] = Name(name) if name[0].islower() else make(name)
-        return found
-
-    # Steps ----------------------------------------------------------------------------------------------------------
-
-    def node(self, key: str) -> Node:
-        """The step that a probe sees."""
-        if key not in self.program.probes:
-            raise Wrong(f"a probe '{key}' that is not declared")
-        return self.nodes[self.program.probes[key][0].tensor]
-
-    def see(self, key: str, value: Any) -> Any:
-        """What stands for a step's value from here on."""
-        node = self.node(key)
-        if node.path in self.seen:
-            raise Wrong(f"{node.path} runs twice")
-        found = list(parts(value))
-        self._reads(node.path, found)
-        answer, pairs = self._matched(node, value, found, key in self.hooked)
-        self.seen[node.path] = answer, pairs
-        self.check_names(key, pairs)
-        for layer in pairs.given:
-            if id(layer) not in pairs.fixed and self.claimed.setdefault(id(layer), node.path) != node.path:
-                raise Wrong(f"{node.path} uses the layer of {self.claimed[id(layer)]}")
-        for written_over in _overwritten(found):
-            self.lost[id(written_over.tensor)] = node.path
-        layouts = answer.lowered.layouts or answer.layouts[:1] * len(node.outputs) or (None,)
-        given = tuple(map(_leaf, node.outputs, layouts))
-        for leaf, observed in zip(given, self.program.probes.get(key, ()), strict=False):
-            if _moves(leaf) != observed.layout:
-                raise Wrong(f"{node.path} is laid out as {_moves(leaf)}, not as {observed.layout}")
-        self.there.update(id(tensor) for tensor in node.outputs)
-        return given if len(given) > 1 else given[0]
-
-    def check_names(self, key: str, pairs: Pairs) -> None:
-        """Whether a step's layers are called after it."""
-
-    def _reads(self, reader: str, values: Iterable[Any]) -> None:
-        for leaf in values if self.lost else ():
-            if isinstance(leaf, Leaf) and id(leaf.tensor) in self.lost:
-                raise Wrong(f"{reader} reads {leaf.tensor.name}, which {self.lost[id(leaf.tensor)]} wrote over")
-
-    def _matched(self, node: Node, value: Any, found: Sequence[Value], hooked: bool) -> tuple[Answer, Pairs]:
-        """The answer of the step's row that the value is, and the layers in it."""
-        for tensor in node.inputs or node.beside:
-            if id(tensor) not in self.there:
-                raise Wrong(f"{node.path} runs before {tensor.name} is there")
-        due: list[str] = []
-        for answer, key in self.case.rows.answers[id(self.case.steps[node.path])]:
-            if answer.told.wrong:
-                raise Wrong(f"{node.path}: {answer.told.wrong[0]}")
-            if answer.lowered.module is None if hooked else answer.value is None:
-                continue
-            layouts = answer.layouts or (None,) * len(node.inputs)
-            given = list(map(_leaf, node.inputs, layouts))
-            if not node.inputs:  # a layer may be called on the first input of the block, in any order of axes
-                given = [leaf for leaf in found if isinstance(leaf, Leaf) and leaf.tensor is node.beside[0]][:1]
-            expected, own = self._expected(answer, key, node, given, hooked)
-            pairs = Pairs(own.values() if node.owner else ())
-            if same(value, expected, pairs):
-                pairs.by_suffix = {suffix: pairs.given_for(layer) for suffix, layer in own.items()}
-                return answer, pairs
-            due.append(shown(expected))
-        raise Wrong(f"{node.path} is {shown(value)}, not {' or '.join(dict.fromkeys(due))}")
-
-    def _expected(
-        self, answer: Answer, key: Any, node: Node, given: Sequence[Leaf], hooked: bool
-    ) -> tuple[Any, dict[str, Any]]:
-        """What the step's value should be, and its layers by their suffixes."""
-        if (answer, key) not in self.known:
-            self.known[answer, key] = {**self.clean, **answer.env(key)}
-        known = self.known[answer, key]
-        env: dict[str, Any] = {f"given_{i}": leaf for i, leaf in enumerate(given)}
-        if hooked:
-            assert answer.lowered.module is not None
-            return answer.run(answer.lowered.module, known, env)(env["given_0"]), {}
-        if node.owner:
-            if node.owner not in self.seen:
-                raise Wrong(f"{node.path} runs before {node.owner}, whose weights it uses")
-            own = dict(self.seen[node.owner][1].by_suffix)
-        else:
-            own = {suffix: answer.run(code, known, env) for suffix, code in answer.lowered.layers.items()}
-        env |= {f"own_{i}": layer for i, layer in enumerate(own.values())}
-        condition = answer.lowered.condition
-        for code in answer.first if condition is None or answer.run(condition, known, env) else ():
-            env["given_0"] = answer.run(code, known, env)
-        assert answer.value is not None
-        return answer.run(answer.value, known, env), own
-
-    # The end --------------------------------------------------------------------------------------------------------
-
-    def finish(self, result: Any) -> None:
-        """Holds the outputs, and what ran, against the graph."""
-        names = [name for name in self.program.outputs if self.training or name not in self.graph.training_outputs]
-        values = result if isinstance(result, (tuple, list)) else [result]
-        self._reads("the end", values)
-        found = [value.tensor.name if isinstance(value, Leaf) else shown(value) for value in values]
-        due = [self.graph.outputs[name].name for name in names]
-        if found != due:
-            raise Wrong(f"the outputs are {', '.join(found)}, not {', '.join(due)}")
-        for name, value in zip(names, values, strict=True):
-            if _moves(value) != self.program.outputs[name]:
-                raise Wrong(f"output {name} is laid out as {_moves(value)}, not as {self.program.outputs[name]}")
-        late = self.graph.training_outputs and not self.training
-        due_nodes = (node for node in self.graph.nodes if not (late and node.training_only))
-        if left := [node.path for node in due_nodes if node.path not in self.seen]:
-            raise Wrong(f"{', '.join(left)} did not run")
-        if not late:
-            self.finish_layers()
-
-    def finish_layers(self) -> None:
-        """Holds where layers are against where the program says that weights are."""
-        raise NotImplementedError
-
-    def weights(self, places: Mapping[int, str], separator: str) -> None:
-        """Whether weights are where the program says, given the places of layers."""
-        for weight in self.program.weights:
-            path = weight.parameter if weight.parameter in self.seen else weight.parameter.rpartition(".")[0]
-            answer, pairs = self.seen[path]
-            suffix, own, _ = answer.lowered.weights[weight.parameter[len(path) + 1 :]]
-            layers = [pairs.by_suffix[suffix]] if pairs.by_suffix else pairs.given
-            found = [places.get(id(layer), "nothing") for layer in layers]
-            if pairs.by_suffix:  # else it is somewhere inside an element of a container
-                there = weight.target in [f"{place}{separator}{own}" if own else place for place in found]
-            else:
-                there = any(f"{weight.target}{separator}".startswith(f"{place}{separator}") for place in found)
-            if not there:
-                raise Wrong(f"{weight.parameter} is in {' and '.join(found)}, and should be {weight.target}")
-
-
-class _Classes(_Run):
-    """A file of PyTorch or Paddle."""
-
-    def all(self, compiled: Any) -> None:
-        framework = self.case.backend.framework
-        modules = {**frameworks.PLAIN, **frameworks.with_classes(framework)}
-        supported = self.supported(Maker)
-        here = frameworks.namespace(modules, {**supported, "probe": self.probe})
-        top = modules[framework]
-        nn = modules[f"{framework}.nn"]
-        plain = {framework: top, "nn": nn, "F": nn.functional, "math": frameworks.PLAIN["math"], "self": nn.Module()}
-        self.clean = frameworks.namespace({}, {**plain, **frameworks.COLLECTIONS, **supported})
-        exec(compiled, here)
-        model = here[self.program.entry]()
-        model.training = self.training
-        self.model = dict(frameworks.paths(model))
-        self.places = {id(each): path for path, each in self.model.items()}
-        for path, key in self.program.hooks.items():
-            if path not in self.model:
-                raise Wrong(f"there is no layer '{path}'")
-            self.model[path].hook = partial(self.see, key)
-        self.finish(model(*(_leaf(self.graph.inputs[name], None) for name in self.program.inputs)))
-
-    def probe(self, owner: Any, key: str, value: Any) -> Any:
-        path = self.places[id(owner)]
-        return self.see(f"{path}.{key}" if path else key, value)
-
-    def finish_layers(self) -> None:
-        self.weights(self.places, ".")
-        idle = [path for path, each in self.model.items() if isinstance(each, Layer) and id(each) not in self.claimed]
-        if idle:
-            raise Wrong(f"no step uses {', '.join(idle)}")
-
-
-class _Functions(_Run):
-    """A file of Keras."""
-
-    def all(self, compiled: Any) -> None:
-        self.made: list[Layer] = []
-        self.inline: set[str] = set()
-        """What Keras calls operations outside of layers."""
-        self.inputs: list[str] = []
-        self.unwritten = {node.path.replace(".", "_"): node for node in self.graph.nodes}
-        modules = {**frameworks.PLAIN, **frameworks.with_functions(self.made.append, {"Input": self.input,
-                                                                                      "Model": self.end})}  # fmt: skip
-        supported = self.supported(lambda name: named_maker(name, self.made.append))
-        here = frameworks.namespace(modules, {**supported, "probe": self.probe})
-        quiet = frameworks.with_functions(lambda layer: None, {})
-        plain = {"keras": quiet["keras"], "layers": quiet["keras"].layers, "ops": quiet["keras"].ops,
-                 "np": quiet["numpy"], "math": frameworks.PLAIN["math"]}  # fmt: skip
-        self.clean = frameworks.namespace({}, {**plain, **self.supported(lambda name: named_maker(name, _nothing))})
-        exec(compiled, here)
-        result = here[self.program.entry](**(self.program.training_arguments if self.training else {}))
-        if result is not self:
-            raise Wrong("it does not return the model")
-
-    def node(self, key: str) -> Node:
-        if key in self.program.probes:
-            return super().node(key)
-        found = self.unwritten.get(key) or self.unwritten.get(key.removesuffix("_"))
-        if found is None:
-            raise Wrong(f"a probe '{key}' that is not declared")
-        return found
-
-    def probe(self, key: str, value: Any) -> Any:
-        self.inline.update(frameworks.operation(part) for part in parts(value))
-        return self.see(key, value)
-
-    def input(self, shape: Any, *, dtype: str = "float", name: str = "") -> Leaf:
-        place = len(self.inputs)
-        due_name = [*self.program.inputs, "nothing more"][place]
-        self.inputs.append(name)
-        if name.rstrip("_") != due_name.rstrip("_"):
-            raise Wrong(f"input {place} is called {name}, not {due_name}")
-        name, tensor = due_name, self.graph.inputs[due_name]
-        moves = self.program.inputs[name]
-        leaf = Leaf(tensor, tuple(moves[0][1]) if moves else canonical(len(tensor.shape)).axes)
-        sizes = self.case.root.inputs[name].shape
-        due = tuple(None if free_names(expr_of(sizes[axis])) & self.case.root.open else int(sizes[axis])
-                    for axis in leaf.axes[1:])  # fmt: skip
-        if shape != due or dtype != tensor.dtype:
-            raise Wrong(f"input {name} has {dtype} of {shape}, not {tensor.dtype} of {due}")
-        return leaf
-
-    def end(self, inputs: Any, outputs: Any, *, name: str) -> Any:
-        given = [leaf.tensor.name for leaf in (inputs if isinstance(inputs, list) else [inputs])]
-        if given != list(self.program.inputs) or name != self.program.entry:
-            raise Wrong(f"the model {name} takes {', '.join(given)}")
-        self.finish(outputs)
-        return self
-
-    def check_names(self, key: str, pairs: Pairs) -> None:
-        for suffix, layer in pairs.by_suffix.items():
-            due = "_".join(filter(None, [key.rstrip("_"), suffix]))
-            if isinstance(layer, Layer) and id(layer) not in pairs.fixed and str(layer.layer_name).rstrip("_") != due:
-                raise Wrong(f"{key} has a layer called {layer.layer_name}")
-
-    def finish_layers(self) -> None:
-        self.weights({id(layer): str(layer.layer_name) for layer in self.made}, "/")
-        inner = {id(part) for layer in self.made for part in parts(layer.made) if isinstance(part, Layer)}
-        layers = [layer for layer in self.made if id(layer) not in inner]
-        if idle := [str(layer.layer_name) for layer in layers if id(layer) not in self.claimed]:
-            raise Wrong(f"no step uses {', '.join(idle)}")
-        names = Counter([*self.inputs, *(layer.layer_name for layer in layers if layer.layer_name is not None)])
-        for code in (code for name, code in self.case.support.items() if name[0].islower()):
-            self.inline.update(frameworks.called(name) for name in re.findall(r"\bops\.(\w+)\(", code))
-        twice = [name for name, count in names.items() if count > 1 or re.sub(r"_\d+$", "", name) in self.inline]
-        if twice:
-            raise Wrong(f"two layers, inputs or operations are called {', '.join(twice)}")
-
-
-def _nothing(layer: Layer) -> None:
-    pass
-
-
-def _leaf(tensor: Tensor, layout: Layout | None) -> Leaf:
-    layout = layout or canonical(len(tensor.shape))
-    return Leaf(tensor, layout.axes, layout.flattened)
-
-
-def _moves(leaf: Leaf) -> Any:
-    return _moved(leaf.axes, leaf.flattened)
-
-
-@cache
-def _moved(axes: tuple[int, ...], flattened: tuple[int, ...]) -> Any:
-    return Layout(axes, flattened).moves()
-
-
-def _overwritten(found: Iterable[Value]) -> Iterator[Leaf]:
-    """The tensors that an expression with these parts writes over."""
-    for part in found:
-        match part:
-            case Value(head="call", parts=(target, args, kwargs)):
-                options = target.made.parts[2] if isinstance(target, Layer) else kwargs
-                if options.get("inplace") is True:
-                    yield from (arg for arg in args if isinstance(arg, Leaf))
