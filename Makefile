@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz plain zoo judges mutants steps clean
+.PHONY: demo test quick lint golden fuzz plain zoo judges faults mutants steps clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -29,6 +29,10 @@ zoo: $(INSTALLED)
 
 judges: $(INSTALLED)
 	$(BIN)/python -m tests.judges
+
+# Faults put into generated code, one at a time, which verification must find, in every mode
+faults: $(INSTALLED)
+	$(BIN)/python -m tests.faults
 
 # Faults put into the reference, one at a time, which its judges must find
 mutants: $(INSTALLED)

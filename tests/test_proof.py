@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -93,6 +94,25 @@ def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "paddle: the process was ended by SIGSEGV (at layer1.conv1)" in lines
     assert "    trace" in lines
     assert lines[-1].startswith("pytorch: python 3.11, pytorch 1.0; keras: ")
+
+
+def test_what_could_not_be_compared_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    proof = _proof("passed", "passed")
+    (report,) = proof.reports
+    report.remarks = ("no gradients were compared",)
+    rungs = report.outcomes["keras"].rungs
+    rungs["float64"] = replace(rungs["float64"], unseen=tuple("abcdefg"))
+
+    def verify(*specs: str, each: Any, **options: Any) -> Proof:
+        each(report)
+        return proof
+
+    monkeypatch.setattr("archspec.proof.verify", verify)
+    lines = CliRunner().invoke(app, ["verify", "net.yaml"]).stdout.splitlines()
+    assert "no gradients were compared" in lines
+    assert "keras: not compared: a, b, c, d, e, and 2 more" in lines
+    found = json.loads(CliRunner().invoke(app, ["verify", "net.yaml", "--json"]).stdout)["reports"][0]
+    assert found["remarks"] == ["no gradients were compared"]
 
 
 def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,8 +113,9 @@ def print_report(report: Report) -> None:
         for status, colour in _COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
     print(f"{report.model}: {_scope(report)}\n\n{table}\n")
-    if unproven := _unproven(report):
-        print(f"{unproven}\n")
+    said = [text for text in (_unproven(report), *report.remarks, *_unseen(report)) if text]
+    if said:
+        print(*said, "", sep="\n")
     for outcome in report.outcomes.values():
         print(*_reasons(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
     versions = {each.backend: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
@@ -166,10 +167,22 @@ def _unproven(report: Report) -> str:
     if not tensors:
         return ""
     count = sum(finding.unproven for finding in tensors)
-    shown = ", ".join(finding.share for finding in tensors[:_MOST_SHOWN]) + ", ..." * (len(tensors) > _MOST_SHOWN)
+    shown = _some([finding.share for finding in tensors])
     return (
         f"NaN, infinite, or lost in rounding, which proves nothing: {count:,} values of {len(tensors)} tensors: {shown}"
     )
+
+
+def _unseen(report: Report) -> Iterator[str]:
+    """What could not be compared, though the rest was."""
+    for outcome in report.outcomes.values():
+        names = list(dict.fromkeys(name for rung in outcome.rungs.values() for name in rung.unseen))
+        if names:
+            yield f"{outcome.backend}: not compared: {_some(names)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_SHOWN]) + f", and {len(names) - _MOST_SHOWN:,} more" * (len(names) > _MOST_SHOWN)
 
 
 def _scope(report: Report) -> str:

@@ -168,7 +168,9 @@ class Report:
     seed: int
     outcomes: dict[str, Outcome]
     seconds: dict[str, float] = field(default_factory=dict)
-    """Of `reference`, `slope` and `total`."""
+    """Of `reference`, `rounding`, `slope` and `total`."""
+    remarks: tuple[str, ...] = ()
+    """What was asked for and does not exist, so that it was not compared."""
 
     @property
     def exit_code(self) -> int:

@@ -1,10 +1,10 @@
 """What rounding alone makes of a network: how large the numbers are that each of its values is made of.
 
-Every input, every weight that is a vector, and what every step computes, is moved up or down at random by a unit of its
-size; all else is exact. By how much a value moves then, in units, is the size of the terms that it is made of, and of
-what the steps on the way make of them: it is near one for a difference of ones that is zero, though the zero itself
-tells nothing of that. A framework that computes the same in another order is off by as much, times its own unit. After
-Parker, Monte Carlo arithmetic, 1997.
+Every input, every weight that is a vector, and what every step computes, is moved up or down at random, by two units of
+its size at most; all else is exact. By how much a value moves then, in units, is the size of the terms that it is made
+of, and of what the steps on the way make of them: it is near one for a difference of ones that is zero, though the zero
+itself tells nothing of that. A framework that computes the same in another order is off by as much, times its own unit.
+After Parker, Monte Carlo arithmetic, 1997.
 """
 
 from __future__ import annotations
@@ -41,10 +41,14 @@ def magnitudes(
     def moved(array: Array, share: float = 1.0, inner: Array | float = 0.0) -> Array:
         if array.dtype.kind != "f":
             return array
-        signs = 2 * random.integers(0, 2, array.shape, dtype=np.int8) - 1
-        found: Array = array * (1 + share * unit * signs)
-        if np.any(inner):
-            found += signs * (unit * inner)
+        shifts = random.random(array.shape, dtype=np.float32)  # all unequal: signs would often add up to nothing
+        shifts -= 0.5
+        with np.errstate(all="ignore"):  # what is infinite becomes NaN, which no size is told of
+            found: Array = array * (4 * share * unit)
+            if np.any(inner):
+                found += np.copysign(4 * unit * inner, array)
+            found *= shifts
+            found += array
         return found
 
     def after(node: Node, result: Array) -> Array:

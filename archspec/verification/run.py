@@ -95,7 +95,9 @@ def verify(
         greeting = pool.greet(name).result()
         if not isinstance(greeting, Failure):
             outcome.versions, outcome.import_seconds = greeting.versions, greeting.seconds
-    return Report(graph.name, seed, outcomes, seconds)
+    none = gradients and not task.wanted
+    remarks = ("no gradients were compared: no output is a floating-point number",) if none else ()
+    return Report(graph.name, seed, outcomes, seconds, remarks)
 
 
 def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:
