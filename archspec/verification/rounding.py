@@ -51,11 +51,11 @@ def magnitudes(
             found += array
         return found
 
+    def inner(node: Node) -> Array | float:
+        return node.op.inner(*(truth[tensor.name] for tensor in node.inputs))
+
     def after(node: Node, result: Array) -> Array:
-        inner = node.op.inner(*(truth[tensor.name] for tensor in node.inputs))
-        if exact(node.op):
-            return result
-        return moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner)
+        return result if exact(node.op) else moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner(node))
 
     start = {name: moved(array) for name, array in reference.doubles(inputs).items()}
     # Of a matrix each result has many terms, and moving what it is multiplied with will do.
@@ -69,7 +69,8 @@ def magnitudes(
     ):
         for name, array in reference.named(node, arrays, statistics).items():
             if array.dtype.kind == "f":
-                yield name, _magnitude(truth[name], array, unit)
+                found, added = _magnitude(truth[name], array, unit), inner(node)
+                yield name, np.maximum(found, added, out=found) if np.any(added) else found
 
 
 def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
