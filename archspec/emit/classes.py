@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from archspec.emit.code import (
@@ -105,7 +105,8 @@ class ClassWriter(Flow):
         self.attributes = Scope(Scope(None, dialect.reserved))
         self.spelled: dict[MStep, Spelled] = {}
         self.alone = len(body.inputs) == 1
-        for param in next(iter(context.modules.values())).params:
+        self.params = next(iter(context.modules.values())).params.keys()
+        for param in self.params:
             self.argument(param)
         self.bind_inputs(body.inputs)
 
@@ -118,7 +119,7 @@ class ClassWriter(Flow):
         return rename(expr, partial(self._symbol, forward=False))
 
     def _symbol(self, name: str, forward: bool) -> Expr:
-        if forward and (name in self._params() or name in self.context.extras):
+        if forward and (name in self.params or name in self.context.extras):
             return Name(f"self.{self._kept(name)}")
         return Name(self.scope.spell(name, *self._wanted(name)) if forward else self.argument(name))
 
@@ -133,9 +134,6 @@ class ClassWriter(Flow):
     def _kept(self, name: str) -> str:
         """The attribute that holds an argument that `forward` reads: named after it, unless a layer is."""
         return self.attributes.spell(("argument", name), name)
-
-    def _params(self) -> set[str]:
-        return set(next(iter(self.context.modules.values())).params)
 
     def attribute(self, path: str) -> str:
         """The attribute that holds the step at `path`, unlike all others."""
@@ -222,7 +220,7 @@ class ClassWriter(Flow):
 
     def _optional(self, item: MWhen, condition: Code, place: Place) -> None:
         """A step in an `if`: in `__init__` for its layers, in `forward` for its value."""
-        if not symbols(condition).keys() <= self._params() | self.context.extras.keys():
+        if not symbols(condition).keys() <= self.params | self.context.extras.keys():
             flag = self.attribute(f"has_{item.path or 'step'}")  # sizes of inputs are known where layers are made
             self.init.append(Assign((Own(flag),), condition))
             condition = Own(flag)
@@ -362,10 +360,13 @@ class ClassWriter(Flow):
         late = [item for item in self.body.items if id(item) in needed]
         single = len(outputs) == 1 and not training
         self.run(main, Place(last=single))
+        if training:
+            self._write_training(late, training)
+        self.statements.append(self.returned(outputs))
         self._check_init()
-        if not training:
-            self.statements.append(self.returned(outputs))
-            return
+
+    def _write_training(self, late: Sequence[Merged], training: Mapping[str, Wire]) -> None:
+        """What only training needs, and gives."""
         outer, self.statements = self.statements, []
         names = {id(wire): name for name, wire in training.items()}
         for item in late:
@@ -373,35 +374,31 @@ class ClassWriter(Flow):
             self.run([item], Place(label=label))
         inner, self.statements = [*self.statements, self.returned(self.body.outputs)], outer
         self.statements.append(If(Raw("self.training"), inner))
-        self.statements.append(self.returned(outputs))
 
     def _check_init(self) -> None:
         """Layers are made before an input is seen. Raises BackendError if one depends on a size that is left open."""
-        for statement in self.init:
-            unknown = self._unknown(names_read(statement))
-            if unknown:
-                raise BackendError(f"{self.generator.backend}: a layer depends on the open size '{min(unknown)}'")
+        unknown = self._unknown(self.init_reads)
+        if unknown:
+            raise BackendError(f"{self.generator.backend}: a layer depends on the open size '{min(unknown)}'")
+
+    @cached_property
+    def init_reads(self) -> dict[str, None]:
+        """The names of params and sizes that the constructor reads, in order."""
+        return names_read(self.init)
 
     def _unknown(self, names: Iterable[str]) -> set[str]:
         """Sizes that the network is to see only when it runs."""
-        return set(names) - self._params() - self.context.extras.keys() if self.root else set()
+        return set(names) - self.params - self.context.extras.keys() if self.root else set()
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         """What the class must be told: sizes of inputs, params, and what follows from neither."""
-        used: dict[str, None] = {}
-        for statement in self.init:
-            used |= names_read(statement)
-        stored = self._stored()
-        used |= dict.fromkeys(stored)
+        used = {*self.init_reads, *self._stored()}
         order = [f"{name}.{axis}" for name, wire in self.body.inputs.items() for axis in range(1, wire.rank)]
         order += [*next(iter(self.context.modules.values())).params, *self.context.extras]
         return sorted((name for name in order if name in used), key=lambda name: name in defaults)
 
     def _stored(self) -> list[str]:
-        used: dict[str, None] = {}
-        for statement in self.statements:
-            used |= names_read(statement)
-        return [name for name in used if name in self._params() or name in self.context.extras]
+        return [name for name in self.reads if name in self.params or name in self.context.extras]
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
         """The class as text."""
@@ -434,9 +431,7 @@ class ClassWriter(Flow):
 
     def _sizes(self) -> list[Statement]:
         """The sizes that only the tensors themselves know, read at the top of `forward`."""
-        used: dict[str, None] = {}
-        for statement in self.statements:
-            used |= names_read(statement)
+        used = self.reads
         lines: list[Statement] = []
         seen: set[str] = set()
         for base, wire in self.body.inputs.items():

@@ -22,6 +22,10 @@ INDEX: Final = "#index"
 class Code:
     """An expression of generated code."""
 
+    def parts(self) -> tuple[Code, ...]:
+        """The expressions that it consists of, in the order in which they are printed."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Raw(Code):
@@ -85,6 +89,9 @@ class Call(Code):
     args: tuple[Code, ...] = ()
     kwargs: tuple[tuple[str, Code], ...] = ()
 
+    def parts(self) -> tuple[Code, ...]:
+        return (self.target, *self.args, *(value for _, value in self.kwargs))
+
 
 @dataclass(frozen=True, slots=True)
 class Items(Code):
@@ -92,6 +99,9 @@ class Items(Code):
 
     items: tuple[Code, ...]
     brackets: str = "()"
+
+    def parts(self) -> tuple[Code, ...]:
+        return self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,9 @@ class Infix(Code):
     operator: str
     operands: tuple[Code, ...]
 
+    def parts(self) -> tuple[Code, ...]:
+        return self.operands
+
 
 @dataclass(frozen=True, slots=True)
 class Template(Code):
@@ -108,6 +121,9 @@ class Template(Code):
 
     text: str
     operands: tuple[Code, ...]
+
+    def parts(self) -> tuple[Code, ...]:
+        return self.operands
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +134,9 @@ class Slice(Code):
     stop: Code | None
     step: Code | None
 
+    def parts(self) -> tuple[Code, ...]:
+        return tuple(bound for bound in (self.start, self.stop, self.step) if bound is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Loop(Code):
@@ -127,12 +146,18 @@ class Loop(Code):
     variable: str
     iterable: Code
 
+    def parts(self) -> tuple[Code, ...]:
+        return (self.element, self.iterable)
+
 
 @dataclass(frozen=True, slots=True)
 class Implied(Code):
     """An argument that equals its default, and so is not written, but for a float where defaults are."""
 
     value: Code
+
+    def parts(self) -> tuple[Code, ...]:
+        return (self.value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +175,9 @@ class Probe(Code):
     """What `probe` gets first: `self`, or nothing."""
     key: Code
     value: Code
+
+    def parts(self) -> tuple[Code, ...]:
+        return (self.key, self.value)
 
 
 def literal(value: Any) -> Code:
@@ -191,31 +219,14 @@ def _heads(expr: Expr) -> Iterator[str]:
             yield from _heads(arg)
 
 
-def parts(code: Code) -> tuple[Code, ...]:
-    """The expressions that an expression consists of."""
-    match code:
-        case Call(target, args, kwargs):
-            return (target, *args, *(value for _, value in kwargs))
-        case Items(items, _) | Infix(_, items) | Template(_, items):
-            return items
-        case Slice(start, stop, step):
-            return tuple(bound for bound in (start, stop, step) if bound is not None)
-        case Loop(element, _, iterable):
-            return element, iterable
-        case Probe(_, key, value):
-            return key, value
-        case Implied(value):
-            return (value,)
-    return ()
-
-
 def walk(code: Code) -> Iterator[Code]:
     """An expression and all within it, in the order in which they are printed."""
     todo = [code]
     while todo:
         code = todo.pop()
         yield code
-        todo += reversed(parts(code))
+        if within := code.parts():
+            todo += within[::-1]
 
 
 def mentioned(code: Code) -> Iterator[str]:

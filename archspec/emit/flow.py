@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from archspec.emit.code import WIDTH, Call, Code, Items, Local, Own, Probe, Styl
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.emit.names import Scope
+from archspec.emit.reads import names_read
 from archspec.emit.statements import Assign, Carried, Return, Statement
 
 if TYPE_CHECKING:
@@ -267,6 +269,11 @@ class Flow:
 
     def bind_inputs(self, inputs: dict[str, Wire]) -> None:
         self.inputs = {name: self.variables.take(wire, name) for name, wire in inputs.items()}
+
+    @cached_property
+    def reads(self) -> dict[str, None]:
+        """The names of params and sizes that the function reads, in order, once all its statements are there."""
+        return names_read(self.statements)
 
     def returned(self, outputs: Mapping[str, Wire]) -> Return:
         """What the function gives."""

@@ -34,7 +34,7 @@ from archspec.emit.layouts import Layout, arranged, held, physical_shape, wanted
 from archspec.emit.loops import generalize
 from archspec.emit.merge import Body, MBranches, MCall, Mergeable, MRepeat, MStep, MWhen, Wire, leaves, training_only
 from archspec.emit.names import Scope
-from archspec.emit.reads import check_reads, codes, names_read
+from archspec.emit.reads import check_reads, codes
 from archspec.emit.statements import Assign, Carried, For, If, Return, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, expr_of, free_names, rename
@@ -346,9 +346,7 @@ class FunctionWriter(Flow):
             yield from mentioned(code)
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
-        used: dict[str, None] = {}
-        for statement in self.statements:
-            used |= names_read(statement)
+        used = self.reads
         order = [*next(iter(self.context.modules.values())).params, *self.context.extras]
         return sorted((name for name in order if name in used), key=lambda name: name in defaults)
 
@@ -401,9 +399,7 @@ class FunctionWriter(Flow):
         return lines
 
     def _sizes(self) -> list[Statement]:
-        used: dict[str, None] = {}
-        for statement in self.statements:
-            used |= names_read(statement)
+        used = self.reads
         lines: list[Statement] = []
         for base, wire in self.body.inputs.items():
             for axis, size in enumerate(wire.shape):

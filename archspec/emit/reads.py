@@ -10,22 +10,20 @@ from archspec.emit.merge import Wire
 from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
 
 
-def names_read(statement: Statement) -> dict[str, None]:
-    """The names of params and sizes that a statement reads, in order."""
-    match statement:
-        case Assign(_, value) | Return(value):
-            return symbols(value)
-        case If(condition, body):
-            found = symbols(condition)
-            for item in body:
-                found |= names_read(item)
-            return found
-        case For(variable, iterable, body):
-            inner: dict[str, None] = {}
-            for item in body:
-                inner |= names_read(item)
-            inner.pop(variable, None)
-            return symbols(iterable) | inner
+def names_read(statements: Iterable[Statement]) -> dict[str, None]:
+    """The names of params and sizes that statements read, in order."""
+    found: dict[str, None] = {}
+    for statement in statements:
+        match statement:
+            case Assign(_, value) | Return(value):
+                found |= symbols(value)
+            case If(condition, body):
+                found |= symbols(condition) | names_read(body)
+            case For(variable, iterable, body):
+                inner = names_read(body)
+                inner.pop(variable, None)
+                found |= symbols(iterable) | inner
+    return found
 
 
 def codes(statements: Iterable[Statement]) -> Iterator[Code]:
