@@ -26,11 +26,6 @@ from .standins.mutants import ARGUMENTS, KINDS, WIRING, mutant
 
 MISCOMPILED: Final = sorted((Path(__file__).parent / "miscompiled").glob("*.yaml"))
 """What once was compiled into another network, or into files that Python or Keras refused."""
-UNCURED: Final = {
-    ("step_called_as_an_operation", "keras"): "Keras calls ops.abs absolute, as the step is called",
-    ("step_called_get_item", "keras"): "Keras calls x[..., 1:] get_item, as the step is called",
-    ("block_called_name", "keras"): "the function is called as the argument that each has",
-}
 MUTATED: Final = (
     "resnet18 googlenet mobilenet_v3_large lstm_tagger unet swin_t two_tower gpt2 pointnet wide_deep".split()
 )
@@ -61,9 +56,7 @@ def test_all_networks(file: Path) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("file", MISCOMPILED, ids=lambda file: file.stem)
-def test_what_was_miscompiled(file: Path, backend: str, request: pytest.FixtureRequest) -> None:
-    if reason := UNCURED.get((file.stem, backend), ""):
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_what_was_miscompiled(file: Path, backend: str) -> None:
     network = Spec.read(file).network()
     network.check()
     assert written(BACKENDS[backend], network).problem() == ""

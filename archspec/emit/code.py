@@ -230,8 +230,8 @@ def walk(code: Code) -> Iterator[Code]:
 
 
 def mentioned(code: Code) -> Iterator[str]:
-    """What an expression needs of the file and of Python: `nn.Linear`, `math.sqrt`, `range`; and the operators between
-    its values."""
+    """What an expression needs of the file and of Python: `nn.Linear`, `math.sqrt`, `range`; and the operators on its
+    values: `+`, `[]`."""
     for part in walk(code):
         match part:
             case Global(name):
@@ -240,6 +240,8 @@ def mentioned(code: Code) -> Iterator[str]:
                 yield from _heads(expr)
             case Infix(operator, _):
                 yield operator
+            case Template(text, _):
+                yield from (sign for sign, mark in (("[]", "["), ("-x", "-{")) if mark in text)
 
 
 def number(value: float) -> str:

@@ -35,6 +35,8 @@ class _Writing(Generator):
 
     join: str
     """What stands between the parts of a path."""
+    always: Collection[str] = ()
+    """The arguments that every block has."""
     unbiased_variance = False
     keeps_old = True
 
@@ -42,7 +44,7 @@ class _Writing(Generator):
         self, model: Model, title: str, table: Mapping[str, Lowering], imports: Mapping[str, str],
         support: Mapping[str, str], writer: Callable[..., Writer], naming: Callable[[str], str],
     ) -> None:  # fmt: skip
-        super().__init__(model, title, table, writer, naming, {*imports, *support})
+        super().__init__(model, title, table, writer, naming, {*imports, *support, *self.always})
         self.imports = imports
         self.support = support
         self.run()
@@ -115,15 +117,20 @@ class ClassGenerator(_Writing):
 
 
 class FunctionGenerator(_Writing):
-    """Blocks as functions: layers are found by names joined with underscores, and channels come last."""
+    """Blocks as functions: layers are found by names joined with underscores, and channels come last.
+
+    `unlayered` gives the name that the framework gives to what code mentions (see `code.mentioned`), if it has a place
+    in the model without being a layer."""
 
     join = "_"
     separator = "/"
+    always = ("name",)
 
     def __init__(
         self, model: Model, title: str, table: Mapping[str, Lowering], imports: Mapping[str, str],
-        support: Mapping[str, str],
+        support: Mapping[str, str], unlayered: Callable[[str], str],
     ) -> None:  # fmt: skip
+        self.unlayered = unlayered
         super().__init__(model, title, table, imports, support, FunctionWriter, snake_case)
 
     def prepare(self, body: Body) -> None:
@@ -135,10 +142,7 @@ class FunctionGenerator(_Writing):
         mentioned = {name for writer, defaults in writers for name in writer.mentioned(defaults)}
         for definition in needed(self.support, mentioned).values():
             mentioned |= definition.mentions
-        names = {name.removeprefix("ops.") for name in mentioned if name.startswith("ops.")}
-        return frozenset(
-            {re.sub("normalization$", "norm", name) for name in names} | {_SIGNS[m] for m in mentioned if m in _SIGNS}
-        )
+        return frozenset(filter(None, map(self.unlayered, mentioned)))
 
     def summary(self) -> str:
         assert self.root is not None
@@ -151,9 +155,6 @@ class FunctionGenerator(_Writing):
     def training_arguments(self) -> dict[str, Any]:
         assert self.root is not None
         return {self.root.writer.argument(TRAINING): True} if self.training_outputs else {}
-
-
-_SIGNS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power", "%": "mod", "@": "matmul"}
 
 
 def _model_doc(body: Body, training: frozenset[str]) -> str:

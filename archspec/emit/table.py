@@ -114,9 +114,14 @@ def parsed(text: str) -> Definition:
                 mentions.add(f"{owner}.{name}")
             case ast.BinOp(_, operator):
                 mentions.add(_OPERATORS.get(type(operator), ""))
+            case ast.Subscript():
+                mentions.add("[]")
+            case ast.UnaryOp(ast.USub()):
+                mentions.add("-x")
     return Definition(text, frozenset(mentions))
 
 
 _OPERATORS: Final[dict[type[ast.operator], str]] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Mod: "%", ast.MatMult: "@",
+    ast.FloorDiv: "//",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,28 @@ IMPORTS: Final = {
 """What files may import, by name."""
 
 
+def unlayered(mention: str) -> str:
+    """The name of an operation of a functional model that is no layer: `absolute` for `ops.abs`, `add` for `+`."""
+    module, _, name = mention.rpartition(".")
+    if module in ("ops", "keras.ops"):
+        return "absolute" if name == "abs" else re.sub("normalization$", "norm", name)
+    return OPERATORS.get(mention, "")
+
+
+OPERATORS: Final = {
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "//": "floor_divide",
+    "**": "power",
+    "%": "mod",
+    "@": "matmul",
+    "-x": "negative",
+    "[]": "get_item",
+}
+
+
 def generator(model: Model) -> FunctionGenerator:
     """Generates the Keras code of a model. Raises BackendError for what Keras cannot express exactly."""
     from archspec.emit.source import FunctionGenerator
@@ -29,7 +52,7 @@ def generator(model: Model) -> FunctionGenerator:
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return FunctionGenerator(model, "Keras", rows, IMPORTS, support)
+    return FunctionGenerator(model, "Keras", rows, IMPORTS, support, unlayered)
 
 
 BACKEND: Final = Backend(
