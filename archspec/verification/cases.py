@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,11 +77,10 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
     model, programs = tried.model, tried.programs
     small = smaller(model)
     if small is not None:
-        less = _case(small, chosen, None)
-        if less.programs.keys() == programs.keys() and all(
-            _sizeless(p.source) == _sizeless(less.programs[name].source) for name, p in programs.items()
-        ):
-            model, programs = small, less.programs
+        with contextlib.suppress(BackendError):
+            less = {backend.name: backend.generate(small) for backend in chosen}
+            if all(_sizeless(p.source) == _sizeless(less[name].source) for name, p in programs.items()):
+                model, programs = small, less
     free = model.free_params.intersection(*(_arguments(program) for program in programs.values()))
     batch = 2 if any(int(tensor.shape[0]) == 1 for tensor in tried.graph.inputs.values()) else 1
     for other in model.others(free):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 from archspec.backend import Program
 from archspec.expressions import float32
@@ -40,9 +41,12 @@ def without_probes(probed: str) -> str:
 
 def left_out(program: Program) -> list[tuple[str, str, float]]:
     """What a file leaves out because it is the default: what is called, the argument, and the number that is meant."""
-    if program.written == program.probed:
-        return []
-    trees = (_Plain().visit(_Probes().visit(ast.parse(text))) for text in (program.source, program.written))
+    return [] if program.written == program.probed else _left_out(program.source, program.written)
+
+
+@lru_cache(maxsize=8)
+def _left_out(source: str, written: str) -> list[tuple[str, str, float]]:
+    trees = (_Plain().visit(_Probes().visit(ast.parse(text))) for text in (source, written))
     return sorted(set(_take_defaults(*trees)))
 
 
