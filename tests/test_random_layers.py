@@ -135,3 +135,23 @@ def test_a_fault_is_found(backend: str, old: str, new: str, said: str, pool: Poo
         assert outcome.failure is not None
         assert outcome.failure.kind == "shipped"
         assert said in outcome.failure.message
+
+
+@pytest.mark.frameworks
+def test_layers_of_heads_that_only_training_has_are_not_asked_for_in_evaluation(pool: Pool) -> None:
+    spec = """
+        archspec: 1
+        name: Head
+        inputs: {x: [6]}
+        layers:
+          - {op: linear, name: body, out_features: 4}
+          - {op: dropout, name: dropped, p: 0.3}
+          - {op: linear, name: head, out_features: 2}
+          - {op: linear, name: fc, from: body, out_features: 3}
+        outputs: {logits: fc, aux: {from: head, when: training}}
+    """
+    model = Spec.parse(dedent(spec)).network()
+    made = {backend.name: backend.generate(model) for backend in backends()}
+    for training in (False, True):
+        report = verify(rounded(model.graph), made, pool, training=training)
+        assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(made, "")

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, prod
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,10 @@ class Task:
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
         if unknown:
             raise BackendError(f"{backend}: probes of what the network does not have: {', '.join(sorted(unknown))}")
+        here = {node.path for node in self._nodes}
+        random = {step: layers for step, layers in program.random.items() if step in here}
         request = message(
-            program,
+            replace(program, random=random),
             dtype,
             self._data,
             self.pool.scratch.file(self._size),
