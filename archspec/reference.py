@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,18 +68,9 @@ def steps(
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
     for node in nodes:
-        weights = node.op.parameters(*(tensor.shape for tensor in node.inputs))
-        arrays = {name: _cast(parameters[node.parameter(name)], dtype) for name in weights}
-        with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
-            given = [values[id(tensor)] for tensor in node.inputs]
-            try:
-                found, statistics = (
-                    node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
-                )
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-                raise StepError(node, error) from error
-        results = found if isinstance(found, tuple) else (found,)
-        outputs = tuple(then(node, _cast(np.asarray(y), dtype)) for y in results)
+        given = [values[id(tensor)] for tensor in node.inputs]
+        results, statistics = step(node, given, parameters, learning=learning, dtype=dtype)
+        outputs = tuple(then(node, result) for result in results)
         for tensor, value in zip(node.outputs, outputs, strict=True):
             if value.shape != tensor.shape:
                 raise AssertionError(f"{node.op.key} '{node.path}': reference gives {value.shape}, not {tensor.shape}")
@@ -90,6 +81,26 @@ def steps(
             if not readers[id(tensor)]:
                 values.pop(id(tensor), None)
         yield node, outputs, statistics
+
+
+def step(
+    node: Node, inputs: Sequence[Array], parameters: Mapping[str, Array], *, learning: bool = False,
+    dtype: type[np.floating[Any]] = np.float64,
+) -> tuple[tuple[Array, ...], dict[str, Array]]:  # fmt: skip
+    """The outputs of one step, and new statistics; the weights by their full names. Raises StepError if it cannot be
+    computed."""
+    weights = node.op.parameters(*(tensor.shape for tensor in node.inputs))
+    arrays = {name: _cast(parameters[node.parameter(name)], dtype) for name in weights}
+    given = [_cast(array, dtype) for array in inputs]
+    with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
+        try:
+            found, statistics = (
+                node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
+            )
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise StepError(node, error) from error
+    results = found if isinstance(found, tuple) else (found,)
+    return tuple(_cast(np.asarray(y), dtype) for y in results), statistics
 
 
 def _cast(array: Array, dtype: type[np.floating[Any]]) -> Array:

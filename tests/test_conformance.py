@@ -25,7 +25,7 @@ from archspec.errors import BackendError
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Model, Spec
 from archspec.spec.document import type_of
-from archspec.verification import compare, data, gradients, rounding, worker
+from archspec.verification import compare, data, edges, gradients, rounding, vjp, worker
 from archspec.verification.compare import Difference
 from archspec.verification.task import ROUNDINGS
 from archspec.verification.worker import Array
@@ -136,6 +136,8 @@ class Run:
         self.errors = {dtype: dict[str, dict[str, Difference]]() for dtype in DTYPES}
         self.gradients: dict[str, dict[str, Array]] = {}
         """Backend: its gradients, by the name of what they are by."""
+        self.slopes: dict[str, dict[str, Array]] = {}
+        """Backend: those of each step's own gradients."""
         self._run()
 
     def _run(self) -> None:
@@ -146,32 +148,45 @@ class Run:
             found = rounding.magnitudes(self.graph, parameters, inputs, truth, rounding.UNITS["float64"], seed)
             scales |= {name: np.maximum(scales.get(name, 0.0), scale) for name, scale in found}
         arrays = parameters | inputs
-        stored = worker.save(str(self.pool.scratch.file(sum(a.nbytes for a in arrays.values()))), arrays)
+        stored = self._stored(arrays)
+        self.alone = vjp.Slopes(vjp.wanted(self.graph, self.graph.nodes), parameters, truth, 0)
+        forced, numbers = self._stored(truth), self._stored(dict(self.alone.arrays()))
+        pulls = [vjp.pull(node, {*truth}) for node in self.alone.nodes]
+        self.edges = edges.choose(self.graph, self.graph.nodes, truth, 0)
+        given = self._stored(self.edges.given)
+        alone: dict[str, Any] = {
+            "forced": forced, "numbers": numbers, "pulls": [pull for pull in pulls if pull],
+            "edges": given, "at_edges": self.edges.shown(truth),
+        }  # fmt: skip
         size = 32 * sum(array.nbytes for array in truth.values())
         waiting = {
             (name, dtype): self.pool.submit(
                 name,
-                message(
-                    program,
-                    dtype,
-                    stored,
-                    self.pool.scratch.file(size),
-                    self.graph.outputs,
-                    shipped=self.graph.parameters() if dtype == "float32" else None,
-                ),
+                message(program, dtype, stored, self.pool.scratch.file(size), self.graph.outputs,
+                        **(alone if dtype == "float64" else {"shipped": self.graph.parameters()})),
                 timeout=120,
             )
             for dtype in DTYPES
             for name, program in self.programs.items()
-        }
+        }  # fmt: skip
         for (name, dtype), future in waiting.items():
             result = future.result()
             if isinstance(result, Failure):
                 self.refused[name] = f"{result.kind}: {result.message}\n{result.detail}"
             else:
                 self.errors[dtype][name] = dict(self._differences(self.programs[name], dtype, result, truth, scales))
+                if dtype == "float64":
+                    self.slopes[name] = result.arrays
+        runs = {name: (self.programs[name], arrays) for name, arrays in self.slopes.items()}
+        self.at_edges = list(self.edges.findings(self.graph, parameters, runs))
+        """Backends, and what was found at the edges of a step."""
+        for file in (forced, numbers, given):
+            self.pool.scratch.remove(Path(file["path"]))
         self.pool.scratch.remove(Path(stored["path"]))
         self._differentiate(parameters)
+
+    def _stored(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        return worker.save(str(self.pool.scratch.file(sum(a.nbytes for a in arrays.values()))), arrays)
 
     def _differentiate(self, parameters: Mapping[str, Array]) -> None:
         outputs = self.graph.outputs
@@ -179,23 +194,19 @@ class Run:
         if not names:
             return
         inputs = values(self.cases, self.graph, smooth=True)
-        arrays = {**parameters, **inputs, **gradients.projections(outputs)}
-        stored = worker.save(str(self.pool.scratch.file(sum(a.nbytes for a in arrays.values()))), arrays)
+        projections = gradients.projections(outputs)
+        pull = gradients.pull(self.graph, names, projections)
+        arrays = {**parameters, **inputs, **projections}
+        stored = self._stored(arrays)
         waiting = {
             name: self.pool.submit(
                 name,
-                message(program, "float64", stored, self.pool.scratch.file(2**27), outputs, gradients=names,
-                        projected=gradients.projected(outputs)),
+                message(program, "float64", stored, self.pool.scratch.file(2**27), outputs, pulls=[pull]),
                 timeout=120,
             )
             for name, program in self.programs.items()
             if name in self.errors["float64"]
         }  # fmt: skip
-        slope = gradients.slope(self.graph, parameters, inputs, outputs)
-        self.direction = slope.direction
-        self.slopes: dict[str, float] = {}
-        for name, part in slope.by_output.items():
-            self.slopes[number_of(name)] = self.slopes.get(number_of(name), 0.0) + part
         for name, future in waiting.items():
             result = future.result()
             if isinstance(result, Failure):
@@ -233,20 +244,37 @@ class Run:
                         text = difference.problem or f"error {difference.error:.2g}, bound {bounds[tensor]:.2g}"
                         self.problems.setdefault((name, number_of(key)), []).append(f"{key} in {dtype}: {text}")
 
+    def judge_edges(self) -> None:
+        """Fills in `problems`: each step at its edges."""
+        due = {
+            tensor.name
+            for node in self.graph.nodes
+            if not node.op.linear and any(each.dtype != "bool" for each in node.inputs)
+            for tensor in node.outputs
+        }
+        for name in self.slopes:
+            for tensor in due - {finding.tensor for backend, finding in self.at_edges if backend == name}:
+                self.problems.setdefault((name, number_of(tensor)), []).append(f"{tensor} was not tried at its edges")
+        for name, finding in self.at_edges:
+            if finding.wrong:
+                self.problems.setdefault((name, number_of(finding.tensor)), []).append(f"{finding.tensor} {finding}")
+
     def judge_gradients(self) -> None:
-        """Fills in `problems`: the frameworks against each other, and each against the slope of the reference."""
-        for name, label, difference, bound in gradients.differences(self.gradients, self._gradient_bound):
+        """Fills in `problems`: the frameworks against each other, and each step against the slope of its reference."""
+        for name, label, difference, bound in gradients.differences(self.gradients, self._gradient_bound, BACKENDS):
             if not difference.within(bound):
                 text = difference.problem or f"error {difference.error:.2g}, bound {bound:.2g}"
                 self.problems.setdefault((name, number_of(label)), []).append(f"gradient of {label}: {text}")
-        for name, found in self.gradients.items():
-            for number, expected in self.slopes.items():
-                own = {label: step for label, step in self.direction.items() if number_of(label) == number}
-                if own.keys() <= found.keys():
-                    slope = gradients.along(found, own)
-                    if not gradients.slope_difference(slope, expected).within(gradients.SLOPE_BOUND):
-                        text = f"slope {slope:.9g}, that of the reference is {expected:.9g}"
-                        self.problems.setdefault((name, number), []).append(text)
+        for name, arrays in self.slopes.items():
+            for node in self.alone.nodes:
+                if not any(key.endswith(f" of {node.path}") for key in arrays):
+                    continue
+                bounds = (self.programs[name].inexact, self.programs[name].inexact_gradients)
+                declared = max(each.get(tensor.name, 0.0) for tensor in node.outputs for each in bounds)
+                off, bound, problem = self.alone.judge(node, arrays, declared) or (1, 0, "no slope to compare")
+                if off > bound:
+                    text = f"gradients of {node.path}: off by {off:.2g}, bound {bound:.2g}: {problem}"
+                    self.problems.setdefault((name, number_of(node.path)), []).append(text)
 
     def _gradient_bound(self, name: str, label: str) -> float:
         program, number = self.programs[name], number_of(label)
@@ -279,7 +307,10 @@ def problems_of(op: str, pool: Pool) -> dict[tuple[str, str], list[str]]:
                     whole.programs[name].inexact_gradients.update(single.programs[name].inexact_gradients)
                     whole.errors[dtype].setdefault(name, {}).update(errors[name])
                     whole.gradients.setdefault(name, {}).update(single.gradients.get(name, {}))
+                    whole.slopes.setdefault(name, {}).update(single.slopes.get(name, {}))
+                    whole.at_edges += single.at_edges
     whole.judge()
+    whole.judge_edges()
     whole.judge_gradients()
     return found
 

@@ -314,7 +314,7 @@ def test_an_interpreter_that_is_not_there_is_reported_and_the_others_count() -> 
 
 @pytest.mark.frameworks
 @pytest.mark.parametrize(("kilobytes", "options", "who"), [(20, [], "archspec: error:"),
-                                                           (1000, ["--size", "batch=64"], "pytorch:")])  # fmt: skip
+                                                           (5000, ["--size", "batch=64"], "pytorch:")])  # fmt: skip
 def test_a_full_disk_is_told_in_a_line(kilobytes: int, options: list[str], who: str, tmp_path: Path) -> None:
     """Files that may not grow stand for it: here of what is given to the frameworks, and of what one computes."""
     command = f"ulimit -f {kilobytes}; exec {sys.executable} -m archspec verify lenet5 --to pytorch {' '.join(options)}"

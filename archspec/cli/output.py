@@ -105,7 +105,7 @@ def print_report(report: Report) -> None:
     from archspec.summary import columns
 
     run = {name for outcome in report.outcomes.values() for name in outcome.rungs}
-    compared = ["float64", "float32", *(name for name in ("gradient", "slope") if name in run)]
+    compared = ["float64", "float32", *(name for name in ("edges", "gradient", "slope", "vjp") if name in run)]
     heads = [text for name in compared for text in (name, {"gradient": "worst", "slope": ""}.get(name, "worst step"))]
     rows = [_row(outcome, compared) for outcome in report.outcomes.values()]
     table = columns([("", *heads, "agreeing", "time", "memory", ""), *rows], "<" + "><" * len(compared) + ">>><")

@@ -50,6 +50,9 @@ class Relu6(_Elementwise):
     Howard et al., MobileNets, 2017, https://arxiv.org/abs/1704.04861.
     """
 
+    def kinks(self) -> tuple[float, ...]:
+        return (6.0,)
+
     def reference(self, x: Array) -> Array:
         return np.clip(x, 0, 6)
 
@@ -98,6 +101,9 @@ class Elu(_Elementwise):
     def reference(self, x: Array) -> Array:
         return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
 
+    def inner(self, x: Array) -> Array:
+        return np.where(x > 0, 0, abs(self.alpha))
+
 
 class Celu(_Elementwise):
     """y = x if x > 0 else alpha * (e^(x / alpha) - 1).
@@ -119,6 +125,9 @@ class Selu(_Elementwise):
 
     def reference(self, x: Array) -> Array:
         return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+
+    def inner(self, x: Array) -> Array:
+        return np.where(x > 0, 0, SELU_SCALE * SELU_ALPHA)
 
 
 class Gelu(_Elementwise):
@@ -193,7 +202,12 @@ class Tanh(_Elementwise):
         return np.tanh(x)
 
 
-class HardSigmoid(_Elementwise):
+class _SixWide(_Elementwise):
+    def kinks(self) -> tuple[float, ...]:
+        return (-3.0, 3.0)
+
+
+class HardSigmoid(_SixWide):
     """y = min(max(x + 3, 0), 6) / 6.
 
     Howard et al., Searching for MobileNetV3, 2019, https://arxiv.org/abs/1905.02244.
@@ -203,7 +217,7 @@ class HardSigmoid(_Elementwise):
         return np.clip(x + 3, 0, 6) / 6
 
 
-class HardSwish(_Elementwise):
+class HardSwish(_SixWide):
     """y = x * min(max(x + 3, 0), 6) / 6.
 
     Howard et al., Searching for MobileNetV3, 2019, https://arxiv.org/abs/1905.02244.
@@ -225,6 +239,9 @@ class HardTanh(_Elementwise):
             raise ValueError(f"minimum (={self.minimum:g}) must be less than maximum (={self.maximum:g})")
         return self
 
+    def kinks(self) -> tuple[float, ...]:
+        return (self.minimum, self.maximum)
+
     def reference(self, x: Array) -> Array:
         return np.clip(x, self.minimum, self.maximum)
 
@@ -242,12 +259,18 @@ class Threshold(_Elementwise):
     threshold: Real = Field(description="what elements must exceed to pass")
     value: Real = Field(0.0, description="takes the place of the elements that do not pass")
 
+    def kinks(self) -> tuple[float, ...]:
+        return (self.threshold,)
+
     def reference(self, x: Array) -> Array:
         return np.where(x <= self.threshold, self.value, x)
 
 
 class _Shrink(_Elementwise):
     threshold: Real = Field(0.5, ge=0, description="elements up to this distance from zero become zero")
+
+    def kinks(self) -> tuple[float, ...]:
+        return (self.threshold, -self.threshold)
 
 
 class HardShrink(_Shrink):
@@ -288,6 +311,9 @@ class Softplus(_Elementwise):
 
     beta: Real = Field(1.0, gt=0, description="sharpness of the bend")
     threshold: Real = Field(20.0, description="where the line takes over from the curve")
+
+    def kinks(self) -> tuple[float, ...]:
+        return (self.threshold / self.beta,) if self.threshold / self.beta * self.beta == self.threshold else ()
 
     def reference(self, x: Array) -> Array:
         scaled = self.beta * x

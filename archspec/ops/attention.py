@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -13,12 +14,14 @@ from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
 from archspec.ops.base import (
+    MODERATE,
     DType,
     Flag,
     Operation,
     Parameter,
     Positive,
     Real,
+    Sets,
     Shape,
     Window2d,
     check_rank,
@@ -70,6 +73,7 @@ class ScaledDotProductAttention(Operation):
     https://arxiv.org/abs/1706.03762; Ainslie et al., GQA, 2023, https://arxiv.org/abs/2305.13245.
     """
 
+    steep: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (3, 4)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",),) * 3 + (_MASK,)
     causal: Flag = Field(False, description="the query at a place sees the places up to it, counted from the first")
@@ -89,6 +93,13 @@ class ScaledDotProductAttention(Operation):
             _check_mask(mask, (*q[:3], k[2]))
         return ((*q[:3], v[3]),)
 
+    def edges(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> tuple[Sets, ...]:
+        """A head whose scores are equal and below -1e4, which some take for minus infinity where a mask hides; numbers
+        that make the scores exact."""
+        scale = q[3] ** -0.5 if self.scale is None else self.scale
+        far = 2.0 ** math.ceil(math.log2(16384 / (scale * q[3])) / 2)
+        return (((far,), *MODERATE), ((-far,), *MODERATE), (), *(() for _ in (mask,) if mask is not None))
+
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
         return product(inputs[0][:3]) * inputs[1][2] * (inputs[0][3] + outputs[0][3])
 
@@ -106,6 +117,7 @@ class MultiHeadAttention(Operation):
     https://arxiv.org/abs/1706.03762.
     """
 
+    steep: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, 4)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",),) * 3 + (_MASK,)
     gain: ClassVar[tuple[str, ...]] = ("out_proj_weight", "out_proj_bias")
@@ -114,6 +126,9 @@ class MultiHeadAttention(Operation):
     bias: Flag = Field(True, description="add learned numbers in each of the four projections")
     head_dim: Positive | None = Field(None, description="features of a head; null: features / num_heads")
     out_features: Positive | None = Field(None, description="features of the output; null: those of the query")
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        return (*(MODERATE,) * min(3, len(inputs)), *((),) * (len(inputs) - 3))
 
     @staticmethod
     def _whole(query: Shape, key: Shape | None = None, value: Shape | None = None) -> tuple[Shape, Shape, Shape]:
@@ -182,7 +197,11 @@ def _check_even(features: int) -> None:
         raise ShapeError(f"needs an even number of features, not {features}")
 
 
-class RotaryEmbedding(Operation):
+class _Positions(Operation):
+    linear: ClassVar[bool] = True
+
+
+class RotaryEmbedding(_Positions):
     """(y1, y2) = (x1 cos a - x2 sin a, x1 sin a + x2 cos a), with a = place / base^(2 i / d), for the pairs i.
 
     Input and output: batch, heads, time, d, with d even. With `half` the pair i is that of the features i and i + d/2
@@ -213,7 +232,7 @@ class RotaryEmbedding(Operation):
         return y
 
 
-class SinusoidalPositions(Operation):
+class SinusoidalPositions(_Positions):
     """y = x + p, with p[t, 2 i] = sin(t / base^(2 i / features)) and p[t, 2 i + 1] the cosine of the same.
 
     Input and output: batch, time, features, with features even. With `halves` the sines of all i come first, then the
@@ -234,7 +253,7 @@ class SinusoidalPositions(Operation):
         return x + waves.reshape(x.shape[1:]).astype(x.dtype)
 
 
-class LearnedPositions(Operation):
+class LearnedPositions(_Positions):
     """y[t] = x[t] + weight[t]: a learned row for each place.
 
     Input and output: batch, time, features. Weight: max_length, features.
@@ -260,7 +279,7 @@ class LearnedPositions(Operation):
         return x + weight[: x.shape[1]]
 
 
-class RelativePositionBias(Operation):
+class RelativePositionBias(_Positions):
     """y[head, a, b] = x[head, a, b] + weight[(ay - by + h - 1) (2 w - 1) + ax - bx + w - 1, head], for the pixels
     a = ay w + ax and b = by w + bx of a window.
 
@@ -290,7 +309,7 @@ class RelativePositionBias(Operation):
         return x + np.moveaxis(weight[down * (2 * width - 1) + right], -1, 0)
 
 
-class BucketedPositionBias(Operation):
+class BucketedPositionBias(_Positions):
     """y[head, t, s] = x[head, t, s] + weight[bucket(s - t), head].
 
     Small distances have buckets of their own; the others, up to max_distance, share as many buckets, whose widths

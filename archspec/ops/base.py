@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 Shape = tuple[int, ...]
+Sets = tuple[tuple[float, ...], ...]
+"""Sets of numbers to try an operation with: parts of an input are filled from one set each, so that in the part of a
+set of one number all are equal."""
 DType = Literal["float", "int64", "bool"]
 
 
@@ -61,6 +64,14 @@ class Draw:
     keep: float | None = None
 
 
+MIXED = (0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, 1e-30, -1e-30, 88.0, -88.0, 1e5, -1e5)
+"""Halves are where rounding decides; e^88 is all that float32 holds, and -1e4 what some take for minus infinity."""
+TIES: Sets = ((0.0,), (1.0,), (-1e5,), (1e5,))
+NEAR = 2.0**-20
+MODERATE: Sets = ((0.0, 1.0, -1.0, 0.5, -0.5, 1e-30, -1e-30, 32.0, -32.0), (0.0,))
+"""For what is `steep`."""
+
+
 class Operation(BaseModel):
     """The base of all operations."""
 
@@ -82,6 +93,10 @@ class Operation(BaseModel):
     """Whether each output element depends only on the input elements at its own place, so that no axis matters."""
     drops: ClassVar[bool] = False
     """Whether elements of its inputs may be missing in an output."""
+    linear: ClassVar[bool] = False
+    """Whether it is linear in each of its inputs but for a constant, or moves them only, so that it has no edges."""
+    steep: ClassVar[bool] = False
+    """Whether it may be ill-conditioned at numbers that are none of its edges: ties of others, or what is large."""
     gain: ClassVar[tuple[str, ...]] = ()
     """The weights that multiply the output if all of them are multiplied: the layer's kernel and bias."""
 
@@ -135,6 +150,19 @@ class Operation(BaseModel):
     def draws(self, *inputs: Shape) -> dict[str, Draw]:
         """What is random in training, by name. The default: nothing."""
         return {}
+
+    def kinks(self) -> tuple[float, ...]:
+        """The numbers, besides zero, at which it bends or jumps."""
+        return ()
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        """The numbers at which each input is tried, besides those that are drawn; for an input of whole numbers those
+        of them that are whole, and that it may have. The default: zero, halves, what is small or large, and the
+        `kinks`; ties of them unless the operation is elementwise; nothing if it is `linear`."""
+        if self.linear:
+            return ((),) * len(inputs)
+        mixed = (*MIXED, *(near for kink in self.kinks() for near in (kink, kink * (1 - NEAR), kink * (1 + NEAR))))
+        return ((tuple(dict.fromkeys(mixed)), *(() if self.elementwise else TIES)),) * len(inputs)
 
     def train(self, *inputs: Array, **parameters: Array) -> tuple[Any, dict[str, Array]]:
         """The outputs in training, and the new values of parameters that are statistics.

@@ -19,7 +19,7 @@ from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
 from archspec.ops._special import erf
-from archspec.ops.base import Constant, DType, Operation, Shape
+from archspec.ops.base import Constant, DType, Operation, Sets, Shape
 from archspec.ops.spans import Span, computed
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Abs(_Elementwise):
 class Neg(_Elementwise):
     """y = -x."""
 
+    linear: ClassVar[bool] = True
+
     takes: ClassVar[tuple[DType, ...]] = NUMBERS
 
     def reference(self, x: Array) -> Array:
@@ -92,6 +94,9 @@ class Square(_Elementwise):
 class Exp(_Elementwise):
     """y = e^x."""
 
+    def kinks(self) -> tuple[float, ...]:
+        return (709.0, -745.0)  # nearly all that float64 holds
+
 
 class Log(_Elementwise):
     """y = ln x; NaN where x < 0."""
@@ -99,6 +104,9 @@ class Log(_Elementwise):
 
 class Log1p(_Elementwise):
     """y = ln(1 + x), exact also where x is near 0; NaN where x < -1."""
+
+    def kinks(self) -> tuple[float, ...]:
+        return (-1.0,)
 
 
 class Sqrt(_Elementwise):
@@ -131,15 +139,20 @@ class Erf(_Elementwise):
         return erf(x)
 
 
-class Floor(_Elementwise):
+class _Whole(_Elementwise):
+    def kinks(self) -> tuple[float, ...]:
+        return (1.0, -1.0, 0.5, -0.5, 2.5)
+
+
+class Floor(_Whole):
     """y = the largest whole number that is at most x."""
 
 
-class Ceil(_Elementwise):
+class Ceil(_Whole):
     """y = the smallest whole number that is at least x."""
 
 
-class Round(_Elementwise):
+class Round(_Whole):
     """y = the whole number nearest to x; halfway between two, the even one (IEEE 754)."""
 
 
@@ -174,6 +187,9 @@ class Clip(_WithConstants):
         most = inf if self.maximum is None else self.maximum
         return computed(lambda x: min(max(x, least), most), spans)
 
+    def kinks(self) -> tuple[float, ...]:
+        return tuple(bound for bound in (self.minimum, self.maximum) if bound is not None)
+
     def reference(self, x: Array) -> Array:
         return np.clip(x, self.minimum, self.maximum)
 
@@ -199,6 +215,9 @@ class _Binary(_WithConstants):
             found = super().span([found, other], inputs)
         return found
 
+    def kinks(self) -> tuple[float, ...]:
+        return () if self.value is None else (self.value,)
+
     def reference(self, *inputs: Array) -> Array:
         operands: tuple[Any, ...] = inputs if self.value is None else (*inputs, self.value)
         return reduce(getattr(np, self.key), operands)
@@ -210,6 +229,7 @@ class Add(_Binary):
     Inputs: two or more, of shapes that broadcast, or one and `value`. Output: their common shape.
     """
 
+    linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
 
@@ -219,6 +239,8 @@ class Subtract(_Binary):
     Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
     """
 
+    linear: ClassVar[bool] = True
+
 
 class Multiply(_Binary):
     """y = a * b * ...
@@ -226,6 +248,7 @@ class Multiply(_Binary):
     Inputs: two or more, of shapes that broadcast, or one and `value`. Output: their common shape.
     """
 
+    linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
 
@@ -252,6 +275,12 @@ class Mod(_Binary):
 
     Inputs: two, of shapes that broadcast, or one and the divisor `value`. Output: their common shape.
     """
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        """Multiples of the divisor alone: beside one of them rounding decides."""
+        value = 1.0 if self.value is None else self.value
+        numbers: Sets = ((0.0, 1.0, -1.0, 2.0, -2.5, value, -value, 2 * value, -3 * value),)
+        return (numbers,) * len(inputs)
 
 
 class Maximum(_Binary):
@@ -361,6 +390,7 @@ class Where(_Elementwise):
     common shape.
     """
 
+    linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (3, 3)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("bool",), NUMBERS, NUMBERS)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
@@ -78,7 +78,11 @@ else:
     )
 
 
-class Upsample(Operation):
+class _Move(Operation):
+    linear: ClassVar[bool] = True
+
+
+class Upsample(_Move):
     """y[j] = x[floor(j n / m)] along an axis of n elements that becomes m, or a blend of those around another place.
 
     Input: batch, channels and one to three axes. Output: batch, channels, *size, where size is floor(n scale) if not
@@ -190,7 +194,7 @@ def _text(value: Any) -> str:
     return f"{float(value):g}" if isinstance(value, Fraction) else str(value)
 
 
-class ChannelShuffle(Operation):
+class ChannelShuffle(_Move):
     """y[i groups + g] = x[g (channels / groups) + i]: the channels of the groups take turns.
 
     Input and output: batch, channels, ....
@@ -240,7 +244,7 @@ def _blocks(x: Array, rows: int, columns: int) -> Array:
     return x.reshape(batch, channels, height // rows, rows, width // columns, columns)
 
 
-class PixelShuffle(Operation):
+class PixelShuffle(_Move):
     """y[c, r h + i, r w + j] = x[c r^2 + r i + j, h, w]: channels become an image r = upscale_factor times as large.
 
     Input: batch, channels, height, width. Output: batch, channels / r^2, height r, width r.
@@ -259,7 +263,7 @@ class PixelShuffle(Operation):
         return blocks.reshape(self.infer(x.shape)[0])
 
 
-class PixelUnshuffle(Operation):
+class PixelUnshuffle(_Move):
     """y[c r^2 + r i + j, h, w] = x[c, r h + i, r w + j], the inverse of pixel_shuffle, with r = downscale_factor.
 
     Input: batch, channels, height, width. Output: batch, channels r^2, height / r, width / r.
@@ -275,7 +279,7 @@ class PixelUnshuffle(Operation):
         return _blocks(x, r, r).transpose(0, 1, 3, 5, 2, 4).reshape(self.infer(x.shape)[0])
 
 
-class SpaceToDepth(Operation):
+class SpaceToDepth(_Move):
     """y[(b i + j) channels + c, h, w] = x[c, b h + i, b w + j]: blocks of b = block_size squared become channels.
 
     Input: batch, channels, height, width. Output: batch, channels b^2, height / b, width / b. The channels of a pixel
@@ -292,7 +296,7 @@ class SpaceToDepth(Operation):
         return _blocks(x, b, b).transpose(0, 3, 5, 1, 2, 4).reshape(self.infer(x.shape)[0])
 
 
-class DepthToSpace(Operation):
+class DepthToSpace(_Move):
     """y[c, b h + i, b w + j] = x[(b i + j) C + c, h, w], with b = block_size and C = channels / b^2.
 
     Input: batch, channels, height, width. Output: batch, C, height b, width b. With mode CRD it is
@@ -316,7 +320,7 @@ class DepthToSpace(Operation):
         return PixelShuffle(upscale_factor=b).reference(x)
 
 
-class Patches(Operation):
+class Patches(_Move):
     """y[w + W h, c p q + q i + j] = x[c, p h + i, q w + j]: an image as a sequence of patches of p x q pixels.
 
     Input: batch, channels, height, width. Output: batch, number of patches, features. There are W = width / q patches
@@ -336,7 +340,7 @@ class Patches(Operation):
         return blocks.reshape(self.infer(x.shape)[0])
 
 
-class _Windows(Operation):
+class _Windows(_Move):
     """An image, and the windows over it as columns."""
 
     if TYPE_CHECKING:  # fields of the subclasses

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import ANY, Indices, Sizes, inner_axis, listed
-from archspec.ops.base import Axis, DType, Integer, Operation, Positive, Shape, show
+from archspec.ops.base import Axis, DType, Integer, Operation, Positive, Sets, Shape, show
 from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ else:
 
 
 class _Join(Operation):
+    linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     takes: ClassVar[tuple[DType, ...]] = ANY
 
@@ -91,6 +92,7 @@ class Stack(_Join):
 
 
 class _Cut(Operation):
+    linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     drops: ClassVar[bool] = True
     axis: Axis = Field(1, description="axis to cut")
@@ -165,6 +167,7 @@ class Slice(Operation):
     Input: batch and other axes. Output: along that axis ceil((end - start) / step) elements.
     """
 
+    linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     drops: ClassVar[bool] = True
     axis: Axis = Field(description="axis to cut")
@@ -203,6 +206,7 @@ class IndexSelect(Operation):
     Input: batch and other axes. Output: along that axis as many elements as there are indices.
     """
 
+    linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     drops: ClassVar[bool] = True
     axis: Axis = Field(description="axis to select from")
@@ -247,6 +251,10 @@ class Gather(Operation):
 
     def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
         return spans[0] if spans[0] is not None and spans[0].even else None
+
+    def edges(self, x: Shape, index: Shape) -> tuple[Sets, ...]:
+        """The first place and the last, and what is drawn besides."""
+        return ((), ((0, x[inner_axis(self.axis, len(x))] - 1),))
 
     def reference(self, x: Array, index: Array) -> Array:
         axis = inner_axis(self.axis, x.ndim)

@@ -20,6 +20,7 @@ from archspec.ops.base import (
     Operation,
     Parameter,
     Positive,
+    Sets,
     Shape,
     describe,
     product,
@@ -63,6 +64,7 @@ class Linear(Operation):
     Input: batch, ..., features. Output: batch, ..., out_features. Weight: out_features, features.
     """
 
+    linear: ClassVar[bool] = True
     gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     out_features: Positive = Field(description="size of the last axis of the output")
     bias: Flag = Field(True, description="add a learned number to each feature of the output")
@@ -90,6 +92,7 @@ class Bilinear(Operation):
     Weight: out_features, features1, features2.
     """
 
+    linear: ClassVar[bool] = True
     gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     out_features: Positive = Field(description="size of the last axis of the output")
@@ -142,6 +145,11 @@ class Embedding(Operation):
         shape = (self.num_embeddings, self.embedding_dim)
         return {"weight": Parameter(shape, "table", frozen=self.padding_index)}
 
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        """The first row, the last and that of padding, and what is drawn besides."""
+        special = () if self.padding_index is None else (self.padding_index,)
+        return (((0, self.num_embeddings - 1, *special),),)
+
     def reference(self, x: Array, weight: Array) -> Array:
         if x.size and not 0 <= x.min() <= x.max() < len(weight):  # NumPy would count negative ones from the end
             raise IndexError(f"indices must be from 0 to {len(weight) - 1}, not {x.min()} to {x.max()}")
@@ -154,6 +162,7 @@ class Matmul(Operation):
     Inputs: batch, ..., n, k and batch, ..., k, m. Output: batch, ..., n, m. The axes before the last two broadcast.
     """
 
+    linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     transpose_a: Flag = Field(False, description="swap the last two axes of the first input before")
     transpose_b: Flag = Field(False, description="swap the last two axes of the second input before")
@@ -187,6 +196,7 @@ class Einsum(Operation):
     and the output begin with the batch axis.
     """
 
+    linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     equation: Equation = Field(description="a letter for each axis of each input -> those of the output")
 

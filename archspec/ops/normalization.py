@@ -15,6 +15,7 @@ from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import inner_axes, inner_axis, listed
 from archspec.ops.base import (
+    MODERATE,
     Axes,
     Axis,
     Epsilon,
@@ -23,6 +24,7 @@ from archspec.ops.base import (
     Parameter,
     Positive,
     Real,
+    Sets,
     Shape,
     check_rank,
     product,
@@ -41,6 +43,13 @@ AFFINE = Field(True, description="scale and shift by learned numbers")
 
 class _Normalization(Operation):
     follows: ClassVar[bool] = True
+
+
+class _Standardization(_Normalization):
+    steep: ClassVar[bool] = True
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        return (MODERATE,) * len(inputs)
 
 
 def _scale_and_shift(shape: Shape) -> dict[str, Parameter]:
@@ -84,6 +93,7 @@ class BatchNorm(_Normalization):
     Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
     """
 
+    linear: ClassVar[bool] = True
     epsilon: Epsilon = EPSILON
     momentum: Real = Field(0.1, ge=0, le=1, description="weight of the new batch in the running statistics")
     affine: Flag = AFFINE
@@ -136,7 +146,7 @@ class _OverAxes(_Normalization):
         return (x,)
 
 
-class LayerNorm(_OverAxes):
+class LayerNorm(_OverAxes, _Standardization):
     """y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance over `axis`.
 
     Input and output: batch and any other axes; weight and bias have the sizes of the axes normalized over.
@@ -197,7 +207,7 @@ class L2Normalize(_Normalization):
         return x / np.maximum(norm, self.epsilon)
 
 
-class GroupNorm(_Normalization):
+class GroupNorm(_Standardization):
     """y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance over each group of channels.
 
     Input and output: batch, channels, and up to three more axes; weight and bias have one number per channel.
@@ -225,7 +235,7 @@ class GroupNorm(_Normalization):
         return _affine(_standardize(groups, (2,), self.epsilon).reshape(x.shape), weight, bias)
 
 
-class InstanceNorm(_Normalization):
+class InstanceNorm(_Standardization):
     """y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance over each channel of each sample.
 
     Input and output: batch, channels, and one to three more axes. There is no weight and no bias unless `affine`.

@@ -132,6 +132,7 @@ class MaxPool3d(_MaxPool):
 
 
 class _AvgPool(_Pool):
+    linear: ClassVar[bool] = True
     if TYPE_CHECKING:
         count_include_pad: bool
 
@@ -277,6 +278,8 @@ class _AdaptivePool(Operation):
 
 
 class _AdaptiveAvgPool(_AdaptivePool):
+    linear: ClassVar[bool] = True
+
     def reference(self, x: Array) -> Array:
         return self.pool(x, np.mean)
 
@@ -358,6 +361,8 @@ class _GlobalPool(Operation):
 
 
 class _GlobalAvgPool(_GlobalPool):
+    linear: ClassVar[bool] = True
+
     def reference(self, x: Array) -> Array:
         return x.mean(tuple(range(2, x.ndim)), keepdims=self.keepdims)
 

@@ -26,7 +26,19 @@ from pydantic import Field
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
-from archspec.ops.base import Draw, Flag, Operation, Parameter, Positive, Probability, Shape, check_rank, show
+from archspec.ops.base import (
+    MODERATE,
+    Draw,
+    Flag,
+    Operation,
+    Parameter,
+    Positive,
+    Probability,
+    Sets,
+    Shape,
+    check_rank,
+    show,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +52,7 @@ else:
 
 class _Recurrent(Operation):
     arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    steep: ClassVar[bool] = True
     gates: ClassVar[int] = 1
     states: ClassVar[tuple[str, ...]] = ("h",)
 
@@ -53,6 +66,9 @@ class _Recurrent(Operation):
     return_sequence: Flag = Field(True, description="give what every time step makes, not just the final state")
     gives: ClassVar[tuple[str, ...]] = ("output", "h")
     return_state: Flag = Field(False, description="give the final states of all layers, too, as further outputs")
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        return ((*MODERATE, (88.0,)),) * len(inputs)
 
     @property
     def directions(self) -> int:

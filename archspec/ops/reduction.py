@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import inner_axes, inner_axis, listed
-from archspec.ops.base import Axes, Axis, Constant, DType, Flag, Operation, Positive, Shape, describe, product
+from archspec.ops.base import Axes, Axis, Constant, DType, Flag, Operation, Positive, Sets, Shape, describe, product
 from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Mean(_Reduction):
     Input: batch and any other axes. Output: without those in `axis`, or with size 1 there if `keepdims`.
     """
 
+    linear: ClassVar[bool] = True
+
 
 class Sum(_Reduction):
     """y = the sum of x over `axis`.
@@ -53,12 +55,19 @@ class Sum(_Reduction):
     Input: batch and any other axes. Output: without those in `axis`, or with size 1 there if `keepdims`.
     """
 
+    linear: ClassVar[bool] = True
+
 
 class Prod(_Reduction):
     """y = the product of x over `axis`.
 
     Input: batch and any other axes. Output: without those in `axis`, or with size 1 there if `keepdims`.
     """
+
+    steep: ClassVar[bool] = True
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        return (((0.0, 1.0, -1.0, 2.0, -0.5), (0.0,), (-1.0,), (1.0, 2.0, -0.5)),)
 
 
 class Max(_Reduction):
@@ -191,6 +200,7 @@ class Cumsum(Operation):
     Input and output: batch and any other axes.
     """
 
+    linear: ClassVar[bool] = True
     axis: Axis = Field(description="axis along which to add up")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
@@ -209,6 +219,7 @@ class Topk(Operation):
     """
 
     gives: ClassVar[tuple[str, ...]] = ("values", "indices")
+    linear: ClassVar[bool] = True  # elements are moved, and of ties the order is not defined
     k: Positive = Field(description="how many elements to keep")
     axis: Axis = Field(-1, description="axis along which the elements compete")
     largest: Flag = Field(True, description="false: the smallest elements, the smallest first")

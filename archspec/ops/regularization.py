@@ -21,6 +21,7 @@ else:
 
 
 class _Identity(Operation):
+    linear: ClassVar[bool] = True
     """What evaluation leaves as it is."""
 
     follows: ClassVar[bool] = True

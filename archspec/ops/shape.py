@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import ANY, Sizes, inner_axes, inner_axis, listed, many, whole_numbers
-from archspec.ops.base import Axes, Axis, DType, Operation, Positive, Real, Shape, pads, per_axis, product, show
+from archspec.ops.base import Axes, Axis, DType, Operation, Positive, Real, Sets, Shape, pads, per_axis, product, show
 
 if TYPE_CHECKING:
     from typing import Self
@@ -65,7 +65,11 @@ else:
     Shifts = Annotated[Any, BeforeValidator(_shifts), WithJsonSchema({"anyOf": [{"type": "integer"}, _INTEGERS]})]
 
 
-class Flatten(Operation):
+class _Move(Operation):
+    linear: ClassVar[bool] = True
+
+
+class Flatten(_Move):
     """y = x with the axes from start_axis to end_axis merged into one, the last running fastest.
 
     Input: batch and other axes. Output: by default batch, features.
@@ -89,7 +93,7 @@ class Flatten(Operation):
         return x.reshape(self.infer(x.shape)[0])
 
 
-class Reshape(Operation):
+class Reshape(_Move):
     """y = the elements of each sample in the same order, the last axis running fastest, in another shape.
 
     Input: batch and other axes. Output: batch, *shape.
@@ -111,7 +115,7 @@ class Reshape(Operation):
         return x.reshape(len(x), *self.shape)
 
 
-class Squeeze(Operation):
+class Squeeze(_Move):
     """y[batch, ...] = x[batch, ..., 0, ...]: without axes of size 1.
 
     Input: batch and other axes. Output: without those in `axis`.
@@ -133,7 +137,7 @@ class Squeeze(Operation):
         return x.squeeze(inner_axes(self.axis, x.ndim))
 
 
-class Unsqueeze(Operation):
+class Unsqueeze(_Move):
     """y[batch, ..., 0, ...] = x[batch, ...]: with new axes of size 1.
 
     Input: batch and other axes. Output: more axes, which stand where `axis` says.
@@ -152,7 +156,7 @@ class Unsqueeze(Operation):
         return x.reshape(self.infer(x.shape)[0])
 
 
-class Permute(Operation):
+class Permute(_Move):
     """y = x with its axes in another order: axis i of the output is axis axes[i - 1] of the input.
 
     Input: batch and other axes. `axes` names all but the batch axis, which stays first.
@@ -177,7 +181,7 @@ class Permute(Operation):
         return x.transpose(self.order(x.ndim))
 
 
-class Expand(Operation):
+class Expand(_Move):
     """y[batch, i, ...] = x[batch, 0, ...]: axes of size 1 become larger, others stay as they are.
 
     Input: batch and other axes. Output: batch, *shape.
@@ -201,7 +205,7 @@ class Expand(Operation):
         return np.broadcast_to(x, self.infer(x.shape)[0])
 
 
-class Tile(Operation):
+class Tile(_Move):
     """y[batch, i, ...] = x[batch, i mod n, ...] along each axis of n elements: copies side by side.
 
     Input: batch and other axes. Output: each axis but the batch axis as many times as large.
@@ -223,7 +227,7 @@ class Tile(Operation):
         return np.tile(x, (1, *self.repeats))
 
 
-class Roll(Operation):
+class Roll(_Move):
     """y[..., i, ...] = x[..., (i - shift) mod n, ...] along each `axis` of n elements.
 
     Input and output: batch and other axes.
@@ -255,7 +259,7 @@ class Roll(Operation):
         return np.roll(x, self.moves(), inner_axes(self.axis, x.ndim))
 
 
-class Flip(Operation):
+class Flip(_Move):
     """y[..., i, ...] = x[..., n - 1 - i, ...] along each `axis` of n elements.
 
     Input and output: batch and other axes.
@@ -272,7 +276,7 @@ class Flip(Operation):
         return np.flip(x, inner_axes(self.axis, x.ndim))
 
 
-class Pad(Operation):
+class Pad(_Move):
     """y = x with a border, of a constant, of its mirror image, of its edge or of its other end.
 
     Input: batch and other axes. Output: the last axes larger, by the sum of their pair.
@@ -334,6 +338,9 @@ class Cast(Operation):
     def result(self, *dtypes: DType) -> DType:
         return self.dtype
 
+    def kinks(self) -> tuple[float, ...]:
+        return (1.0, -1.0, 2.5)
+
     def reference(self, x: Array) -> Array:
         if self.dtype == "float":
             return x if x.dtype.kind == "f" else x.astype(np.float64)
@@ -357,6 +364,10 @@ class OneHot(Operation):
 
     def result(self, *dtypes: DType) -> DType:
         return "float"
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        """The first class and the last, and what is drawn besides."""
+        return (((0, self.num_classes - 1),),)
 
     def reference(self, x: Array) -> Array:
         if x.size and not 0 <= x.min() <= x.max() < self.num_classes:

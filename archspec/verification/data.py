@@ -63,8 +63,12 @@ def _level(y: Array) -> float:
 
 
 def direction(array: Array, seed: int, name: str) -> Array:
-    """A random direction along which to change an array, as large as the array."""
-    scale = sqrt(float(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0
+    """A random direction along which to change an array, as large as what is finite of the array."""
+    squares = np.square(array, dtype=np.float64)
+    scale = sqrt(float(squares.mean())) if array.size else 0.0
+    if not isfinite(scale):
+        finite = squares[np.isfinite(squares)]
+        scale = sqrt(float(finite.mean())) if finite.size else 0.0
     return _uniform(_generator(seed, f"direction {name}"), array.shape, scale or 1.0)
 
 

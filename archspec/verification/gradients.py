@@ -20,6 +20,7 @@ from archspec.graph.graph import Graph, Tensor, unreachable
 from archspec.verification import data
 from archspec.verification.compare import Difference, difference
 from archspec.verification.worker import Array
+from archspec.verification.workers import Pull
 
 BOUND = 1e-9
 """What a framework may be off from the nearest other, as `compare.difference` measures it."""
@@ -56,6 +57,12 @@ def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = Fals
 
 def projected(outputs: Mapping[str, Tensor]) -> list[str]:
     return [name for name, tensor in outputs.items() if tensor.dtype == "float"]
+
+
+def pull(graph: Graph, names: Collection[str], projections: Collection[str]) -> Pull:
+    """What a run is asked for."""
+    values = {f"{name.removeprefix('projection ')}": name for name in projections}
+    return Pull(values, tuple(n for n in names if n in graph.inputs), tuple(n for n in names if n not in graph.inputs))
 
 
 def projections(
@@ -149,23 +156,20 @@ def slope_difference(found: float, expected: float) -> Difference:
 
 
 def differences(
-    found: Mapping[str, Mapping[str, Array]], bound_of: Callable[[str, str], float]
+    found: Mapping[str, Mapping[str, Array]], bound_of: Callable[[str, str], float], trusted: Collection[str]
 ) -> Iterator[tuple[str, str, Difference, float]]:
-    """Backend, name, the difference of its gradient from that of the nearest other backend, and what these two may be
-    off: the larger bound of both, since either may be the one that is inexact."""
+    """Backend, name, the difference of its gradient from that of the nearest other backend that is trusted, and what
+    these two may be off: the larger bound of both, since either may be the one that is inexact."""
     for name in dict.fromkeys(name for gradients in found.values() for name in gradients):
         have = {backend: gradients[name] for backend, gradients in found.items() if name in gradients}
-        pairs: dict[tuple[str, str], Difference] = {}
+        pairs: dict[frozenset[str], Difference] = {}
         for backend, own in have.items():
-            for other, theirs in have.items():
-                if backend != other:
-                    known = pairs.get((other, backend))
-                    pairs[backend, other] = known or difference(own, theirs, theirs.dtype.name)
-            judged = [
-                (pairs[backend, other], max(bound_of(backend, name), bound_of(other, name)))
-                for other in have
-                if other != backend
-            ]
+            judged = []
+            for other in (have.keys() & set(trusted)) - {backend}:
+                pair = frozenset((backend, other))
+                if pair not in pairs:
+                    pairs[pair] = difference(own, have[other], have[other].dtype.name)
+                judged.append((pairs[pair], max(bound_of(backend, name), bound_of(other, name))))
             if judged:
                 nearest, bound = min(judged, key=lambda each: (bool(each[0].problem), each[0].error / each[1]))
                 yield backend, name, nearest, bound

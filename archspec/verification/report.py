@@ -58,6 +58,8 @@ class Rung:
     name: str
     """`float64`, `float32`; `gradient`: against the nearest other framework, in float64; `slope`: that of all gradients
     along a direction, against the reference's; `alone`: each step by itself, on the reference's inputs, in float64;
+    `edges`: the same, on numbers at which operations bend or jump, on ties, on what is large;
+    `vjp`: the gradients of each step by itself, along a direction, against the slope of the reference of that step;
     `random`: what is random in training, by itself, on samples of its own; `second`: another batch, and other values of
     sizes and arguments that the code leaves open, with the floats as they are."""
     compared: int

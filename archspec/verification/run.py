@@ -73,19 +73,21 @@ def verify(
             if not crowded:
                 _first_rounding(task, seconds)
                 _first_slope(task, seconds)
-            alone = [task.submit_alone(run) for run in doubles if run.program.inexact]
+            alone = [task.submit_alone(run) for run in doubles if run.program.inexact or task.wanted]
             for run in doubles:
                 _judge(task, run, outcomes[run.backend])
-            suspects = [run for run in doubles if _is_wrong(outcomes[run.backend]) and not run.program.inexact]
+            started = {run.backend for run in alone}
+            suspects = [run for run in doubles if _is_wrong(outcomes[run.backend]) and run.backend not in started]
             alone += [task.submit_alone(run) for run in suspects]
+            _judge_edges(task, doubles, outcomes)
             for run in singles:
                 _judge(task, run, outcomes[run.backend])
+            for run in alone:
+                _judge_alone(task, run, outcomes[run.backend])
             if task.wanted:
                 for outcome in outcomes.values():
                     outcome.due += ("slope",)
                 _judge_gradients(task, doubles, outcomes)
-            for run in alone:
-                _judge_alone(task, run, outcomes[run.backend])
         finally:
             task.close()
         if second is not None:
@@ -160,6 +162,12 @@ def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:
         outcome.culprit = outcome.culprit or task.first(random)
 
 
+def _judge_edges(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
+    for name, rung in task.edge_rungs(runs).items():
+        outcomes[name].rungs["edges"] = rung
+        outcomes[name].culprit = outcomes[name].culprit or task.first(rung)
+
+
 def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
     """The frameworks against each other, and each against the slope of the reference."""
     found: dict[str, dict[str, Array]] = {}
@@ -171,13 +179,15 @@ def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome
         return
     off: dict[str, dict[str, tuple[Difference, float]]] = {name: {} for name in found}
     bounds = {run.backend: differentiation.bound(run.program) for run in runs}
-    for backend, name, difference, bound in differentiation.differences(found, lambda backend, _: bounds[backend]):
+    # One whose steps are wrong is nobody's measure. If all are, none has another one.
+    trusted = {name for name in found if not any(rung.wrong for rung in outcomes[name].rungs.values())}
+    compared = differentiation.differences(found, lambda backend, _: bounds[backend], trusted)
+    for backend, name, difference, bound in compared:
         off[backend][name] = difference, bound
     for backend, arrays in found.items():
         outcome = outcomes[backend]
         if off[backend]:
-            rung = outcome.rungs["gradient"] = task.gradient_rung(off[backend])
-            outcome.culprit = outcome.culprit or task.last_gradient(rung)
+            outcome.rungs["gradient"] = task.gradient_rung(off[backend])
         outcome.rungs["slope"] = Rung.of("slope", [_slope_finding(task, arrays)], ())
 
 
@@ -204,6 +214,10 @@ def _judge_alone(task: Task, run: Run, outcome: Outcome) -> None:
             outcome.culprit = replace(outcome.culprit, confirmed=confirmed)
     elif first := task.culprit(rung, measured):
         outcome.culprit = replace(first, confirmed=True)
+    result = run.result.result()
+    if task.slopes.nodes and isinstance(result, Result):
+        rung = outcome.rungs["vjp"] = task.vjp_rung(run.program, result.arrays)
+        outcome.culprit = outcome.culprit or task.first(rung)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -60,9 +60,10 @@ class Scratch:
         self._promised[path] = size
         return path
 
-    def save(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Writes arrays into a new file; what `worker.load` finds them by. Raises ArchspecError if there is no room."""
-        path = self.file(sum(array.nbytes for array in arrays.values()))
+    def save(self, arrays: Mapping[str, Array] | Iterable[tuple[str, Array]], size: int = 0) -> dict[str, Any]:
+        """Writes arrays into a new file; what `worker.load` finds them by. Those that come one by one need a guess of
+        their bytes. Raises ArchspecError if there is no room."""
+        path = self.file(sum(array.nbytes for array in arrays.values()) if isinstance(arrays, Mapping) else size)
         try:
             return worker.save(str(path), arrays)
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,12 +18,12 @@ from archspec.backend import Layout, Program
 from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph
-from archspec.verification import compare, data, randomness, rounding, worker
+from archspec.verification import compare, data, edges, randomness, rounding, vjp, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.report import Culprit, Finding, Outcome, Rung
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Result, Stopped, message
+from archspec.verification.workers import Failure, Pool, Pull, Result, Stopped, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +75,23 @@ class Task:
         self._size += 8 * sum(arrays[name].size for name in self.wanted)
         self._ops = {tensor.name: node.op.key for node in graph.nodes for tensor in node.outputs}
         projections = differentiation.projections(self.outputs, seed, self.truth) if self.wanted else {}
+        self._pulls = [differentiation.pull(graph, self.wanted, projections)] if self.wanted else []
         self._random = randomness.samples(graph, seed)
         self._data = self._save({**arrays, **projections, **self._random})
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
+        self._numbers: dict[str, Any] | None = None
+        """What gradients of single steps take, in another."""
         if crowded:  # the system may take the memory of what is mapped
             self._forced = self._save(self.truth)
             self.truth = worker.load(**self._forced)
+        self.slopes = vjp.Slopes(
+            vjp.wanted(graph, self._nodes) if gradients else [], self.parameters, self.truth, seed, learning=learning
+        )
+        """Of the steps, each by itself."""
+        plain = not learning and arguments is None
+        self.edges = edges.choose(graph, self._nodes if plain else [], self.truth, seed)
+        self._given = self._save(self.edges.given) if self.edges.nodes else None
 
     def _leveled(self, given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
         """The weights and the truth, from inputs of which the reference can make something: where a mask that was drawn
@@ -103,8 +112,9 @@ class Task:
         raise problem
 
     def submit(
-        self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None, *, shipped: bool = True
-    ) -> Run:
+        self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None,
+        pulls: Sequence[Pull] = (), *, shipped: bool = True,
+    ) -> Run:  # fmt: skip
         """Hands a program over to run; if it is not forced, and `shipped`, the file itself as well."""
         unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
         if unknown:
@@ -122,8 +132,10 @@ class Task:
             learning=self.learning,
             forced=forced,
             statistics=self.statistics if forced is None else (),
-            gradients=self.wanted if dtype == "float64" and forced is None else (),
-            projected=differentiation.projected(self.outputs),
+            numbers=self._numbers if forced is not None else None,
+            pulls=self._pulls if dtype == "float64" and forced is None else pulls,
+            edges=self._given if dtype == "float64" and forced is None else None,
+            at_edges=self.edges.shown(self._seen(program)),
             shipped=self.graph.parameters() if forced is None and shipped else None,
             arguments=self._arguments,
         )
@@ -133,10 +145,39 @@ class Task:
         return Run(backend, dtype, program, result, bounds)
 
     def submit_alone(self, run: Run) -> Run:
-        """The same again with the truth in place of each step's result, so that each is judged by itself."""
+        """The same again with the truth in place of each step's result, so that each is judged by itself; with its
+        gradients, if gradients are wanted."""
         if self._forced is None:
             self._forced = self._save({name: self.truth[name] for name in self.steps})
-        return self.submit(run.backend, run.dtype, run.program, self._forced)
+        if self.slopes.nodes and self._numbers is None:
+            self._numbers = self._save(self.slopes.arrays(), self._size)
+        return self.submit(run.backend, run.dtype, run.program, self._forced, self._alone(run.program))
+
+    def _alone(self, program: Program) -> list[Pull]:
+        """The gradients of each step that a program shows."""
+        pulls = [vjp.pull(node, self._seen(program)) for node in self.slopes.nodes]
+        return [pull for pull in pulls if pull is not None]
+
+    def _seen(self, program: Program) -> set[str]:
+        """The inputs, and the tensors that a program shows."""
+        return {seen.tensor for probe in program.probes.values() for seen in probe} | self.graph.inputs.keys()
+
+    def edge_rungs(self, runs: Sequence[Run]) -> dict[str, Rung]:
+        """The findings about runs at the edges of steps, by backend."""
+        given = {}
+        for run in runs:
+            result = run.result.result()
+            if isinstance(result, (Result, Stopped)):
+                given[run.backend] = run.program, result.arrays
+        found: dict[str, list[Finding]] = {}
+        for name, finding in self.edges.findings(self.graph, self.parameters, given):
+            found.setdefault(name, []).append(finding)
+        due = [tensor.name for node in self.edges.nodes for tensor in node.outputs]
+        shown = {name: {finding.tensor for finding in findings} for name, findings in found.items()}
+        return {
+            name: Rung.of("edges", findings, tuple(tensor for tensor in due if tensor not in shown[name]))
+            for name, findings in found.items()
+        }
 
     def slope(self, number: int = 0) -> differentiation.Slope:
         """The slope of the reference along one of the directions."""
@@ -174,11 +215,9 @@ class Task:
 
     def _streamed(self, arrays: Iterable[tuple[str, Array]]) -> dict[str, Array]:
         """The arrays, in a file into which they go one by one: the system may take the memory of what is mapped."""
-        self._files.append(self.pool.scratch.file(self._size))
-        with contextlib.closing(worker.Writer(str(self._files[-1]))) as writer:
-            for name, array in arrays:
-                writer.add(name, array)
-        return worker.load(str(self._files[-1]), writer.index)
+        stored = self._save(arrays, self._size)
+        self._files.append(Path(stored["path"]))
+        return worker.load(**stored)
 
     def measure(self, run: Run, outcome: Outcome) -> Measured | None:
         """The differences of all that a run shows; None, and the reason in `outcome`, if it failed."""
@@ -337,22 +376,25 @@ class Task:
         unseen = tuple(node.path for node in nodes if found[node.path] is None)
         return Rung.of("random", [finding for finding in found.values() if finding is not None], unseen)
 
+    def vjp_rung(self, program: Program, arrays: Mapping[str, Array]) -> Rung:
+        """The findings about the gradients of each step alone, of which a run gave the slopes."""
+        findings, unseen = [], []
+        for node in self.slopes.nodes:
+            declared = max(bounds.get(t.name, 0.0) for t in node.outputs
+                           for bounds in (program.inexact, program.inexact_gradients))  # fmt: skip
+            judged = self.slopes.judge(node, arrays, declared)
+            if judged is None:
+                unseen.append(node.outputs[0].name)
+            else:
+                findings.append(Finding(node.outputs[0].name, node.op.key, *judged))
+        return Rung.of("vjp", findings, tuple(unseen))
+
     def first(self, rung: Rung) -> Culprit | None:
         """The first step that is wrong, where each is judged by itself."""
         wrong = {finding.tensor: finding for finding in rung.wrong}
         for node in self._nodes:
-            for tensor in node.outputs:
-                if tensor.name in wrong:
-                    return Culprit(node.path, node.op.key, wrong[tensor.name], True)
-        return None
-
-    def last_gradient(self, rung: Rung) -> Culprit | None:
-        """The last step whose own gradients are wrong: it is the first that they reach."""
-        wrong = {finding.tensor: finding for finding in rung.wrong}
-        for node in reversed(self._nodes):
-            for name in node.parameters():
-                if f"gradient of {name}" in wrong:
-                    return Culprit(node.path, node.op.key, wrong[f"gradient of {name}"])
+            for name in (tensor.name for tensor in node.outputs if tensor.name in wrong):
+                return Culprit(node.path, node.op.key, wrong[name], confirmed=True)
         return None
 
     def culprit(self, rung: Rung, measured: Measured) -> Culprit | None:
@@ -372,9 +414,10 @@ class Task:
         return None
 
     def close(self) -> None:
-        stored = [Path(each["path"]) for each in (self._data, self._forced) if each is not None]
+        files = (self._data, self._forced, self._numbers, self._given)
+        stored = [Path(each["path"]) for each in files if each is not None]
         for path in (*stored, *self._files):
             self.pool.scratch.remove(path)
 
-    def _save(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        return self.pool.scratch.save(arrays)
+    def _save(self, arrays: Mapping[str, Array] | Iterable[tuple[str, Array]], size: int = 0) -> dict[str, Any]:
+        return self.pool.scratch.save(arrays, size)

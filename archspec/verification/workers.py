@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from archspec.verification.scratch import Scratch
 from archspec.verification.worker import Array
 
 FailureKind = Literal["refused", "memory", "missing", "start", "import", "crashed", "timeout", "build", "weights",
-                      "run", "gradients", "shipped"]  # fmt: skip
+                      "run", "edges", "gradients", "shipped"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,22 @@ class Result:
     """The most that the process has used so far, in bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Gradients that are wanted together, which the result has as `gradient <name><of>`."""
+
+    values: Mapping[str, str]
+    """Outputs, or in a forced run tensors, of whose projection they are: the name of the numbers in the data with which
+    the elements are multiplied."""
+    inputs: tuple[str, ...]
+    """Inputs, and in a forced run tensors, by which they are."""
+    weights: tuple[str, ...]
+    of: str = ""
+    along: Mapping[str, str] = field(default_factory=dict)
+    """By name the directions in the data along which only the slopes are wanted, `slope <name><of>`, and the gradients
+    where there is none."""
+
+
 def message(
     program: Program,
     dtype: str,
@@ -96,10 +112,12 @@ def message(
     forced: dict[str, Any] | None = None,
     repeat: int = 1,
     statistics: Collection[str] = (),
-    gradients: Collection[str] = (),
-    projected: Collection[str] = (),
     shipped: Mapping[str, Parameter] | None = None,
     arguments: Mapping[str, Any] | None = None,
+    pulls: Sequence[Pull] = (),
+    numbers: dict[str, Any] | None = None,
+    edges: dict[str, Any] | None = None,
+    at_edges: Collection[str] = (),
 ) -> dict[str, Any]:
     """A request to run a program.
 
@@ -107,11 +125,15 @@ def message(
     replace those of the steps. `outputs` are the ones expected; `optional` parameters may have no place in the model.
     `training` asks for the outputs that exist only in training; layers stay in evaluation mode unless they are
     `learning`: then normalizations use the statistics of the batch and keep them, which are in the result by the names
-    of their parameters, as the framework lays them out; and what is random is idle. `gradients` are wanted
-    by these inputs and parameters, of the sum of the outputs `projected`, each times `projection <name>` in `data`.
+    of their parameters, as the framework lays them out; and what is random is idle. `pulls` are the gradients
+    that are wanted: of outputs, or in a forced run of steps, each alone, with cotangents and directions in `numbers`.
+    After the run there is another one with `edges` in place of the inputs and tensors that they name; of it the result
+    has the tensors `at_edges`, as `edge <name>`.
     With `shipped`, the parameters of the network by name, the file itself is held against the outputs, too. The model
     is made with `arguments`.
     """
+    probed = {seen.tensor: seen.layout for probe in program.probes.values() for seen in probe}
+    values, sources = (program.outputs, program.inputs) if forced is None else (probed, probed | program.inputs)
     return {
         "source": program.rounded if dtype == "float64" else program.probed,
         "entry": program.entry,
@@ -126,10 +148,21 @@ def message(
         "training": training,
         "learning": learning,
         "forced": forced,
+        "numbers": numbers,
+        "edges": edges,
+        "at_edges": list(at_edges),
         "repeat": repeat,
         "statistics": list(statistics),
-        "gradients": list(gradients),
-        "projected": {name: program.outputs[name] for name in projected},
+        "pulls": [
+            {
+                "values": [(name, cotangent, values[name]) for name, cotangent in pull.values.items()],
+                "inputs": [(name, sources[name]) for name in pull.inputs],
+                "weights": pull.weights,
+                "of": pull.of,
+                "along": pull.along,
+            }
+            for pull in pulls
+        ],
         "shipped": None if shipped is None else _form(program, dtype, learning, shipped),
         "into": str(into),
     }

@@ -32,10 +32,6 @@ def from_numpy(array: Any) -> Any:
     return tensorflow.convert_to_tensor(array)
 
 
-def dot(value: Any, array: Any) -> Any:
-    return tensorflow.reduce_sum(value * array)
-
-
 class Probe(keras.Operation):  # type: ignore[misc]
     """The identity, a node of the functional model that lets us see and replace what passes when the model runs."""
 
@@ -64,6 +60,7 @@ class Session:
         self.see = see
         self.model: Any = None
         self.learning = False
+        self.tape: Any = None
 
     def probe(self, name: str, value: Any) -> Any:
         if any(getattr(x, "sparse", False) for x in keras.tree.flatten(value)):  # some layers that take it raise
@@ -107,12 +104,20 @@ class Session:
         # Eager: tracing a function costs more than one run of it.
         return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=self.learning)
 
-    def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
-        wanted = [*(x for x in inputs if x.dtype.is_floating), *(variable.value for variable in variables)]
-        with tensorflow.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(wanted)
-            total = loss(self.run(inputs))
-        found = tape.gradient(total, wanted)
+    def record(self, inputs: Sequence[Any], variables: Sequence[Any], once: bool) -> Any:
+        with tensorflow.GradientTape(persistent=not once, watch_accessed_variables=False) as self.tape:
+            self.tape.watch([*(x for x in inputs if x.dtype.is_floating), *(variable.value for variable in variables)])
+            return self.run(inputs)
+
+    def leaf(self, array: Any) -> tuple[Any, Any]:
+        tensor = from_numpy(array)
+        if tensor.dtype.is_floating:
+            self.tape.watch(tensor)
+        return tensor, tensor
+
+    def pull(self, values: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]) -> Sequence[Any]:
+        plain = [source.value if isinstance(source, keras.Variable) else source for source in sources]
+        found = self.tape.gradient(list(values), plain, output_gradients=list(cotangents))
         return [None if gradient is None else tensorflow.convert_to_tensor(gradient) for gradient in found]
 
 

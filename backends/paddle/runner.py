@@ -25,10 +25,6 @@ def from_numpy(array: Any) -> Any:
     return paddle.to_tensor(array)
 
 
-def dot(value: Any, array: Any) -> Any:
-    return (value * from_numpy(array)).sum()
-
-
 RATES = ("p", "dropout", "std")
 """What layers call the probability with which they drop, or the deviation of their noise."""
 
@@ -95,15 +91,34 @@ class Session:
         with paddle.no_grad():
             return self.model(*inputs)
 
-    def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
-        wanted = [*(x for x in inputs if x.is_floating_point()), *variables]
-        for tensor in wanted:
+    def record(self, inputs: Sequence[Any], variables: Sequence[Any], once: bool) -> Any:
+        for tensor in (*(x for x in inputs if x.is_floating_point()), *variables):
             tensor.stop_gradient = False
         for layer in self.model.sublayers():
             if isinstance(layer, nn.layer.rnn.RNNBase):  # its kernel has gradients in training only
                 layer.training, layer.dropout = True, 0.0
-        loss(self.model(*inputs)).backward()  # `paddle.grad` is wrong for some layers unless all weights take part
-        return [tensor.grad for tensor in wanted]
+        return self.model(*inputs)
+
+    def leaf(self, array: Any) -> tuple[Any, Any]:
+        tensor = paddle.to_tensor(array)
+        if not tensor.is_floating_point():
+            return tensor, tensor
+        tensor.stop_gradient = False
+        return tensor, tensor.clone()  # which may be overwritten in place
+
+    def pull(self, values: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]) -> Sequence[Any]:
+        for source in sources:
+            source.clear_gradient(False)
+        kept: dict[int, tuple[Any, Any]] = {}
+        for value, cotangent in zip(values, cotangents, strict=True):
+            if not value.stop_gradient:  # each value once, whatever it is called
+                before = kept[id(value)][1] if id(value) in kept else 0
+                kept[id(value)] = value, cotangent + before
+        if kept:
+            found, of = zip(*kept.values(), strict=True)
+            # `paddle.grad` is wrong for some layers unless all weights take part.
+            paddle.autograd.backward(list(found), list(of), retain_graph=True)
+        return [source.grad for source in sources]
 
 
 _START = nn.initializer.Initializer.__call__

@@ -26,10 +26,6 @@ def from_numpy(array: Any) -> Any:
     return torch.from_numpy(array)
 
 
-def dot(value: Any, array: Any) -> Any:
-    return (value * from_numpy(array)).sum()
-
-
 RATES = ("p", "dropout", "std")
 """What layers call the probability with which they drop, or the deviation of their noise."""
 
@@ -96,13 +92,24 @@ class Session:
         with torch.no_grad():
             return self.model(*inputs)
 
-    def gradients(self, inputs: Sequence[Any], variables: Sequence[Any], loss: Callable[[Any], Any]) -> Sequence[Any]:
-        floats = [x.requires_grad_() for x in inputs if x.is_floating_point()]
-        wanted = [*floats, *(variable.requires_grad_() for variable in variables)]
-        total = loss(self.model(*inputs))
-        if not total.requires_grad:
-            return [None] * len(wanted)
-        return torch.autograd.grad(total, wanted, allow_unused=True)  # type: ignore[no-any-return]
+    def record(self, inputs: Sequence[Any], variables: Sequence[Any], once: bool) -> Any:
+        for tensor in (*(x for x in inputs if x.is_floating_point()), *variables):
+            tensor.requires_grad_()
+        return self.model(*inputs)
+
+    def leaf(self, array: Any) -> tuple[Any, Any]:
+        tensor = torch.from_numpy(array)
+        if not tensor.is_floating_point():
+            return tensor, tensor
+        return tensor.requires_grad_(), tensor.clone()  # which may be overwritten in place
+
+    def pull(self, values: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]) -> Sequence[Any]:
+        kept = [(value, each) for value, each in zip(values, cotangents, strict=True) if value.requires_grad]
+        if not kept or not sources:
+            return [None] * len(sources)
+        found, of = zip(*kept, strict=True)
+        # Steps may have computed something in common.
+        return torch.autograd.grad(found, sources, of, retain_graph=True, allow_unused=True)  # type: ignore[no-any-return]
 
 
 def idle(layers: Iterable[Any]) -> None:

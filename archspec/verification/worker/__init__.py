@@ -7,11 +7,12 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
 - `Session(dtype, see)`, one model of one run, with the methods `probe` (what generated code calls), `build(make, hooks,
   training, learning)`, `idle()` (takes the randomness out of it), `variables()` (name: variable; a variable may have
   several names), `trainable()` (the names of those that training changes by gradients), `assign(variable, array)`,
-  `run(inputs)` and `gradients(inputs, variables, loss)`: those of `loss(outputs)` by the floating-point inputs and by
-  the variables, in this order, None for what it does not depend on. `loss` multiplies outputs with arrays by
-  `dot(value, array)`, a function of the runner that gives a number. Of layers that are random in training, by their
-  names: `counted(names)` (how often each is called from now on), `rate(name)` (its probability or deviation, None
-  without one) and `train(name, value)`, what it makes of a value in training.
+  `run(inputs)`; `record(inputs, variables, once)`, which does the same such that `pull(values, cotangents, sources)`
+  can go back, `once` or more often, from values that were computed to what they were computed from: the sum of all
+  values' elements, each times that of the cotangent, by each of the sources, or None for one on which they do not
+  depend; and `leaf(array)`, while it records: a new source, and the value with which the program goes on. Of layers
+  that are random in training, by their names: `counted(names)` (how often each is called from now on), `rate(name)`
+  (its probability or deviation, None without one) and `train(name, value)`, what it makes of a value in training.
 
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
 answers requests (see `workers.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
@@ -35,12 +36,13 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, Layout, NoRoom, Writer, arrange, cast, load, restore, save
+from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed
 from .shipped import hold
 
@@ -57,7 +59,14 @@ class Trace:
         """Of the values that probes saw while a symbolic model was built; None for an axis that is open."""
         self._probes = request["probes"]
         self._dtype = request["dtype"]
-        self._forced = load(**request["forced"]) if request["forced"] else None
+        self.forced = load(**request["forced"]) if request["forced"] else {}
+        self.values: dict[str, Any] = {}
+        """What steps gave whose gradients are wanted, by tensor, and in `sources` what was given back instead."""
+        self.sources: dict[str, Any] = {}
+        self._leaf: Callable[[Array], tuple[Any, Any]] | None = None
+        self._kept: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
+        self._shown: tuple[str, Sequence[str] | None] = "", None
+        """What the names of arrays begin with, and the tensors that are written if not all are."""
         self._seen: set[str] = set()
         self._runner, self._writer, self._tell = runner, writer, tell
 
@@ -69,14 +78,38 @@ class Trace:
         several = isinstance(value, (tuple, list))
         values = list(value) if several else [value]
         for index, (tensor, layout) in enumerate(self._observed(key, len(values))):
-            self._writer.add(tensor, self._runner.to_numpy(values[index]))
-            if self._forced is not None:
-                values[index] = self._runner.from_numpy(cast(arrange(self._forced[tensor], layout), self._dtype))
+            prefix, shown = self._shown
+            if shown is None or tensor in shown:
+                self._writer.add(f"{prefix}{tensor}", self._runner.to_numpy(values[index]))
+            if tensor in self.forced:
+                array = cast(arrange(self.forced[tensor], layout), self._dtype).copy()  # programs may overwrite it
+                kept, sources = self._kept
+                if tensor in kept:
+                    self.values[tensor] = values[index]
+                if tensor in sources and self._leaf is not None:
+                    self.sources[tensor], values[index] = self._leaf(array)
+                else:
+                    values[index] = self._runner.from_numpy(array)
         self._tell({"at": key})
         self.seconds += time.perf_counter() - started
-        if self._forced is None:
+        if not self.forced:
             return value
         return tuple(values) if several else values[0]
+
+    def again(self, forced: Mapping[str, Array], prefix: str = "", shown: Sequence[str] = ()) -> None:
+        """For another run, of which only some tensors are written."""
+        self.forced, self._shown = dict(forced), (prefix, shown)
+        self._leaf, self._kept = None, (frozenset(), frozenset())
+        self.active, self._seen = True, set()
+
+    def keep(self, pulls: Sequence[Any], leaf: Callable[[Array], tuple[Any, Any]]) -> None:
+        """For another forced run, whose values are kept for gradients, with a `leaf` for each source of these."""
+        self.again(self.forced)
+        self.values, self.sources, self._leaf = {}, {}, leaf
+        self._kept = (
+            frozenset(name for pull in pulls for name, *_ in pull["values"]),
+            frozenset(name for pull in pulls for name, _ in pull["inputs"]),
+        )
 
     def sketch(self, key: str, value: Any) -> None:
         """Notes what a probe sees while a symbolic model is built."""
@@ -160,8 +193,12 @@ def _watched(
         session.idle()
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
-    arrays = [cast(arrange(data[name], layout), dtype) for name, layout in request["inputs"].items()]
-    inputs = [runner.from_numpy(array) for array in arrays]
+
+    def inputs_of(arrays: Mapping[str, Array]) -> list[Any]:
+        given = (cast(arrange(arrays[name], layout), dtype) for name, layout in request["inputs"].items())
+        return [runner.from_numpy(array) for array in given]
+
+    inputs = inputs_of(data)
     with clock.enter("run"):
         outputs = named(session.run(inputs), request["outputs"])
     clock.seconds["run"] -= trace.seconds
@@ -173,54 +210,28 @@ def _watched(
         for parameter, target, *_ in request["weights"]:
             if parameter in request["statistics"] and target in variables:
                 yield parameter, np.array(runner.to_numpy(variables[target]))
-    if request["gradients"]:
+    if request["pulls"]:
+        gradients = Gradients(request, runner, session, trace.forced, data)
+        given = dict(zip(request["inputs"], inputs, strict=True))
         with clock.enter("gradients"):
-            yield from differentiate(request, runner, session, inputs, data)
+            for pulls in gradients.parts():
+                if request["forced"]:
+                    trace.keep(pulls, session.leaf)
+                result = session.record(inputs, gradients.variables(pulls), len(pulls) == 1)
+                values = trace.values if request["forced"] else named(result, request["outputs"])
+                yield from gradients.pulled(pulls, values, trace.sources | given)
+                del result, values
+        trace.active = False
+    if request["edges"]:
+        edges = load(**request["edges"])
+        trace.again(edges, "edge ", request["at_edges"])
+        with clock.enter("edges"):
+            session.run(inputs_of({**data, **edges}))
+        trace.active = False
     for _ in range(1, request["repeat"]):
         started = time.perf_counter()
         session.run(inputs)
         clock.seconds["run"] = min(clock.seconds["run"], time.perf_counter() - started)
-
-
-def differentiate(
-    request: Any, runner: Any, session: Any, inputs: list[Any], data: Mapping[str, Array]
-) -> Iterator[tuple[str, Array]]:
-    """The gradients of a projection of all outputs, by canonical name, in canonical layout; zeros where there is none.
-
-    What is projected: the sum of all outputs' elements, each times a number.
-    """
-    projections = {
-        name: cast(arrange(data[f"projection {name}"], layout), request["dtype"])
-        for name, layout in request["projected"].items()
-    }
-    wanted = set(request["gradients"])
-    variables = session.variables()
-    distinct: dict[int, Any] = {}
-    places: dict[int, list[tuple[str, Layout]]] = {}
-    for parameter, target, layout, _, _ in request["weights"]:
-        if parameter in wanted and target in variables:
-            key = id(variables[target])
-            distinct[key] = variables[target]
-            places.setdefault(key, []).append((parameter, layout))
-
-    def loss(result: Any) -> Any:
-        outputs = named(result, request["outputs"])
-        return sum(runner.dot(outputs[name], array) for name, array in projections.items())
-
-    floats = [[(name, layout)] for name, layout in request["inputs"].items() if data[name].dtype.kind == "f"]
-    found = list(session.gradients(inputs, list(distinct.values()), loss))
-    if len(found) != len(floats) + len(distinct):
-        raise RunError(f"the runner gives {len(found)} gradients, not {len(floats) + len(distinct)}")
-    # One after the other, from the end: all at once, in both forms, are much memory.
-    for shown in reversed([*floats, *places.values()]):
-        value = found.pop()
-        array = None if value is None else runner.to_numpy(value)
-        for name, layout in shown:
-            if name not in wanted:
-                continue
-            shape = data[name].shape
-            own = np.zeros(shape, request["dtype"]) if array is None else restore(array, layout, shape)
-            yield f"gradient {name}", np.ascontiguousarray(own)
 
 
 class Clock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,10 +51,10 @@ class Writer:
             raise NoRoom(self._path, error) from None
 
 
-def save(path: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
-    """Writes arrays into one file; the result tells `load` how to find them."""
+def save(path: str, arrays: Mapping[str, Array] | Iterable[tuple[str, Array]]) -> dict[str, Any]:
+    """Writes arrays into one file, as they come; the result tells `load` how to find them."""
     with contextlib.closing(Writer(path)) as writer:
-        for name, array in arrays.items():
+        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             writer.add(name, array)
     return {"path": path, "index": writer.index}
 
