@@ -63,7 +63,8 @@ def verify(
     with _timed(seconds, "total"), threadpool_limits(cores, "blas"):
         with _timed(seconds, "reference"):
             task = Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded)
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(task.close)
             if crowded:
                 _first_slope(task, seconds)
                 _first_rounding(task, seconds)
@@ -73,6 +74,9 @@ def verify(
             if not crowded:
                 _first_rounding(task, seconds)
                 _first_slope(task, seconds)
+            again = None
+            if second is not None and not crowded:  # the frameworks are busy meanwhile
+                again = stack.enter_context(_second(second, pool, seed, timeout, seconds, crowded=False))
             alone = [task.submit_alone(run) for run in doubles if run.program.inexact or task.wanted]
             for run in doubles:
                 _judge(task, run, outcomes[run.backend])
@@ -88,11 +92,11 @@ def verify(
                 for outcome in outcomes.values():
                     outcome.due += ("slope",)
                 _judge_gradients(task, doubles, outcomes)
-        finally:
-            task.close()
-        if second is not None:
-            with _timed(seconds, "second"):
-                _judge_second(second, outcomes, pool, seed, timeout, crowded=crowded)
+            if again is not None:
+                _judge_second(*again, outcomes)
+        if second is not None and crowded:
+            with _second(second, pool, seed, timeout, seconds, crowded=True) as again:
+                _judge_second(*again, outcomes)
     for name, outcome in outcomes.items():
         greeting = pool.greet(name).result()
         if not isinstance(greeting, Failure):
@@ -137,18 +141,24 @@ def _is_wrong(outcome: Outcome) -> bool:
     return "float64" in outcome.rungs and bool(outcome.rungs["float64"].wrong)
 
 
-def _judge_second(
-    second: Second, outcomes: Mapping[str, Outcome], pool: Pool, seed: int, timeout: float, *, crowded: bool
-) -> None:
-    """The network at other values of what its code leaves open."""
-    task = Task(second.graph, pool, seed, False, timeout, {}, False, False, crowded, second.arguments)
+@contextlib.contextmanager
+def _second(
+    second: Second, pool: Pool, seed: int, timeout: float, seconds: dict[str, float], *, crowded: bool
+) -> Iterator[tuple[Task, list[Run]]]:
+    """The network at other values of what its code leaves open, which runs in all frameworks."""
+    with _timed(seconds, "second"):
+        task = Task(second.graph, pool, seed, False, timeout, {}, False, False, crowded, second.arguments)
     try:
-        for run in [task.submit(name, "float64", program) for name, program in second.programs.items()]:
-            outcomes[run.backend].due += ("second",)
-            bounds = dict.fromkeys(run.bounds, compare.SECOND_BOUND)
-            _judge(task, replace(run, bounds=bounds), outcomes[run.backend], "second")
+        yield task, [task.submit(name, "float64", program) for name, program in second.programs.items()]
     finally:
         task.close()
+
+
+def _judge_second(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
+    for run in runs:
+        outcomes[run.backend].due += ("second",)
+        bounds = dict.fromkeys(run.bounds, compare.SECOND_BOUND)
+        _judge(task, replace(run, bounds=bounds), outcomes[run.backend], "second")
 
 
 def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:
