@@ -10,7 +10,7 @@ from traceback import extract_tb
 from typing import Any, Final
 
 from archspec._collector import paused_collector
-from archspec.backend import Backend, Program
+from archspec.backend import Backend, Observed, Program
 from archspec.emit.table import definitions
 from archspec.graph import tree
 from archspec.graph.graph import Graph, flatten
@@ -29,6 +29,8 @@ class Written:
 
     backend: Backend
     program: Program
+    probes: dict[str, tuple[Observed, ...]]
+    """Those of the program, and of steps that no output depends on, which are code in Keras all the same."""
     root: Module
     graph: Graph
     steps: dict[str, tree.Step]
@@ -72,7 +74,8 @@ def written(backend: Backend, model: Model) -> Written:
     root: Module = generated.root.writer.context.modules["main"]
     graph = flatten(root, model.name, {})
     paths = (node.path for node in graph.nodes)
-    return Written(backend, program, root, graph, dict(zip(paths, _steps(root.items), strict=True)), rows)
+    steps = dict(zip(paths, _steps(root.items), strict=True))
+    return Written(backend, program, generated.bindings(generated.join).probes, root, graph, steps, rows)
 
 
 def _steps(items: Iterable[Item]) -> Iterator[tree.Step]:

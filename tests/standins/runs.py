@@ -62,9 +62,9 @@ class Run:
 
     def node(self, key: str) -> Node:
         """The step that a probe sees."""
-        if key not in self.program.probes:
+        if key not in self.case.probes:
             raise Wrong(f"a probe '{key}' that is not declared")
-        return self.nodes[self.program.probes[key][0].tensor]
+        return self.nodes[self.case.probes[key][0].tensor]
 
     def see(self, key: str, value: Any) -> Any:
         """What stands for a step's value from here on."""
@@ -83,7 +83,7 @@ class Run:
             self.lost[id(written_over.tensor)] = node.path
         layouts = answer.lowered.layouts or answer.layouts[:1] * len(node.outputs) or (None,)
         given = tuple(map(_leaf, node.outputs, layouts))
-        for leaf, observed in zip(given, self.program.probes.get(key, ()), strict=False):
+        for leaf, observed in zip(given, self.case.probes[key], strict=True):
             if _moves(leaf) != observed.layout:
                 raise Wrong(f"{node.path} is laid out as {_moves(leaf)}, not as {observed.layout}")
         self.there.update(id(tensor) for tensor in node.outputs)
@@ -227,7 +227,6 @@ class FunctionsRun(Run):
         self.inline: set[str] = set()
         """What Keras calls operations outside of layers."""
         self.inputs: list[str] = []
-        self.unwritten = {node.path.replace(".", "_"): node for node in self.graph.nodes}
         modules = {**frameworks.PLAIN, **frameworks.with_functions(self.made.append, {"Input": self.input,
                                                                                       "Model": self.end})}  # fmt: skip
         supported = self.supported(lambda name: named_maker(name, self.made.append))
@@ -240,14 +239,6 @@ class FunctionsRun(Run):
         result = here[self.program.entry](**(self.program.training_arguments if self.training else {}))
         if result is not self:
             raise Wrong("it does not return the model")
-
-    def node(self, key: str) -> Node:
-        if key in self.program.probes:
-            return super().node(key)
-        found = self.unwritten.get(key) or self.unwritten.get(key.removesuffix("_"))
-        if found is None:
-            raise Wrong(f"a probe '{key}' that is not declared")
-        return found
 
     def probe(self, key: str, value: Any) -> Any:
         self.inline.update(frameworks.operation(part) for part in parts(value))
