@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from archspec.emit.context import Lowered, Site
 from archspec.emit.flow import Flow, Variables
 from archspec.emit.merge import MStep, Wire
 from archspec.emit.names import PYTHON, Scope
+from archspec.emit.program import Generator, Writer
 from archspec.emit.reads import Misread, check_reads
 from archspec.emit.source import check_names, import_lines
 from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
 from archspec.graph.tree import Value
 from tests.programs import BACKENDS, NETWORKS, model
+from tests.standins.check import written
 
 # Names --------------------------------------------------------------------------------------------------------------
 
@@ -157,6 +160,34 @@ def test_a_variable_that_is_given_away_too_early_is_found(
     monkeypatch.setattr(Variables, "free", lambda self, name: not self.scope.has(name))
     with pytest.raises(AssertionError, match="is read for"):
         BACKENDS[backend].write(model(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_found_is_what_is_wrong(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where half of all variables are given away too early, the check finds something in just those programs that are
+    other networks, as stand-ins of the frameworks say, which run them."""
+    found: list[str] = []
+
+    def noted(self: Generator, writer: Writer, name: str) -> None:
+        try:
+            writer.check()
+        except Misread as error:
+            found.append(str(error))
+
+    wrong = 0
+    for seed, name in enumerate(["mobilenet_v2", "pointnet", "ghostnet_100", "dpn68", "googlenet", "lstm_tagger"] * 2):
+        random = Random(seed)
+        with monkeypatch.context() as patch:
+            honest = Variables.free
+            patch.setattr(Generator, "_check", noted)
+            patch.setattr(Variables, "free", lambda self, name, random=random, honest=honest: (
+                not self.scope.has(name) if random.random() < 0.5 else honest(self, name)))  # fmt: skip
+            found.clear()
+            program = written(BACKENDS[backend], model(name))
+        assert bool(found) == bool(program.problem()), f"{name}, seed {seed}: {found}"
+        wrong += bool(found)
+    assert 0 < wrong < 12
 
 
 # Conditions ---------------------------------------------------------------------------------------------------------
