@@ -115,6 +115,10 @@ class Model:
         self._others: dict[frozenset[str], Module | None] = {}
         self._modules: dict[str, tuple[Module, int] | None] = {}
 
+    def __repr__(self) -> str:
+        changed = "".join(f", {name}={value!r}" for name, value in self.overrides.items())
+        return f"<Model {self.name}{changed}>"
+
     @property
     def name(self) -> str:
         """The variant's name, else the file's, else (of a text, or a file that is called `my net`) the document's."""
