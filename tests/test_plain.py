@@ -1,4 +1,4 @@
-"""One network of each family, its file built and run by the framework alone. `make plain` does so with the whole zoo."""
+"""One network of each family, its file built and run by the framework alone; `make plain` does so with all networks."""
 
 from __future__ import annotations
 
