@@ -157,7 +157,7 @@ class Outcome:
         if self.failure is not None:
             return self.failure.message + (f" (at {self.failure.at})" if self.failure.at else "")
         if self.unproven:
-            shares = ", ".join(dict.fromkeys(finding.share for finding in self.unproven))
+            shares = ", ".join({finding.tensor: finding.share for finding in reversed(self.unproven)}.values())
             return f"values are NaN, infinite, or lost in rounding: no proof, unless --allow-unproven: {shares}"
         return f"nothing was compared: {', '.join(self.not_compared)}" if self.not_compared else ""
 
