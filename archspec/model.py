@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archspec import ops
 from archspec.errors import Diagnostic, SpecError, UsageError
 from archspec.expressions import ExpressionError, expr_of, free_names, parse
-from archspec.graph.elaborate import OTHER_SIZE, Elaborator
+from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.operations import KEYS
 from archspec.graph.tree import Module
@@ -157,15 +157,15 @@ class Model:
     def _other(self, free: frozenset[str]) -> Module | None:
         """The network with other values for free params and open dimensions; None if those params do not take them."""
         if free not in self._others:
-            sizes = {name: size + OTHER_SIZE for name, size in self._main[1].open_sizes.items()}
             self._others[free] = None
-            for change in (_next, _twice):
+            for more, change in ((more, change) for more in OTHER_SIZES for change in (_next, _twice)):
+                sizes = {name: size + more for name, size in self._main[1].open_sizes.items()}
                 try:
                     params = {name: change(self.params[name]) for name in free}
                     self._others[free] = self._elaborated(free, sizes, params)[0]
                     break
                 except SpecError:
-                    if not free:
+                    if not free and more == OTHER_SIZES[-1]:
                         raise
         return self._others[free]
 

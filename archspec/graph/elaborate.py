@@ -26,9 +26,10 @@ from archspec.spec.document import Block, BlockStep, Document
 from archspec.spec.source import Source
 
 OPEN_SIZES: Final = (17, 19, 23, 29, 31, 37, 41, 43, 47)
-OTHER_SIZE: Final = 31
+OTHER_SIZES: Final = (31, 1, -1)
 """How much more an open dimension is in the other instance that generated code is held against: one more than a
-multiple of 2, 3 and 5, so that strides leave another remainder, on which it depends whether a padding is `same`."""
+multiple of 2, 3 and 5, so that strides leave another remainder, on which it depends whether a padding is `same`; or,
+where there is no room for that, as before a short table of positions, one more or less."""
 
 
 class Elaborator(Steps):
