@@ -300,7 +300,7 @@ def test_declared_inexactness_is_allowed_where_it_is_declared(pool: Pool) -> Non
     passed = verify(GRAPH, {"pytorch": replace(given, inexact={"relu": 1.5e-8})}, pool).outcomes["pytorch"]
     assert passed.status == "passed"
     assert passed.rungs["alone"].compared == 8
-    failed = verify(GRAPH, {"pytorch": replace(given, inexact={"relu": 5e-9})}, pool).outcomes["pytorch"]
+    failed = verify(GRAPH, {"pytorch": replace(given, inexact={"relu": 1e-9})}, pool).outcomes["pytorch"]
     assert not failed.rungs["float64"].wrong, "downstream, a multiple of the bound is allowed"
     assert [finding.tensor for finding in failed.rungs["alone"].wrong] == ["relu"]
     assert failed.status == "failed"
