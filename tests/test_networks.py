@@ -80,14 +80,20 @@ def _small(model: Model) -> Model:
 
 
 @pytest.mark.frameworks
-@pytest.mark.parametrize(("file", "variant"), _networks(), ids=lambda value: getattr(value, "stem", value))
-def test_all_frameworks_agree(file: Path, variant: str | None, pool: Pool) -> None:
+@pytest.mark.parametrize(
+    ("number", "file", "variant"),
+    [(number, *each) for number, each in enumerate(_networks())],
+    ids=lambda value: getattr(value, "stem", value),
+)
+def test_all_frameworks_agree(number: int, file: Path, variant: str | None, pool: Pool) -> None:
+    """Every third with gradients, which take most of the time; `make zoo` compares those of all."""
+    gradients = number % 3 == 0
     model = _small(Spec.read(file).network(variant, REDUCED.get(str(variant), REDUCED.get(file.stem))))
-    for report in reports(model, BACKENDS, pool, gradients=True):
+    for report in reports(model, BACKENDS, pool, gradients=gradients):
         assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}
         for outcome in report.outcomes.values():
             assert {"float64", "float32"} <= outcome.rungs.keys()
-            assert outcome.rungs["gradient"].compared > 0
+            assert not gradients or outcome.rungs["gradient"].compared > 0
             assert all(outcome.rungs[name].compared > 1 for name in ("float64", "float32"))
 
 
