@@ -76,7 +76,7 @@ TORCH: Final = [
     ("a frozen convolution", r"(self.conv = .*)", r"\1.requires_grad_(False)", "'conv.weight' is not trainable"),
     ("all frozen", r"(self.token = .*)", r"\1; self.requires_grad_(False)", "'token' is not trainable"),
     ("a parameter that is a buffer", r"nn.Parameter\(", "nn.Buffer(", "'token' is not trainable"),
-    ("another mean", r"torch.normal\(0.5\d*,", "torch.normal(0.51,", "'token' starts with mean 0.5"),
+    ("another mean", r"torch.normal\(0.5\d*,", "torch.normal(0.53,", "'token' starts with mean 0.5"),
     ("another start", r"torch.normal\(0.5\d*, 0.0\d*,", "torch.normal(0.5, 0.03,", "'token' starts with mean 0.5"),
     ("scales of zero", r"(self.bn = .*)", r"\1; nn.init.zeros_(self.bn.weight)", "'bn.weight' starts with mean 0"),
 ]  # fmt: skip
@@ -91,7 +91,7 @@ KERAS: Final = [
     ("a frozen convolution", r"Conv2D\(4, 3, ", "Conv2D(4, 3, trainable=False, ", "'conv/kernel' is not trainable"),
     ("a parameter that is a buffer", r"name='value'\)", "name='value', trainable=False)",
      "'token/value' is not trainable"),
-    ("another mean", r"mean=0.5, ", "mean=0.51, ", "'token/value' starts with mean 0.5"),
+    ("another mean", r"mean=0.5, ", "mean=0.53, ", "'token/value' starts with mean 0.5"),
     ("scales of zero", r"layers.BatchNormalization\(", "layers.BatchNormalization(gamma_initializer='zeros', ",
      "'bn/gamma' starts with mean 0"),
 ]  # fmt: skip
@@ -103,7 +103,7 @@ PADDLE: Final = [
     ("another deviation", r"self.std \* paddle", "1.2 * self.std * paddle", "noise"),
     ("a frozen convolution", r"(self.conv = .*)", r"\1; self.conv.weight.stop_gradient = True",
      "'conv.weight' is not trainable"),
-    ("another mean", r"Normal\(0.5\d*, ", "Normal(0.51, ", "'token' starts with mean 0.5"),
+    ("another mean", r"Normal\(0.5\d*, ", "Normal(0.53, ", "'token' starts with mean 0.5"),
 ]  # fmt: skip
 SCALED: Final = """
 
