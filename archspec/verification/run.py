@@ -101,9 +101,16 @@ def verify(
         greeting = pool.greet(name).result()
         if not isinstance(greeting, Failure):
             outcome.versions, outcome.import_seconds = greeting.versions, greeting.seconds
-    none = gradients and not task.wanted
-    remarks = ("no gradients were compared: no output is a floating-point number",) if none else ()
-    return Report(graph.name, seed, outcomes, seconds, remarks)
+    return Report(graph.name, seed, outcomes, seconds, tuple(_remarks(task, programs, gradients=gradients)))
+
+
+def _remarks(task: Task, programs: Mapping[str, Program], *, gradients: bool) -> Iterator[str]:
+    """What was not compared, of all frameworks alike."""
+    if gradients and not task.wanted:
+        yield "no gradients were compared: no output is a floating-point number"
+    rated = {step for program in programs.values() for step in program.random} - task.drawn
+    if rated:
+        yield f"of what these drop in training, the rates were compared, not the masks: {', '.join(sorted(rated))}"
 
 
 def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:

@@ -77,6 +77,8 @@ class Task:
         projections = differentiation.projections(self.outputs, seed, self.truth) if self.wanted else {}
         self._pulls = [differentiation.pull(graph, self.wanted, projections)] if self.wanted else []
         self._random = randomness.samples(graph, seed)
+        self.drawn = {name.removeprefix("random ") for name in self._random}
+        """The random steps that are run by themselves."""
         self._data = self._save({**arrays, **projections, **self._random})
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
