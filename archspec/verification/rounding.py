@@ -54,8 +54,12 @@ def magnitudes(
     def inner(node: Node) -> Array | float:
         return node.op.inner(*(truth[tensor.name] for tensor in node.inputs))
 
+    given = fixed(graph)
+
     def after(node: Node, result: Array) -> Array:
-        return result if exact(node.op) else moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner(node))
+        if exact(node.op) or node.outputs[0].name in given:
+            return result
+        return moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner(node))
 
     start = {name: moved(array) for name, array in reference.doubles(inputs).items()}
     # Of a matrix each result has many terms, and moving what it is multiplied with will do.
@@ -81,6 +85,16 @@ def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
         if found.size and not isfinite(float(found.max())):  # where the truth is not finite; or where it jumps
             found[~np.isfinite(found)] = 0
         return np.maximum(found, np.abs(truth), out=found)
+
+
+def fixed(graph: Graph) -> set[str]:
+    """The tensors that constants alone give, such as the numbers of regions that a mask is made of: they are compared
+    for being equal, and are not moved."""
+    found: set[str] = set()
+    for node in graph.nodes:
+        if not node.parameters() and all(tensor.name in found for tensor in node.inputs):
+            found.update(tensor.name for tensor in node.outputs)
+    return found
 
 
 def exact(op: Operation | type[Operation]) -> bool:
