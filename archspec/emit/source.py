@@ -205,7 +205,7 @@ def import_lines(statements: Iterable[str]) -> list[str]:
     names: dict[tuple[bool, bool, str], list[str]] = {}
     for statement in statements:
         module, _, name = statement.removeprefix("from ").removeprefix("import ").partition(" import ")
-        foreign = re.match(r"\w+", module)[0] not in sys.stdlib_module_names  # type: ignore[index]
+        foreign = re.split(r"\W", module)[0] not in sys.stdlib_module_names
         names.setdefault((foreign, bool(name), module), []).extend([name] if name else [])
     groups: dict[bool, list[str]] = {False: [], True: []}
     for (foreign, named, module), members in sorted(names.items()):
