@@ -45,7 +45,8 @@ def verify(
     With `gradients`, those of a projection of the outputs are compared, too. With `learning`, all of it happens as in
     training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
     `allow_unproven` says that outputs, or gradients, may be NaN, infinite, or lost in rounding; else they are no pass.
-    `second` is the network at other values of what its code leaves open; there, the file itself is run in float64.
+    `second` is the network at other values of what its code leaves open; there, the file itself is run in float64, and
+    so is each step at its edges.
     """
     seconds: dict[str, float] = {}
     least, there = least_memory(graph, gradients=gradients), physical_memory()
@@ -62,7 +63,10 @@ def verify(
     cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
     with _timed(seconds, "total"), threadpool_limits(cores, "blas"):
         with _timed(seconds, "reference"):
-            task = Task(graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded)
+            at_edges = second is None and not learning
+            task = Task(
+                graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded, at_edges
+            )
         with contextlib.ExitStack() as stack:
             stack.callback(task.close)
             if crowded:
@@ -154,7 +158,7 @@ def _second(
 ) -> Iterator[tuple[Task, list[Run]]]:
     """The network at other values of what its code leaves open, which runs in all frameworks."""
     with _timed(seconds, "second"):
-        task = Task(second.graph, pool, seed, False, timeout, {}, False, False, crowded, second.arguments)
+        task = Task(second.graph, pool, seed, False, timeout, {}, False, False, crowded, True, second.arguments)
     try:
         yield task, [task.submit(name, "float64", program) for name, program in second.programs.items()]
     finally:
@@ -166,6 +170,7 @@ def _judge_second(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) 
         outcomes[run.backend].due += ("second",)
         bounds = dict.fromkeys(run.bounds, compare.SECOND_BOUND)
         _judge(task, replace(run, bounds=bounds), outcomes[run.backend], "second")
+    _judge_edges(task, runs, outcomes)
 
 
 def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:

@@ -48,7 +48,7 @@ class Task:
 
     def __init__(
         self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool, learning: bool, crowded: bool, arguments: Mapping[str, Any] | None = None,
+        gradients: bool, learning: bool, crowded: bool, at_edges: bool = True, arguments: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self._arguments = dict(arguments or {})
         self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
@@ -91,8 +91,7 @@ class Task:
             vjp.wanted(graph, self._nodes) if gradients else [], self.parameters, self.truth, seed, learning=learning
         )
         """Of the steps, each by itself."""
-        plain = not learning and arguments is None
-        self.edges = edges.choose(graph, self._nodes if plain else [], self.truth, seed)
+        self.edges = edges.choose(graph, self._nodes if at_edges else [], self.truth, seed)
         self._given = self._save(self.edges.given) if self.edges.nodes else None
 
     def _leveled(self, given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
