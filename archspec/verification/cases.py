@@ -45,15 +45,16 @@ def case(
     """The programs of a model: those that are shipped, with an input that is not square where the code is the same for
     it, so that swapped axes show (unless `keep_size`). `sizes` are numbers for `batch` and open dimensions. Raises
     SpecError if the spec is not valid, UsageError for a size of what is no open dimension."""
-    square = _case(model, backends, sizes)
+    tried = _case(model, backends, sizes)
     other = None if keep_size else oblong(model)
-    if other is None or not square.programs:
-        return square
-    wide = _case(other, backends, sizes)
-    if wide.programs.keys() != square.programs.keys():
-        return square
-    alike = all(_sizeless(p.source) == _sizeless(wide.programs[n].source) for n, p in square.programs.items())
-    return replace(wide, refused=square.refused) if alike else square
+    if other is not None and tried.programs:
+        wide = _case(other, backends, sizes)
+        if _alike(tried.programs, wide.programs):
+            tried = replace(wide, refused=tried.refused)
+    for backend in backends:
+        if backend.name in tried.programs and not same_program(tried.programs[backend.name]):
+            raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
+    return tried
 
 
 def _case(model: Model, backends: Sequence[Backend], sizes: Mapping[str, int] | None) -> Case:
@@ -61,12 +62,9 @@ def _case(model: Model, backends: Sequence[Backend], sizes: Mapping[str, int] | 
     refused: dict[str, str] = {}
     for backend in backends:
         try:
-            program = programs[backend.name] = backend.generate(model)
+            programs[backend.name] = backend.generate(model)
         except BackendError as error:
             refused[backend.name] = str(error)
-            continue
-        if not same_program(program):
-            raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
     return Case(model.graph_for(sizes), programs, refused, model)
 
 
@@ -79,7 +77,7 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
     if small is not None:
         with contextlib.suppress(BackendError):
             less = {backend.name: backend.generate(small) for backend in chosen}
-            if all(_sizeless(p.source) == _sizeless(less[name].source) for name, p in programs.items()):
+            if _alike(programs, less):
                 model, programs = small, less
     free = model.free_params.intersection(*(_arguments(program) for program in programs.values()))
     batch = 2 if any(int(tensor.shape[0]) == 1 for tensor in tried.graph.inputs.values()) else 1
@@ -125,6 +123,13 @@ def smaller(model: Model) -> Model | None:
 _LARGE, _LESS = 128, 64
 """From which size on images are large, and what is enough, or half as much again: multiples of 32 have the remainders
 by the strides of networks that the sizes of most have."""
+
+
+def _alike(programs: Mapping[str, Program], others: Mapping[str, Program]) -> bool:
+    """Whether there is the same code of both, but for the sizes of inputs."""
+    return programs.keys() == others.keys() and all(
+        _sizeless(program.source) == _sizeless(others[name].source) for name, program in programs.items()
+    )
 
 
 def _sizeless(source: str) -> str:

@@ -128,7 +128,10 @@ def _rate(layer: Any) -> Any:
 class _NoInitialization(TorchFunctionMode):  # type: ignore[misc]
     """Leaves weights as they are allocated: random numbers take long, and every weight is assigned afterwards."""
 
-    skipped = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_})
+    skipped = frozenset({nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_})
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in self.skipped else func(*args, **(kwargs or {}))
+        given = kwargs or {}
+        if func in self.skipped:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)

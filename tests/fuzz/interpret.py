@@ -105,6 +105,12 @@ def given(step: Step, current: Wires, names: Names) -> Wires:
         raise Rejected(f"no {error}") from None
 
 
+def _times(count: int) -> list[dict[str, Any]]:
+    if count < 0:  # in a block that is called once more, with another size
+        raise Rejected("a number of repetitions below zero")
+    return [{}] * count
+
+
 class Interpreter:
     """Runs steps. Raises Rejected."""
 
@@ -122,7 +128,7 @@ class Interpreter:
         """What a step gives; its name leads there."""
         current = given(step, current, names)
         if "repeat" in step or "each" in step:
-            rows: list[dict[str, Any]] = step.get("each") or [{}] * evaluate(step["repeat"], env)
+            rows: list[dict[str, Any]] = step.get("each") or _times(evaluate(step["repeat"], env))
             for index, row in enumerate(rows):
                 bound = {**env, "index": index}
                 bound |= {key: evaluate(raw, bound) for key, raw in row.items()}
