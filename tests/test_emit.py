@@ -13,13 +13,16 @@ import pytest
 import archspec
 from archspec.emit.code import Call, Code, Global, Local, Own, Raw, call
 from archspec.emit.context import Lowered, Site
-from archspec.emit.flow import Flow, Variables
+from archspec.emit.flow import Flow
 from archspec.emit.merge import MStep, Wire
 from archspec.emit.names import PYTHON, Scope
-from archspec.emit.program import Generator, Writer
+from archspec.emit.program import Generator
 from archspec.emit.reads import Misread, check_reads
-from archspec.emit.source import check_names, import_lines
+from archspec.emit.source import FileGenerator, check_names, import_lines
 from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
+from archspec.emit.table import Table
+from archspec.emit.variables import Variables
+from archspec.errors import BackendError
 from archspec.graph.tree import Value
 from tests.programs import BACKENDS, NETWORKS, model
 from tests.standins.check import written
@@ -77,6 +80,14 @@ def test_a_file_that_python_would_read_otherwise_is_an_internal_error(text: str,
 
 def test_support_code_may_call_its_variables_as_it_likes() -> None:
     check_names("def g(x):\n    return x\n\n\ndef f(g):\n    return g\n", {"f": ""}, "Keras: net")
+
+
+def test_a_backend_without_rows_for_a_family_refuses_its_operations() -> None:
+    rows = Table("archspec.graph")  # which has modules, but none of a family's name
+    assert not list(rows)
+    written: Any = BACKENDS["pytorch"].generator(model("lenet5"))
+    with pytest.raises(BackendError, match="PyTorch cannot express conv2d: the backend has no row for it"):
+        FileGenerator(model("lenet5"), written.dialect, rows, {})
 
 
 # What variables hold ------------------------------------------------------------------------------------------------
@@ -169,9 +180,9 @@ def test_what_is_found_is_what_is_wrong(backend: str, monkeypatch: pytest.Monkey
     other networks, as stand-ins of the frameworks say, which run them."""
     found: list[str] = []
 
-    def noted(self: Generator, writer: Writer, name: str) -> None:
+    def noted(self: Generator, flow: Flow, name: str) -> None:
         try:
-            writer.check()
+            flow.check()
         except Misread as error:
             found.append(str(error))
 

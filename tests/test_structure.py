@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,33 @@ def test_imports_go_one_way(path: Path) -> None:
         assert not imported.startswith("archspec.backends"), f"{name} imports {imported}"
         other = _level(imported) if imported.startswith("archspec.") else None
         assert other is None or other <= own, f"{name} imports {imported}, which is above it"
+
+
+WORDS = re.compile(
+    r"torch|keras|paddle|tensorflow|jax|flax|\bnnx?\.|\bforward\b|transpose\(|super\(\)|self\.training", re.I
+)
+"""What only a backend may know."""
+GENERAL = sorted([*(ROOT / "archspec").glob("*.py"), *(ROOT / "archspec" / "emit").rglob("*.py*")])
+
+
+def _said(tree: ast.Module) -> Iterator[str]:
+    """All names and texts of a module, but for its docstrings."""
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(str(text)) if id(node) not in docs:
+                yield text
+            case ast.Name(name) | ast.Attribute(_, name) | ast.FunctionDef(name) | ast.ClassDef(name) | ast.arg(name):
+                yield name
+
+
+@pytest.mark.parametrize("path", GENERAL, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_framework_is_like_is_known_to_its_backend_alone(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    said = _said(ast.parse(text)) if path.suffix == ".py" else [text]
+    found = {word for word in said if WORDS.search(word)}
+    listed = {"pytorch", "keras", "paddle"} if path.name == "backend.py" else set()  # the order in which they are shown
+    assert found == listed
 
 
 def test_no_framework_is_loaded() -> None:

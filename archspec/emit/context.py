@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.backend import Layout
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
-from archspec.emit.merge import Key, Mergeable, MStep, Wire
+from archspec.emit.merge import Key, MStep, Unmergeable, Wire
 from archspec.emit.names import word
 from archspec.expressions import (
     Apply,
@@ -222,10 +222,10 @@ class Site:
         )  # fmt: skip
 
     def same(self, compute: Callable[[Step], Any], what: str) -> Any:
-        """What is one and the same in all instances. Raises Mergeable if it is not."""
+        """What is one and the same in all instances. Raises Unmergeable if it is not."""
         first, *others = (compute(step) for step in self.step.steps.values())
         if any(other != first for other in others):
-            raise Mergeable(f"step '{self.path}' differs in its {what}")
+            raise Unmergeable(f"step '{self.path}' differs in its {what}")
         return first
 
     def shared(self, which: int) -> bool:
@@ -285,6 +285,10 @@ WeightLayout = Callable[[tuple[int, ...]], Layout]
 """From a parameter's canonical shape to the steps that bring it into the framework's."""
 
 
+WeightPlace = tuple[str, str, Callable[[Step], Layout] | None]
+"""Suffix of the layer that has a weight, the framework's name of it, and how it is laid out."""
+
+
 Spelling = Callable[[Mapping[str, Code], Sequence[Code]], Code]
 """A value, given a step's own layers and its inputs."""
 
@@ -301,10 +305,10 @@ class Lowered:
     """The step as an element of a sequential container, if it can be one."""
     places: dict[str, str] = field(default_factory=dict)
     """Suffix of a layer: where it stands inside `module`, if that is not the layer itself."""
-    weights: dict[str, tuple[str, str, Callable[[Step], Layout] | None]] = field(default_factory=dict)
-    """Canonical parameter: suffix of its layer, the framework's name of it, how it is laid out."""
+    weights: dict[str, WeightPlace] = field(default_factory=dict)
+    """Where each weight is, by its canonical name."""
     layouts: tuple[Any, ...] = ()
-    """How the backend lays out the outputs; empty: as the spec."""
+    """The orders of axes of the outputs, where channels are last; empty: that of the first input."""
     first: tuple[Spelling, ...] = ()
     """What is computed before in statements of their own: the first from the inputs, each other from the one before."""
     condition: Code | None = None

@@ -1,34 +1,49 @@
-"""From aligned steps to statements: which values get a variable, what it is called, and which stay inside others."""
+"""From aligned steps to statements: what a block's function says, whatever a backend's blocks look like.
+
+Which values get a variable, what it is called, and which stay inside others; and in what order of axes values are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from archspec.emit.code import WIDTH, Call, Code, Items, Local, Own, Probe, Style, flat, walk
-from archspec.emit.context import Context, Lowered, Site
-from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
+from archspec.emit.code import (
+    WIDTH,
+    Call,
+    Code,
+    Items,
+    LayerName,
+    Local,
+    Own,
+    Probe,
+    Style,
+    Symbol,
+    Template,
+    flat,
+    literal,
+    walk,
+)
+from archspec.emit.context import Context, Lowered, Site, Spelling, WeightPlace, size_names
+from archspec.emit.dialect import Dialect
+from archspec.emit.docs import described
+from archspec.emit.layouts import Layout, arranged, canonical, held, physical_shape, usual, wanted_by
+from archspec.emit.merge import Body, MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.emit.names import Scope
-from archspec.emit.reads import names_read
-from archspec.emit.statements import Assign, Carried, Return, Statement
+from archspec.emit.reads import check_reads, names_read
+from archspec.emit.statements import Assign, Carried, If, Return, Statement
+from archspec.emit.variables import Held, Variables
+from archspec.errors import BackendError
+from archspec.expressions import Name
+from archspec.graph.tree import Path
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator
+    from archspec.emit.program import Generator, Written
 
 LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
-
-
-@dataclass(slots=True)
-class Held:
-    """What stands for a wire: a variable, or an expression that waits for its only reader."""
-
-    code: Code
-    reads: tuple[Wire, ...] = ()
-    """The wires whose variables a waiting expression mentions."""
 
 
 @dataclass(slots=True)
@@ -43,80 +58,85 @@ class Place:
     """Whether a short value may stay inside the join that follows its branch."""
 
 
+Spelled = tuple[Lowered, Mapping[str, Code]]
+"""How a step is spelled, and the code for its layers."""
+
+
 @dataclass(slots=True)
-class Variables:
-    """The local variables of one function, which take over the names of values that nothing reads again."""
+class Placed:
+    """Where a step, or a block that is called, is in generated code."""
 
-    scope: Scope
-    held: dict[Wire, Held] = field(default_factory=dict)
-    owners: dict[str, Wire] = field(default_factory=dict)
-    _left: dict[Wire, int] = field(default_factory=dict)
+    name: str | LayerName
+    """Its layer, or the block: the path of an attribute, `features.0`, or the name of a layer."""
+    key: str | LayerName = ""
+    """What its probe is called."""
+    hooked: bool = False
+    """Whether it runs inside a container, so that only a hook sees its value."""
+    layers: dict[str, Any] = field(default_factory=dict)
+    """Suffix of a layer: that layer, where a step holds several."""
+    weights: Mapping[str, WeightPlace] = field(default_factory=dict)
+    layouts: tuple[Layout | None, ...] = ()
+    inexact: float = 0.0
+    inexact_gradient: float = 0.0
+    block: Written | None = None
+    """What was written for the block that is called."""
 
-    def left(self, wire: Wire) -> int:
-        """How many steps and outputs still read a value."""
-        return self._left.get(wire, wire.uses)
-
-    def reserve(self, wires: Sequence[Wire]) -> None:
-        """These wires are read by what is not in the graph, too."""
-        for wire in wires:
-            self._left[wire] = self.left(wire) + 1
-
-    def read(self, wires: Sequence[Wire]) -> tuple[list[Code], tuple[Wire, ...]]:
-        """The code of wires that a step reads, and the wires whose variables that code mentions."""
-        codes: list[Code] = []
-        mentioned: list[Wire] = []
-        for wire in wires:
-            held = self.held[wire]
-            codes.append(held.code)
-            mentioned.extend(held.reads or (wire,))
-        return codes, tuple(mentioned)
-
-    def release(self, wires: Sequence[Wire]) -> None:
-        """These wires have been read once: by code that is now in a statement, or by what is not written out."""
-        for wire in wires:
-            self._left[wire] = self.left(wire) - 1
-
-    def free(self, name: str) -> bool:
-        owner = self.owners.get(name)
-        return not self.scope.has(name) and (owner is None or self.left(owner) <= 0)
-
-    def take(self, wire: Wire, name: str) -> Local:
-        """Gives a wire the variable `name`, or one like it if that has another meaning or is still needed."""
-        if not self.free(name):
-            name = self._like(name)
-        self.scope.use(name)
-        self.owners[name] = wire
-        local = Local(name, wire)
-        self.held[wire] = Held(local)
-        return local
-
-    def _like(self, name: str) -> str:
-        if self.scope.means_outside(name) and self.free(f"{name}_"):
-            return f"{name}_"
-        return next(other for k in count(2) if self.free(other := f"{name}{k}"))
+    @classmethod
+    def step(cls, item: MStep, lowered: Lowered, name: str | LayerName, key: str | LayerName, **more: Any) -> Placed:
+        """Where a step is whose inputs and outputs have their layouts."""
+        weights = lowered.weights if item.owner is None else {}
+        return cls(name, key, weights=weights, layouts=tuple(wire.layout for wire in item.outputs),
+                   inexact=lowered.inexact, inexact_gradient=lowered.inexact_gradient, **more)  # fmt: skip
 
 
 class Flow:
-    """Writes the statements of one function. Subclasses say how steps, blocks and repeats are written."""
+    """Writes one block (or the network). Subclasses say how steps, blocks and repeats are written."""
 
     nest = True
     """Whether activations and the like are written around the call before them."""
+    join: str
+    """What stands between the parts of a layer's path."""
+    separator: str
+    """What stands between a layer's path and the name of a weight."""
+    owner: str
+    """What `probe` gets first."""
 
-    generator: Generator
-    context: Context
-
-    def __init__(self, style: Style, scope: Scope, main: str) -> None:
+    def __init__(self, generator: Generator, context: Context, body: Body, style: Style, scope: Scope, main: str, *,
+                 root: bool) -> None:  # fmt: skip
+        self.generator = generator
+        self.dialect = generator.dialect
+        self.context = context
+        self.body = body
+        self.root = root
         self.style = style
         self.scope = scope
         self.main = main
         self.variables = Variables(scope)
         self.statements: list[Statement] = []
         self.inputs: dict[str, Local] = {}
+        self.placed: dict[tuple[str, Path], Placed] = {}
+        """Where each step is, by its path inside the block and its place in the document."""
+        self.spelled: dict[MStep, Spelled] = {}
+        self.alone = len(body.inputs) == 1
+        self.params = next(iter(context.modules.values())).params.keys()
         self._lowered: dict[MStep, tuple[Site, Lowered]] = {}
+        if root and self.dialect.transpose:
+            for wire in body.inputs.values():
+                wire.layout = usual(wire)
+
+    @property
+    def maps(self) -> tuple[str, str]:
+        """How the docstring of the network begins, and when there are the outputs of training."""
+        raise NotImplementedError
 
     # What subclasses define -----------------------------------------------------------------------------------------
 
-    def step(self, item: MStep, place: Place) -> None:
+    def hold(self, item: MStep, lowered: Lowered) -> tuple[dict[str, Code], Placed]:
+        """Has the layers that a step has; the code for each, and where the step is."""
+        raise NotImplementedError
+
+    def key(self, item: MStep) -> str | LayerName:
+        """What the probe of a step is called."""
         raise NotImplementedError
 
     def call(self, item: MCall, place: Place) -> None:
@@ -134,9 +154,158 @@ class Flow:
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         return ""
 
-    def wanted(self, item: MCall) -> tuple[Any, ...]:
+    def sources(self, item: MStep) -> tuple[Wire, ...]:
+        """What a step is called with."""
+        return item.inputs
+
+    def may_measure(self, name: str, axis: int) -> bool:
+        """Whether the function may ask an input for a size that it computes with. Raises BackendError if it must not
+        compute with that."""
+        return True
+
+    @staticmethod
+    def always(dialect: Dialect) -> frozenset[str]:
+        """The arguments that every block has."""
+        return frozenset()
+
+    @staticmethod
+    def named(block: str) -> str:
+        """What a block is called."""
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """The docstring of the network."""
+        lead, when = self.maps
+        inputs, outputs = ({name: physical_shape(wire.layout, wire.shape) for name, wire in wires.items()}
+                           for wires in (self.body.inputs, self.body.outputs))  # fmt: skip
+        return described(lead, inputs, outputs, self.generator.training_outputs, when)
+
+    def unwritten(self) -> frozenset[str]:
+        """Steps of the network that the generated model does not have."""
+        return frozenset()
+
+    def training_arguments(self) -> dict[str, Any]:
+        """What the network must be given for outputs that only training has."""
+        return {}
+
+    def write(self, training: Mapping[str, Wire]) -> None:
+        """Writes the whole function; `training` are the outputs that exist only in training."""
+        raise NotImplementedError
+
+    def argument(self, name: str) -> str:
+        """What an argument of the block is called: a param, a size of an input, or the variable of a loop."""
+        raise NotImplementedError
+
+    def arguments(self, defaults: Mapping[str, object]) -> list[str]:
+        """What the block must be told: sizes of inputs, params, and what follows from neither."""
+        raise NotImplementedError
+
+    def handed(self) -> tuple[tuple[str, Code], ...]:
+        """Arguments that a block gets besides, and hands on."""
+        return ()
+
+    def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]:
+        """What the block needs of its file and of Python."""
+        raise NotImplementedError
+
+    def spelling(self, name: Any) -> str:
+        """A layer's path or name, inside the block."""
+        raise NotImplementedError
+
+    def below(self, own: str, name: Any) -> str:
+        """A layer's path or name, as the runner knows it, if that of the block is `own`."""
+        return self.join.join(filter(None, (own, self.spelling(name))))
+
+    def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
+        """The block as text."""
+        raise NotImplementedError
+
+    # The order of axes ----------------------------------------------------------------------------------------------
+
+    def wanted(self, item: MCall) -> tuple[Layout | None, ...]:
         """How a block's inputs are to be laid out; None: as the spec."""
-        return (None,) * len(item.inputs)
+        last = self.dialect.transpose
+        return tuple(wanted_by(item, wire) if last else None for wire in item.inputs)
+
+    def given(self, item: MCall) -> tuple[list[Code], tuple[Wire, ...]]:
+        """A block's inputs in the order of axes that it wants."""
+        codes, mentioned = self.variables.read(item.inputs)
+        pairs = zip(codes, item.inputs, self.wanted(item), strict=True)
+        return [self.arranged(code, wire, wanted) for code, wire, wanted in pairs], mentioned
+
+    def arranged(self, code: Code, wire: Wire, wanted: Layout | None) -> Code:
+        return code if wanted is None else arranged(code, held(wire), wanted, self.dialect.transpose)
+
+    def fits(self, item: MCall) -> bool:
+        """Whether a block gets its inputs as they are laid out."""
+        pairs = zip(item.inputs, self.wanted(item), strict=True)
+        return all(wanted is None or held(wire).axes == wanted.axes for wire, wanted in pairs)
+
+    def settle(self, item: MCall) -> Written:
+        """What is written for a block, and so how its outputs are laid out."""
+        written = self.generator.written(item, self.wanted(item))
+        for wire, inner in zip(item.outputs, written.flow.body.outputs.values(), strict=True):
+            wire.layout = inner.layout
+        return written
+
+    def chain(self, item: MRepeat) -> list[MCall]:
+        """The iterations of a repeat, if each is a block that takes just what the one before gives; else nothing."""
+        current = item.inputs
+        for inner in item.iterations:
+            if not isinstance(inner, MCall) or inner.inputs != current or not self.fits(inner):
+                return []
+            self.settle(inner)
+            current = inner.outputs
+        return [inner for inner in item.iterations if isinstance(inner, MCall)]
+
+    # Steps ----------------------------------------------------------------------------------------------------------
+
+    def lowered(self, item: MStep) -> tuple[Site, Lowered]:
+        """How the backend spells a step, which it is asked once, when it is known how the inputs are laid out."""
+        if item not in self._lowered:
+            site = Site(self.context, item, item.path)
+            lowered = self.generator.lower(site)
+            self._lowered[item] = site, lowered
+            if self.dialect.transpose:
+                for wire, layout in zip(item.outputs, lowered.layouts or self._as_before(item), strict=True):
+                    wire.layout = layout
+        return self._lowered[item]
+
+    def _as_before(self, item: MStep) -> list[Layout]:
+        """The layouts of a step whose row says nothing of them: the order of its first input, where that can be."""
+        before = held(item.inputs[0]).plain() if item.inputs else canonical(0)
+        return [before if len(before.axes) == wire.rank else canonical(wire.rank) for wire in item.outputs]
+
+    def step(self, item: MStep, place: Place) -> None:
+        site, lowered = self.lowered(item)
+        own, self.placed[item.key] = self.hold(item, lowered)
+        self.spelled[item] = lowered, own
+        layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
+        codes, mentioned = self.variables.read(self.sources(item))
+        for first in lowered.first:
+            codes, mentioned = self._first(first, lowered.condition, layers, codes, item, mentioned, place)
+        key = self.key(item)
+        value = Probe(self.owner, literal(key) if isinstance(key, str) else key, lowered.apply(layers, codes))
+        self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def _first(
+        self, first: Spelling, condition: Code | None, own: Mapping[str, Code], codes: list[Code], item: MStep,
+        mentioned: tuple[Wire, ...], place: Place,
+    ) -> tuple[list[Code], tuple[Wire, ...]]:  # fmt: skip
+        """What comes before a step in a statement of its own: padding."""
+        result = Wire(item.inputs[0].values, uses=1)
+        self.variables.release(mentioned)
+        target = self._target(result, place, item.path, None)
+        if condition is None:
+            self.statements.append(Assign((target,), first(own, codes)))
+            return [target], (result,)
+        code = codes[0]
+        same = isinstance(code, Local) and code.name == target.name
+        plain = code if same and isinstance(code, Local) else Local(target.name, Wire(item.inputs[0].values))
+        self.copy([(plain, code)])
+        carried = Carried(target.name, plain.wire, result, result)
+        self.statements.append(If(condition, [Assign((target,), first(own, [plain]))], (carried,)))
+        return [target], (result,)
 
     # The walk -------------------------------------------------------------------------------------------------------
 
@@ -206,6 +375,23 @@ class Flow:
         self.variables.owners[target.name] = output
         self.variables.held[output] = Held(Local(target.name, output))
         return Carried(target.name, target.wire, inner, output)
+
+    def optional(self, item: MWhen, place: Place) -> tuple[list[Statement], Carried]:
+        """The body of a condition, in which an optional step replaces what stands for its input."""
+        target = self.open_when(item, place)
+        outer, self.statements = self.statements, []
+        self.run([item.item], Place(None, target.name))
+        carried = self.close_when(item, target)
+        before, after = held(item.inputs[0]), held(item.item.outputs[0])
+        if len(after.axes) != len(before.axes) or after.flattened != before.flattened:
+            raise BackendError("a condition that changes the order of axes")
+        if after.axes != before.axes:
+            result = Local(target.name, carried.within)
+            self.statements.append(Assign((result,), self.arranged(result, item.item.outputs[0], before)))
+        if self.dialect.transpose:
+            item.outputs[0].layout = before if after.nonnegative else before.plain()
+        body, self.statements = self.statements, outer
+        return body, carried
 
     def hand_on(self, inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place) -> tuple[Carried, ...]:
         """The variables in which a loop carries values, holding its inputs: their own where nothing else reads them."""
@@ -280,12 +466,30 @@ class Flow:
         codes, _ = self.variables.read(list(outputs.values()))
         return Return(codes[0] if len(codes) == 1 else Items(tuple(codes), ""))
 
-    def lowered(self, item: MStep) -> tuple[Site, Lowered]:
-        """How the backend spells a step, which it is asked once."""
-        if item not in self._lowered:
-            site = Site(self.context, item, item.path)
-            self._lowered[item] = site, self.generator.lower(site)
-        return self._lowered[item]
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """What an argument may be called, or a size."""
+        base, _, axis = name.partition(".")
+        return size_names(base, int(axis), self.body.inputs[base].rank, self.alone) if axis else (name.lstrip("#"),)
+
+    def sizes(self) -> list[Statement]:
+        """The sizes that only the inputs themselves know, read at the top."""
+        used = self.reads
+        found: dict[str, Statement] = {}
+        for base, wire in self.body.inputs.items():
+            for axis, size in enumerate(wire.shape):
+                symbol = getattr(size, "expr", None)
+                position = held(wire).position(axis)
+                shown = -1 if wire.layout is not None and position == wire.rank - 1 else position
+                for name in (symbol.id if isinstance(symbol, Name) else "", f"{base}.{axis}"):
+                    if name in used and name not in found and self.may_measure(name, axis):
+                        read = Template(f"{{0}}.shape[{shown}]", (self.inputs[base],))
+                        found[name] = Assign((Symbol(Name(name)),), read)
+        return list(found.values())
+
+    def check(self) -> None:
+        """Raises Misread if a variable does not hold what is meant by it."""
+        inputs = zip((local.name for local in self.inputs.values()), self.body.inputs.values(), strict=True)
+        check_reads(dict(inputs), [*self.sizes(), *self.statements])
 
 
 def _variable(step: str) -> str:

@@ -1,4 +1,4 @@
-"""The names that Keras shows for layers, which it takes only once each."""
+"""The names that a framework shows for layers, which it takes only once each."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class LayerNames:
         return self._spellings[name]
 
     def name_all(self, layers: Iterable[tuple[LayerName, LayerNames | None]], taken: Collection[str]) -> None:
-        """Gives every layer its name, and every call of a block, of which the names inside are given, too. Keras calls
-        what is not in a layer by its function, `add` and then `add_1`; `taken` are these functions."""
+        """Gives every layer its name, and every call of a block, of which the names inside are given, too. What is not
+        in a layer is called by its function, `add` and then `add_1`; `taken` are these functions."""
         for key in self.inputs:
             self.inputs[key] = self._name(key, ("",), taken)
         for name, inner in layers:

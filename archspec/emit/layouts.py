@@ -1,12 +1,10 @@
-"""How a backend that puts channels last holds the tensors of a spec, which puts them first."""
+"""How a backend that puts channels last holds the tensors of a spec, which puts them first: in what order of axes."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from archspec import ops
 from archspec.backend import Layout as Moves
 from archspec.emit.code import Code, call, literal
 from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
@@ -78,11 +76,11 @@ def moves(wire: Wire) -> Moves:
     return wire.layout.moves() if wire.layout is not None else ()
 
 
-def arranged(code: Code, have: Layout, wanted: Layout) -> Code:
-    """A value in another order of axes."""
+def arranged(code: Code, have: Layout, wanted: Layout, transpose: str) -> Code:
+    """A value in another order of axes, in which the function `transpose` puts them."""
     if have.axes == wanted.axes and have.flattened == wanted.flattened:
         return code
-    return call("ops.transpose", code, literal(tuple(have.position(axis) for axis in wanted.axes)))
+    return call(transpose, code, literal(tuple(have.position(axis) for axis in wanted.axes)))
 
 
 def common(layouts: list[Layout]) -> Layout:
@@ -96,7 +94,7 @@ def common(layouts: list[Layout]) -> Layout:
 def usual(wire: Wire) -> Layout:
     """Channels last for images, and for sequences that convolutions read; else the order of the spec."""
     demand = _asked(wire) if wire.rank > 2 else None
-    last = demand != "spec" if wire.rank > 3 else demand == "last"
+    last = demand != "spec" if wire.rank > 3 else demand == "image"
     return channels_last(wire.rank) if last else canonical(wire.rank)
 
 
@@ -105,22 +103,13 @@ def wanted_by(item: MCall, wire: Wire) -> Layout:
     demand = _demand([item], wire) if wire.rank > 2 else None
     if wire.rank < 3 or demand == "spec":
         return canonical(wire.rank)
-    if wire.rank > 3 or demand == "last":
+    if wire.rank > 3 or demand == "image":
         return channels_last(wire.rank)
-    return canonical(wire.rank) if demand == "plain" else held(wire)
-
-
-_LAST = re.compile(r"conv|pool|batch_norm|group_norm|instance_norm|response_norm|upsample|shuffle|dropout\d")
-_PLAIN = frozenset({"linear", "layer_norm", "rms_norm", "matmul", "reshape", "flatten"})
-_SPEC = frozenset({"bilinear", "einsum", *ops.FAMILIES["attention"]})
-_EITHER = frozenset({
-    "pad", "slice", "split", "chunk", "concat", "index_select", "gather", "expand", "tile", "roll", "flip",
-})  # fmt: skip
+    return canonical(wire.rank) if demand == "features" else held(wire)
 
 
 def _demand(readers: list[Merged], wire: Wire) -> str | None:
-    """The order that the first reader with a wish has: channels `last`; `plain`, as in the spec if it is no image; or
-    that of the `spec` in any case."""
+    """What the first reader with a wish asks for; see `Operation.wish`."""
     found = (_wish(reader, wire) for reader in readers)
     return next((wish for wish in found if wish is not None), None)
 
@@ -130,19 +119,15 @@ def _wish(item: Merged, wire: Wire) -> str | None:
         return _demands(next(iter(item.calls.values())).module)[item.inputs.index(wire)]
     if not isinstance(item, MStep):
         return None
-    if _LAST.search(item.op.key):
-        return "last"
-    if item.op.key in _PLAIN:
-        return "plain"
-    if item.op.key in _SPEC:
-        return "spec"
+    if item.op.wish is not None and item.op.wish != "readers":
+        return item.op.wish
     wishes = map(_asked, item.outputs if _passes(item) else ())
     return next((wish for wish in wishes if wish is not None), None)
 
 
 def _passes(item: Merged) -> bool:
     """Whether an item has no wish of its own but that of those who read what it gives."""
-    return isinstance(item, MStep) and (item.op.elementwise or item.op.key in _EITHER)
+    return isinstance(item, MStep) and (item.op.elementwise or item.op.wish == "readers")
 
 
 def _asked(wire: Wire) -> str | None:

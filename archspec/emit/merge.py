@@ -161,7 +161,7 @@ class MBranches:
 Merged = MStep | MCall | MSequence | MRepeat | MWhen | MBranches
 
 
-class Mergeable(Exception):
+class Unmergeable(Exception):
     """These instances cannot share a class; the message says why."""
 
 
@@ -179,9 +179,9 @@ class Merger:
     """id of a step of a tree: what it was aligned to."""
 
     def wire(self, values: dict[Key, Value]) -> Wire:
-        """A new wire for these values. Raises Mergeable if they differ in more than their sizes."""
+        """A new wire for these values. Raises Unmergeable if they differ in more than their sizes."""
         if len({(len(value.shape), value.dtype) for value in values.values()}) > 1:
-            raise Mergeable("its instances have values of different kinds")
+            raise Unmergeable("its instances have values of different kinds")
         label = next((self.labels[key, id(v)] for key, v in values.items() if (key, id(v)) in self.labels), "")
         wire = Wire(values, label)
         for key, value in values.items():
@@ -196,21 +196,21 @@ class Merger:
         found = {key: tuple(self.wires[key, id(value)] for value in row) for key, row in values.items()}
         first = next(iter(found.values()))
         if any(row != first for row in found.values()):
-            raise Mergeable("its instances are wired differently")
+            raise Unmergeable("its instances are wired differently")
         return first
 
     def _outputs(self, items: Mapping[Key, tree.Item]) -> tuple[Wire, ...]:
         rows = {key: item.outputs for key, item in items.items()}
         count = {len(row) for row in rows.values()}
         if len(count) > 1:
-            raise Mergeable("its instances have different numbers of outputs")
+            raise Unmergeable("its instances have different numbers of outputs")
         return tuple(self.wire({key: row[i] for key, row in rows.items()}) for i in range(count.pop()))
 
     def items(self, lists: Mapping[Key, list[tree.Item]], prefix: str) -> list[Merged]:
         """The steps of one scope, aligned."""
         lengths = {len(items) for items in lists.values()}
         if len(lengths) > 1:
-            raise Mergeable("its instances have different steps")
+            raise Unmergeable("its instances have different steps")
         merged = (self.item({key: items[i] for key, items in lists.items()}, prefix) for i in range(lengths.pop()))
         return [item for item in merged if item is not None]
 
@@ -218,13 +218,13 @@ class Merger:
         """One step of all instances; None for one that no instance has."""
         kinds = {type(item) for item in items.values()}
         if len(kinds) > 1:
-            raise Mergeable("its instances have different steps")
+            raise Unmergeable("its instances have different steps")
         match kinds.pop():
             case tree.Step:
                 return self._step(items, prefix)
             case tree.Call:
                 if len({call.module.block for call in items.values()}) > 1:
-                    raise Mergeable("its instances contain different blocks")
+                    raise Unmergeable("its instances contain different blocks")
                 call = MCall(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
                 for wire in call.outputs:
                     wire.step = call.path
@@ -243,13 +243,13 @@ class Merger:
 
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
         if len({step.op.key for step in items.values()}) > 1:
-            raise Mergeable("its instances apply different operations")
+            raise Unmergeable("its instances apply different operations")
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
         for wire in step.outputs:
             wire.producer, wire.step = step.op.key, step.path
         owners = {self.steps[id(item.owner)] if item.owner else None for item in items.values()}
         if len(owners) > 1:
-            raise Mergeable("its instances share weights in different ways")
+            raise Unmergeable("its instances share weights in different ways")
         step.owner = owners.pop()
         if step.owner is not None:
             step.owner.users.append(step)
@@ -291,7 +291,7 @@ class Merger:
         inputs = self._inputs(items)
         body = self.item(taken, prefix)
         if body is None:
-            raise Mergeable("a condition inside a condition differs")
+            raise Unmergeable("a condition inside a condition differs")
         condition = next(iter(items.values())).condition
         if len(taken) == len(items) and not (self._may_be_left_out(inputs, body) and self.said(condition)):
             return body
@@ -329,7 +329,7 @@ class Body:
 
 
 def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda condition: False) -> Body:
-    """The instances of a block, aligned; for `said` see Merger. Raises Mergeable if they cannot share a class."""
+    """The instances of a block, aligned; for `said` see Merger. Raises Unmergeable if they cannot share a class."""
     labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
     merger = Merger(said, labels)
     first = next(iter(modules.values()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from collections.abc import Hashable, Iterable
 from itertools import count
 from typing import Final
@@ -73,3 +74,13 @@ def word(name: str) -> str:
     """A name made an identifier: `conv_0` of `conv.0`, `layer0` of `0`."""
     name = name.replace(".", "_")
     return name if name.isidentifier() else f"layer{name}"
+
+
+def snake_case(name: str) -> str:
+    """`BasicBlock` as `basic_block`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def pascal_case(name: str) -> str:
+    """`basic_block` as `BasicBlock`; what has capitals already stays."""
+    return name if name[:1].isupper() else "".join(part[:1].upper() + part[1:] for part in name.split("_"))

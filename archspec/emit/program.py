@@ -3,56 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from archspec.backend import Layout, Observed, Weight
 from archspec.emit import windows
+from archspec.emit.classes import ClassWriter
 from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
-from archspec.emit.context import Context, Lowered, NeedsResolving, Site, size_names
+from archspec.emit.context import Context, Lowered, Lowering, NeedsResolving, Site, size_names
+from archspec.emit.dialect import Classes, Dialect
+from archspec.emit.docs import class_name
+from archspec.emit.flow import Flow, Placed, Spelled
+from archspec.emit.functions import FunctionWriter
 from archspec.emit.instances import called, form, kinds, leaves, never
-from archspec.emit.merge import Body, Key, MCall, Mergeable, MStep, Wire, merge
+from archspec.emit.merge import Key, MCall, MStep, Unmergeable, merge
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.reads import Misread
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr, evaluate, free_names
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
-from archspec.graph.tree import Module, Path
+from archspec.graph.tree import Module
 from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 PROBES = frozenset({"nearest", "probe"})
 """What verification adds to a file."""
-
-Spelled = tuple[Lowered, Mapping[str, Code]]
-"""How a step is spelled, and the code for its layers."""
-
-
-class Writer(Protocol):
-    """What writes one block: as a class or as a function."""
-
-    records: dict[tuple[str, Path], Any]
-    """How each step, by its path inside the block and its place in the document, is found in the generated code."""
-    context: Context
-    body: Body
-
-    def write(self, training: Mapping[str, Wire]) -> None: ...
-
-    def wanted(self, item: MCall) -> tuple[Any, ...]: ...
-
-    def check(self) -> None: ...
-
-    def argument(self, name: str) -> str: ...
-
-    def arguments(self, defaults: Mapping[str, object]) -> list[str]: ...
-
-    def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]: ...
-
-    def place(self, name: Any) -> str: ...
-
-    def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]: ...
 
 
 @dataclass(slots=True)
@@ -61,7 +38,7 @@ class Written:
 
     block: str
     name: str
-    writer: Writer
+    flow: Flow
     defaults: dict[str, object]
     doc: str
     arguments: tuple[str, ...] = ()
@@ -83,23 +60,21 @@ class Bindings:
 class Generator:
     """Writes all blocks of one model for one backend.
 
-    `table` maps operations to lowerings, `writer` makes what writes a block, `naming` names its class or function.
-    `taken` are the names that the file may import or define besides.
+    `table` maps operations to lowerings, `support` names to definitions that files get where code mentions them.
     """
 
     def __init__(
-        self, model: Model, backend: str, table: Mapping[str, Callable[[Site], Lowered]],
-        writer: Callable[..., Writer], naming: Callable[[str], str], taken: Collection[str],
-    ) -> None:  # fmt: skip
+        self, model: Model, dialect: Dialect, table: Mapping[str, Lowering], support: Mapping[str, str]
+    ) -> None:
         self.model = model
-        self.backend = backend
+        self.dialect = dialect
         self.table = table
-        self.new_writer = writer
-        self.naming = naming
+        self.support = support
+        self.flow = ClassWriter if isinstance(dialect.blocks, Classes) else FunctionWriter
         self.blocks: list[Written] = []
         self._written: dict[Any, Written] = {}
         self.root: Written | None = None
-        self._taken = PYTHON | PROBES | frozenset(taken)
+        self._taken = PYTHON | PROBES | {*dialect.imports, *support} | self.flow.always(dialect)
         self._declared = declared_names(model.spec.document)
         self.file = Scope(None, self._taken)
         """The names of the file."""
@@ -122,7 +97,7 @@ class Generator:
                 kept |= {name}
         problem = self._write(kept)
         if problem is not None:
-            message = f"{self.backend}: {self.model.name}: '{problem}' differs where one value is due"
+            message = f"{self.dialect.title}: {self.model.name}: '{problem}' differs where one value is due"
             raise BackendError(message)
 
     def _write(self, free: frozenset[str]) -> NeedsResolving | None:
@@ -134,8 +109,8 @@ class Generator:
             self._network(free)
         except NeedsResolving as error:
             return error
-        except Mergeable as error:
-            raise BackendError(f"{self.backend}: {self.model.name} cannot be written: {error}") from None
+        except Unmergeable as error:
+            raise BackendError(f"{self.dialect.title}: {self.model.name} cannot be written: {error}") from None
         return None
 
     def _network(self, free: frozenset[str]) -> None:
@@ -151,36 +126,28 @@ class Generator:
         declared = self.model.spec.document.params
         defaults = {name: self.model.params[name] for name in declared if name in free}
         body = merge(roots, lambda condition: bool(names := free_names(condition)) and names <= free)
-        self.prepare(body)
         for name, wire in body.outputs.items():
             wire.label = name if name != "output" else wire.label
         context = Context(roots, {})
-        writer = self.new_writer(self, context, body, root=True)
-        writer.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
-        self._check(writer, self.entry)
-        self.root = Written("", self.entry, writer, defaults, "")
+        flow = self.flow(self, context, body, root=True)
+        flow.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
+        self._check(flow, self.entry)
+        self.root = Written("", self.entry, flow, defaults, "")
 
     def _name_of(self, block: str, number: int = 1) -> str:
         """The class or function of a block, or of another form of it: not what a variable would be called."""
         if number > 1:
             return self.file.spell((block, number), f"{self._name_of(block)}{number}")
-        own = self.naming(block)
-        other = self.naming(f"{block}_block" if own.islower() else f"{block}Block")
+        own = self.flow.named(block)
+        other = self.flow.named(f"{block}_block" if own.islower() else f"{block}Block")
         return self.file.spell((block, 1), *([other] if own in self._declared else [own, other]))
 
-    def _check(self, writer: Writer, name: str) -> None:
+    def _check(self, flow: Flow, name: str) -> None:
         """Whether every variable that is read holds what is meant by it: if not, archspec is at fault."""
         try:
-            writer.check()
+            flow.check()
         except Misread as error:
-            raise AssertionError(f"{self.backend}: {self.model.name}: in '{name}', {error}") from None
-
-    def prepare(self, body: Body) -> None:
-        """What a backend settles before the network is written: how inputs are laid out."""
-
-    def inline(self, root: Writer) -> Collection[str]:
-        """Names that the framework gives to operations outside of layers, which no layer of the network may have."""
-        return ()
+            raise AssertionError(f"{self.dialect.title}: {self.model.name}: in '{name}', {error}") from None
 
     def lower(self, site: Site) -> Lowered:
         """How the backend spells a step."""
@@ -188,7 +155,7 @@ class Generator:
         try:
             row = self.table[key]
         except KeyError:
-            message = f"{self.backend} cannot express {key}: the backend has no row for it"
+            message = f"{self.dialect.title} cannot express {key}: the backend has no row for it"
             raise BackendError(self.located(site, message)) from None
         try:
             if site.open and not site.every(lambda step: not windows.skips(step)):
@@ -197,11 +164,11 @@ class Generator:
             self.sized |= lowered.sized
             return lowered
         except BackendError as error:
-            raise BackendError(self.located(site, f"{self.backend} cannot express this {key}: {error}")) from None
+            raise BackendError(self.located(site, f"{self.dialect.title} cannot express this {key}: {error}")) from None
 
     def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
-        """The layers of the step whose weights a step uses. Raises BackendError, or Mergeable where other instances may
-        be the reason, if its own would be others."""
+        """The layers of the step whose weights a step uses. Raises BackendError, or Unmergeable where other instances
+        may be the reason, if its own would be others."""
         owner = site.step.owner
         assert owner is not None
         there, layers = spelled[owner]
@@ -215,19 +182,19 @@ class Generator:
         if not problem:
             return layers
         if len(site.context.modules) > 1 and "" not in {module.block for module in site.context.modules.values()}:
-            raise Mergeable(problem)
-        raise BackendError(self.located(site, f"{self.backend} cannot express this {site.op.key}: {problem}"))
+            raise Unmergeable(problem)
+        raise BackendError(self.located(site, f"{self.dialect.title} cannot express this {site.op.key}: {problem}"))
 
     def located(self, site: Site, message: str) -> str:
         """A message about a step, with the step's position in the spec."""
         step = next(iter(site.step.steps.values()))
         return str(self.model.spec.source.diagnostic(step.origin, f"{message} (step '{site.path}')"))
 
-    def construct(self, writer: Writer, item: MCall) -> Call:
+    def construct(self, flow: Flow, item: MCall) -> Call:
         """The code that makes a block's layers (or calls its function), with its arguments."""
-        written = self.written(item, writer.wanted(item))
-        context: Context = writer.context
-        child = written.writer
+        written = self.written(item, flow.wanted(item))
+        context: Context = flow.context
+        child = written.flow
         args: list[Code] = []
         kwargs: list[tuple[str, Code]] = []
         for name in written.arguments:
@@ -237,7 +204,7 @@ class Generator:
             else:
                 same = code == literal(written.defaults[name])
                 kwargs.append((child.argument(name), Implied(exact(code)) if same else exact(code)))
-        return Call(Global(written.name), tuple(args), tuple(kwargs))
+        return Call(Global(written.name), tuple(args), (*kwargs, *flow.handed()))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:
         base, _, axis = name.partition(".")
@@ -256,7 +223,7 @@ class Generator:
     def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
         """The class or function of a block for inputs that are laid out so, written when it is first needed.
 
-        Raises Mergeable if the instances that are called here need different ones.
+        Raises Unmergeable if the instances that are called here need different ones.
         """
         for call in item.calls.values():
             if (id(call.module), layouts) not in self._written:
@@ -264,7 +231,7 @@ class Generator:
         found = {id(written): written for call in item.calls.values()
                  if (written := self._written[id(call.module), layouts])}  # fmt: skip
         if len(found) > 1:
-            raise Mergeable(f"its instances need different forms of block {item.block}")
+            raise Unmergeable(f"its instances need different forms of block {item.block}")
         return next(iter(found.values()))
 
     def _block(self, like: Module, layouts: tuple[Any, ...]) -> None:
@@ -277,7 +244,7 @@ class Generator:
     def _forms(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
         try:
             self._write_block(block, modules, layouts)
-        except Mergeable:
+        except Unmergeable:
             if len(modules) == 1:
                 raise
             for split in (self._told, form, id):
@@ -311,80 +278,73 @@ class Generator:
         body = merge(modules, lambda condition: bool(names := free_names(condition)) and names <= known)
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
-        writer = self.new_writer(self, Context(modules, folded), body, root=False)
-        writer.write({})
-        self._check(writer, block)
+        flow = self.flow(self, Context(modules, folded), body, root=False)
+        flow.write({})
+        self._check(flow, block)
         name = self._name_of(block, 1 + sum(other.block == block for other in self.blocks))
         kept = {k: v for k, v in defaults.items() if k not in folded}
-        result = Written(block, name, writer, kept, declared.summary, tuple(writer.arguments(kept)))
+        result = Written(block, name, flow, kept, declared.summary, tuple(flow.arguments(kept)))
         self.blocks.append(result)
         for key in modules:
             self._written[key, layouts] = result
 
     # Bindings -------------------------------------------------------------------------------------------------------
 
-    def bindings(self, join: str, without: frozenset[str] = frozenset()) -> Bindings:
-        """Where every weight and every step's value is, but for the steps `without`; `join` stands between the parts of
-        a path."""
+    def bindings(self, without: frozenset[str] = frozenset()) -> Bindings:
+        """Where every weight and every step's value is, but for the steps `without`."""
         assert self.root is not None
         found = Bindings()
-        root = next(iter(self.root.writer.context.modules.values()))
+        root = next(iter(self.root.flow.context.modules.values()))
         self._without = without
         self._lent = {node.owner for node in self.model.graph.nodes if node.path not in without}
-        self._bind(root, self.root.writer, "", "", join, found)
+        self._bind(root, self.root.flow, "", "", found)
         return found
 
-    def _bind(self, module: Module, writer: Writer, canonical: str, own: str, join: str, found: Bindings) -> None:
+    def _bind(self, module: Module, flow: Flow, canonical: str, own: str, found: Bindings) -> None:
         for path, item in leaves(module.items, ""):
-            record = writer.records.get((path, item.origin))
-            if record is None:
+            placed = flow.placed.get((path, item.origin))
+            if placed is None:
                 raise AssertionError(f"{path} was not written")
             if isinstance(item, tree.Call):
-                inner = _joined(own, writer.place(record.attribute), join)
-                self._bind(item.module, record.child.writer, f"{canonical}{path}.", inner, join, found)
+                assert placed.block is not None
+                inner = flow.below(own, placed.name)
+                self._bind(item.module, placed.block.flow, f"{canonical}{path}.", inner, found)
             else:
-                self._bind_step(item, record, writer, canonical + path, own, path, join, found)
+                self._bind_step(item, placed, flow, canonical + path, own, found)
 
     def _bind_step(
-        self, step: tree.Step, record: Any, writer: Writer, canonical: str, own: str, path: str, join: str,
-        found: Bindings,
+        self, step: tree.Step, placed: Placed, flow: Flow, canonical: str, own: str, found: Bindings
     ) -> None:  # fmt: skip
         unwritten = canonical in self._without
         if not unwritten or canonical in self._lent:
-            self._bind_weights(step, record, writer, canonical, own, join, found)
+            self._bind_weights(step, placed, flow, canonical, own, found)
         if unwritten:
             return
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
-        layouts = getattr(record, "layouts", ()) or (None,) * len(names)
-        observed = tuple(Observed(name, lay.moves() if lay else ()) for name, lay in zip(names, layouts, strict=True))
-        if record.hooked:
-            key = _joined(own, writer.place(record.attribute), join)
+        observed = tuple(Observed(name, lay.moves() if lay else ())
+                         for name, lay in zip(names, placed.layouts, strict=True))  # fmt: skip
+        key = flow.below(own, placed.name if placed.hooked else placed.key)
+        if placed.hooked:
             found.hooks[key] = key
-        else:
-            key = _joined(own, path if join == "." else writer.place(record.attribute), join)
         found.probes[key] = observed
         if step.op.draws(*(value.shape for value in step.inputs)):
-            found.random[canonical] = tuple(
-                _joined(own, writer.place(suffix), join) for suffix in record.suffixes.values()
-            )
-        if record.inexact:
-            found.inexact.update(dict.fromkeys(names, record.inexact))
-        if record.inexact_gradient:
-            found.inexact_gradients.update(dict.fromkeys(names, record.inexact_gradient))
+            found.random[canonical] = tuple(flow.below(own, layer) for layer in placed.layers.values())
+        if placed.inexact:
+            found.inexact.update(dict.fromkeys(names, placed.inexact))
+        if placed.inexact_gradient:
+            found.inexact_gradients.update(dict.fromkeys(names, placed.inexact_gradient))
 
     def _bind_weights(
-        self, step: tree.Step, record: Any, writer: Writer, canonical: str, own: str, join: str, found: Bindings
+        self, step: tree.Step, placed: Placed, flow: Flow, canonical: str, own: str, found: Bindings
     ) -> None:  # fmt: skip
-        places = Counter((suffix, name) for suffix, name, _ in record.weights.values())
+        places = Counter((suffix, name) for suffix, name, _ in placed.weights.values())
         there = step.op.parameters(*(value.shape for value in step.inputs))
-        for parameter, (suffix, name, lay) in record.weights.items():
+        for parameter, (suffix, name, lay) in placed.weights.items():
             if parameter not in there:
                 continue  # another instance of the block has it
-            target = _joined(own, writer.place(record.suffixes[suffix]), join) + (self.separator + name if name else "")
+            target = flow.below(own, placed.layers[suffix]) + (flow.separator + name if name else "")
             layout: Layout = lay(step) if lay is not None else ()
             found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
-
-    separator = "."
 
 
 def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[str, dict[str, Any]]:
@@ -396,10 +356,6 @@ def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[st
         for parameter, (suffix, name, lay) in lowered.weights.items()
     }
     return layers, weights
-
-
-def _joined(prefix: str, name: str, join: str) -> str:
-    return f"{prefix}{join}{name}" if prefix and name else prefix or name
 
 
 def declared_names(document: Document) -> frozenset[str]:
@@ -419,23 +375,3 @@ def declared_names(document: Document) -> frozenset[str]:
             found.update(step.branches)
             todo += [inner for layers in step.branches.values() for inner in layers]
     return frozenset(found)
-
-
-def class_name(model: Model) -> str:
-    """The name of the model's class: `ResNet18` for variant resnet18 of ResNet."""
-    own = model.spec.document.name
-    text = model.variant or own
-    at = text.lower().find(own.lower())
-    if at < 0 and model.variant is not None:
-        common = 0
-        while common < min(len(text), len(own)) and text[common].lower() == own[common].lower():
-            common += 1
-        text = own[:common] + text[common:] if common >= 3 else text
-    elif at >= 0:
-        text = text[:at] + own + text[at + len(own) :]
-    parts = text.split("_")
-    joined = parts[0][:1].upper() + parts[0][1:]
-    for part in parts[1:]:
-        separator = "_" if joined[-1:].isdigit() and part[:1].isdigit() else ""
-        joined += separator + (part.upper() if len(part) < 3 else part[:1].upper() + part[1:])
-    return joined

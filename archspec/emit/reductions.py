@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.emit.code import Code, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.merge import Mergeable
+from archspec.emit.merge import Unmergeable
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
@@ -49,7 +49,7 @@ def one_by_one(name: str) -> Lowering:
     def lower(site: Site) -> Lowered:
         count = len(site.op.axis)
         if not site.every(lambda step: len(step.op.axis) == count):
-            raise Mergeable("its instances reduce different numbers of axes")
+            raise Unmergeable("its instances reduce different numbers of axes")
         places = [site.value(partial(_number, index=index), "axis") for index in reversed(range(count))]
         options = keepdim(site)
 

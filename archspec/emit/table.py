@@ -17,18 +17,28 @@ from archspec.errors import BackendError
 
 
 class Table(Mapping[str, Lowering]):
-    """Every operation's row, from the `ROWS` of the modules `package.family`, each loaded when it is needed."""
+    """Every operation's row, from the `ROWS` of the modules `package.family`, each loaded when it is needed; a family
+    that has no module has no rows."""
 
     def __init__(self, package: str) -> None:
         self._package = package
 
     def __getitem__(self, key: str) -> Lowering:
-        rows: dict[str, Lowering] = import_module(f"{self._package}.{ops.family(key)}").ROWS
-        return rows[key]
+        return self._rows(ops.family(key))[key]
 
     def __iter__(self) -> Iterator[str]:
         for family in ops.FAMILIES:
-            yield from import_module(f"{self._package}.{family}").ROWS
+            yield from self._rows(family)
+
+    def _rows(self, family: str) -> Mapping[str, Lowering]:
+        name = f"{self._package}.{family}"
+        try:
+            rows: Mapping[str, Lowering] = import_module(name).ROWS
+        except ModuleNotFoundError as error:
+            if error.name != name:  # it is the module itself that misses another
+                raise
+            return {}
+        return rows
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

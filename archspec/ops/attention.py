@@ -73,6 +73,7 @@ class ScaledDotProductAttention(Operation):
     https://arxiv.org/abs/1706.03762; Ainslie et al., GQA, 2023, https://arxiv.org/abs/2305.13245.
     """
 
+    wish: ClassVar = "spec"
     steep: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (3, 4)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",),) * 3 + (_MASK,)
@@ -117,6 +118,7 @@ class MultiHeadAttention(Operation):
     https://arxiv.org/abs/1706.03762.
     """
 
+    wish: ClassVar = "spec"
     steep: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, 4)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",),) * 3 + (_MASK,)
@@ -198,6 +200,7 @@ def _check_even(features: int) -> None:
 
 
 class _Positions(Operation):
+    wish: ClassVar = "spec"
     linear: ClassVar[bool] = True
 
 

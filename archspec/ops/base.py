@@ -91,6 +91,10 @@ class Operation(BaseModel):
     """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
     elementwise: ClassVar[bool] = False
     """Whether each output element depends only on the input elements at its own place, so that no axis matters."""
+    wish: ClassVar[Literal["image", "features", "spec", "readers"] | None] = None
+    """The order of axes that it asks for where channels may stand last: that of an `image`; that of `features`, which
+    is an image's for images and else the spec's; the `spec`'s whatever comes; or, as no axis matters to it more than
+    another, the order that the `readers` of what it gives ask for. None: any."""
     drops: ClassVar[bool] = False
     """Whether elements of its inputs may be missing in an output."""
     linear: ClassVar[bool] = False

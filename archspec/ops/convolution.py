@@ -52,6 +52,7 @@ _BUDGET = 2**19  # elements of a matrix of windows: few enough for the cache, ma
 
 
 class _Windowed(Operation):
+    wish: ClassVar = "image"
     linear: ClassVar[bool] = True
     """What all convolutions have; `rank` counts the spatial axes."""
 

@@ -92,6 +92,7 @@ class Upsample(_Move):
     the cubic with a = -0.75 of Keys, 1981, https://doi.org/10.1109/TASSP.1981.1163711.
     """
 
+    wish: ClassVar = "image"
     scale: Scale | None = Field(None, description="factor of the size: one number, or one per axis")
     size: Size | None = Field(None, description="size of the output, instead of scale: one number, or one per axis")
     mode: Literal["nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic"] = Field(
@@ -201,6 +202,7 @@ class ChannelShuffle(_Move):
     Zhang et al., ShuffleNet, 2017, https://arxiv.org/abs/1707.01083.
     """
 
+    wish: ClassVar = "image"
     groups: Positive = Field(description="groups of neighbouring channels; must divide the channels")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
@@ -251,6 +253,7 @@ class PixelShuffle(_Move):
     Shi et al., 2016, https://arxiv.org/abs/1609.05158.
     """
 
+    wish: ClassVar = "image"
     upscale_factor: Positive = Field(description="factor of height and width; its square must divide the channels")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
@@ -269,6 +272,7 @@ class PixelUnshuffle(_Move):
     Input: batch, channels, height, width. Output: batch, channels r^2, height / r, width / r.
     """
 
+    wish: ClassVar = "image"
     downscale_factor: Positive = Field(description="divisor of height and width")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:

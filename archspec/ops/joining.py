@@ -46,6 +46,7 @@ class Concat(_Join):
     same for every sample (a `parameter`) is joined to each.
     """
 
+    wish: ClassVar = "readers"
     axis: Axis = Field(1, description="axis along which to join")
 
     def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
@@ -92,6 +93,7 @@ class Stack(_Join):
 
 
 class _Cut(Operation):
+    wish: ClassVar = "readers"
     linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     drops: ClassVar[bool] = True
@@ -167,6 +169,7 @@ class Slice(Operation):
     Input: batch and other axes. Output: along that axis ceil((end - start) / step) elements.
     """
 
+    wish: ClassVar = "readers"
     linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     drops: ClassVar[bool] = True
@@ -206,6 +209,7 @@ class IndexSelect(Operation):
     Input: batch and other axes. Output: along that axis as many elements as there are indices.
     """
 
+    wish: ClassVar = "readers"
     linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     drops: ClassVar[bool] = True
@@ -232,6 +236,7 @@ class Gather(Operation):
     size that x has there. Output: the shape of index.
     """
 
+    wish: ClassVar = "readers"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float", "int64"), ("int64",))
     axis: Axis = Field(description="axis of x that the indices count along")

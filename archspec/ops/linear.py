@@ -64,6 +64,7 @@ class Linear(Operation):
     Input: batch, ..., features. Output: batch, ..., out_features. Weight: out_features, features.
     """
 
+    wish: ClassVar = "features"
     linear: ClassVar[bool] = True
     gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     out_features: Positive = Field(description="size of the last axis of the output")
@@ -92,6 +93,7 @@ class Bilinear(Operation):
     Weight: out_features, features1, features2.
     """
 
+    wish: ClassVar = "spec"
     linear: ClassVar[bool] = True
     gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
@@ -162,6 +164,7 @@ class Matmul(Operation):
     Inputs: batch, ..., n, k and batch, ..., k, m. Output: batch, ..., n, m. The axes before the last two broadcast.
     """
 
+    wish: ClassVar = "features"
     linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     transpose_a: Flag = Field(False, description="swap the last two axes of the first input before")
@@ -196,6 +199,7 @@ class Einsum(Operation):
     and the output begin with the batch axis.
     """
 
+    wish: ClassVar = "spec"
     linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     equation: Equation = Field(description="a letter for each axis of each input -> those of the output")

@@ -93,6 +93,7 @@ class BatchNorm(_Normalization):
     Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167.
     """
 
+    wish: ClassVar = "image"
     linear: ClassVar[bool] = True
     epsilon: Epsilon = EPSILON
     momentum: Real = Field(0.1, ge=0, le=1, description="weight of the new batch in the running statistics")
@@ -129,6 +130,7 @@ class BatchNorm(_Normalization):
 
 
 class _OverAxes(_Normalization):
+    wish: ClassVar = "features"
     axis: Axes = Field((-1,), description="axis to normalize over, or a list of axes up to the last")
 
     def axes(self, rank: int) -> tuple[int, ...]:
@@ -214,6 +216,7 @@ class GroupNorm(_Standardization):
     Wu and He, 2018, https://arxiv.org/abs/1803.08494.
     """
 
+    wish: ClassVar = "image"
     num_groups: Positive = Field(description="groups of neighbouring channels; must divide the channels")
     epsilon: Epsilon = EPSILON
     affine: Flag = AFFINE
@@ -242,6 +245,7 @@ class InstanceNorm(_Standardization):
     Ulyanov et al., 2016, https://arxiv.org/abs/1607.08022.
     """
 
+    wish: ClassVar = "image"
     epsilon: Epsilon = EPSILON
     affine: Flag = Field(False, description="scale and shift by learned numbers")
 
@@ -265,6 +269,7 @@ class LocalResponseNorm(_Normalization):
     with deep convolutional neural networks, 2012.
     """
 
+    wish: ClassVar = "image"
     size: Positive = Field(description="number of neighbouring channels to sum over")
     alpha: Real = Field(1e-4, description="weight of the mean square")
     beta: Real = Field(0.75, description="exponent")

@@ -50,6 +50,7 @@ COUNT_INCLUDE_PAD: Any = Field(False, description="divide by the size of the win
 class _Pool(Operation):
     """Windows of the last `rank` axes."""
 
+    wish: ClassVar = "image"
     rank: ClassVar[int] = 2
     if TYPE_CHECKING:  # fields of the subclasses, of their rank
         kernel_size: tuple[int, ...]
@@ -259,6 +260,7 @@ OUTPUT_SIZE: Any = Field(description="size of the output: one number, or one per
 class _AdaptivePool(Operation):
     """Window j along an axis goes from floor(j i / o) to ceil((j + 1) i / o), for i elements in and o out."""
 
+    wish: ClassVar = "image"
     rank: ClassVar[int] = 2
     if TYPE_CHECKING:
         output_size: tuple[int, ...]
@@ -352,6 +354,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
 
 
 class _GlobalPool(Operation):
+    wish: ClassVar = "image"
     rank: ClassVar[int] = 2
     keepdims: Flag = Field(False, description="keep the pooled axes, with size 1")
 

@@ -58,6 +58,7 @@ class Dropout(_Drop):
 
 
 class _ChannelDropout(_Drop):
+    wish: ClassVar = "image"
     rank: ClassVar[int]
     p: Probability = Field(0.5, description="probability that training sets a channel of a sample to zero")
 

@@ -75,6 +75,7 @@ class Flatten(_Move):
     Input: batch and other axes. Output: by default batch, features.
     """
 
+    wish: ClassVar = "features"
     takes: ClassVar[tuple[DType, ...]] = ANY
     start_axis: Axis = Field(1, description="first axis to merge")
     end_axis: Axis = Field(-1, description="last axis to merge")
@@ -99,6 +100,7 @@ class Reshape(_Move):
     Input: batch and other axes. Output: batch, *shape.
     """
 
+    wish: ClassVar = "features"
     takes: ClassVar[tuple[DType, ...]] = ANY
     shape: Target = Field(description="new sizes without the batch axis; one may be -1: what remains")
 
@@ -187,6 +189,7 @@ class Expand(_Move):
     Input: batch and other axes. Output: batch, *shape.
     """
 
+    wish: ClassVar = "readers"
     takes: ClassVar[tuple[DType, ...]] = ANY
     shape: Stretched = Field(description="new sizes without the batch axis; -1: as it is")
 
@@ -211,6 +214,7 @@ class Tile(_Move):
     Input: batch and other axes. Output: each axis but the batch axis as many times as large.
     """
 
+    wish: ClassVar = "readers"
     takes: ClassVar[tuple[DType, ...]] = ANY
     repeats: Sizes = Field(description="number of copies along each axis but the batch axis")
 
@@ -233,6 +237,7 @@ class Roll(_Move):
     Input and output: batch and other axes.
     """
 
+    wish: ClassVar = "readers"
     takes: ClassVar[tuple[DType, ...]] = ANY
     shifts: Shifts = Field(
         description="how many places elements move up, or down if negative: one number, or one per axis"
@@ -265,6 +270,7 @@ class Flip(_Move):
     Input and output: batch and other axes.
     """
 
+    wish: ClassVar = "readers"
     takes: ClassVar[tuple[DType, ...]] = ANY
     axis: Axes = Field(description="axis to reverse, or a list of axes")
 
@@ -282,6 +288,7 @@ class Pad(_Move):
     Input: batch and other axes. Output: the last axes larger, by the sum of their pair.
     """
 
+    wish: ClassVar = "readers"
     padding: Pairs = Field(description="[before, after] for each of the last axes, or one number for both")
     mode: Literal["constant", "reflect", "replicate", "circular"] = Field(
         "constant",

@@ -7,20 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archspec.backend import Backend
+from archspec.emit.dialect import Dialect, Functions
 from archspec.model import Model
 
 if TYPE_CHECKING:
-    from archspec.emit.source import FunctionGenerator
-
-
-IMPORTS: Final = {
-    "math": "import math",
-    "keras": "import keras",
-    "np": "import numpy as np",
-    "layers": "from keras import layers",
-    "ops": "from keras import ops",
-}
-"""What files may import, by name."""
+    from archspec.emit.source import FileGenerator
 
 
 def unlayered(mention: str) -> str:
@@ -45,14 +36,28 @@ OPERATORS: Final = {
 }
 
 
-def generator(model: Model) -> FunctionGenerator:
+DIALECT: Final = Dialect(
+    title="Keras",
+    blocks=Functions(model="keras.Model", input="keras.Input", unlayered=unlayered),
+    imports={
+        "math": "import math",
+        "keras": "import keras",
+        "np": "import numpy as np",
+        "layers": "from keras import layers",
+        "ops": "from keras import ops",
+    },
+    transpose="ops.transpose",
+)
+
+
+def generator(model: Model) -> FileGenerator:
     """Generates the Keras code of a model. Raises BackendError for what Keras cannot express exactly."""
-    from archspec.emit.source import FunctionGenerator
+    from archspec.emit.source import FileGenerator
     from archspec.emit.table import Support, Table
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return FunctionGenerator(model, "Keras", rows, IMPORTS, support, unlayered)
+    return FileGenerator(model, DIALECT, rows, support)
 
 
 BACKEND: Final = Backend(

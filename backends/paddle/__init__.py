@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archspec.backend import Backend
-from archspec.emit.classes import Dialect
+from archspec.emit.dialect import Classes, Dialect
 from archspec.model import Model
 
 if TYPE_CHECKING:
-    from archspec.emit.source import ClassGenerator
+    from archspec.emit.source import FileGenerator
 
 RESERVED: Final = frozenset(
     "add_module add_parameter add_sublayer apply astype backward bfloat16 buffers children clear_gradients cpu "
@@ -23,11 +23,19 @@ RESERVED: Final = frozenset(
 )
 
 DIALECT: Final = Dialect(
-    base="nn.Layer",
-    tensor="Tensor",
-    sequential="nn.Sequential",
-    layer_list="nn.LayerList",
-    identity="nn.Identity",
+    title="Paddle",
+    blocks=Classes(
+        base="nn.Layer",
+        tensor="Tensor",
+        method="forward",
+        begin="super().__init__()",
+        training="self.training",
+        sequential="nn.Sequential",
+        named="",
+        layer_list="nn.LayerList",
+        identity="nn.Identity",
+        reserved=RESERVED,
+    ),
     imports={
         "math": "import math",
         "Sequence": "from collections.abc import Sequence",
@@ -36,21 +44,19 @@ DIALECT: Final = Dialect(
         "nn": "from paddle import nn",
         "F": "from paddle.nn import functional as F",
     },
-    reserved=RESERVED,
     unbiased_variance=False,
     keeps_old=True,
-    ordered=False,
 )
 
 
-def generator(model: Model) -> ClassGenerator:
+def generator(model: Model) -> FileGenerator:
     """Generates the Paddle code of a model. Raises BackendError for what Paddle cannot express exactly."""
-    from archspec.emit.source import ClassGenerator
+    from archspec.emit.source import FileGenerator
     from archspec.emit.table import Support, Table
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return ClassGenerator(model, "Paddle", DIALECT, rows, support)
+    return FileGenerator(model, DIALECT, rows, support)
 
 
 BACKEND: Final = Backend(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archspec.backend import Backend
-from archspec.emit.classes import Dialect
+from archspec.emit.dialect import Classes, Dialect
 from archspec.model import Model
 
 if TYPE_CHECKING:
-    from archspec.emit.source import ClassGenerator
+    from archspec.emit.source import FileGenerator
 
 RESERVED: Final = frozenset(
     "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches "
@@ -21,11 +21,19 @@ RESERVED: Final = frozenset(
 )
 
 DIALECT: Final = Dialect(
-    base="nn.Module",
-    tensor="Tensor",
-    sequential="nn.Sequential",
-    layer_list="nn.ModuleList",
-    identity="nn.Identity",
+    title="PyTorch",
+    blocks=Classes(
+        base="nn.Module",
+        tensor="Tensor",
+        method="forward",
+        begin="super().__init__()",
+        training="self.training",
+        sequential="nn.Sequential",
+        named="OrderedDict",
+        layer_list="nn.ModuleList",
+        identity="nn.Identity",
+        reserved=RESERVED,
+    ),
     imports={
         "math": "import math",
         "OrderedDict": "from collections import OrderedDict",
@@ -35,21 +43,19 @@ DIALECT: Final = Dialect(
         "nn": "from torch import nn",
         "F": "from torch.nn import functional as F",
     },
-    reserved=RESERVED,
     unbiased_variance=True,
     keeps_old=False,
-    ordered=True,
 )
 
 
-def generator(model: Model) -> ClassGenerator:
+def generator(model: Model) -> FileGenerator:
     """Generates the PyTorch code of a model. Raises BackendError for what PyTorch cannot express exactly."""
-    from archspec.emit.source import ClassGenerator
+    from archspec.emit.source import FileGenerator
     from archspec.emit.table import Support, Table
 
     here = Path(__file__).parent
     rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
-    return ClassGenerator(model, "PyTorch", DIALECT, rows, support)
+    return FileGenerator(model, DIALECT, rows, support)
 
 
 BACKEND: Final = Backend(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from archspec import ops
-from archspec.emit.source import snake_case
+from archspec.emit.names import snake_case
 
 from .draw import document
 from .verify import text as written

@@ -71,11 +71,11 @@ def written(backend: Backend, model: Model) -> Written:
     with noted() as rows, paused_collector():
         generated: Any = backend.generator(model)
         program = generated.program()
-    root: Module = generated.root.writer.context.modules["main"]
+    root: Module = generated.root.flow.context.modules["main"]
     graph = flatten(root, model.name, {})
     paths = (node.path for node in graph.nodes)
     steps = dict(zip(paths, _steps(root.items), strict=True))
-    return Written(backend, program, generated.bindings(generated.join).probes, root, graph, steps, rows)
+    return Written(backend, program, generated.bindings().probes, root, graph, steps, rows)
 
 
 def _steps(items: Iterable[Item]) -> Iterator[tree.Step]:

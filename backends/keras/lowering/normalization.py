@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from archspec.emit.code import Call, literal
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.layouts import Layout, arranged, canonical, held
+from archspec.emit.layouts import Layout, canonical, held
 from archspec.emit.signature import bindings, spell
 
 from .rows import (
@@ -18,6 +18,7 @@ from .rows import (
     moved,
     signed,
     supported,
+    transposed,
 )
 
 SCALE_AND_SHIFT: Final = {"weight": "gamma", "bias": "beta"}
@@ -62,7 +63,7 @@ def rms_norm(site: Site) -> Lowered:
     last = Layout((*(a for a in layout.axes if a not in axes), *axes))
     where = literal(list(range(-len(axes), 0)) if len(axes) > 1 else -1)
     made = spell("layers.RMSNormalization(*, axis=-1, epsilon=1e-06)", site, axis=where)
-    return Lowered(lambda own, inputs: arranged(Call(own[""], (moved(inputs[0], wire, last),)), last, layout),
+    return Lowered(lambda own, inputs: transposed(Call(own[""], (moved(inputs[0], wire, last),)), last, layout),
                    {"": made}, weights=bindings(site, {"weight": "scale"}), layouts=(layout.plain(),))  # fmt: skip
 
 

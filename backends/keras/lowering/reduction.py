@@ -9,7 +9,7 @@ from typing import Any, Final
 from archspec.emit.code import Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, held
-from archspec.emit.merge import Mergeable
+from archspec.emit.merge import Unmergeable
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
@@ -20,7 +20,7 @@ def alike(site: Site, compute: Callable[[Step], Any], what: str) -> Any:
     """What must be the same in all instances, because the order of axes depends on it."""
     value = compute(next(iter(site.step.steps.values())))
     if not site.every(lambda step: compute(step) == value):
-        raise Mergeable(f"its instances reduce with different {what}")
+        raise Unmergeable(f"its instances reduce with different {what}")
     return value
 
 

@@ -20,9 +20,14 @@ Apply = Any
 # Layouts ------------------------------------------------------------------------------------------------------------
 
 
+def transposed(code: Code, have: Layout, wanted: Layout) -> Code:
+    """A value in another order of axes."""
+    return arranged(code, have, wanted, "ops.transpose")
+
+
 def moved(code: Code, wire: Wire, wanted: Layout) -> Code:
     """An input in the order of axes that a step needs."""
-    return arranged(code, held(wire), wanted)
+    return transposed(code, held(wire), wanted)
 
 
 def imaged(site: Site, codes: Sequence[Code]) -> list[Code]:
