@@ -4,16 +4,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test quick lint golden fuzz plain zoo judges faults mutants steps clean
+.PHONY: demo test long quick lint golden fuzz plain zoo judges faults mutants steps clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
 
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadgroup
+
+# What `make test` leaves out: deep networks in all frameworks, and more random specs
+long: $(INSTALLED)
+	$(BIN)/pytest -m long --numprocesses 2 --dist loadgroup
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -m "not frameworks and not slow" --numprocesses 2
+	$(BIN)/pytest -m "not frameworks and not slow and not long" --numprocesses 2
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -7,8 +7,6 @@ and inside one whose params give the attributes.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -348,17 +346,3 @@ def test_every_operation_has_rows_and_none_is_there_twice() -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_backend_spells_or_refuses_every_operation(backend: str) -> None:
     assert set(Table(f"archspec.backends.{backend}.lowering")) == set(ops.names())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_generated_code_is_as_ruff_would_have_it(backend: str, tmp_path: Path) -> None:
-    for op in TABLE:
-        for number, case in enumerate(CASES):
-            if case.op == op and backend not in case.refused:
-                program = BACKENDS[backend].generate(network({str(number): case}))
-                (tmp_path / f"{op}_{number}.py").write_text(program.source)
-    for command in (["check"], ["format", "--check", "--diff"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(tmp_path)]
-        done = subprocess.run(ruff, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -24,7 +24,7 @@ from .fuzz.verify import BACKENDS, compiled, problems, reduced, text
 
 FOUND: Final = sorted((Path(__file__).parent / "fuzz_found").glob("*.yaml"))
 QUICK: Final = 100
-SEEDS: Final = range(5000, 5025)
+SEEDS: Final = [pytest.param(n, marks=[pytest.mark.long] if n >= 5012 else []) for n in range(5000, 5040)]
 
 
 @cache

@@ -15,6 +15,8 @@ from archspec.verification.workers import Pool
 
 ROOT = Path(__file__).parent
 BACKENDS = backends()
+DEEP: Final = 80
+"""Steps."""
 SMALL: Final = [(64, 48), (99, 83), (128, 96)]
 """Sizes of images, the smallest that a network takes coming first; the published sizes are verified by `make zoo`."""
 REDUCED: Final[dict[str, dict[str, Any]]] = {
@@ -38,7 +40,8 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "transformer": {"depth": 2, "vocabulary": 3000},
     "unet": {"size": 188, "width": 16},
     "unet_1d": {"length": 128, "width": 16},
-    "unet_3d": {"sizes": [92, 100, 108], "width": 4},
+    "unet_3d": {"sizes": [92, 92, 92], "width": 2},
+    "vit": {"depth": 2},
 }
 """Families and variants: params that make tables of words, repeats and inputs smaller."""
 ALSO: Final = [
@@ -46,6 +49,11 @@ ALSO: Final = [
     "squeezenet1_0_complex_bypass",
 ]  # fmt: skip
 """Variants with blocks that the smallest of their families has not."""
+LONG: Final = frozenset(
+    "deeplab_v3 deeplab_v3_mobilenet dpn efficientnet_b0_keras fcn fpn ghostnet googlenet_bn googlenet_paddle hrnet "
+    "inception_resnet nasnet regnet res2net seresnet shufflenet_v1 unet_3d wide_deep xception zfnet".split()
+)
+"""Families and variants that take long and have no operation and no form of their own."""
 
 
 def _networks() -> list[tuple[Path, str | None]]:
@@ -79,16 +87,20 @@ def _small(model: Model) -> Model:
     return model
 
 
+def _rows() -> list[Any]:
+    return [
+        pytest.param(number, file, variant, marks=[pytest.mark.long] if {file.stem, variant} & LONG else [])
+        for number, (file, variant) in enumerate(_networks())
+    ]
+
+
 @pytest.mark.frameworks
-@pytest.mark.parametrize(
-    ("number", "file", "variant"),
-    [(number, *each) for number, each in enumerate(_networks())],
-    ids=lambda value: getattr(value, "stem", value),
-)
+@pytest.mark.parametrize(("number", "file", "variant"), _rows(), ids=lambda value: getattr(value, "stem", value))
 def test_all_frameworks_agree(number: int, file: Path, variant: str | None, pool: Pool) -> None:
-    """Every third with gradients, which take most of the time; `make zoo` compares those of all."""
-    gradients = number % 3 == 0
+    """Of those that are not deep, each second with gradients, which take most of the time; `make zoo` compares those of
+    all."""
     model = _small(Spec.read(file).network(variant, REDUCED.get(str(variant), REDUCED.get(file.stem))))
+    gradients = number % 2 == 0 and len(model.graph.nodes) < DEEP
     for report in reports(model, BACKENDS, pool, gradients=gradients):
         assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}
         for outcome in report.outcomes.values():

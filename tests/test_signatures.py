@@ -1,4 +1,4 @@
-"""The signatures that rows write down, against those of the installed frameworks."""
+"""What rows write: signatures, against those of the installed frameworks; code, as ruff would have it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +24,29 @@ BACKENDS = {backend.name: backend for backend in backends()}
 SCRIPT = Path(__file__).with_name("framework_signatures.py")
 
 
-@contextmanager
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, module.Signature]]:
-    """The signatures that are used, by their text."""
-    texts: dict[str, module.Signature] = {}
+@cache
+def written(name: str) -> tuple[dict[str, module.Signature], dict[str, str]]:
+    """The signatures that the rows of a backend use, by their text, and a file for each case."""
+    signatures: dict[str, module.Signature] = {}
+    sources: dict[str, str] = {}
     original = module.signature
 
     def record(text: str) -> module.Signature:
-        texts[text] = original(text)
-        return texts[text]
+        signatures[text] = original(text)
+        return signatures[text]
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "signature", record)
-        yield texts
+        for number, case in enumerate(CASES):
+            try:
+                sources[f"{case.op}_{number}"] = BACKENDS[name].generate(network({str(number): case})).source
+            except BackendError:
+                assert name in case.refused
+    return signatures, sources
+
+
+PARAMETERS = [pytest.param(name, marks=pytest.mark.xdist_group(f"rows of {name}")) for name in BACKENDS]
+"""All is written once for the tests of a backend."""
 
 
 def plain(code: Code) -> Any:
@@ -53,17 +62,12 @@ def plain(code: Code) -> Any:
 
 
 @pytest.mark.frameworks
-@pytest.mark.parametrize("name", BACKENDS)
-def test_signatures_of_rows_are_those_of_the_framework(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with recorded(monkeypatch) as texts:
-        for case in CASES:
-            try:
-                BACKENDS[name].generate(network({"0": case}))
-            except BackendError:
-                assert name in case.refused
-    assert len(texts) > 20
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_signatures_of_rows_are_those_of_the_framework(name: str) -> None:
+    signatures, _ = written(name)
+    assert len(signatures) > 20
     rows = []
-    for text, form in texts.items():
+    for text, form in signatures.items():
         if "." not in form.target:  # stands at the top of the file itself
             continue
         defaults = {argument: _number(plain(code)) for argument, code in form.defaults.items()}
@@ -84,3 +88,15 @@ def test_signatures_of_rows_are_those_of_the_framework(name: str, monkeypatch: p
 
 def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_generated_code_is_as_ruff_would_have_it(name: str, tmp_path: Path) -> None:
+    _, sources = written(name)
+    for stem, source in sources.items():
+        (tmp_path / f"{stem}.py").write_text(source, encoding="utf-8")
+    for command in (["check"], ["format", "--check", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", str(tmp_path)]
+        done = subprocess.run(ruff, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -53,7 +53,9 @@ class Edges:
                    | program.inputs for name, (program, _) in runs.items()}  # fmt: skip
         bounds = {name: compare.bounds(graph, "float64", program.inexact, alone=True)
                   for name, (program, _) in runs.items()}  # fmt: skip
-        floats = {node.path for node, other in zip(graph.nodes, rounded(graph).nodes, strict=True) if node.op != other.op}
+        floats = {
+            node.path for node, other in zip(graph.nodes, rounded(graph).nodes, strict=True) if node.op != other.op
+        }
         for node, tensor, expected in self._expected(parameters):
             inputs = [self.given[each.name] for each in node.inputs]
             scale = _scale(node, inputs, expected)

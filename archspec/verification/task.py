@@ -48,7 +48,7 @@ class Task:
 
     def __init__(
         self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool, learning: bool, crowded: bool, at_edges: bool = True, arguments: Mapping[str, Any] | None = None,
+        gradients: bool, learning: bool, crowded: bool, at_edges: bool, arguments: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self._arguments = dict(arguments or {})
         self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
