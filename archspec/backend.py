@@ -16,7 +16,10 @@ from archspec._collector import paused_collector
 from archspec.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
-    from archspec.model import Model
+    from archspec.graph.graph import Graph
+    from archspec.graph.tree import Module
+    from archspec.spec.document import Document
+    from archspec.spec.source import Source
 
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
 """How a canonical array becomes the framework's, step by step: `("reshape", shape)`, where -1 stands for the batch;
@@ -83,6 +86,41 @@ class Program:
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 
 
+class Text(Protocol):
+    """What was read."""
+
+    @property
+    def document(self) -> Document: ...
+
+    @property
+    def source(self) -> Source: ...
+
+
+class Network(Protocol):
+    """What code is generated from: what a generator may know of an `archspec.Model`."""
+
+    variant: str | None
+    params: dict[str, Any]
+    overrides: dict[str, Any]
+    """Params that differ from the variant's."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def spec(self) -> Text: ...
+
+    @property
+    def graph(self) -> Graph: ...
+
+    @property
+    def free_params(self) -> frozenset[str]:
+        """The params that can stay arguments."""
+
+    def roots(self, free: frozenset[str]) -> dict[str, Module]:
+        """The elaborated tree, and the same with other values for free params and open dimensions."""
+
+
 class Generated(Protocol):
     """The generated code of one model."""
 
@@ -101,18 +139,18 @@ class Backend:
     """As people write it: `PyTorch`."""
     framework: str
     """The package whose version counts: `torch`."""
-    generator: Callable[[Model], Generated]
+    generator: Callable[[Network], Generated]
     """Generates the code of a model. Raises BackendError if the framework cannot express the network exactly."""
     runner: Path
     """A script that needs numpy and the framework only; `archspec.verification.worker` loads it
     in the framework's process."""
 
-    def write(self, model: Model) -> str:
+    def write(self, model: Network) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""
         with paused_collector(), self._not_too_deep():
             return self.generator(model).text()
 
-    def generate(self, model: Model) -> Program:
+    def generate(self, model: Network) -> Program:
         """The source code of a model, and what is needed to run and watch it; raises as `write`."""
         with paused_collector(), self._not_too_deep():
             return self.generator(model).program()

@@ -8,17 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec import ops
 from archspec.errors import Diagnostic, SpecError, UsageError
-from archspec.expressions import ExpressionError, expr_of, free_names, parse
+from archspec.expressions import expr_of
 from archspec.graph.elaborate import OTHER_SIZES, Elaborator
+from archspec.graph.free import free_params
 from archspec.graph.graph import Graph, flatten
-from archspec.graph.operations import KEYS
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape, describe, product, show
-from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
+from archspec.spec.document import Document
 from archspec.spec.hints import one_of
-from archspec.spec.lint import Lint, literal_texts
+from archspec.spec.lint import Lint
 from archspec.spec.reading import read
 from archspec.spec.source import Source
 
@@ -39,14 +38,32 @@ class Spec:
     @classmethod
     def read(cls, path: str | Path, shown: str | None = None) -> Spec:
         """The spec in a file. Raises SpecError with everything that is wrong with its form."""
-        source = Source.read(Path(path), shown)
-        return cls(read(source), source)
+        return cls._of(Source.read(Path(path), shown))
 
     @classmethod
     def parse(cls, text: str, file: str = "<spec>") -> Spec:
         """The spec in a text. Raises SpecError with everything that is wrong with its form."""
-        source = Source(text, file)
-        return cls(read(source), source)
+        return cls._of(Source(text, file))
+
+    @classmethod
+    def _of(cls, source: Source) -> Spec:
+        document, found = read(source)
+        if document is not None and not found:
+            return cls(document, source)
+        places = {(d.line, d.column) for d in found}
+        more = cls(document, source)._errors() if document is not None else []
+        found += [d for d in more if (d.line, d.column) not in places]
+        raise SpecError(sorted(found, key=lambda d: (d.line, d.column, d.message)))
+
+    def _errors(self) -> list[Diagnostic]:
+        """The mistakes of meaning."""
+        found = [*self.findings]
+        try:
+            needed = any(param.required for param in self.document.params.values())
+            self.network(next(iter(self.document.variants), None) if needed else None).check()
+        except SpecError as error:
+            found += error.diagnostics
+        return list(dict.fromkeys(d for d in found if d.severity == "error"))
 
     @cached_property
     def findings(self) -> list[Diagnostic]:
@@ -289,13 +306,30 @@ class Model:
         """
         from archspec.weights import converted
 
-        return converted(self, arrays, names, backend)
+        found = self.renamed(arrays, names)
+        return converted(found, self.program(backend).weights)
 
-    def summary(self) -> Summary:
-        """The table of steps with shapes, parameters, multiply-adds and memory. Raises SpecError."""
+    def renamed(self, arrays: Mapping[str, Array], names: Rules | str = "") -> dict[str, Array]:
+        """Another library's weights by the names and in the shapes that the spec gives them; `names` as in `weights`.
+
+        Integers, which count batches or are tables of indices, are no weights. The heads that only training needs may
+        be missing. Raises SpecError, and UsageError with everything else that is missing, left over, or has another
+        shape; axes of size one may come and go.
+        """
+        from archspec.weights import canonical, rules
+
+        family = Path(self.spec.source.file).stem
+        return canonical(self.graph, arrays, rules(names, self.name, family) if isinstance(names, str) else names)
+
+    def summary(self, sizes: Mapping[str, int] | None = None) -> Summary:
+        """The table of steps with shapes, parameters, multiply-adds and memory. `sizes` are numbers for open
+        dimensions, which costs depend on.
+
+        Raises SpecError if the spec is not valid, UsageError for a size of what is no open dimension.
+        """
         from archspec.summary import summarize
 
-        return summarize(self)
+        return summarize(self.graph_for(sizes))
 
 
 def one_backend(name: str) -> Backend:
@@ -320,95 +354,6 @@ def _same_shape(expected: list[int | str], found: Shape) -> bool:
         int(size) == want if isinstance(want, int) else str(expr_of(size)) == want
         for want, size in zip(expected, found, strict=True)
     )
-
-
-FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "p"})
-
-
-def free_params(document: Document) -> frozenset[str]:
-    """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`.
-
-    What a block reads of the document's params is a constant of its code.
-    """
-    found: dict[str, bool] = {}
-    blocks: dict[str, dict[str, bool]] = {}
-    try:
-        for name in document.blocks:
-            _note_block(document, name, blocks)
-        _note_uses(document, document.layers, found, frozenset(document.params), blocks)
-    except RecursionError:
-        return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
-    for name, uses in blocks.items():
-        found.update(dict.fromkeys(uses.keys() - document.blocks[name].hidden, False))
-    for output in document.outputs.values() if isinstance(document.outputs, dict) else ():
-        found.update(dict.fromkeys(_used(output.when), False))
-    for declared in document.inputs.values():
-        for size in [*declared.shape, declared.below]:
-            found.update(dict.fromkeys(_used(size), False))
-    return frozenset(
-        name for name, free in found.items()
-        if free and name in document.params and document.params[name].type in ("int", "float")
-    )  # fmt: skip
-
-
-def _note_block(document: Document, name: str, blocks: dict[str, dict[str, bool]]) -> dict[str, bool]:
-    """Whether all uses of each param that a block reads are free."""
-    if name not in blocks:
-        block = document.blocks[name]
-        blocks[name] = {}
-        _note_uses(document, block.layers, blocks[name], frozenset([*document.params, *block.params]), blocks)
-    return blocks[name]
-
-
-def _note_uses(
-    document: Document, layers: list[Any], found: dict[str, bool], names: frozenset[str],
-    blocks: dict[str, dict[str, bool]],
-) -> None:  # fmt: skip
-    """Notes for each name whether all its uses are free; `blocks` keeps what is known of the params of blocks."""
-    for step in layers:
-        raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
-        match step:
-            case OperationStep():
-                raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in _without_texts(step)]
-                if step.op not in KEYS:
-                    raws.append((step.op, False))
-            case BlockStep():
-                known = step.block in document.blocks
-                inner = _note_block(document, step.block, blocks) if known else {}
-                extra = step.__pydantic_extra__ or {}
-                raws += [(raw, known and inner.get(key, True)) for key, raw in extra.items()]
-                raws.append((step.block, False))
-            case SequenceStep():
-                _note_uses(document, step.layers, found, names, blocks)
-            case BranchesStep():
-                for branch in step.branches.values():
-                    _note_uses(document, branch, found, names, blocks)
-                _note_uses(document, [step.joined], found, names, blocks)
-        for raw, free in raws:
-            for name in _used(raw) & names:
-                found[name] = found.get(name, True) and free and raw == name
-
-
-def _without_texts(step: OperationStep) -> Iterator[tuple[str, Any]]:
-    """The attributes of a step, but for those that are words and no expressions: `axis: width`."""
-    cls = ops.get(step.op) if step.op in KEYS else None
-    for key, raw in (step.__pydantic_extra__ or {}).items():
-        texts = literal_texts(cls, key) if cls is not None and key in cls.model_fields else frozenset[str]()
-        if not all(isinstance(item, str) and item in texts for item in (raw if isinstance(raw, list) else [raw])):
-            yield key, raw
-
-
-def _used(raw: Any) -> set[str]:
-    if isinstance(raw, dict):
-        raw = list(raw.values())
-    if isinstance(raw, list):
-        return set().union(*map(_used, raw)) if raw else set()
-    if not isinstance(raw, str):
-        return set()
-    try:
-        return free_names(parse(raw))
-    except ExpressionError:
-        return set()
 
 
 def _next(value: Any) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
-from archspec.model import Model
 from archspec.ops.base import Shape, product, show
 
 if TYPE_CHECKING:
@@ -110,17 +109,13 @@ def columns(rows: Sequence[Sequence[str]], aligns: str) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
-def summarize(model: Model, sizes: Mapping[str, int] | None = None) -> Summary:
-    """The table of a network's steps. `sizes` are numbers for open dimensions, which costs depend on.
-
-    Raises SpecError if the spec is not valid, UsageError for a size of what is no open dimension.
-    """
-    graph = model.graph_for(sizes)
+def summarize(graph: Graph) -> Summary:
+    """The table of a network's steps."""
     costs: dict[Any, _Costs] = {}
     rows = tuple(_row(node, costs) for node in graph.nodes)
     lasting = [row for row in rows if not row.training_only]
     return Summary(
-        name=model.name,
+        name=graph.name,
         inputs={name: show(tensor.shape) for name, tensor in graph.inputs.items()},
         outputs={name: _shown(tensor.shape) for name, tensor in graph.outputs.items()},
         rows=rows,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,8 @@ from archspec.spec.hints import one_of
 from archspec.verification.worker import Array, arrange
 
 if TYPE_CHECKING:
-    from archspec.model import Model
+    from archspec.backend import Weight
+    from archspec.graph.graph import Graph
     from archspec.ops.base import Parameter
 
 Rules = Mapping[str, str | list[str] | None]
@@ -25,35 +25,26 @@ Rules = Mapping[str, str | list[str] | None]
 `features.{i}.conv: blocks.{i - 1}.expand`. Several names share the rows of an array equally; None drops it."""
 
 
-def converted(model: Model, arrays: Mapping[str, Array], names: Rules | str, backend: str) -> dict[str, Array]:
-    """A library's weights by the names and in the layouts of the model that a backend generates; see `canonical`."""
+def converted(arrays: Mapping[str, Array], weights: Iterable[Weight]) -> dict[str, Array]:
+    """Weights, by the names that the spec gives them, by those and in the layouts of a generated model."""
     found: dict[str, Array] = {}
-    weights = canonical(model, arrays, names)
-    for weight in model.program(backend).weights:
-        if weight.parameter in weights:
-            array = np.ascontiguousarray(arrange(weights[weight.parameter], weight.layout))  # files keep no strides
+    for weight in weights:
+        if weight.parameter in arrays:
+            array = np.ascontiguousarray(arrange(arrays[weight.parameter], weight.layout))  # files keep no strides
             found[weight.target] = found[weight.target] + array if weight.target in found else array
     return found
 
 
-def canonical(model: Model, arrays: Mapping[str, Array], names: Rules | str = "") -> dict[str, Array]:
-    """A library's weights by the names and in the shapes that the spec gives them.
-
-    `names` is a library whose names come along (`torchvision`), or rules for others.
-
-    Integers, which count batches or are tables of indices, are no weights. The heads that only training needs may be
-    missing. Raises UsageError with everything else that is missing, left over, or has another shape; axes of size one
-    may come and go.
-    """
+def canonical(graph: Graph, arrays: Mapping[str, Array], rules: Rules) -> dict[str, Array]:
+    """A library's weights by the names and in the shapes that the spec gives them; see `Model.renamed`."""
     if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
         raise UsageError("weights are given as a mapping of names to NumPy arrays")
     for name, array in arrays.items():
         if not isinstance(array, (np.ndarray, np.generic)):
             raise UsageError(f"'{name}' is no NumPy array but {type(array).__name__}; tensor.numpy() gives one")
     floats = {name: np.asarray(array) for name, array in arrays.items() if array.dtype.kind == "f"}
-    found = renamed(floats, rules(model, names) if isinstance(names, str) else names)
-    due = model.graph.parameters()
-    needed = model.graph.parameters(training=False)
+    found = renamed(floats, rules)
+    due, needed = graph.parameters(), graph.parameters(training=False)
     problems = [f"nothing gives '{name}'" for name in needed if name not in found]
     problems += [f"'{name}' is none of its weights" for name in found if name not in due]
     problems += [
@@ -62,7 +53,7 @@ def canonical(model: Model, arrays: Mapping[str, Array], names: Rules | str = ""
     ]  # fmt: skip
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise UsageError(f"these are not the weights of {model.name}: {'; '.join(problems[:5])}{more}")
+        raise UsageError(f"these are not the weights of {graph.name}: {'; '.join(problems[:5])}{more}")
     return {name: found[name].reshape(due[name].shape) for name in due if name in found}
 
 
@@ -70,8 +61,9 @@ def _alike(array: Array, parameter: Parameter) -> bool:
     return [size for size in array.shape if size != 1] == [int(size) for size in parameter.shape if size != 1]
 
 
-def rules(model: Model, library: str) -> Rules:
-    """The library's names for the variant, or for its family, that come along; nothing if they are the spec's own.
+def rules(library: str, *networks: str) -> Rules:
+    """The library's names that come along for the first of these that it has any for, a variant or a family; nothing if
+    they are the spec's own.
 
     Raises UsageError for a library of which there are no names.
     """
@@ -80,8 +72,7 @@ def rules(model: Model, library: str) -> Rules:
     known = sorted(path.name for path in catalogue.folder().iterdir() if path.is_dir())
     if library not in known:
         raise UsageError(f"there are no names of a library '{library}'; {one_of(library, known)}")
-    family = Path(model.spec.source.file).stem
-    for name in (model.name, family):
+    for name in networks:
         path = catalogue.folder() / library / f"{name}.yaml"
         if path.is_file():
             found: Rules = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -9,7 +9,6 @@ import pytest
 import archspec
 from archspec.errors import SpecError, UsageError
 from archspec.model import Spec
-from archspec.summary import summarize
 
 SMALL = """
 archspec: 1
@@ -26,7 +25,7 @@ outputs: {logits: fc, aux: {from: aux, when: training}}
 
 
 def test_rows_by_hand() -> None:
-    summary = summarize(Spec.parse(SMALL).network())
+    summary = Spec.parse(SMALL).network().summary()
     rows = {row.path: (row.operation, row.shape, row.parameters, row.multiply_adds, row.activation_bytes,
                        row.training_only) for row in summary.rows}  # fmt: skip
     assert rows == {
@@ -85,18 +84,18 @@ layers:
 
 def test_open_dimensions() -> None:
     model = Spec.parse(OPEN).network()
-    summary = summarize(model, {"time": 100})
+    summary = model.summary({"time": 100})
     assert summary.inputs == {"tokens": "[batch, time]"}
     assert summary.rows[1].multiply_adds == 100 * 4 * 3
     assert summary.rows[0].activation_bytes == 100 * 4 * 4
     assert "with time = 100" in summary.totals
-    assert summarize(model).sizes.keys() == {"time"}
+    assert model.summary().sizes.keys() == {"time"}
     with pytest.raises(UsageError, match="no open dimension 'tiem'; did you mean 'time'"):
-        summarize(model, {"tiem": 100})
+        model.summary({"tiem": 100})
 
 
 def test_text_and_json() -> None:
-    summary = summarize(Spec.parse(SMALL).network())
+    summary = Spec.parse(SMALL).network().summary()
     lines = str(summary).splitlines()
     assert lines[0] == "small"
     assert lines[4] == "conv1    conv2d      [batch, 4, 8, 6]         108          5,184        768 B"
@@ -113,7 +112,7 @@ def test_text_and_json() -> None:
 def test_rich_table_has_the_same_cells() -> None:
     from rich.console import Console
 
-    summary = summarize(Spec.parse(SMALL).network())
+    summary = Spec.parse(SMALL).network().summary()
     console = Console(width=120, record=True, file=None, quiet=False, force_terminal=False)
     with console.capture() as captured:
         console.print(summary.table())
@@ -123,11 +122,11 @@ def test_rich_table_has_the_same_cells() -> None:
 
 def test_a_chain_of_thousands() -> None:
     layers = "\n".join(["  - relu"] * 5000)
-    summary = summarize(Spec.parse(f"archspec: 1\nname: Chain\ninputs: {{x0: [4]}}\nlayers:\n{layers}\n").network())
+    summary = Spec.parse(f"archspec: 1\nname: Chain\ninputs: {{x0: [4]}}\nlayers:\n{layers}\n").network().summary()
     assert len(summary.rows) == 5000
     assert summary.activation_bytes == 5000 * 16
 
 
 def test_invalid_spec() -> None:
     with pytest.raises(SpecError):
-        summarize(Spec.parse(SMALL.replace("kernel_size: 3", "kernel_size: 99")).network())
+        Spec.parse(SMALL.replace("kernel_size: 3", "kernel_size: 99")).network().summary()

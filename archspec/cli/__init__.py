@@ -143,9 +143,8 @@ def summary(
     archspec summary net.yaml --size time=128             costs where a dimension is open
     """
     from archspec.cli.arguments import dimensions, one_network
-    from archspec.summary import summarize
 
-    table = summarize(one_network(spec, variant, settings), dimensions(sizes))
+    table = one_network(spec, variant, settings).summary(dimensions(sizes))
     if depth is not None:
         table = table.folded(depth)
     if as_json:

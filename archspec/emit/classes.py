@@ -46,7 +46,7 @@ from archspec.emit.reads import codes, names_read
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
-from archspec.graph.tree import Path
+from archspec.spec.source import Path
 
 if TYPE_CHECKING:
     from archspec.emit.program import Generator

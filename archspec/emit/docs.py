@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from archspec.model import Model
+from archspec.backend import Network
 
 
 def described(lead: str, inputs: Mapping[str, str], outputs: Mapping[str, str], training: Collection[str],
@@ -20,7 +20,7 @@ def described(lead: str, inputs: Mapping[str, str], outputs: Mapping[str, str], 
     return f"{lead} {before} to {after}" + (f"; {when} also to {heads}." if heads else ".")
 
 
-def class_name(model: Model) -> str:
+def class_name(model: Network) -> str:
     """The name of the model's class: `ResNet18` for variant resnet18 of ResNet."""
     own = model.spec.document.name
     text = model.variant or own
@@ -40,7 +40,7 @@ def class_name(model: Model) -> str:
     return joined
 
 
-def module_docstring(model: Model) -> str:
+def module_docstring(model: Network) -> str:
     document = model.spec.document
     variant = document.variants[model.variant] if model.variant is not None else None
     parts = [document.summary, variant.summary if variant is not None else ""]

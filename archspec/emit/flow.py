@@ -37,7 +37,7 @@ from archspec.emit.statements import Assign, Carried, If, Return, Statement
 from archspec.emit.variables import Held, Variables
 from archspec.errors import BackendError
 from archspec.expressions import Name
-from archspec.graph.tree import Path
+from archspec.spec.source import Path
 
 if TYPE_CHECKING:
     from archspec.emit.program import Generator, Written

@@ -8,7 +8,8 @@ from typing import Any
 from archspec.emit.merge import Key
 from archspec.expressions import free_names
 from archspec.graph import tree
-from archspec.graph.tree import Item, Module, Path
+from archspec.graph.tree import Item, Module
+from archspec.spec.source import Path
 
 
 def form(module: Module) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 
 from archspec.expressions import Expr
 from archspec.graph import tree
-from archspec.graph.tree import Module, Path, Value
+from archspec.graph.tree import Module, Value
 from archspec.ops.base import Operation, Shape, show
+from archspec.spec.source import Path
 
 Key = Hashable
 """Tells instances apart."""

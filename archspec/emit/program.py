@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.backend import Layout, Observed, Weight
+from archspec.backend import Layout, Network, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.classes import ClassWriter
 from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
@@ -25,7 +25,6 @@ from archspec.expressions import Const, Expr, evaluate, free_names
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Module
-from archspec.model import Model
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 PROBES = frozenset({"nearest", "probe"})
@@ -64,7 +63,7 @@ class Generator:
     """
 
     def __init__(
-        self, model: Model, dialect: Dialect, table: Mapping[str, Lowering], support: Mapping[str, str]
+        self, model: Network, dialect: Dialect, table: Mapping[str, Lowering], support: Mapping[str, str]
     ) -> None:
         self.model = model
         self.dialect = dialect

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.backend import Program
+from archspec.backend import Network, Program
 from archspec.emit.code import Style
 from archspec.emit.context import Lowering
 from archspec.emit.dialect import Dialect
@@ -20,7 +20,6 @@ from archspec.emit.layouts import moves
 from archspec.emit.names import PYTHON
 from archspec.emit.program import PROBES, Generator
 from archspec.emit.table import needed
-from archspec.model import Model
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -30,7 +29,7 @@ class FileGenerator(Generator):
     """Writes the file, and says what a runner needs to fill it, run it and watch it."""
 
     def __init__(
-        self, model: Model, dialect: Dialect, table: Mapping[str, Lowering], support: Mapping[str, str]
+        self, model: Network, dialect: Dialect, table: Mapping[str, Lowering], support: Mapping[str, str]
     ) -> None:
         super().__init__(model, dialect, table, support)
         self.run()
@@ -77,7 +76,7 @@ class FileGenerator(Generator):
 
 
 def assemble(
-    model: Model, parts: Sequence[str], mentioned: Collection[str], imports: Mapping[str, str],
+    model: Network, parts: Sequence[str], mentioned: Collection[str], imports: Mapping[str, str],
     support: Mapping[str, str],
 ) -> str:  # fmt: skip
     """The file: its docstring, what is imported, the support code that is needed, and the parts."""

@@ -18,12 +18,12 @@ from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Names, Scope, Wire
 from archspec.graph.operations import in_numbers
 from archspec.graph.steps import MAX_INSTANCES, Steps, Wires, expr_of_size
-from archspec.graph.tree import Module, Path, Value
+from archspec.graph.tree import Module, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
 from archspec.ops.spans import TRUTH, Span
 from archspec.spec.document import Block, BlockStep, Document
-from archspec.spec.source import Source
+from archspec.spec.source import Path, Source
 
 OPEN_SIZES: Final = (17, 19, 23, 29, 31, 37, 41, 43, 47)
 OTHER_SIZES: Final = (31, 1, -1)

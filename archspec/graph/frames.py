@@ -19,10 +19,9 @@ from archspec.expressions import (
     parse,
     substitute,
 )
-from archspec.graph.tree import Path
 from archspec.ops.base import describe
 from archspec.spec.document import Param
-from archspec.spec.source import MOST_FINDINGS, Source
+from archspec.spec.source import MOST_FINDINGS, Path, Source
 
 
 class Failed(Exception):

@@ -8,8 +8,9 @@ from typing import Any
 
 from archspec.expressions import Dim, float32
 from archspec.graph import tree
-from archspec.graph.tree import Item, Module, Path, Value
+from archspec.graph.tree import Item, Module, Value
 from archspec.ops.base import DType, Operation, Parameter, Shape
+from archspec.spec.source import Path
 
 
 @dataclass(eq=False, slots=True)

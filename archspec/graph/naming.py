@@ -8,8 +8,9 @@ from typing import Any
 
 from archspec.expressions import nearest
 from archspec.graph import tree
-from archspec.graph.tree import Path, Value
+from archspec.graph.tree import Value
 from archspec.spec.document import BlockStep, BranchesStep, BrokenStep, OperationStep, SequenceStep, Step
+from archspec.spec.source import Path
 
 
 class LookupFailed(Exception):

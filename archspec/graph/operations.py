@@ -13,12 +13,13 @@ from archspec.errors import ShapeError
 from archspec.expressions import Const, Dim, Expr, free_names
 from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
-from archspec.graph.tree import Path, Value
+from archspec.graph.tree import Value
 from archspec.ops.base import Operation, Shape, describe, show
 from archspec.ops.spans import TRUTH
 from archspec.spec import hints
 from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param
 from archspec.spec.lint import literal_texts
+from archspec.spec.source import Path
 
 KEYS = frozenset(ops.names())
 

@@ -16,7 +16,7 @@ from archspec.graph import tree
 from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
 from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
 from archspec.graph.operations import KEYS, Operations, not_shared
-from archspec.graph.tree import Item, Module, Path, Value
+from archspec.graph.tree import Item, Module, Value
 from archspec.ops.base import Operation, describe
 from archspec.spec.document import (
     Block,
@@ -28,7 +28,7 @@ from archspec.spec.document import (
     SequenceStep,
     Step,
 )
-from archspec.spec.source import Source
+from archspec.spec.source import Path, Source
 
 MAX_STEPS: Final = 50_000
 MAX_NESTING: Final = 60

@@ -14,9 +14,7 @@ from typing import Any
 from archspec.expressions import Expr
 from archspec.ops.base import DType, Shape
 from archspec.ops.spans import Span
-
-Path = tuple[str | int, ...]
-"""Where in the document something stands: keys and indices from the top."""
+from archspec.spec.source import Path
 
 
 @dataclass(eq=False, slots=True)

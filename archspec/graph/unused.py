@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from archspec.graph import tree
 from archspec.graph.frames import Findings
-from archspec.graph.tree import Item, Module, Path
+from archspec.graph.tree import Item, Module
+from archspec.spec.source import Path
 
 
 def warn_unused(network: Module, findings: Findings) -> None:

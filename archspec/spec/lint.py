@@ -11,7 +11,6 @@ from typing import Any, Final, get_args
 from archspec import ops
 from archspec.errors import Diagnostic
 from archspec.expressions import Attribute, ExpressionError, Name, free_names, nearest, parse, references
-from archspec.graph.tree import Path
 from archspec.ops.base import AXES, Operation
 from archspec.spec import hints
 from archspec.spec.document import (
@@ -25,7 +24,7 @@ from archspec.spec.document import (
     SequenceStep,
     Step,
 )
-from archspec.spec.source import MOST_FINDINGS, Source
+from archspec.spec.source import MOST_FINDINGS, Path, Source
 
 _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})
 _OPERATIONS: Final = frozenset(ops.names())

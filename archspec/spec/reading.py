@@ -1,7 +1,7 @@
-"""From a source to a document, or to everything that is wrong with it.
+"""From a source to a document, and to everything that is wrong with its form.
 
-Pydantic finds all mistakes of form. So that mistakes of meaning are told at the same time, steps of a wrong form are
-then taken out, and what remains is checked as any other spec.
+Pydantic finds all mistakes of form. So that mistakes of meaning can be told at the same time, steps of a wrong form are
+then taken out, and what remains is a document as any other.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from archspec._collector import paused_collector
-from archspec.errors import Diagnostic, SpecError
+from archspec.errors import Diagnostic
 from archspec.expressions import nearest
-from archspec.graph.tree import Path
 from archspec.ops.base import describe
 from archspec.spec.document import (
     Block,
@@ -30,7 +29,7 @@ from archspec.spec.document import (
     ParameterCounts,
     SequenceStep,
 )
-from archspec.spec.source import MOST_FINDINGS, Source
+from archspec.spec.source import MOST_FINDINGS, Path, Source
 
 _TAGS: Final = {"<op>", "<block>", "<branches>", "<layers>", "<str>", "<int>", "<dict>"}
 _TYPES: Final = {
@@ -52,20 +51,18 @@ _STAND_INS: Final[dict[Any, Any]] = {"archspec": 1, "name": "Network", "summary"
 """What can stand for parts of a spec whose form is wrong, or that are missing, since no step depends on them."""
 
 
-def read(source: Source) -> Document:
-    """The document in a source. Raises SpecError with everything that is wrong with it, if its form is."""
+def read(source: Source) -> tuple[Document | None, list[Diagnostic]]:
+    """The document in a source, and what is wrong with its form. If anything is, the document is what remains without
+    that, or None if what remains makes no sense."""
     if not isinstance(source.data, dict):
         message = f"a spec is a mapping, not {describe(source.data)}"
-        raise SpecError([source.diagnostic((), message, hint=_MISSING["archspec"])])
+        return None, [source.diagnostic((), message, hint=_MISSING["archspec"])]
     try:
         with paused_collector():
-            return Document.model_validate(source.data)
+            return Document.model_validate(source.data), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        found = [_finding(source, detail) for detail in islice(details, MOST_FINDINGS)]
-        places = {(d.line, d.column) for d in found}
-        found += [d for d in _others(source, details) if (d.line, d.column) not in places]
-        raise SpecError(sorted(found, key=lambda d: (d.line, d.column, d.message))) from None
+        return _remaining(source, details), [_finding(source, detail) for detail in islice(details, MOST_FINDINGS)]
 
 
 def _finding(source: Source, error: ErrorDetails) -> Diagnostic:
@@ -142,15 +139,13 @@ def _at(data: Any, path: Path) -> Any:
     return data
 
 
-# What else is wrong -------------------------------------------------------------------------------------------------
+# What remains ---------------------------------------------------------------------------------------------------
 
 
-def _others(source: Source, details: list[ErrorDetails]) -> list[Diagnostic]:
-    """The mistakes of meaning in what remains without the steps whose form is wrong; none if what they depend on is."""
-    from archspec.model import Spec
-
+def _remaining(source: Source, details: list[ErrorDetails]) -> Document | None:
+    """The document without the steps whose form is wrong; None if more is than these."""
     if len(details) > MOST_FINDINGS:
-        return []
+        return None
     data = source.data
     for error in details:
         path = _path(error)
@@ -164,20 +159,13 @@ def _others(source: Source, details: list[ErrorDetails]) -> list[Diagnostic]:
             path = path[:-1]
         ends = [end for end in range(1, len(path) + 1) if _is_step(path[:end])]
         if not ends:
-            return []
+            return None
         step = path[: ends[-1]]
         data = _replaced(data, step, _broken(_at(source.data, step)))
     try:
-        spec = Spec(Document.model_validate(data), source)
+        return Document.model_validate(data)
     except ValidationError:
-        return []
-    found = [*spec.findings]
-    try:
-        needed = any(param.required for param in spec.document.params.values())
-        spec.network(next(iter(spec.document.variants), None) if needed else None).check()
-    except SpecError as error:
-        found += error.diagnostics
-    return list(dict.fromkeys(d for d in found if d.severity == "error"))
+        return None
 
 
 def _is_step(path: Path) -> bool:

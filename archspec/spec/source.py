@@ -13,10 +13,12 @@ from typing import Any, Final, NoReturn
 from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, Severity, SpecError, printable
 from archspec.expressions import MAX_NUMBER
-from archspec.graph.tree import Path
 from archspec.spec.json_text import compose_json
 from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES, TOO_DEEP, TOO_MANY, Mapping, Scalar, Sequence, TextError
 from archspec.spec.yaml_text import LINE_BREAK, compose_yaml
+
+Path = tuple[str | int, ...]
+"""Where in a document something stands: keys and indices from the top."""
 
 MAX_BYTES: Final = 8 * 2**20
 MOST_FINDINGS: Final = 200

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from archspec.backend import Backend
+from archspec.backend import Backend, Network
 from archspec.emit.dialect import Dialect, Functions
-from archspec.model import Model
 
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
@@ -50,7 +49,7 @@ DIALECT: Final = Dialect(
 )
 
 
-def generator(model: Model) -> FileGenerator:
+def generator(model: Network) -> FileGenerator:
     """Generates the Keras code of a model. Raises BackendError for what Keras cannot express exactly."""
     from archspec.emit.source import FileGenerator
     from archspec.emit.table import Support, Table

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from archspec.backend import Backend
+from archspec.backend import Backend, Network
 from archspec.emit.dialect import Classes, Dialect
-from archspec.model import Model
 
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
@@ -48,7 +47,7 @@ DIALECT: Final = Dialect(
 )
 
 
-def generator(model: Model) -> FileGenerator:
+def generator(model: Network) -> FileGenerator:
     """Generates the PyTorch code of a model. Raises BackendError for what PyTorch cannot express exactly."""
     from archspec.emit.source import FileGenerator
     from archspec.emit.table import Support, Table

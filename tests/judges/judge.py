@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from archspec import weights
 from archspec.backend import Program, backends
 from archspec.loading import load
 from archspec.model import Model, parameter_count
@@ -85,7 +84,7 @@ class Library:
         theirs, outputs = self._theirs(network, given)
         program = BACKENDS[backend].generate(model)
         if network.by == "name":
-            canonical = weights.canonical(model, theirs, self.name)
+            canonical = model.renamed(theirs, self.name)
         else:
             canonical = by_order(model, program, theirs, network)
         ours = self._ours(model, backend, program, canonical, {name: given}, network.heads)

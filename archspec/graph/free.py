@@ -1,0 +1,100 @@
+"""Which params of a network stay arguments of its code, because they change no structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from archspec import ops
+from archspec.expressions import ExpressionError, free_names, parse
+from archspec.graph.operations import KEYS
+from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
+from archspec.spec.lint import literal_texts
+
+FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "p"})
+
+
+def free_params(document: Document) -> frozenset[str]:
+    """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`.
+
+    What a block reads of the document's params is a constant of its code.
+    """
+    found: dict[str, bool] = {}
+    blocks: dict[str, dict[str, bool]] = {}
+    try:
+        for name in document.blocks:
+            _note_block(document, name, blocks)
+        _note_uses(document, document.layers, found, frozenset(document.params), blocks)
+    except RecursionError:
+        return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
+    for name, uses in blocks.items():
+        found.update(dict.fromkeys(uses.keys() - document.blocks[name].hidden, False))
+    for output in document.outputs.values() if isinstance(document.outputs, dict) else ():
+        found.update(dict.fromkeys(_used(output.when), False))
+    for declared in document.inputs.values():
+        for size in [*declared.shape, declared.below]:
+            found.update(dict.fromkeys(_used(size), False))
+    return frozenset(
+        name for name, free in found.items()
+        if free and name in document.params and document.params[name].type in ("int", "float")
+    )  # fmt: skip
+
+
+def _note_block(document: Document, name: str, blocks: dict[str, dict[str, bool]]) -> dict[str, bool]:
+    """Whether all uses of each param that a block reads are free."""
+    if name not in blocks:
+        block = document.blocks[name]
+        blocks[name] = {}
+        _note_uses(document, block.layers, blocks[name], frozenset([*document.params, *block.params]), blocks)
+    return blocks[name]
+
+
+def _note_uses(
+    document: Document, layers: list[Any], found: dict[str, bool], names: frozenset[str],
+    blocks: dict[str, dict[str, bool]],
+) -> None:  # fmt: skip
+    """Notes for each name whether all its uses are free; `blocks` keeps what is known of the params of blocks."""
+    for step in layers:
+        raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
+        match step:
+            case OperationStep():
+                raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in _without_texts(step)]
+                if step.op not in KEYS:
+                    raws.append((step.op, False))
+            case BlockStep():
+                known = step.block in document.blocks
+                inner = _note_block(document, step.block, blocks) if known else {}
+                extra = step.__pydantic_extra__ or {}
+                raws += [(raw, known and inner.get(key, True)) for key, raw in extra.items()]
+                raws.append((step.block, False))
+            case SequenceStep():
+                _note_uses(document, step.layers, found, names, blocks)
+            case BranchesStep():
+                for branch in step.branches.values():
+                    _note_uses(document, branch, found, names, blocks)
+                _note_uses(document, [step.joined], found, names, blocks)
+        for raw, free in raws:
+            for name in _used(raw) & names:
+                found[name] = found.get(name, True) and free and raw == name
+
+
+def _without_texts(step: OperationStep) -> Iterator[tuple[str, Any]]:
+    """The attributes of a step, but for those that are words and no expressions: `axis: width`."""
+    cls = ops.get(step.op) if step.op in KEYS else None
+    for key, raw in (step.__pydantic_extra__ or {}).items():
+        texts = literal_texts(cls, key) if cls is not None and key in cls.model_fields else frozenset[str]()
+        if not all(isinstance(item, str) and item in texts for item in (raw if isinstance(raw, list) else [raw])):
+            yield key, raw
+
+
+def _used(raw: Any) -> set[str]:
+    if isinstance(raw, dict):
+        raw = list(raw.values())
+    if isinstance(raw, list):
+        return set().union(*map(_used, raw)) if raw else set()
+    if not isinstance(raw, str):
+        return set()
+    try:
+        return free_names(parse(raw))
+    except ExpressionError:
+        return set()
