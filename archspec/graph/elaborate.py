@@ -17,7 +17,7 @@ from archspec.graph.frames import Enough, Failed, Frame, param_name
 from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Names, Scope, Wire
 from archspec.graph.operations import in_numbers
-from archspec.graph.steps import MAX_INSTANCES, Steps, Wires, expr_of_size
+from archspec.graph.steps import MAX_INSTANCES, Here, Steps, Wires, expr_of_size
 from archspec.graph.tree import Module, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
@@ -32,7 +32,7 @@ multiple of 2, 3 and 5, so that strides leave another remainder, on which it dep
 where there is no room for that, as before a short table of positions, one more or less."""
 
 
-class Elaborator(Steps):
+class Elaborator:
     """Elaborates the networks of one document.
 
     `params` are values for all of the document's params; `free` those that stay arguments of generated code, which no
@@ -46,9 +46,10 @@ class Elaborator(Steps):
         sizes: Mapping[str, int] | None = None, modules: dict[str, tuple[Module, int] | None] | None = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(document, source)
         self.document = document
         self.source = source
+        self._steps = Steps(document, source, self._module)
+        self._findings, self._evaluator = self._steps.findings, self._steps.evaluator
         self.params = dict(params)
         self.free = free
         self.sizes = {"batch": 2, **(sizes or {})}
@@ -133,15 +134,12 @@ class Elaborator(Steps):
             self.open_sizes[name] = self.sizes.get(name, usual)
         return self.open_sizes[name]
 
-    def _module(self, name: str, block: Block, params: dict[str, Any], inputs: tuple[Value, ...], frame: Frame,
-                step: BlockStep, path: Path) -> Module:  # fmt: skip
+    def _module(self, step: BlockStep, name: str, block: Block, params: dict[str, Any], inputs: tuple[Value, ...],
+                here: Here) -> Module:  # fmt: skip
         """The module of a block, shared by equal instances."""
+        steps, late = self._steps, here.frame.open
         open_axes = [
-            [
-                axis
-                for axis, size in enumerate(value.shape)
-                if frame.open and free_names(expr_of_size(size)) & frame.open
-            ]
+            [axis for axis, size in enumerate(value.shape) if late and free_names(expr_of_size(size)) & late]
             for value in inputs
         ]
         shapes = [([int(size) for size in value.shape], value.dtype, value.span) for value in inputs]
@@ -152,25 +150,24 @@ class Elaborator(Steps):
         if entry is None:
             self._instances += 1
             if self._instances > MAX_INSTANCES:
-                self._too_many(path, MAX_INSTANCES, "different instances of blocks")
+                steps.too_many(here.path, MAX_INSTANCES, "different instances of blocks")
                 raise Enough
-            before, self._count = self._count, 0
-            failures = self._failures
-            self._stack.append(name)
+            before, steps.count = steps.count, 0
+            failures = steps.failures
             module = Module(name, params, {})
-            self._instance(module, block, inputs, open_axes, self._context(name, params, inputs, frame, step, path))
-            self._stack.pop()
-            entry, self._count = (module, self._count), before
-            if not module.outputs or self._failures > failures:
+            self._instance(module, block, inputs, open_axes, here.frame, self._context(step, module, inputs, here))
+            entry, steps.count = (module, steps.count), before
+            if not module.outputs or steps.failures > failures:
                 self._failed.add(key)
                 raise Failed
             self._modules[key] = entry
-        self._tally(entry[1], path)
+        steps.tally(entry[1], here.path)
         return entry[0]
 
     def _instance(
-        self, module: Module, block: Block, inputs: tuple[Value, ...], open_axes: list[list[int]], context: str
-    ) -> None:
+        self, module: Module, block: Block, inputs: tuple[Value, ...], open_axes: list[list[int]], around: Frame,
+        context: str,
+    ) -> None:  # fmt: skip
         outer = {name: value for name, value in self.params.items() if name not in block.hidden}
         values = {**outer, **module.params}
         exprs: dict[str, Expr] = {name: Const(value) for name, value in outer.items()}
@@ -187,17 +184,18 @@ class Elaborator(Steps):
         for key, size in _axes(module.inputs).items():
             values[key], exprs[key] = int(size), expr_of_size(size)
         module.open = frozenset(open_sizes)
-        frame = Frame(values, exprs, context, constant=frozenset(outer), open=module.open)
+        frame = Frame(values, exprs, context, constant=frozenset(outer), open=module.open,
+                      blocks=(*around.blocks, module.block))  # fmt: skip
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 
-    def _context(self, name: str, params: Mapping[str, Any], inputs: tuple[Value, ...], frame: Frame, step: BlockStep,
-                 path: Path) -> str:  # fmt: skip
+    def _context(self, step: BlockStep, module: Module, inputs: tuple[Value, ...], here: Here) -> str:
         """Which instance of a block this is, for messages about what is in it."""
-        line = self.source.diagnostic(path, "").line
+        name, frame = module.block, here.frame
+        line = self.source.diagnostic(here.path, "").line
         called = f"'{step.name}' in line {line}" if step.name else f"line {line}"
         if "index" in frame.bound:
             called += f", index {frame.values['index']}"
-        given = [f"{key}={describe(value)}" for key, value in params.items()]
+        given = [f"{key}={describe(value)}" for key, value in module.params.items()]
         shapes = [f"{key} is {show(in_numbers(value.shape, frame))}"
                   for key, value in zip(self.document.blocks[name].inputs, inputs, strict=False)]  # fmt: skip
         return f"in block {name} as used by {called}: {', '.join([*given, *shapes])}"
@@ -208,7 +206,8 @@ class Elaborator(Steps):
             scope.wires[name] = Wire((value,))
         for name in self.document.blocks[module.block].optional if module.block else ():
             scope.wires.setdefault(name, Wire(()))
-        module.items, current = self._steps(layers, tuple(module.inputs.values()), frame, scope, names, path)
+        here = Here(frame, scope, names, path)
+        module.items, current = self._steps.layers(layers, tuple(module.inputs.values()), here)
         names.close()
         module.outputs = self._outputs(module, current, scope, frame) or {}
         module.labels = scope.labels
@@ -238,7 +237,7 @@ class Elaborator(Steps):
                     return None
                 if not training:
                     with contextlib.suppress(Failed, LeftOut):  # what is not there has no wrong name, either
-                        self._found(reference, scope, (*path, name, "from"), True)
+                        self._steps.found(reference, scope, (*path, name, "from"), True)
                     continue
                 module.training_outputs |= frozenset() if evaluation else {name}
             references[name] = (reference, (*path, name) if short else (*path, name, "from"))
@@ -274,7 +273,7 @@ class Elaborator(Steps):
         may_be_absent = bool(module.block and self.document.blocks[module.block].optional)
         for name, (reference, path) in references.items():
             try:
-                wires = self._lookup(reference, scope, path, may_be_absent)
+                wires = self._steps.lookup(reference, scope, path, may_be_absent)
             except LeftOut:
                 continue
             except Failed:

@@ -80,6 +80,8 @@ class Frame:
     """The document's params as a block sees them: the same in all of its instances."""
     open: frozenset[str] = frozenset()
     """The sizes that may be any number when the network runs; what they are here is an example."""
+    blocks: tuple[str, ...] = ()
+    """The blocks around, from the outermost."""
 
     def bind(self, index: int, row: Mapping[str, Any]) -> Frame:
         """The frame of one iteration of `repeat` or `each`."""

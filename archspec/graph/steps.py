@@ -6,8 +6,8 @@ shape, and passed over beyond, so that one mistake gives one message.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from archspec import ops
@@ -38,78 +38,88 @@ Wires = tuple[Value, ...] | None
 """What flows from one step to the next; None after a step that failed."""
 
 
-class Steps(ABC):
-    """Elaborates steps."""
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A place where a step stands."""
 
-    def __init__(self, document: Document, source: Source) -> None:
-        self._findings = Findings(source)
-        self._evaluator = Evaluator(self._findings)
-        self._operations = Operations(document, self._findings, self._evaluator)
-        self._stack: list[str] = []
-        """The blocks around, from the outermost."""
-        self._failures = 0
+    frame: Frame
+    """What names of params mean there."""
+    scope: Scope
+    """What names of steps mean there."""
+    names: Names
+    """How its neighbours in the tree are called."""
+    path: Path
+
+    def at(self, *more: str | int) -> Here:
+        """A place below, in the document."""
+        return replace(self, path=(*self.path, *more))
+
+
+class Steps:
+    """Elaborates steps. `module` gives the module of a block that is used at a place, with these params and inputs;
+    it raises Failed after an error."""
+
+    def __init__(
+        self, document: Document, source: Source,
+        module: Callable[[BlockStep, str, Block, dict[str, Any], tuple[Value, ...], Here], Module],
+    ) -> None:  # fmt: skip
+        self.findings = Findings(source)
+        self.evaluator = Evaluator(self.findings)
+        self.failures = 0
+        self.count = 0
+        self._operations = Operations(document, self.findings, self.evaluator)
+        self._module = module
         self._depth = 0
-        self._count = 0
         self._times = 1
         """How many times the steps around are repeated."""
 
-    @abstractmethod
-    def _module(
-        self, name: str, block: Block, params: dict[str, Any], inputs: tuple[Value, ...], frame: Frame, step: BlockStep,
-        path: Path,
-    ) -> Module:  # fmt: skip
-        """The module of a block with these params and inputs. Raises Failed after an error."""
-
-    def _steps(
-        self, layers: list[Any], current: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> tuple[list[Item], Wires]:
+    def layers(self, layers: list[Any], current: Wires, here: Here) -> tuple[list[Item], Wires]:
+        """Steps in order, and what flows out of the last."""
         items: list[Item] = []
         self._depth += 1
         if self._depth > MAX_NESTING:
             self._depth -= 1
-            self._findings.error(path, f"steps and blocks are nested more than {MAX_NESTING} levels deep", frame=frame)
+            self._error(here, f"steps and blocks are nested more than {MAX_NESTING} levels deep")
             return [], None
         for index, step in enumerate(layers):
-            item, current = self._step(step, current, frame, scope, names, (*path, index))
+            item, current = self._step(step, current, here.at(index))
             if item is not None:
                 items.append(item)
-            if self._findings.full:
+            if self.findings.full:
                 break
         self._depth -= 1
         return items, current
 
-    def _step(
-        self, step: Step | BrokenStep, current: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> tuple[Item | None, Wires]:
+    def _step(self, step: Step | BrokenStep, current: Wires, here: Here) -> tuple[Item | None, Wires]:
         """One step of any form. After an error: no item, and None flows on."""
         if isinstance(step, BrokenStep):
-            scope.fail(step)
+            here.scope.fail(step)
             return None, None
         try:
             repeated = step.repeat is not None or step.each is not None
             if not repeated and step.when is not True:
-                taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
+                taken, condition = self._condition(step, here)
                 if not taken:
-                    passed = self._sources(step, current, scope, path, left_out=True)
+                    passed = self._sources(step, current, here, left_out=True)
                     if passed is None:
                         raise Failed
-                    item = self._left_out(step, condition, passed, frame, scope, names, path)
+                    item = self._left_out(step, condition, passed, here)
                     return item, item.outputs
-            inputs = self._sources(step, current, scope, path)
-            if inputs == () and not self._may_begin(step, frame):
-                return self._left_out(step, Const(False), (), frame, scope, names, path), ()
-            if repeated:
-                item = self._repeat(step, inputs, frame, scope, names, path)
-            else:
-                item = self._conditional(step, step.name, inputs, frame, scope, names, path)
+            inputs = self._sources(step, current, here)
+            if inputs == () and not self._may_begin(step, here.frame):
+                return self._left_out(step, Const(False), (), here), ()
+            item = self._repeat(step, inputs, here) if repeated else self._conditional(step, step.name, inputs, here)
         except Failed:
-            self._failures += 1
-            names.reserve(step, frame.values)
-            scope.fail(step)
+            self.failures += 1
+            here.names.reserve(step, here.frame.values)
+            here.scope.fail(step)
             return None, None
         return item, item.outputs
 
-    def _sources(self, step: Step, current: Wires, scope: Scope, path: Path, left_out: bool = False) -> Wires:
+    def _condition(self, step: Step, here: Here) -> tuple[bool, Expr]:
+        return self.evaluator.truth(step.when, here.frame, (*here.path, "when"))
+
+    def _sources(self, step: Step, current: Wires, here: Here, left_out: bool = False) -> Wires:
         """What flows into a step: nothing if all of it is absent. If it is `left_out`, what is not there either does
         not count."""
         if step.source is None:
@@ -119,7 +129,8 @@ class Steps(ABC):
         failed = unknown = gone = False
         for index, reference in enumerate([step.source] if isinstance(step.source, str) else step.source):
             try:
-                wires = self._lookup(reference, scope, (*path, "from") if single else (*path, "from", index), left_out)
+                path = (*here.path, "from") if single else (*here.path, "from", index)
+                wires = self.lookup(reference, here.scope, path, left_out)
             except LeftOut:
                 gone = True
                 continue
@@ -132,24 +143,24 @@ class Steps(ABC):
             raise Failed
         return None if unknown else current if gone and not found else tuple(found)
 
-    def _lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
+    def lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
         """What a reference leads to. Raises Failed after an error; LeftOut for what is not there, if that is none."""
-        wire = self._found(reference, scope, path, left_out)
+        wire = self.found(reference, scope, path, left_out)
         for value in wire.values or ():
             scope.label(value, reference)
         return wire.values
 
-    def _found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wire:
-        """What a reference leads to. Raises as `_lookup`."""
+    def found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wire:
+        """What a reference leads to. Raises as `lookup`."""
         try:
             return scope.find(reference)
         except LookupFailed as error:
             if left_out and isinstance(error, LeftOut):
                 raise
             head = reference.split(".")[0]
-            later = _comes_later(self._findings.source.data, path, head)
+            later = _comes_later(self.findings.source.data, path, head)
             hint = f"the step '{head}' comes after this one" if later else error.hint
-            raise self._findings.error(path, str(error), hint=hint) from None
+            raise self.findings.error(path, str(error), hint=hint) from None
 
     def _may_begin(self, step: Step, frame: Frame) -> bool:
         """Whether a step may give something where nothing flows in: an array of the network's own, or a sequence whose
@@ -159,153 +170,140 @@ class Steps(ABC):
         key = step.op if step.op in KEYS else str(frame.values.get(step.op))
         return key in KEYS and ops.get(key).arity == (0, 0)
 
-    def _repeat(self, step: Step, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path) -> Item:
+    def _repeat(self, step: Step, inputs: Wires, here: Here) -> Item:
         if step.repeat is not None and step.each is not None:
-            raise self._findings.error((*path, "each"), "a step has repeat or each, not both", key=True)
-        rows, count = self._rows(step, frame, path)
-        inner = Names() if step.name else names
+            raise self.findings.error((*here.path, "each"), "a step has repeat or each, not both", key=True)
+        rows, count = self._rows(step, here)
+        inner = Names() if step.name else here.names
         iterations: list[Item] = []
         current = inputs
         times, self._times = self._times, self._times * max(1, len(rows))
         try:
             for index, row in enumerate(rows):
-                bound = self._row(row, index, frame, (*path, "each", index))
+                bound = self._row(row, index, here.at("each", index))
                 name = str(index) if step.name else None
-                child = Scope(scope) if step.name else scope
-                self._tally(1, path)
-                item = self._conditional(step, name, current, bound, child, inner, path, numbered=bool(step.name))
+                child = Scope(here.scope) if step.name else here.scope
+                self.tally(1, here.path)
+                each = Here(bound, child, inner, here.path)
+                item = self._conditional(step, name, current, each, numbered=bool(step.name))
                 iterations.append(item)
                 if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
                     message = "a repeated step gives as many values as it takes"
-                    raise self._findings.error(
-                        path, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}", frame=frame
-                    )
+                    raise self._error(here, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}")
                 current = item.outputs
         finally:
             self._times = times
         if inputs is None or current is None:
             raise Failed
         current = current if iterations else _fresh(inputs)
-        result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, path)
+        result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, here.path)
         if step.name:
-            names.add(result, step.name, step.name)
-            self._register(scope, step.name, Wire(current, _labels(iterations), repeated=True), path)
+            here.names.add(result, step.name, step.name)
+            self._register(here, step.name, Wire(current, _labels(iterations), repeated=True))
         return result
 
-    def _rows(self, step: Step, frame: Frame, path: Path) -> tuple[list[dict[str, Any]], Expr]:
+    def _rows(self, step: Step, here: Here) -> tuple[list[dict[str, Any]], Expr]:
+        frame, path = here.frame, here.path
         if step.repeat is not None:
-            value, expr = self._evaluator.whole(step.repeat, frame, (*path, "repeat"), "repeat", 0)
+            value, expr = self.evaluator.whole(step.repeat, frame, (*path, "repeat"), "repeat", 0)
             if value * self._times > MAX_STEPS:
-                raise self._too_many((*path, "repeat"))
+                raise self.too_many((*path, "repeat"))
             return [{}] * value, expr
         rows: Any = step.each
         if isinstance(rows, str):
-            rows, _ = self._evaluator.value(rows, frame, (*path, "each"))
+            rows, _ = self.evaluator.value(rows, frame, (*path, "each"))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._findings.error((*path, "each"), f"each must be a list of mappings, not {describe(rows)}")
+            raise self.findings.error((*path, "each"), f"each must be a list of mappings, not {describe(rows)}")
         return rows, Const(len(rows))
 
-    def _row(self, row: Mapping[str, Any], index: int, frame: Frame, path: Path) -> Frame:
-        bound = frame.bind(index, {})
-        return frame.bind(index, {key: self._cell(raw, bound, (*path, key)) for key, raw in row.items()})
+    def _row(self, row: Mapping[str, Any], index: int, here: Here) -> Frame:
+        bound = here.frame.bind(index, {})
+        return here.frame.bind(index, {key: self._cell(raw, bound, (*here.path, key)) for key, raw in row.items()})
 
     def _cell(self, raw: Any, frame: Frame, path: Path) -> Any:
         """A value where no type says whether a text is an expression: a word is one only if it is known."""
         if isinstance(raw, str) and raw.isidentifier() and raw not in frame.values:
             return raw
-        return self._evaluator.value(raw, frame, path)[0]
+        return self.evaluator.value(raw, frame, path)[0]
 
-    def _conditional(
-        self, step: Step, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        numbered: bool = False,
-    ) -> Item:  # fmt: skip
+    def _conditional(self, step: Step, name: str | None, inputs: Wires, here: Here, numbered: bool = False) -> Item:
         if step.when is True:
-            return self._plain(step, name, inputs, frame, scope, names, path, numbered)
-        taken, condition = self._evaluator.truth(step.when, frame, (*path, "when"))
+            return self._plain(step, name, inputs, here, numbered)
+        taken, condition = self._condition(step, here)
         if not taken:
             if inputs is None:
                 raise Failed
-            return self._left_out(step, condition, inputs, frame, scope, names, path)
-        item = self._plain(step, name, inputs, frame, scope, names, path, numbered)
-        return tree.When(condition, True, item, item.inputs, item.outputs, path)
+            return self._left_out(step, condition, inputs, here)
+        item = self._plain(step, name, inputs, here, numbered)
+        return tree.When(condition, True, item, item.inputs, item.outputs, here.path)
 
-    def _left_out(
-        self, step: Step, condition: Expr, inputs: tuple[Value, ...], frame: Frame, scope: Scope, names: Names,
-        path: Path,
-    ) -> Item:  # fmt: skip
-        if not frame.settled(step.when):
-            names.reserve(step, frame.values)
+    def _left_out(self, step: Step, condition: Expr, inputs: tuple[Value, ...], here: Here) -> Item:
+        if not here.frame.settled(step.when):
+            here.names.reserve(step, here.frame.values)
         passed = _fresh(inputs)
-        scope.leave_out(step, passed)
-        return tree.When(condition, False, None, inputs, passed, path)
+        here.scope.leave_out(step, passed)
+        return tree.When(condition, False, None, inputs, passed, here.path)
 
-    def _plain(
-        self, step: Step, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        numbered: bool,
-    ) -> Item:  # fmt: skip
+    def _plain(self, step: Step, name: str | None, inputs: Wires, here: Here, numbered: bool) -> Item:
         match step:
             case OperationStep():
-                return self._operation(step, name, inputs, frame, scope, names, path)
+                return self._operation(step, name, inputs, here)
             case BlockStep():
-                return self._call(step, name, inputs, frame, scope, names, path)
+                return self._call(step, name, inputs, here)
             case BranchesStep():
-                return self._branches(step, name, inputs, frame, scope, names, path, numbered)
+                return self._branches(step, name, inputs, here, numbered)
             case SequenceStep():
-                return self._sequence(step, name, inputs, frame, scope, names, path)
+                return self._sequence(step, name, inputs, here)
 
-    def _sequence(
-        self, step: SequenceStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> Item:
-        child, inner = (Scope(scope), Names(positional=True)) if name else (scope, names)
-        items, current = self._steps(step.layers, inputs, frame, child, inner, (*path, "layers"))
+    def _sequence(self, step: SequenceStep, name: str | None, inputs: Wires, here: Here) -> Item:
+        child, inner = (Scope(here.scope), Names(positional=True)) if name else (here.scope, here.names)
+        within = Here(here.frame, child, inner, here.path)
+        items, current = self.layers(step.layers, inputs, within.at("layers"))
         if name:
             inner.close()
         if inputs is None or current is None:
             raise Failed
-        result = tree.Sequence(name or "", items, inputs, current, path)
+        result = tree.Sequence(name or "", items, inputs, current, here.path)
         if name:
-            names.add(result, name, name)
+            here.names.add(result, name, name)
             if name == step.name:
-                self._register(scope, name, Wire(current, scope=child), path)
+                self._register(here, name, Wire(current, scope=child))
         return result
 
-    def _branches(
-        self, step: BranchesStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path,
-        numbered: bool,
-    ) -> Item:  # fmt: skip
-        inner = Names() if numbered else names
+    def _branches(self, step: BranchesStep, name: str | None, inputs: Wires, here: Here, numbered: bool) -> Item:
+        inner = Names() if numbered else here.names
+        within = replace(here, names=inner)
         bodies: list[list[Item]] = []
         results: list[Value] = []
         failed = inputs is None
         for label, layers in step.branches.items():
-            where = (*path, "branches", label)
-            items, current = self._steps(layers, inputs, frame, scope, inner, where)
-            self._label(scope, label, current, where)
+            branch = within.at("branches", label)
+            items, current = self.layers(layers, inputs, branch)
+            self._label(branch, label, current)
             bodies.append(items)
             if current is not None and len(current) != 1:
-                self._findings.error(where, f"branch '{label}' ends with {len(current)} values; a branch gives one",
-                                     key=True, frame=frame)  # fmt: skip
+                message = f"branch '{label}' ends with {len(current)} values; a branch gives one"
+                self._error(branch, message, key=True)
                 failed = True
             failed |= current is None
             results.extend(current or ())
         joined = None if failed else tuple(results)
-        where = (*path, "join")
-        made = self._operation(step.joined, None if numbered else name, joined, frame, scope, inner, where, join=True)
+        made = self._operation(step.joined, None if numbered else name, joined, within.at("join"), join=True)
         assert inputs is not None
-        result = tree.Branches(tuple(step.branches), bodies, results, made, inputs, made.outputs, path)
+        result = tree.Branches(tuple(step.branches), bodies, results, made, inputs, made.outputs, here.path)
         if not numbered:
             return result
         inner.close()
-        wrapped = tree.Sequence(name or "", [result], inputs, made.outputs, path)
-        names.add(wrapped, name or "", name)
+        wrapped = tree.Sequence(name or "", [result], inputs, made.outputs, here.path)
+        here.names.add(wrapped, name or "", name)
         return wrapped
 
     # Operations and calls -------------------------------------------------------------------------------------------
 
     def _operation(
-        self, step: OperationStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names,
-        path: Path, join: bool = False,
-    ) -> tree.Step:  # fmt: skip
+        self, step: OperationStep, name: str | None, inputs: Wires, here: Here, join: bool = False
+    ) -> tree.Step:
+        frame, path = here.frame, here.path
         key = self._operations.key(step, frame, path)
         called = step.name or name
         shown = f"{key} '{called}'" if called else key
@@ -317,44 +315,41 @@ class Steps(ABC):
         outputs = self._operations.outputs(op, shown, inputs, frame, path)
         owner = None
         if step.weights_of is not None:
-            owner = self._owner(step.weights_of, op, shown, inputs, frame, scope, (*path, "weights_of"))
-        self._tally(1, path)
+            owner = self._owner(step.weights_of, op, shown, inputs, here.at("weights_of"))
+        self.tally(1, path)
         result = tree.Step("", op, inputs, outputs, exprs, path, owner)
-        names.add(result, key, name)
+        here.names.add(result, key, name)
         if name is not None and (join or name == step.name):
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
-            self._register(scope, name, Wire(outputs, labels, step=result), path[:-1] if join else path)
+            place = replace(here, path=path[:-1]) if join else here
+            self._register(place, name, Wire(outputs, labels, step=result))
         return result
 
-    def _owner(
-        self, reference: str, op: Operation, shown: str, inputs: tuple[Value, ...], frame: Frame, scope: Scope,
-        path: Path,
-    ) -> tree.Step:  # fmt: skip
+    def _owner(self, reference: str, op: Operation, shown: str, inputs: tuple[Value, ...], here: Here) -> tree.Step:
         """The step whose weights an operation is to use. Raises Failed if it cannot."""
-        wire = self._found(reference, scope, path)
+        wire = self.found(reference, here.scope, here.path)
         if wire.values is None:
             raise Failed
         if wire.left_out:
             message = f"{shown}: '{reference}' has no weights here: its condition does not hold"
-            raise self._findings.error(path, message, frame=frame)
+            raise self._error(here, message)
         if wire.step is None:
             message = f"{shown}: '{reference}' is not a single operation, whose weights another could use"
-            raise self._findings.error(path, message, frame=frame)
+            raise self._error(here, message)
         owner = wire.step.owner or wire.step
         problem, hint = not_shared(op, [value.shape for value in inputs], owner)
         if problem:
             message = f"{shown}: cannot use the weights of '{reference}': {problem}"
-            raise self._findings.error(path, message, hint=hint, frame=frame)
+            raise self._error(here, message, hint=hint)
         return owner
 
-    def _call(
-        self, step: BlockStep, name: str | None, inputs: Wires, frame: Frame, scope: Scope, names: Names, path: Path
-    ) -> Item:
-        called, block = self._operations.block(step, frame, path)
-        params, arguments = self._operations.arguments(step, called, block, frame, path)
-        if called in self._stack:
-            cycle = " -> ".join([*self._stack[self._stack.index(called) :], called])
-            raise self._findings.error((*path, "block"), f"block '{called}' contains itself: {cycle}", frame=frame)
+    def _call(self, step: BlockStep, name: str | None, inputs: Wires, here: Here) -> Item:
+        called, block = self._operations.block(step, here.frame, here.path)
+        params, arguments = self._operations.arguments(step, called, block, here.frame, here.path)
+        around = here.frame.blocks
+        if called in around:
+            cycle = " -> ".join([*around[around.index(called) :], called])
+            raise self._error(here.at("block"), f"block '{called}' contains itself: {cycle}")
         if inputs is None:
             raise Failed
         least, most = len(block.inputs) - len(block.optional), len(block.inputs)
@@ -362,46 +357,52 @@ class Steps(ABC):
             count = f"{least} to {most}" if least < most else f"{most}"
             due = "one input" if most == 1 else f"{count} inputs ({', '.join(block.inputs)})"
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
-            raise self._findings.error(path, f"block {called} takes {due}, but {flow}", frame=frame,
-                                       hint="say which with from: name, or from: [name, name]")  # fmt: skip
-        self._tally(1, path)
-        module = self._module(called, block, params, inputs, frame, step, path)
+            hint = "say which with from: name, or from: [name, name]"
+            raise self._error(here, f"block {called} takes {due}, but {flow}", hint=hint)
+        self.tally(1, here.path)
+        module = self._module(step, called, block, params, inputs, here)
         outputs = _outer(module, inputs, arguments)
-        result = tree.Call("", module, inputs, outputs, arguments, path)
-        names.add(result, snake(called), name)
+        result = tree.Call("", module, inputs, outputs, arguments, here.path)
+        here.names.add(result, snake(called), name)
         if name is not None and name == step.name:
             labels = {label: index for index, label in enumerate(module.outputs)}
-            self._register(scope, name, Wire(outputs, labels=labels), path)
+            self._register(here, name, Wire(outputs, labels=labels))
         return result
 
-    def _label(self, scope: Scope, label: str, current: Wires, path: Path) -> None:
+    def _label(self, here: Here, label: str, current: Wires) -> None:
         """A branch may be called after its last step, and as another branch before: its label is a local variable."""
+        scope = here.scope
         before = scope.wires.get(label)
         if before is None or before.branch or before.left_out:
             scope.wires[label] = Wire(current, branch=True)
         elif before.values != current:
-            self._register(scope, label, Wire(current), path, key=True)
+            self._register(here, label, Wire(current), key=True)
 
-    def _register(self, scope: Scope, name: str, wire: Wire, path: Path, *, key: bool = False) -> None:
-        before = scope.wires.get(name)
+    def _register(self, here: Here, name: str, wire: Wire, *, key: bool = False) -> None:
+        path = here.path
+        before = here.scope.wires.get(name)
         if before is not None and not before.left_out:
             again = "it comes again with each repetition: give the repeated step a name, too"
             hint = again if before.origin == path else ""
             message = f"the name '{name}' is already taken in this scope"
-            self._findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
-            self._failures += 1
+            self.findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
+            self.failures += 1
             return
         wire.origin = path
-        scope.wires[name] = wire
+        here.scope.wires[name] = wire
 
-    def _tally(self, steps: int, path: Path) -> None:
-        self._count += steps
-        if self._count > MAX_STEPS:
-            self._too_many(path)
+    def _error(self, here: Here, message: str, *, hint: str = "", key: bool = False) -> Failed:
+        """Records an error about the step at a place; see `Findings.error`."""
+        return self.findings.error(here.path, message, hint=hint, key=key, frame=here.frame)
+
+    def tally(self, steps: int, path: Path) -> None:
+        self.count += steps
+        if self.count > MAX_STEPS:
+            self.too_many(path)
             raise Enough
 
-    def _too_many(self, path: Path, limit: int = MAX_STEPS, what: str = "steps") -> Failed:
-        return self._findings.error(path, f"the network would have more than {limit:,} {what}, the limit")
+    def too_many(self, path: Path, limit: int = MAX_STEPS, what: str = "steps") -> Failed:
+        return self.findings.error(path, f"the network would have more than {limit:,} {what}, the limit")
 
 
 def expr_of_size(size: int) -> Expr:
