@@ -49,20 +49,10 @@ class Observed:
     layout: Layout = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """Generated code, and what a runner needs to fill it, run it and watch it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """How weights and inputs reach a model, what it shows, and how exact that is."""
 
-    source: str
-    """The file as the user gets it."""
-    probed: str
-    """The same code with `probe(...)` around the value of each step; equal to `source` once those are removed."""
-    written: str
-    """`probed` with the floats written out that `source` leaves out because they are the framework's defaults."""
-    rounded: str
-    """`written` with the spec's floats rounded to float32, as frameworks keep them even in float64 models."""
-    entry: str
-    """The class or function that makes the model."""
     weights: tuple[Weight, ...]
     inputs: dict[str, Layout]
     """The inputs in the order in which the model takes them."""
@@ -82,6 +72,27 @@ class Program:
     """Whether batch normalization keeps the unbiased variance of a batch (divided by n - 1), not the biased one."""
     keeps_old: bool = False
     """Whether the momentum of a normalization is the weight of the old statistics, not of the new."""
+
+    @property
+    def shown(self) -> dict[str, Layout]:
+        """The tensors that probes see, and how they are laid out."""
+        return {seen.tensor: seen.layout for probe in self.probes.values() for seen in probe}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program(Interface):
+    """Generated code, and what a runner needs to fill it, run it and watch it."""
+
+    source: str
+    """The file as the user gets it."""
+    probed: str
+    """The same code with `probe(...)` around the value of each step; equal to `source` once those are removed."""
+    written: str
+    """`probed` with the floats written out that `source` leaves out because they are the framework's defaults."""
+    rounded: str
+    """`written` with the spec's floats rounded to float32, as frameworks keep them even in float64 models."""
+    entry: str
+    """The class or function that makes the model."""
     training_arguments: dict[str, Any] = field(default_factory=dict)
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 

@@ -13,6 +13,7 @@ from archspec.expressions import expr_of
 from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.free import free_params
 from archspec.graph.graph import Graph, flatten
+from archspec.graph.mode import Mode
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape, describe, product, show
 from archspec.spec.document import Document
@@ -265,7 +266,7 @@ class Model:
                 problems.append(self.spec.source.diagnostic(
                     (*path, "parameters"), f"expected {wanted:,} parameters, but there are {found:,}"))  # fmt: skip
             if not isinstance(expect.parameters, int):
-                found = parameter_count(graph, training=False)
+                found = parameter_count(graph, Mode.EVALUATION)
                 if found != expect.parameters.evaluation:
                     problems.append(self.spec.source.diagnostic(
                         (*path, "parameters", "evaluation"), f"expected {expect.parameters.evaluation:,} parameters "
@@ -366,17 +367,16 @@ def _twice(value: Any) -> Any:
     return 2 * value if isinstance(value, int) else value / 2 + 0.125
 
 
-def parameter_count(graph: Graph, *, training: bool = True) -> int:
-    """Trainable parameters; `training=False` leaves out auxiliary heads."""
-    weights = graph.parameters(training=training).values()
+def parameter_count(graph: Graph, mode: Mode = Mode.TRAINING) -> int:
+    """Trainable parameters; those of auxiliary heads are not needed in evaluation."""
+    weights = graph.parameters(mode).values()
     return sum(int(product(weight.shape)) for weight in weights if weight.trainable)
 
 
 def multiply_adds(graph: Graph) -> int:
     """Multiply-adds of one evaluation for one element of a batch, auxiliary heads left out."""
     total = 0
-    for node in graph.nodes:
-        if not node.training_only:
-            shapes = [[(1, *tensor.shape[1:]) for tensor in tensors] for tensors in (node.inputs, node.outputs)]
-            total += int(node.op.cost(*shapes))
+    for node in graph.steps(Mode.EVALUATION):
+        shapes = [[(1, *tensor.shape[1:]) for tensor in tensors] for tensors in (node.inputs, node.outputs)]
+        total += int(node.op.cost(*shapes))
     return total

@@ -12,12 +12,15 @@ from archspec import reference
 from archspec.backend import Backend, backends
 from archspec.errors import ArchspecError, SpecError, UsageError, understood
 from archspec.graph.graph import Graph, rounded
+from archspec.graph.mode import Mode
 from archspec.loading import open_spec, variants
 from archspec.model import Model, check_sizes
 from archspec.ops.base import describe
-from archspec.verification.cases import case, second
+from archspec.verification.cases import case
+from archspec.verification.cases import second as second_case
 from archspec.verification.report import Outcome, Report
 from archspec.verification.run import verify as compare
+from archspec.verification.subject import generated
 from archspec.verification.workers import Failure, Pool
 
 if TYPE_CHECKING:
@@ -132,7 +135,7 @@ def verify(
             with guarded(model):
                 for report in reports(
                     model, chosen, pool, picture=picture, sizes=sizes, seed=seed, timeout=timeout,
-                    gradients=gradients, learning=training, allow_unproven=allow_unproven,
+                    gradients=gradients, training=training, allow_unproven=allow_unproven,
                 ):  # fmt: skip
                     found.append(report)
                     if each is not None:
@@ -174,8 +177,8 @@ def reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, *, picture: Path | None = None,
     sizes: Mapping[str, int] | None = None, **options: Any,
 ) -> list[Report]:  # fmt: skip
-    """What is found about one network: a report, and another with the outputs that exist only in training, if there
-    are any. `options` are those of `archspec.verification.run.verify`.
+    """What is found about one network: a report, another with the outputs that exist only in training, if there are
+    any, and one in `training`, if that is wanted. The other `options` are those of `archspec.verification.run.verify`.
 
     Raises SpecError for a step that the reference cannot compute.
     """
@@ -187,27 +190,27 @@ def reports(
 
 def _reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, picture: Path | None, sizes: Mapping[str, int] | None,
-    **options: Any,
+    training: bool = False, **options: Any,
 ) -> list[Report]:  # fmt: skip
     tried = case(model, chosen, keep_size=picture is not None, sizes=sizes)
     refused = {name: Outcome(name, failure=Failure("refused", message)) for name, message in tried.refused.items()}
     if picture is not None:
         options["inputs"] = _pictured(tried.graph, picture)
     graph = rounded(tried.graph)
-    other = second(tried, chosen) if tried.programs else None
+    other = second_case(tried, chosen) if tried.programs else None
     made = []
-    learning = options.pop("learning", False)
-    modes: list[tuple[str, dict[str, Any]]]
-    modes = [("", {}), (" with the outputs of training", {"training": True}), (" in training", {"learning": True})]
-    for (about, mode), due in zip(modes, (True, graph.training_outputs, learning), strict=True):
-        if not due:
-            continue
-        report = compare(graph, tried.programs, pool, **mode, **options, second=None if mode else other)
+    due = {Mode.EVALUATION: True, Mode.AUXILIARY: graph.training_outputs, Mode.TRAINING: training}
+    for mode in (mode for mode in Mode if due[mode]):
+        second = other if mode is Mode.EVALUATION else None
+        report = compare(graph, generated(tried.programs), pool, mode=mode, **options, second=second)
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
-        report.model += about
+        report.model += _ABOUT[mode]
         _locate(report, model)
         made.append(report)
     return made
+
+
+_ABOUT = {Mode.EVALUATION: "", Mode.AUXILIARY: " with the outputs of training", Mode.TRAINING: " in training"}
 
 
 def _locate(report: Report, model: Model) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from archspec.errors import ArchspecError
 from archspec.graph.graph import Graph, Node
+from archspec.graph.mode import Mode
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
@@ -25,16 +26,16 @@ class StepError(ArchspecError, ValueError):
 
 
 def run(
-    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True,
-    learning: bool = False, names: Collection[str] | None = None,
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *,
+    mode: Mode = Mode.AUXILIARY, names: Collection[str] | None = None,
 ) -> dict[str, Array]:  # fmt: skip
     """All tensors of a graph, by name, its inputs included, in float64; or those that `names` has, in less memory.
 
-    `training=False` leaves out what only outputs of training need. With `learning` normalizations use the statistics of
-    the batch, and what they keep of them is in the result, too, under the names of the parameters.
+    What normalizations keep of the statistics of a batch in training is in the result, too, under the names of the
+    parameters.
     """
     values = doubles(inputs)
-    for node, outputs, statistics in steps(graph, parameters, inputs, training=training, learning=learning):
+    for node, outputs, statistics in steps(graph, parameters, inputs, mode=mode):
         found = named(node, outputs, statistics)
         values.update(found if names is None else {name: found[name] for name in found.keys() & names})
     return values
@@ -56,20 +57,19 @@ def steps(
     parameters: Mapping[str, Array],
     inputs: Mapping[str, Array],
     *,
-    training: bool = True,
-    learning: bool = False,
+    mode: Mode = Mode.AUXILIARY,
     dtype: type[np.floating[Any]] = np.float64,
     then: Callable[[Node, Array], Array] = lambda node, result: result,
 ) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
     """Each step with its outputs, of which `then` may make others, and new statistics, as soon as they are computed;
     values that no later step reads are not kept. What is done to the outputs before the next step is asked for, later
     steps see. Raises StepError for a step that cannot be computed."""
-    nodes = [node for node in graph.nodes if training or not node.training_only]
+    nodes = graph.steps(mode)
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
     for node in nodes:
         given = [values[id(tensor)] for tensor in node.inputs]
-        results, statistics = step(node, given, parameters, learning=learning, dtype=dtype)
+        results, statistics = step(node, given, parameters, mode=mode, dtype=dtype)
         outputs = tuple(then(node, result) for result in results)
         for tensor, value in zip(node.outputs, outputs, strict=True):
             if value.shape != tensor.shape:
@@ -84,7 +84,7 @@ def steps(
 
 
 def step(
-    node: Node, inputs: Sequence[Array], parameters: Mapping[str, Array], *, learning: bool = False,
+    node: Node, inputs: Sequence[Array], parameters: Mapping[str, Array], *, mode: Mode = Mode.EVALUATION,
     dtype: type[np.floating[Any]] = np.float64,
 ) -> tuple[tuple[Array, ...], dict[str, Array]]:  # fmt: skip
     """The outputs of one step, and new statistics; the weights by their full names. Raises StepError if it cannot be
@@ -95,7 +95,7 @@ def step(
     with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
         try:
             found, statistics = (
-                node.op.train(*given, **arrays) if learning else (node.op.reference(*given, **arrays), {})
+                node.op.train(*given, **arrays) if mode is Mode.TRAINING else (node.op.reference(*given, **arrays), {})
             )
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise StepError(node, error) from error

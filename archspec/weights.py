@@ -11,6 +11,7 @@ import yaml
 
 from archspec.errors import UsageError
 from archspec.expressions import ExpressionError, evaluate, parse
+from archspec.graph.mode import Mode
 from archspec.spec import catalogue
 from archspec.spec.hints import one_of
 from archspec.verification.worker import Array, arrange
@@ -44,7 +45,7 @@ def canonical(graph: Graph, arrays: Mapping[str, Array], rules: Rules) -> dict[s
             raise UsageError(f"'{name}' is no NumPy array but {type(array).__name__}; tensor.numpy() gives one")
     floats = {name: np.asarray(array) for name, array in arrays.items() if array.dtype.kind == "f"}
     found = renamed(floats, rules)
-    due, needed = graph.parameters(), graph.parameters(training=False)
+    due, needed = graph.parameters(), graph.parameters(Mode.EVALUATION)
     problems = [f"nothing gives '{name}'" for name in needed if name not in found]
     problems += [f"'{name}' is none of its weights" for name in found if name not in due]
     problems += [

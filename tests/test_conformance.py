@@ -25,6 +25,7 @@ from archspec.model import Model, Spec
 from archspec.spec.document import type_of
 from archspec.verification import compare, data, edges, gradients, rounding, vjp, worker
 from archspec.verification.compare import Difference
+from archspec.verification.subject import Generated
 from archspec.verification.task import ROUNDINGS
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Result, message
@@ -160,8 +161,8 @@ class Run:
         waiting = {
             (name, dtype): self.pool.submit(
                 name,
-                message(program, dtype, stored, self.pool.scratch.file(size), self.graph.outputs,
-                        **(alone if dtype == "float64" else {"shipped": self.graph.parameters()})),
+                message(Generated(name, name, program), dtype, stored, self.pool.scratch.file(size), self.graph.outputs,
+                        **(alone if dtype == "float64" else {"shipped": self.graph})),
                 timeout=120,
             )
             for dtype in DTYPES
@@ -199,7 +200,8 @@ class Run:
         waiting = {
             name: self.pool.submit(
                 name,
-                message(program, "float64", stored, self.pool.scratch.file(2**27), outputs, pulls=[pull]),
+                message(Generated(name, name, program), "float64", stored, self.pool.scratch.file(2**27), outputs,
+                        pulls=[pull]),
                 timeout=120,
             )
             for name, program in self.programs.items()

@@ -9,6 +9,7 @@ import pytest
 
 from archspec import load, reference
 from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
 from archspec.model import Spec
 from archspec.verification import data
 
@@ -59,18 +60,18 @@ def test_whole_numbers_stay_below_their_limit() -> None:
     assert (tokens.min(), tokens.max()) == (0, 6)
 
 
-@pytest.mark.parametrize("learning", [False, True])
+@pytest.mark.parametrize("mode", [Mode.AUXILIARY, Mode.TRAINING])
 @pytest.mark.parametrize("name", [pytest.param("resnet152", marks=pytest.mark.slow), "mnasnet_small"])
-def test_signals_neither_vanish_nor_explode(name: str, learning: bool) -> None:
+def test_signals_neither_vanish_nor_explode(name: str, mode: Mode) -> None:
     graph = load(name).resized({"image": (3, 32, 32)}).graph
     inputs = data.inputs(graph)
-    weights, values = data.leveled(graph, data.parameters(graph), inputs, learning=learning)
+    weights, values = data.leveled(graph, data.parameters(graph), inputs, mode=mode)
     for node in graph.nodes:
         scale = float(np.sqrt(np.mean(values[node.path] ** 2)))
         assert 0.1 < scale < 20, node.path
         if node.op.gain:
             assert 0.7 < scale < 1.42, node.path
-    again = reference.run(graph, weights, inputs, learning=learning)
+    again = reference.run(graph, weights, inputs, mode=mode)
     assert all(np.array_equal(array, values[name]) for name, array in again.items())
     assert again.keys() == values.keys()
 

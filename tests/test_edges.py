@@ -15,6 +15,7 @@ from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
 from archspec.verification import data, edges
 from archspec.verification.run import verify
+from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 from .cases import CASES, alone
@@ -96,7 +97,7 @@ def test_what_is_linear_is() -> None:
 
 @pytest.mark.frameworks
 def test_all_agree_at_the_edges(pool: Pool) -> None:
-    report = verify(graph(), programs(), pool)
+    report = verify(graph(), generated(programs()), pool)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     for outcome in report.outcomes.values():
         assert outcome.rungs["edges"].compared == 7

@@ -19,6 +19,7 @@ from archspec.model import Spec
 from archspec.proof import reports
 from archspec.verification import data, gradients
 from archspec.verification.run import verify
+from archspec.verification.subject import generated
 from archspec.verification.worker import arrange, restore
 from archspec.verification.workers import Pool
 
@@ -71,7 +72,7 @@ def stopped(name: str) -> Program:
 
 @pytest.mark.frameworks
 def test_gradients_agree(pool: Pool) -> None:
-    report = verify(graph(), programs(), pool, gradients=True)
+    report = verify(graph(), generated(programs()), pool, gradients=True)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     for outcome in report.outcomes.values():
         names = {name for node in graph().nodes for name, p in node.parameters().items() if p.trainable}
@@ -85,7 +86,7 @@ def test_gradients_agree(pool: Pool) -> None:
 @pytest.mark.frameworks
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_wrong_gradient_is_found(name: str, pool: Pool) -> None:
-    report = verify(graph(), {**programs(), name: stopped(name)}, pool, gradients=True)
+    report = verify(graph(), generated({**programs(), name: stopped(name)}), pool, gradients=True)
     assert {key: each.status for key, each in report.outcomes.items()} == {
         key: "failed" if key == name else "passed" for key in BACKENDS
     }
@@ -106,7 +107,7 @@ def test_a_wrong_gradient_is_found(name: str, pool: Pool) -> None:
 
 @pytest.mark.frameworks
 def test_what_all_have_wrong_alike_the_slope_shows(pool: Pool) -> None:
-    report = verify(graph(), {name: stopped(name) for name in BACKENDS}, pool, gradients=True)
+    report = verify(graph(), generated({name: stopped(name) for name in BACKENDS}), pool, gradients=True)
     for outcome in report.outcomes.values():
         assert outcome.status == "failed"
         assert "gradient" not in outcome.rungs, "there is none to be held against"
@@ -118,7 +119,7 @@ def test_what_all_have_wrong_alike_the_slope_shows(pool: Pool) -> None:
 @pytest.mark.frameworks
 def test_of_two_frameworks_the_right_one_is_not_blamed(pool: Pool) -> None:
     given = {"paddle": programs()["paddle"], "pytorch": stopped("pytorch")}
-    report = verify(graph(), given, pool, gradients=True)
+    report = verify(graph(), generated(given), pool, gradients=True)
     assert {name: each.status for name, each in report.outcomes.items()} == {"paddle": "passed", "pytorch": "failed"}
     assert report.outcomes["pytorch"].rungs["gradient"].wrong
     assert "gradient" not in report.outcomes["paddle"].rungs, "one that is wrong is no measure"
@@ -144,7 +145,7 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
 
 @pytest.mark.frameworks
 def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
-    outcome = verify(graph(), {"paddle": stopped("paddle")}, pool, gradients=True).outcomes["paddle"]
+    outcome = verify(graph(), generated({"paddle": stopped("paddle")}), pool, gradients=True).outcomes["paddle"]
     assert "gradient" not in outcome.rungs
     assert outcome.rungs["slope"].wrong
     assert outcome.status == "failed"
@@ -167,7 +168,7 @@ def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
     assert along[0] > 1.1 * along[1], "only along the first direction"
     inputs = {"x": np.array([[1, 1], [1, (along[0] + along[1]) / 2]], np.float32)}
     programs = {name: backend.generate(model) for name, backend in BACKENDS.items()}
-    report = verify(model.graph, programs, pool, gradients=True, inputs=inputs)
+    report = verify(model.graph, generated(programs), pool, gradients=True, inputs=inputs)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     truth = reference.run(model.graph, {}, inputs)
     slope = gradients.slope(model.graph, {}, inputs, model.graph.outputs, truth=truth)
@@ -184,7 +185,7 @@ def test_a_gradient_that_is_nan_is_told_so(pool: Pool) -> None:
     program = programs()["pytorch"]
     broken = replace(program, rounded=program.rounded.replace("self.head(x)", "self.head(x + 0 * (x - x).sqrt())"))
     assert broken.rounded != program.rounded
-    outcome = verify(graph(), {"pytorch": broken}, pool, gradients=True).outcomes["pytorch"]
+    outcome = verify(graph(), generated({"pytorch": broken}), pool, gradients=True).outcomes["pytorch"]
     assert outcome.message == "linear 'head': the gradient by concat has 312 values NaN or infinite"
     assert outcome.rungs["slope"].wrong
 

@@ -16,8 +16,10 @@ from archspec import ops
 from archspec.backend import Program, backends
 from archspec.errors import BackendError
 from archspec.graph.graph import parameter_name, rounded
+from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.verification import compare, worker
+from archspec.verification.subject import Generated
 from archspec.verification.workers import Failure, Pool, Result, message
 
 from .onnx_judge import TABLE, Outcome, Twin, outcomes
@@ -144,8 +146,9 @@ def run(names: list[str], pool: Pool, backend: str) -> Problems:
     else:
         arrays = arrays_of(twins)
         stored = worker.save(str(pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
-        request = message(program, "float32", stored, pool.scratch.file(2**27), graph.outputs,
-                          learning=sample.training, statistics=statistics)  # fmt: skip
+        mode = Mode.TRAINING if sample.training else Mode.EVALUATION
+        request = message(Generated(backend, backend, program), "float32", stored, pool.scratch.file(2**27),
+                          graph.outputs, mode=mode, statistics=statistics)  # fmt: skip
         result = pool.submit(backend, request, timeout=300).result()
         pool.scratch.remove(Path(stored["path"]))
     if isinstance(result, Result):

@@ -16,6 +16,7 @@ from archspec.graph.graph import rounded
 from archspec.model import Model, Spec
 from archspec.verification.cases import Case, Second, case, second
 from archspec.verification.run import verify
+from archspec.verification.subject import Generated, generated
 from archspec.verification.workers import Pool
 
 from .faults import pattern
@@ -46,12 +47,16 @@ def tried() -> tuple[Case, Second]:
     return found, second(found, BACKENDS)
 
 
+def programs_of(other: Second) -> dict[str, Program]:
+    return {each.name: each.program for each in other.subjects if isinstance(each, Generated)}
+
+
 def test_what_is_other() -> None:
     first, other = tried()
     assert (first.graph.inputs["words"].shape, other.graph.inputs["words"].shape) == ((2, 17, 6), (1, 9, 6))
     assert other.arguments == {"num_classes": 5, "dropout": 0.375}
     assert other.graph.outputs["output"].shape == (1, 5)
-    for name, program in other.programs.items():
+    for name, program in programs_of(other).items():
         assert program.source == first.programs[name].source
         assert program.rounded == program.written
 
@@ -90,7 +95,7 @@ def plain(program: Program) -> Program:
 @pytest.mark.frameworks
 def test_without_a_fault_all_pass(pool: Pool) -> None:
     first, other = tried()
-    report = verify(rounded(first.graph), first.programs, pool, second=other)
+    report = verify(rounded(first.graph), generated(first.programs), pool, second=other)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(first.programs, "")
     for outcome in report.outcomes.values():
         assert outcome.rungs["second"].compared == 6
@@ -105,10 +110,9 @@ def test_what_code_takes_for_granted(backend: str, old: str, new: str, step: str
     first, other = tried()
     change = pattern(old, new)
     changed = change(plain(first.programs[backend]))
-    again = change(plain(other.programs[backend]))
-    outcome = verify(
-        rounded(first.graph), {backend: changed}, pool, second=replace(other, programs={backend: again})
-    ).outcomes[backend]
+    again = change(plain(programs_of(other)[backend]))
+    other = replace(other, subjects=generated({backend: again}))
+    outcome = verify(rounded(first.graph), generated({backend: changed}), pool, second=other).outcomes[backend]
     assert not outcome.rungs["float64"].wrong
     assert not outcome.rungs["float32"].wrong
     assert outcome.status in ("failed", "error")

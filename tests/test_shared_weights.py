@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from archspec.errors import BackendError
+from archspec.graph.mode import Mode
 from archspec.model import parameter_count
 
 from .test_language import CONV, HEAD, error, graph, network
@@ -50,7 +51,7 @@ outputs: {main: %s, aux: {from: %s, when: training}}"""
     assert error(text % ("lent", "head")) == "conv2d 'lent': cannot use the weights of 'head': only training has it"
     other_way_round = graph(text % ("head", "lent"))
     assert [node.training_only for node in other_way_round.nodes] == [False, True]
-    assert list(other_way_round.parameters(training=False)) == ["head.weight", "head.bias"]
+    assert list(other_way_round.parameters(Mode.EVALUATION)) == ["head.weight", "head.bias"]
 
 
 def test_a_framework_may_need_another_layer() -> None:

@@ -15,6 +15,7 @@ from archspec.graph.graph import rounded
 from archspec.model import Model, Spec
 from archspec.verification.report import Outcome
 from archspec.verification.run import verify
+from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
@@ -47,13 +48,15 @@ def program(backend: str) -> Program:
 
 def outcome(backend: str, changed: Program, pool: Pool) -> Outcome:
     """What is found about a changed program, alone."""
-    return verify(rounded(model().graph), {backend: changed}, pool).outcomes[backend]
+    return verify(rounded(model().graph), generated({backend: changed}), pool).outcomes[backend]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_tensor_times_a_number_is_dense(backend: str, pool: Pool) -> None:
     scaled = Spec.read(Path(__file__).parent / "miscompiled" / "scaled.yaml").network()
-    found = verify(rounded(scaled.graph), {backend: BACKENDS[backend].generate(scaled)}, pool).outcomes[backend]
+    found = verify(rounded(scaled.graph), generated({backend: BACKENDS[backend].generate(scaled)}), pool).outcomes[
+        backend
+    ]
     assert found.status == "passed", found.message
 
 

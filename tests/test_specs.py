@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from archspec.graph.mode import Mode
 from archspec.model import Model, Spec, multiply_adds, parameter_count
 from archspec.spec.catalogue import files
 
@@ -49,7 +50,7 @@ def test_documented(name: str) -> None:
 @pytest.mark.parametrize("variant", MEASURED)
 def test_counts(variant: str) -> None:
     graph = model(variant).graph
-    found = (parameter_count(graph), parameter_count(graph, training=False), round(multiply_adds(graph) / 1e6, 1))
+    found = (parameter_count(graph), parameter_count(graph, Mode.EVALUATION), round(multiply_adds(graph) / 1e6, 1))
     assert found == MEASURED[variant][:3]
 
 
@@ -103,7 +104,7 @@ def test_auxiliary_heads() -> None:
     graph = model("googlenet").graph
     assert graph.training_outputs == {"aux1", "aux2"}
     assert {node.path.split(".")[0] for node in graph.nodes if node.training_only} == {"aux1", "aux2"}
-    assert {name.split(".")[0] for name in graph.parameters().keys() - graph.parameters(training=False).keys()} == {
+    assert {name.split(".")[0] for name in graph.parameters().keys() - graph.parameters(Mode.EVALUATION).keys()} == {
         "aux1",
         "aux2",
     }

@@ -13,10 +13,12 @@ import pytest
 from archspec import reference
 from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
+from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.proof import reports
 from archspec.verification import data
 from archspec.verification.run import verify
+from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
@@ -64,7 +66,7 @@ def programs() -> dict[str, Program]:
 
 @pytest.mark.frameworks
 def test_training_agrees(pool: Pool) -> None:
-    report = verify(graph(), programs(), pool, learning=True, gradients=True)
+    report = verify(graph(), generated(programs()), pool, mode=Mode.TRAINING, gradients=True)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     steps = sum(len(node.outputs) for node in graph().nodes)
     for outcome in report.outcomes.values():
@@ -78,7 +80,7 @@ def test_another_momentum_is_found(name: str, pool: Pool) -> None:
     old, new = ("momentum=0.30000001192092896", "momentum=0.2") if name == "pytorch" else ("0.699999988079071", "0.8")
     assert program.rounded.count(old) == 1
     changed = replace(program, rounded=program.rounded.replace(old, new))
-    outcome = verify(graph(), {**programs(), name: changed}, pool, learning=True).outcomes[name]
+    outcome = verify(graph(), generated({**programs(), name: changed}), pool, mode=Mode.TRAINING).outcomes[name]
     assert outcome.status == "failed"
     assert outcome.culprit is not None
     assert outcome.culprit.step == "bn_image"
@@ -90,7 +92,8 @@ def test_another_momentum_is_found(name: str, pool: Pool) -> None:
 @pytest.mark.frameworks
 def test_the_variance_of_a_batch_has_the_divisor_of_its_framework(pool: Pool) -> None:
     biased = replace(programs()["pytorch"], unbiased_variance=False)
-    outcome = verify(graph(), {**programs(), "pytorch": biased}, pool, learning=True).outcomes["pytorch"]
+    subjects = generated({**programs(), "pytorch": biased})
+    outcome = verify(graph(), subjects, pool, mode=Mode.TRAINING).outcomes["pytorch"]
     assert outcome.status == "failed"
     assert all(finding.tensor.endswith("running_var") for finding in outcome.rungs["float64"].wrong)
 
@@ -105,13 +108,13 @@ def test_statistics_that_no_output_depends_on(pool: Pool) -> None:
           - {op: batch_norm, name: idle, from: image}
         outputs: {y: seen}
     """
-    for report in reports(Spec.parse(dedent(spec)).network(), backends(), pool, learning=True):
+    for report in reports(Spec.parse(dedent(spec)).network(), backends(), pool, training=True):
         assert report.exit_code == 0, report.to_json()
 
 
 def test_statistics_move_towards_those_of_the_batch() -> None:
     parameters, inputs = data.parameters(graph()), data.inputs(graph())
-    found = reference.run(graph(), parameters, inputs, learning=True)
+    found = reference.run(graph(), parameters, inputs, mode=Mode.TRAINING)
     x = inputs["line"].astype(np.float64)
     momentum = float(np.float32(0.01))
     for name, batch in (("running_mean", x.mean((0, 2))), ("running_var", x.var((0, 2)))):

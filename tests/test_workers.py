@@ -19,11 +19,13 @@ import pytest
 
 from archspec import reference
 from archspec.backend import Observed, Program, Weight
+from archspec.graph.mode import Mode
 from archspec.model import Spec
 from archspec.verification import data, worker
 from archspec.verification.probes import without_probes
 from archspec.verification.report import Report
 from archspec.verification.run import least_memory, memory, verify
+from archspec.verification.subject import Generated, generated
 from archspec.verification.workers import Failure, Greeting, Pool, Result, message
 
 pytestmark = pytest.mark.frameworks
@@ -177,7 +179,8 @@ def run(pool: Pool, stored: dict[str, Any]) -> Run:
         changed = replace(PROGRAMS[backend], **changes)
         into = pool.scratch.file(0)
         aux = [w.parameter for w in changed.weights if w.parameter.startswith("aux.")]
-        request = message(changed, dtype, stored, into, ["logits"], optional=aux, **options)
+        subject = Generated(backend, backend, changed)
+        request = message(subject, dtype, stored, into, ["logits"], optional=aux, **options)
         return pool.submit(backend, request, timeout=timeout).result()
 
     return call
@@ -202,14 +205,14 @@ def done(found: Result | Failure) -> Result:
     return found
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_three_frameworks_agree_with_the_reference(pool: Pool, training: bool) -> None:
-    report = verify(GRAPH, PROGRAMS, pool, training=training)
+@pytest.mark.parametrize("mode", [Mode.EVALUATION, Mode.AUXILIARY])
+def test_three_frameworks_agree_with_the_reference(pool: Pool, mode: Mode) -> None:
+    report = verify(GRAPH, generated(PROGRAMS), pool, mode=mode)
     assert report.exit_code == 0, report.to_json()
     for outcome in report.outcomes.values():
         assert set(outcome.rungs) == {"float64", "float32", "edges"}
         for name, found in outcome.rungs.items():
-            due = 11 if training else 9
+            due = 11 if mode is Mode.AUXILIARY else 9
             assert found.compared == (1 if name == "edges" else due), "all steps, and the outputs"
             assert not found.unseen
         assert outcome.versions["python"]
@@ -220,7 +223,7 @@ def test_three_frameworks_agree_with_the_reference(pool: Pool, training: bool) -
 def test_one_after_the_other_where_memory_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: 3 * 2**30)
     with Pool(RUNNERS) as own:
-        report = verify(GRAPH, PROGRAMS, own)
+        report = verify(GRAPH, generated(PROGRAMS), own)
         assert report.exit_code == 0, report.to_json()
         assert all(outcome.versions for outcome in report.outcomes.values())
         assert not any(each.alive for each in own._workers.values()), "they gave back what they had"
@@ -231,11 +234,11 @@ def test_what_does_not_fit_is_not_tried(pool: Pool, monkeypatch: pytest.MonkeyPa
     least = least_memory(GRAPH, gradients=True)
     assert least_memory(GRAPH, gradients=False) < least < memory(GRAPH, 1, gradients=True)
     monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: least)
-    one = {"pytorch": PROGRAMS["pytorch"]}  # processes are started for each run
+    one = generated({"pytorch": PROGRAMS["pytorch"]})  # processes are started for each run
     assert verify(GRAPH, one, pool, gradients=True).exit_code == 0
     monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: least - 1)
     assert verify(GRAPH, one, pool).exit_code == 0
-    report = verify(GRAPH, PROGRAMS, pool, gradients=True)
+    report = verify(GRAPH, generated(PROGRAMS), pool, gradients=True)
     assert report.exit_code == 1
     for outcome in report.outcomes.values():
         assert (outcome.status, outcome.failure and outcome.failure.kind) == ("error", "memory")
@@ -247,7 +250,7 @@ def test_what_does_not_fit_is_not_tried(pool: Pool, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("backend", RUNNERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_framework_alone(pool: Pool, run: Run, backend: str, dtype: str) -> None:
-    assert verify(GRAPH, {backend: PROGRAMS[backend]}, pool).exit_code == 0
+    assert verify(GRAPH, generated({backend: PROGRAMS[backend]}), pool).exit_code == 0
     found = done(run(backend, dtype, repeat=2))
     truth = reference.run(GRAPH, data.parameters(GRAPH), data.inputs(GRAPH))
     assert {array.dtype.name for array in found.arrays.values()} == {dtype}
@@ -278,7 +281,7 @@ DEFECTS = {
 
 @pytest.mark.parametrize(("backend", "old", "new", "step"), DEFECTS.values(), ids=DEFECTS)
 def test_the_first_wrong_step_is_found_and_confirmed(pool: Pool, backend: str, old: str, new: str, step: str) -> None:
-    report = verify(GRAPH, {**PROGRAMS, backend: changed(backend, old, new)}, pool)
+    report = verify(GRAPH, generated({**PROGRAMS, backend: changed(backend, old, new)}), pool)
     assert report.exit_code == 1
     assert {name: outcome.status for name, outcome in report.outcomes.items() if name != backend} == dict.fromkeys(
         RUNNERS.keys() - {backend}, "passed"
@@ -291,17 +294,17 @@ def test_the_first_wrong_step_is_found_and_confirmed(pool: Pool, backend: str, o
 
 
 def test_a_float32_constant_in_a_float64_model_is_found(pool: Pool) -> None:
-    report = verify(GRAPH, {"pytorch": changed("pytorch", "F.relu(self", "(1 + 1e-8) * F.relu(self")}, pool)
+    report = verify(GRAPH, generated({"pytorch": changed("pytorch", "F.relu(self", "(1 + 1e-8) * F.relu(self")}), pool)
     assert report.outcomes["pytorch"].rungs["float64"].wrong
     assert not report.outcomes["pytorch"].rungs["float32"].wrong
 
 
 def test_declared_inexactness_is_allowed_where_it_is_declared(pool: Pool) -> None:
     given = changed("pytorch", "F.relu(self", "(1 + 1e-8) * F.relu(self")
-    passed = verify(GRAPH, {"pytorch": replace(given, inexact={"relu": 1.5e-8})}, pool).outcomes["pytorch"]
+    passed = verify(GRAPH, generated({"pytorch": replace(given, inexact={"relu": 1.5e-8})}), pool).outcomes["pytorch"]
     assert passed.status == "passed"
     assert passed.rungs["alone"].compared == 8
-    failed = verify(GRAPH, {"pytorch": replace(given, inexact={"relu": 1e-9})}, pool).outcomes["pytorch"]
+    failed = verify(GRAPH, generated({"pytorch": replace(given, inexact={"relu": 1e-9})}), pool).outcomes["pytorch"]
     assert not failed.rungs["float64"].wrong, "downstream, a multiple of the bound is allowed"
     assert [finding.tensor for finding in failed.rungs["alone"].wrong] == ["relu"]
     assert failed.status == "failed"
@@ -311,11 +314,11 @@ def test_declared_inexactness_is_allowed_where_it_is_declared(pool: Pool) -> Non
 
 def test_a_step_that_does_not_run_is_not_passed(pool: Pool) -> None:
     given = changed("pytorch", 'x = probe(self, "flat", torch.flatten(x, 1))', "x = torch.flatten(x, 1)")
-    outcome = verify(GRAPH, {"pytorch": given}, pool).outcomes["pytorch"]
+    outcome = verify(GRAPH, generated({"pytorch": given}), pool).outcomes["pytorch"]
     assert outcome.status == "failed"
     assert "the step did not run" in outcome.message
     silent = replace(given, probes={key: seen for key, seen in given.probes.items() if key != "flat"})
-    outcome = verify(GRAPH, {"pytorch": silent}, pool).outcomes["pytorch"]
+    outcome = verify(GRAPH, generated({"pytorch": silent}), pool).outcomes["pytorch"]
     assert outcome.status == "passed"
     assert outcome.rungs["float64"].unseen == ("flat",)
 
@@ -323,7 +326,7 @@ def test_a_step_that_does_not_run_is_not_passed(pool: Pool) -> None:
 def test_no_framework_is_its_own_measure_in_float32(pool: Pool) -> None:
     off = replace(PROGRAMS["pytorch"], probed=TORCH.replace("F.relu(", "1.001 * F.relu("))
     raises = changed("paddle", "a, b =", "1 / 0; a, b =")
-    outcomes = verify(GRAPH, {"pytorch": off, "paddle": raises}, pool).outcomes
+    outcomes = verify(GRAPH, generated({"pytorch": off, "paddle": raises}), pool).outcomes
     assert next(finding.tensor for finding in outcomes["pytorch"].rungs["float32"].wrong) == "relu"
     assert (outcomes["pytorch"].status, outcomes["paddle"].status) == ("failed", "failed")
 
@@ -384,7 +387,9 @@ def test_failures_say_what_and_where(run: Run, old: str, new: str, kind: str, te
 
 
 def test_a_crash_is_reported_and_the_others_results_kept(pool: Pool) -> None:
-    report = verify(GRAPH, {**PROGRAMS, "paddle": changed("paddle", "a, b =", "import os; os.abort(); a, b =")}, pool)
+    report = verify(
+        GRAPH, generated({**PROGRAMS, "paddle": changed("paddle", "a, b =", "import os; os.abort(); a, b =")}), pool
+    )
     assert report.exit_code == 1
     assert {name: outcome.status for name, outcome in report.outcomes.items()} == {
         "keras": "passed", "pytorch": "passed", "paddle": "error",
@@ -393,7 +398,7 @@ def test_a_crash_is_reported_and_the_others_results_kept(pool: Pool) -> None:
     assert failure is not None
     assert (failure.kind, failure.message, failure.at) == ("crashed", "the process was ended by SIGABRT", "relu")
     assert "in forward" in failure.detail, "what the process wrote to stderr"
-    assert verify(GRAPH, {"paddle": PROGRAMS["paddle"]}, pool).exit_code == 0, "it was started again"
+    assert verify(GRAPH, generated({"paddle": PROGRAMS["paddle"]}), pool).exit_code == 0, "it was started again"
 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:
@@ -413,7 +418,8 @@ def test_any_time_limit_is_one(run: Run) -> None:
 
 def test_files_that_cannot_be_written(pool: Pool, stored: dict[str, Any]) -> None:
     path = pool.scratch.folders[0] / "missing" / "1.arrays"
-    request = message(PROGRAMS["pytorch"], "float64", stored, path, ["logits"], optional=["aux.weight", "aux.bias"])
+    subject = Generated("pytorch", "pytorch", PROGRAMS["pytorch"])
+    request = message(subject, "float64", stored, path, ["logits"], optional=["aux.weight", "aux.bias"])
     assert failed(pool.submit("pytorch", request).result()).message.startswith("FileNotFoundError")
 
 
@@ -473,7 +479,7 @@ def test_an_interpreter_that_does_not_exist(tmp_path: Path) -> None:
 def test_a_missing_framework_is_never_a_pass(tmp_path: Path, pool: Pool) -> None:
     (tmp_path / "runner.py").write_text("import no_such_framework")
     with Pool({"pytorch": tmp_path / "runner.py"}) as empty:
-        report: Report = verify(GRAPH, {"pytorch": PROGRAMS["pytorch"]}, empty)
+        report: Report = verify(GRAPH, generated({"pytorch": PROGRAMS["pytorch"]}), empty)
     assert report.exit_code == 3
     assert report.outcomes["pytorch"].status == "missing"
 

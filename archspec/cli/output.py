@@ -118,12 +118,12 @@ def print_report(report: Report) -> None:
         print(*said, "", sep="\n")
     for outcome in report.outcomes.values():
         print(*_reasons(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
-    versions = {each.backend: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
+    versions = {each.subject: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
     print("; ".join(f"{name}: {text}" for name, text in versions.items() if text))
 
 
 def _row(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
-    cells = [outcome.backend]
+    cells = [outcome.subject]
     for name in names:
         rung = outcome.rungs.get(name)
         worst = rung.worst.tensor if rung is not None and rung.worst is not None and name != "slope" else ""
@@ -146,7 +146,7 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
     if outcome.status == "passed":
         return
     where = f"{culprit.position}: " if culprit is not None and culprit.position else ""
-    yield f"{outcome.backend}: {where}{outcome.message}"
+    yield f"{outcome.subject}: {where}{outcome.message}"
     if culprit is not None and culprit.confirmed is not None:
         alone = "also" if culprit.confirmed else "not"
         yield f"    this is the first step that differs; given the right inputs it is {alone} wrong by itself"
@@ -178,7 +178,7 @@ def _unseen(report: Report) -> Iterator[str]:
     for outcome in report.outcomes.values():
         names = list(dict.fromkeys(name for rung in outcome.rungs.values() for name in rung.unseen))
         if names:
-            yield f"{outcome.backend}: not compared: {_some(names)}"
+            yield f"{outcome.subject}: not compared: {_some(names)}"
 
 
 def _some(names: Sequence[str]) -> str:

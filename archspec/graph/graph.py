@@ -8,6 +8,7 @@ from typing import Any
 
 from archspec.expressions import Dim, float32
 from archspec.graph import tree
+from archspec.graph.mode import Mode
 from archspec.graph.tree import Item, Module, Value
 from archspec.ops.base import DType, Operation, Parameter, Shape
 from archspec.spec.source import Path
@@ -69,13 +70,21 @@ class Graph:
     limits: dict[str, int] = field(default_factory=dict)
     """For an integer input with a bound: numbers are drawn from 0 up to, and without, this."""
 
-    def parameters(self, *, training: bool = True) -> dict[str, Parameter]:
-        """All weights, by canonical name; `training=False` leaves out what only training outputs need."""
+    def steps(self, mode: Mode) -> list[Node]:
+        """Those that run in a mode."""
+        return [node for node in self.nodes if mode is not Mode.EVALUATION or not node.training_only]
+
+    def results(self, mode: Mode) -> dict[str, Tensor]:
+        """The outputs that exist in a mode."""
+        late = self.training_outputs if mode is Mode.EVALUATION else ()
+        return {name: tensor for name, tensor in self.outputs.items() if name not in late}
+
+    def parameters(self, mode: Mode = Mode.TRAINING) -> dict[str, Parameter]:
+        """The weights that a mode needs, all by default, by canonical name."""
         found: dict[str, Parameter] = {}
-        for node in self.nodes:
-            if training or not node.training_only:
-                for name, weight in node.parameters().items():
-                    found.setdefault(name, weight)  # of a shared one the first step says what it is
+        for node in self.steps(mode):
+            for name, weight in node.parameters().items():
+                found.setdefault(name, weight)  # of a shared one the first step says what it is
         return found
 
 

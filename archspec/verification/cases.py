@@ -14,6 +14,7 @@ from archspec.errors import BackendError, SpecError
 from archspec.graph.graph import Graph
 from archspec.model import Model
 from archspec.verification.probes import same_program
+from archspec.verification.subject import Subject, generated
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Second:
 
     graph: Graph
     """Its floats are as the spec has them."""
-    programs: dict[str, Program]
+    subjects: tuple[Subject, ...]
     """What is run with probes is `written`, with floats as they are, whatever the dtype."""
     arguments: dict[str, Any]
     """What the models are made with: other values of the params that stayed arguments."""
@@ -90,7 +91,7 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
                 continue
             texts = {n: (p.source, p.probed, p.written) for n, p in programs.items()}
             forms = {n: replace(bound[n], source=s, probed=p, written=w, rounded=w) for n, (s, p, w) in texts.items()}
-            return Second(graph, forms, {name: other.params[name] for name in free})
+            return Second(graph, generated(forms), {name: other.params[name] for name in free})
     raise AssertionError("the case itself is one of them")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from archspec import reference
 from archspec.graph.graph import Graph, Tensor
+from archspec.graph.mode import Mode
 from archspec.ops.base import Parameter
 
 if TYPE_CHECKING:
@@ -25,15 +26,14 @@ _LARGEST_GAIN = 12
 but for rounding."""
 
 
-def parameters(graph: Graph, seed: int = 0, *, training: bool = True) -> dict[str, Array]:
+def parameters(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """A value for every weight of a graph, in float32."""
-    found = graph.parameters(training=training)
-    return {name: _parameter(parameter, _generator(seed, name)) for name, parameter in found.items()}
+    return {name: _parameter(each, _generator(seed, name)) for name, each in graph.parameters().items()}
 
 
 def leveled(
-    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *, training: bool = True,
-    learning: bool = False,
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *,
+    mode: Mode = Mode.AUXILIARY,
 ) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
     """The weights, with those of layers multiplied so that what each layer gives has a scale near one; and all values
     of the reference with them, as `reference.run` gives them.
@@ -45,7 +45,7 @@ def leveled(
     suit the first.
     """
     weights, values = dict(parameters), reference.doubles(inputs)
-    for node, outputs, statistics in reference.steps(graph, weights, inputs, training=training, learning=learning):
+    for node, outputs, statistics in reference.steps(graph, weights, inputs, mode=mode):
         factor = _level(outputs[0]) if node.op.gain and not node.owner else 1.0
         if factor != 1:
             np.multiply(outputs[0], factor, out=outputs[0])

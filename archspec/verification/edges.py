@@ -23,7 +23,7 @@ from archspec.verification.report import Finding
 from archspec.verification.worker import arrange
 
 if TYPE_CHECKING:
-    from archspec.backend import Program
+    from archspec.backend import Interface
     from archspec.ops.base import Sets
     from archspec.verification.worker import Array
 
@@ -45,14 +45,12 @@ class Edges:
         return [tensor.name for node in known for tensor in node.outputs]
 
     def findings(
-        self, graph: Graph, parameters: Mapping[str, Array], runs: Mapping[str, tuple[Program, Mapping[str, Array]]]
+        self, graph: Graph, parameters: Mapping[str, Array], runs: Mapping[str, tuple[Interface, Mapping[str, Array]]]
     ) -> Iterator[tuple[str, Finding]]:
         """Whose run it is, and how what it shows compares, one step after the other; `parameters` are the weights, and
-        `runs` the programs and what they showed."""
-        layouts = {name: {seen.tensor: seen.layout for probe in program.probes.values() for seen in probe}
-                   | program.inputs for name, (program, _) in runs.items()}  # fmt: skip
-        bounds = {name: compare.bounds(graph, "float64", program.inexact, alone=True)
-                  for name, (program, _) in runs.items()}  # fmt: skip
+        `runs` what subjects show, and what they showed."""
+        layouts = {name: shows.shown | shows.inputs for name, (shows, _) in runs.items()}
+        bounds = {name: compare.bounds(graph, "float64", s.inexact, alone=True) for name, (s, _) in runs.items()}
         floats = {
             node.path for node, other in zip(graph.nodes, rounded(graph).nodes, strict=True) if node.op != other.op
         }

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from archspec import reference
-from archspec.backend import Program
+from archspec.backend import Interface
 from archspec.graph.graph import Graph, Tensor, unreachable
+from archspec.graph.mode import Mode
 from archspec.verification import data
 from archspec.verification.compare import Difference, difference
 from archspec.verification.worker import Array
@@ -43,7 +44,7 @@ DIRECTIONS = 3
 is wrong is wrong along all. Shorter steps cross fewer kinks, and lose digits: at 2^-33 errors of 3e-6 were measured."""
 
 
-def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = False) -> list[str]:
+def wanted(graph: Graph, outputs: Mapping[str, Tensor], mode: Mode = Mode.EVALUATION) -> list[str]:
     """The inputs and weights by which gradients exist; none if no output is a floating-point number. Weights of which
     no output depends are not there in every framework."""
     if not projected(outputs):
@@ -51,7 +52,7 @@ def wanted(graph: Graph, outputs: Mapping[str, Tensor], *, training: bool = Fals
     inputs = [name for name, tensor in graph.inputs.items() if tensor.dtype == "float"]
     dead = unreachable(graph)
     used = {name for node in graph.nodes if node.path not in dead for name in node.parameters()}
-    weights = graph.parameters(training=training)
+    weights = graph.parameters(mode)
     return inputs + [name for name, p in weights.items() if p.trainable and name in used]
 
 
@@ -103,15 +104,15 @@ class Slope:
 
 def slope(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], outputs: Mapping[str, Tensor],
-    seed: int = 0, *, training: bool = False, learning: bool = False, number: int = 0,
+    seed: int = 0, *, mode: Mode = Mode.EVALUATION, number: int = 0,
     truth: Mapping[str, Array] | None = None,
 ) -> Slope:  # fmt: skip
     """The slope of the reference along a random direction: another one, with a step a quarter as long, for the next
     `number`. Without the `truth` there is no doubt."""
     arrays = {**parameters, **inputs}
-    names = wanted(graph, outputs, training=training)
+    names = wanted(graph, outputs, mode)
     direction = {name: data.direction(arrays[name], seed, f"{name} {number}") for name in names}
-    for name, parameter in graph.parameters(training=training).items():
+    for name, parameter in graph.parameters(mode).items():
         if parameter.frozen is not None and name in direction:
             direction[name][parameter.frozen] = 0  # the slope of the reference knows of no frozen row
     weights = projections(outputs, seed)
@@ -127,7 +128,7 @@ def slope(
     kept = {outputs[name].name for name in projected(outputs)}
     for step in (length, -length):
         ends.append(reference.run(
-            graph, moved(parameters, step), moved(inputs, step), training=training, learning=learning, names=kept
+            graph, moved(parameters, step), moved(inputs, step), mode=mode, names=kept
         ))  # fmt: skip
     # The difference before the sum: sums of unequal elements lose digits.
     found, squares = {}, 0.0
@@ -158,7 +159,7 @@ def slope_difference(found: float, expected: float) -> Difference:
 def differences(
     found: Mapping[str, Mapping[str, Array]], bound_of: Callable[[str, str], float], trusted: Collection[str]
 ) -> Iterator[tuple[str, str, Difference, float]]:
-    """Backend, name, the difference of its gradient from that of the nearest other backend that is trusted, and what
+    """Subject, name, the difference of its gradient from that of the nearest other one that is trusted, and what
     these two may be off: the larger bound of both, since either may be the one that is inexact."""
     for name in dict.fromkeys(name for gradients in found.values() for name in gradients):
         have = {backend: gradients[name] for backend, gradients in found.items() if name in gradients}
@@ -175,9 +176,9 @@ def differences(
                 yield backend, name, nearest, bound
 
 
-def bound(program: Program) -> float:
-    """What a program's gradients may be off: more than usual if some of its steps are declared to be inexact."""
-    declared = [*program.inexact.values(), *program.inexact_gradients.values()]
+def bound(shows: Interface) -> float:
+    """What gradients may be off: more than usual if some of the steps are declared to be inexact."""
+    declared = [*shows.inexact.values(), *shows.inexact_gradients.values()]
     return max(BOUND, INEXACT_MULTIPLE * max(declared, default=0.0))
 
 

@@ -65,7 +65,7 @@ class Rung:
     compared: int
     """How many tensors, the outputs included, but for those of which no value proves anything."""
     unseen: tuple[str, ...]
-    """Tensors that the program has no probes for: inside of operations that the framework does in one go."""
+    """Tensors that are not shown: inside of operations that the framework does in one go."""
     worst: Finding | None
     """The one that comes closest to its bound, or exceeds it most."""
     wrong: tuple[Finding, ...]
@@ -108,9 +108,9 @@ class Culprit:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was found about one backend."""
+    """What was found about one subject."""
 
-    backend: str
+    subject: str
     versions: dict[str, str] = field(default_factory=dict)
     import_seconds: float = 0.0
     rungs: dict[str, Rung] = field(default_factory=dict)

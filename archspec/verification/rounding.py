@@ -17,6 +17,7 @@ import numpy as np
 
 from archspec import reference
 from archspec.graph.graph import Graph, Node
+from archspec.graph.mode import Mode
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array, Operation
@@ -32,7 +33,7 @@ not, and for this many no difference is made. Higham and Mary, A new approach to
 
 def magnitudes(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], truth: Mapping[str, Array], unit: float,
-    seed: int = 0, *, training: bool = True, learning: bool = False,
+    seed: int = 0, *, mode: Mode = Mode.AUXILIARY,
 ) -> Iterator[tuple[str, Array]]:  # fmt: skip
     """For each floating-point tensor and each statistic that training keeps: its name, and for each value its own size,
     or that of what it is made of, if that is larger. NaN or infinite where the `truth` is."""
@@ -68,9 +69,7 @@ def magnitudes(
     for name, array in start.items():
         if array.dtype.kind == "f":
             yield name, _magnitude(truth[name], array, unit)
-    for node, arrays, statistics in reference.steps(
-        graph, weights, start, training=training, learning=learning, then=after
-    ):
+    for node, arrays, statistics in reference.steps(graph, weights, start, mode=mode, then=after):
         for name, array in reference.named(node, arrays, statistics).items():
             if array.dtype.kind == "f":
                 found, added = _magnitude(truth[name], array, unit), inner(node)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from time import perf_counter
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from archspec.backend import Program
 from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
 from archspec.verification import compare, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.cases import Second
 from archspec.verification.compare import Difference
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.scratch import physical_memory
+from archspec.verification.subject import Subject
 from archspec.verification.task import Run, Task
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Result
@@ -26,46 +27,49 @@ from archspec.verification.workers import Failure, Pool, Result
 
 def verify(
     graph: Graph,
-    programs: Mapping[str, Program],
+    subjects: Sequence[Subject],
     pool: Pool,
     *,
     seed: int = 0,
-    training: bool = False,
+    mode: Mode = Mode.EVALUATION,
     timeout: float = 300,
     inputs: Mapping[str, Array] | None = None,
     gradients: bool = False,
-    learning: bool = False,
     allow_unproven: bool = False,
     second: Second | None = None,
 ) -> Report:
-    """Runs the backends' programs with equal weights and inputs, and compares every step that they show.
+    """Runs subjects with equal weights and inputs, and compares every step that they show.
 
-    The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `training` takes in the
-    outputs that exist only in training. `timeout` limits the seconds of each run. `inputs` replace the drawn ones.
-    With `gradients`, those of a projection of the outputs are compared, too. With `learning`, all of it happens as in
-    training, but for what is random: with the statistics of the batch, and with those that are kept of it compared.
+    The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `timeout` limits the
+    seconds of each run. `inputs` replace the drawn ones. With `gradients`, those of a projection of the outputs are
+    compared, too. In the mode of training, what is random is left out, and the statistics that are kept of the batch
+    are compared.
     `allow_unproven` says that outputs, or gradients, may be NaN, infinite, or lost in rounding; else they are no pass.
     `second` is the network at other values of what its code leaves open; there, the file itself is run in float64, and
     so is each step at its edges.
     """
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise ValueError(f"subjects of one verification have names of their own, not {', '.join(names)}")
+    frameworks = len({subject.worker for subject in subjects})
     seconds: dict[str, float] = {}
     least, there = least_memory(graph, gradients=gradients), physical_memory()
     if least > there:
         small = f"{graph.name} takes more than {least / 2**30:.3g} GiB, and the machine has {there / 2**30:.3g}"
         hint = "less depth or width (--set) may fit, or one sample (--size batch=1)" + ", or no --gradients" * gradients
         failure = Failure("memory", f"{small}; {hint}")
-        return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in programs}, seconds)
+        return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in names}, seconds)
     due = ("float64", "float32")
-    outcomes = {name: Outcome(name, allow_unproven=allow_unproven, due=due) for name in programs}
-    crowded = memory(graph, len(programs), gradients=gradients) > there
+    outcomes = {name: Outcome(name, allow_unproven=allow_unproven, due=due) for name in names}
+    crowded = memory(graph, frameworks, gradients=gradients) > there
     # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
     # its threads wait spinning, and got in each other's way (7 seconds, not 1).
-    cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + len(programs)))
+    cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + frameworks))
     with _timed(seconds, "total"), threadpool_limits(cores, "blas"):
         with _timed(seconds, "reference"):
-            at_edges = second is None and not learning
+            at_edges = second is None and mode is not Mode.TRAINING
             task = Task(
-                graph, pool, seed, training or learning, timeout, inputs or {}, gradients, learning, crowded, at_edges
+                graph, pool, seed, mode, timeout, inputs or {}, gradients=gradients, crowded=crowded, at_edges=at_edges
             )
         with contextlib.ExitStack() as stack:
             stack.callback(task.close)
@@ -73,25 +77,26 @@ def verify(
                 _first_slope(task, seconds)
                 _first_rounding(task, seconds)
                 worker.give_back()
-            doubles = [task.submit(name, "float64", each, shipped=second is None) for name, each in programs.items()]
-            singles = [task.submit(name, "float32", program) for name, program in programs.items()]
+            doubles = [task.submit(subject, "float64", shipped=second is None) for subject in subjects]
+            singles = [task.submit(subject, "float32") for subject in subjects]
             if not crowded:
                 _first_rounding(task, seconds)
                 _first_slope(task, seconds)
             again = None
             if second is not None and not crowded:  # the frameworks are busy meanwhile
                 again = stack.enter_context(_second(second, pool, seed, timeout, seconds, crowded=False))
-            alone = [task.submit_alone(run) for run in doubles if run.program.inexact or task.wanted]
+            open_ones = [run for run in doubles if run.subject.interface.probes]  # others have no steps to judge
+            alone = [task.submit_alone(run) for run in open_ones if run.subject.interface.inexact or task.wanted]
             for run in doubles:
-                _judge(task, run, outcomes[run.backend])
-            started = {run.backend for run in alone}
-            suspects = [run for run in doubles if _is_wrong(outcomes[run.backend]) and run.backend not in started]
-            alone += [task.submit_alone(run) for run in suspects]
+                _judge(task, run, outcomes[run.subject.name])
+            started = {run.subject.name for run in alone}
+            others = [run for run in open_ones if run.subject.name not in started]
+            alone += [task.submit_alone(run) for run in others if _is_wrong(outcomes[run.subject.name])]
             _judge_edges(task, doubles, outcomes)
             for run in singles:
-                _judge(task, run, outcomes[run.backend])
+                _judge(task, run, outcomes[run.subject.name])
             for run in alone:
-                _judge_alone(task, run, outcomes[run.backend])
+                _judge_alone(task, run, outcomes[run.subject.name])
             if task.wanted:
                 for outcome in outcomes.values():
                     outcome.due += ("slope",)
@@ -101,18 +106,18 @@ def verify(
         if second is not None and crowded:
             with _second(second, pool, seed, timeout, seconds, crowded=True) as again:
                 _judge_second(*again, outcomes)
-    for name, outcome in outcomes.items():
-        greeting = pool.greet(name).result()
+    for subject in subjects:
+        greeting, outcome = pool.greet(subject.worker).result(), outcomes[subject.name]
         if not isinstance(greeting, Failure):
             outcome.versions, outcome.import_seconds = greeting.versions, greeting.seconds
-    return Report(graph.name, seed, outcomes, seconds, tuple(_remarks(task, programs, gradients=gradients)))
+    return Report(graph.name, seed, outcomes, seconds, tuple(_remarks(task, subjects, gradients=gradients)))
 
 
-def _remarks(task: Task, programs: Mapping[str, Program], *, gradients: bool) -> Iterator[str]:
-    """What was not compared, of all frameworks alike."""
+def _remarks(task: Task, subjects: Sequence[Subject], *, gradients: bool) -> Iterator[str]:
+    """What was not compared, of all subjects alike."""
     if gradients and not task.wanted:
         yield "no gradients were compared: no output is a floating-point number"
-    rated = {step for program in programs.values() for step in program.random} - task.drawn
+    rated = {step for subject in subjects for step in subject.interface.random} - task.drawn
     if rated:
         yield f"of what these drop in training, the rates were compared, not the masks: {', '.join(sorted(rated))}"
 
@@ -158,18 +163,21 @@ def _second(
 ) -> Iterator[tuple[Task, list[Run]]]:
     """The network at other values of what its code leaves open, which runs in all frameworks."""
     with _timed(seconds, "second"):
-        task = Task(second.graph, pool, seed, False, timeout, {}, False, False, crowded, True, second.arguments)
+        task = Task(
+            second.graph, pool, seed, Mode.EVALUATION, timeout, {}, gradients=False, crowded=crowded,
+            at_edges=True, arguments=second.arguments,
+        )  # fmt: skip
     try:
-        yield task, [task.submit(name, "float64", program) for name, program in second.programs.items()]
+        yield task, [task.submit(subject, "float64") for subject in second.subjects]
     finally:
         task.close()
 
 
 def _judge_second(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) -> None:
     for run in runs:
-        outcomes[run.backend].due += ("second",)
+        outcomes[run.subject.name].due += ("second",)
         bounds = dict.fromkeys(run.bounds, compare.SECOND_BOUND)
-        _judge(task, replace(run, bounds=bounds), outcomes[run.backend], "second")
+        _judge(task, replace(run, bounds=bounds), outcomes[run.subject.name], "second")
     _judge_edges(task, runs, outcomes)
 
 
@@ -196,11 +204,11 @@ def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome
     for run in runs:
         result = run.result.result()
         if isinstance(result, Result):
-            found[run.backend] = differentiation.taken(result.arrays, task.wanted)
+            found[run.subject.name] = differentiation.taken(result.arrays, task.wanted)
     if not found:
         return
     off: dict[str, dict[str, tuple[Difference, float]]] = {name: {} for name in found}
-    bounds = {run.backend: differentiation.bound(run.program) for run in runs}
+    bounds = {run.subject.name: differentiation.bound(run.subject.interface) for run in runs}
     # One whose steps are wrong is nobody's measure. If all are, none has another one.
     trusted = {name for name in found if not any(rung.wrong for rung in outcomes[name].rungs.values())}
     compared = differentiation.differences(found, lambda backend, _: bounds[backend], trusted)
@@ -238,7 +246,7 @@ def _judge_alone(task: Task, run: Run, outcome: Outcome) -> None:
         outcome.culprit = replace(first, confirmed=True)
     result = run.result.result()
     if task.slopes.nodes and isinstance(result, Result):
-        rung = outcome.rungs["vjp"] = task.vjp_rung(run.program, result.arrays)
+        rung = outcome.rungs["vjp"] = task.vjp_rung(run.subject.interface, result.arrays)
         outcome.culprit = outcome.culprit or task.first(rung)
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, prod
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,24 @@ from typing import Any
 import numpy as np
 
 from archspec import reference
-from archspec.backend import Layout, Program
+from archspec.backend import Interface, Layout
 from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
 from archspec.verification import compare, data, edges, randomness, rounding, vjp, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.report import Culprit, Finding, Outcome, Rung
+from archspec.verification.subject import Subject
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Pull, Result, Stopped, message
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    backend: str
+    subject: Subject
     dtype: str
-    program: Program
     result: Future[Result | Failure]
     bounds: Mapping[str, float]
     """The largest error that passes, by tensor and statistic."""
@@ -47,18 +48,20 @@ class Task:
     """One network with weights, inputs, and the truth."""
 
     def __init__(
-        self, graph: Graph, pool: Pool, seed: int, training: bool, timeout: float, inputs: Mapping[str, Array],
-        gradients: bool, learning: bool, crowded: bool, at_edges: bool, arguments: Mapping[str, Any] | None = None,
+        self, graph: Graph, pool: Pool, seed: int, mode: Mode, timeout: float, inputs: Mapping[str, Array], *,
+        gradients: bool, crowded: bool, at_edges: bool, arguments: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self._arguments = dict(arguments or {})
-        self.graph, self.pool, self.seed, self.training, self.timeout = graph, pool, seed, training, timeout
-        self.learning, self._crowded = learning, crowded
-        self._nodes = [node for node in graph.nodes if training or not node.training_only]
+        self.graph, self.pool, self.seed, self.mode, self.timeout = graph, pool, seed, mode, timeout
+        self._crowded = crowded
+        self._nodes = graph.steps(mode)
         self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
-        self.outputs = {n: t for n, t in graph.outputs.items() if training or n not in graph.training_outputs}
-        self.statistics = {
-            name: node for node in self._nodes for name, p in node.parameters().items() if learning and not p.trainable
-        }
+        self.outputs = graph.results(mode)
+        self.statistics = (
+            {name: node for node in self._nodes for name, p in node.parameters().items() if not p.trainable}
+            if mode is Mode.TRAINING
+            else {}
+        )
         """The parameters that training changes by what it sees, and their steps."""
         self.inputs = {**data.inputs(graph, seed), **inputs}
         self.parameters, self.truth = self._leveled(inputs)
@@ -67,9 +70,9 @@ class Task:
         """By dtype, for each tensor how large its values are, or what they are made of."""
         self._roundings: Counter[str] = Counter()
         self._files: list[Path] = []
-        self._optional = self.parameters.keys() - graph.parameters(training=training).keys()
+        self._optional = self.parameters.keys() - graph.parameters(mode).keys()
         self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
-        self.wanted = differentiation.wanted(graph, self.outputs, training=training) if gradients else []
+        self.wanted = differentiation.wanted(graph, self.outputs, mode) if gradients else []
         """The inputs and parameters by which gradients are compared."""
         arrays = {**self.parameters, **self.inputs}
         self._size += 8 * sum(arrays[name].size for name in self.wanted)
@@ -88,7 +91,7 @@ class Task:
             self._forced = self._save(self.truth)
             self.truth = worker.load(**self._forced)
         self.slopes = vjp.Slopes(
-            vjp.wanted(graph, self._nodes) if gradients else [], self.parameters, self.truth, seed, learning=learning
+            vjp.wanted(graph, self._nodes) if gradients else [], self.parameters, self.truth, seed, mode=mode
         )
         """Of the steps, each by itself."""
         self.edges = edges.choose(graph, self._nodes if at_edges else [], self.truth, seed)
@@ -106,44 +109,44 @@ class Task:
                 }
                 self.inputs.update(masks)
             try:
-                return data.leveled(self.graph, drawn, self.inputs, training=self.training, learning=self.learning)
+                return data.leveled(self.graph, drawn, self.inputs, mode=self.mode)
             except reference.StepError as error:
                 problem = error
         assert problem is not None
         raise problem
 
     def submit(
-        self, backend: str, dtype: str, program: Program, forced: dict[str, Any] | None = None,
-        pulls: Sequence[Pull] = (), *, shipped: bool = True,
+        self, subject: Subject, dtype: str, forced: dict[str, Any] | None = None, pulls: Sequence[Pull] = (), *,
+        shipped: bool = True,
     ) -> Run:  # fmt: skip
-        """Hands a program over to run; if it is not forced, and `shipped`, the file itself as well."""
-        unknown = {seen.tensor for probe in program.probes.values() for seen in probe} - self._ops.keys()
+        """Hands a subject over to run; if it is not forced, and `shipped`, the file itself as well."""
+        shows = subject.interface
+        unknown = shows.shown.keys() - self._ops.keys()
         if unknown:
-            raise BackendError(f"{backend}: probes of what the network does not have: {', '.join(sorted(unknown))}")
-        here = {node.path for node in self._nodes}
-        random = {step: layers for step, layers in program.random.items() if step in here}
+            raise BackendError(
+                f"{subject.name}: probes of what the network does not have: {', '.join(sorted(unknown))}"
+            )
         request = message(
-            replace(program, random=random),
+            subject,
             dtype,
             self._data,
             self.pool.scratch.file(self._size),
             self.outputs,
             optional=self._optional,
-            training=self.training,
-            learning=self.learning,
+            mode=self.mode,
             forced=forced,
             statistics=self.statistics if forced is None else (),
             numbers=self._numbers if forced is not None else None,
             pulls=self._pulls if dtype == "float64" and forced is None else pulls,
             edges=self._given if dtype == "float64" and forced is None else None,
-            at_edges=self.edges.shown(self._seen(program)),
-            shipped=self.graph.parameters() if forced is None and shipped else None,
+            at_edges=self.edges.shown(self._seen(shows)),
+            shipped=self.graph if forced is None and shipped else None,
             arguments=self._arguments,
         )
-        result = self.pool.submit(backend, request, timeout=self.timeout, alone=self._crowded)
-        bounds = compare.bounds(self.graph, dtype, program.inexact, alone=forced is not None)
+        result = self.pool.submit(subject.worker, request, timeout=self.timeout, alone=self._crowded)
+        bounds = compare.bounds(self.graph, dtype, shows.inexact, alone=forced is not None)
         bounds |= {name: bounds[node.outputs[0].name] for name, node in self.statistics.items()}
-        return Run(backend, dtype, program, result, bounds)
+        return Run(subject, dtype, result, bounds)
 
     def submit_alone(self, run: Run) -> Run:
         """The same again with the truth in place of each step's result, so that each is judged by itself; with its
@@ -152,24 +155,24 @@ class Task:
             self._forced = self._save({name: self.truth[name] for name in self.steps})
         if self.slopes.nodes and self._numbers is None:
             self._numbers = self._save(self.slopes.arrays(), self._size)
-        return self.submit(run.backend, run.dtype, run.program, self._forced, self._alone(run.program))
+        return self.submit(run.subject, run.dtype, self._forced, self._alone(run.subject.interface))
 
-    def _alone(self, program: Program) -> list[Pull]:
-        """The gradients of each step that a program shows."""
-        pulls = [vjp.pull(node, self._seen(program)) for node in self.slopes.nodes]
+    def _alone(self, shows: Interface) -> list[Pull]:
+        """The gradients of each step that is shown."""
+        pulls = [vjp.pull(node, self._seen(shows)) for node in self.slopes.nodes]
         return [pull for pull in pulls if pull is not None]
 
-    def _seen(self, program: Program) -> set[str]:
-        """The inputs, and the tensors that a program shows."""
-        return {seen.tensor for probe in program.probes.values() for seen in probe} | self.graph.inputs.keys()
+    def _seen(self, shows: Interface) -> set[str]:
+        """The inputs, and the tensors that are shown."""
+        return shows.shown.keys() | self.graph.inputs.keys()
 
     def edge_rungs(self, runs: Sequence[Run]) -> dict[str, Rung]:
-        """The findings about runs at the edges of steps, by backend."""
+        """The findings about runs at the edges of steps, by subject."""
         given = {}
         for run in runs:
             result = run.result.result()
             if isinstance(result, (Result, Stopped)):
-                given[run.backend] = run.program, result.arrays
+                given[run.subject.name] = run.subject.interface, result.arrays
         found: dict[str, list[Finding]] = {}
         for name, finding in self.edges.findings(self.graph, self.parameters, given):
             found.setdefault(name, []).append(finding)
@@ -185,7 +188,7 @@ class Task:
         if number == len(self._slopes):
             found = differentiation.slope(
                 self.graph, self.parameters, self.inputs, self.outputs, self.seed,
-                training=self.training, learning=self.learning, number=number, truth=self.truth,
+                mode=self.mode, number=number, truth=self.truth,
             )  # fmt: skip
             self._slopes.append(found)
         return self._slopes[number]
@@ -206,7 +209,7 @@ class Task:
             return True
         found = rounding.magnitudes(
             self.graph, self.parameters, self.inputs, self.truth, rounding.UNITS[dtype], self.seed + number,
-            training=self.training, learning=self.learning,
+            mode=self.mode,
         )  # fmt: skip
         before = self._scales.get(dtype)
         if before is not None:
@@ -233,7 +236,7 @@ class Task:
             return None
         outcome.memory = max(outcome.memory, result.memory)
         found = {}
-        for key, (name, layout) in self._shown(run.program).items():
+        for key, (name, layout) in self._shown(run.subject.interface).items():
             array = result.arrays.pop(key, None)
             if array is None:
                 found[key] = Difference(inf, "the step did not run")
@@ -246,7 +249,7 @@ class Task:
         if expected.dtype.kind != "f":
             return compare.difference(array, worker.arrange(expected, layout), expected.dtype.name)
         if name in self.statistics:
-            expected = self._kept(name, expected, run.program)
+            expected = self._kept(name, expected, run.subject.interface)
         expected = worker.arrange(expected, layout)
         if not self._roundings[run.dtype]:
             self.round(run.dtype)
@@ -256,7 +259,7 @@ class Task:
             if found.problem or found.within(run.bounds[name]) or not self.round(run.dtype):
                 return found
 
-    def _kept(self, name: str, new: Array, program: Program) -> Array:
+    def _kept(self, name: str, new: Array, shows: Interface) -> Array:
         """A running statistic as the framework keeps it, from what the reference makes of it.
 
         The momentum is a float32 number, as which 0.9 and 0.1 do not add up to one; and the variance of the batch may
@@ -267,17 +270,17 @@ class Task:
             return new
         old = self.parameters[name].astype(np.float64)
         batch = (new - (1 - node.op.momentum) * old) / node.op.momentum
-        if program.unbiased_variance and name.endswith("running_var"):
+        if shows.unbiased_variance and name.endswith("running_var"):
             count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
             batch = batch * (count / (count - 1))
-        share = 1 - float32(1 - node.op.momentum) if program.keeps_old else node.op.momentum
+        share = 1 - float32(1 - node.op.momentum) if shows.keeps_old else node.op.momentum
         kept: Array = (1 - share) * old + share * batch
         return kept
 
     def _until(self, run: Run, result: Stopped) -> dict[str, Difference]:
         """The differences of what a program showed before it raised, and why it did, at the step where it did."""
         found: dict[str, Difference] = {}
-        shown = self._shown(run.program)
+        shown = self._shown(run.subject.interface)
         for key, (name, layout) in shown.items():
             if key in result.arrays:
                 found[key] = self._difference(run, result.arrays.pop(key), name, layout)
@@ -291,11 +294,11 @@ class Task:
                 if name in result.parameters:
                     found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
         if result.kind == "shipped":
-            blamed = self._constructed(run.program, result.lines)
+            blamed = self._constructed(run.subject.interface, result.lines)
         elif result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
             blamed = self._first(shown, found.keys() | result.shapes.keys())
         else:
-            blamed = self._constructed(run.program, result.lines)
+            blamed = self._constructed(run.subject.interface, result.lines)
         for tensor in blamed:
             found.setdefault(tensor, Difference(inf, result.message))
         return {name: found[name] for name in shown if name in found}
@@ -309,26 +312,26 @@ class Task:
                 return missing
         return []
 
-    def _constructed(self, program: Program, lines: Sequence[str]) -> list[str]:
+    def _constructed(self, shows: Interface, lines: Sequence[str]) -> list[str]:
         """What the step shows whose layer could not be made, if only one can be meant."""
         attributes = [match[1] for line in lines if (match := re.match(r"self\.(\w+) = ", line))]
         if not attributes:
             return []
         path = re.compile(r"(\.\d+)*\.".join(attributes) + r"(\.|$)")
-        targets = {weight.parameter.rpartition(".")[0] for weight in program.weights if path.match(weight.target)}
-        keys = {seen.tensor for key, probe in program.probes.items() if path.match(key) for seen in probe}
+        targets = {weight.parameter.rpartition(".")[0] for weight in shows.weights if path.match(weight.target)}
+        keys = {seen.tensor for key, probe in shows.probes.items() if path.match(key) for seen in probe}
         meant = [node for node in self._nodes if node.path in targets or keys & {t.name for t in node.outputs}]
         return [tensor.name for tensor in meant[0].outputs] if len(meant) == 1 else []
 
     def _dead(self, run: Run, failure: Failure) -> Culprit | None:
         """The step in which the process died: the one after the last that was seen."""
-        shown = self._shown(run.program)
+        shown = self._shown(run.subject.interface)
         order = [t.name for node in sorted(self._nodes, key=lambda node: node.training_only)
                  for t in node.outputs if t.name in shown]  # fmt: skip
         if failure.at == "run":
             reached: list[str] = []
-        elif failure.at in run.program.probes:
-            reached = order[: max(order.index(seen.tensor) for seen in run.program.probes[failure.at]) + 1]
+        elif failure.at in run.subject.interface.probes:
+            reached = order[: max(order.index(seen.tensor) for seen in run.subject.interface.probes[failure.at]) + 1]
         else:
             return None
         missing = self._first(shown, reached)
@@ -337,13 +340,13 @@ class Task:
             return None
         return Culprit(node.path, node.op.key, Finding(missing[0], node.op.key, inf, 0.0, failure.message))
 
-    def _shown(self, program: Program) -> dict[str, tuple[str, Layout]]:
-        """What a program shows, in the order of the graph. Key of the array: name of the tensor, and its layout."""
-        probed = {seen.tensor: (seen.tensor, seen.layout) for probe in program.probes.values() for seen in probe}
-        shown = {name: probed[name] for name in self.steps if name in probed}
+    def _shown(self, shows: Interface) -> dict[str, tuple[str, Layout]]:
+        """What is shown, in the order of the graph. Key of the array: name of the tensor, and its layout."""
+        probed = shows.shown
+        shown = {name: (name, probed[name]) for name in self.steps if name in probed}
         for name, tensor in self.outputs.items():
-            shown[f"output {name}"] = tensor.name, program.outputs[name]
-        layouts = {weight.parameter: weight.layout for weight in program.weights}
+            shown[f"output {name}"] = tensor.name, shows.outputs[name]
+        layouts = {weight.parameter: weight.layout for weight in shows.weights}
         return shown | {name: (name, layouts[name]) for name in self.statistics if name in layouts}
 
     def rung(self, name: str, run: Run, measured: Measured) -> Rung:
@@ -352,10 +355,10 @@ class Task:
         kept = {statistic: node.op.key for statistic, node in self.statistics.items()}
         findings = [
             Finding.of(key, kept.get(tensor) or self._ops.get(tensor, ""), found[key], run.bounds[tensor])
-            for key, (tensor, _) in self._shown(run.program).items()
+            for key, (tensor, _) in self._shown(run.subject.interface).items()
             if key in found and (name != "alone" or key in self.steps)  # outputs of a forced run are the truth itself
         ]
-        probed = {seen.tensor for probe in run.program.probes.values() for seen in probe}
+        probed = run.subject.interface.shown
         return Rung.of(name, findings, tuple(tensor for tensor in self.steps if tensor not in probed), seconds)
 
     def gradient_rung(self, found: Mapping[str, tuple[Difference, float]]) -> Rung:
@@ -370,19 +373,19 @@ class Task:
     def random_rung(self, run: Run) -> Rung | None:
         """The findings about layers that are random in training; None if there are none."""
         result = run.result.result()
-        nodes = [node for node in self._nodes if node.path in run.program.random]
+        nodes = [node for node in self._nodes if node.path in run.subject.interface.random]
         if not isinstance(result, Result) or not any(key.startswith(("random ", "rate ")) for key in result.arrays):
             return None
         found = {node.path: randomness.finding(node, result.arrays, self._random) for node in nodes}
         unseen = tuple(node.path for node in nodes if found[node.path] is None)
         return Rung.of("random", [finding for finding in found.values() if finding is not None], unseen)
 
-    def vjp_rung(self, program: Program, arrays: Mapping[str, Array]) -> Rung:
+    def vjp_rung(self, shows: Interface, arrays: Mapping[str, Array]) -> Rung:
         """The findings about the gradients of each step alone, of which a run gave the slopes."""
         findings, unseen = [], []
         for node in self.slopes.nodes:
             declared = max(bounds.get(t.name, 0.0) for t in node.outputs
-                           for bounds in (program.inexact, program.inexact_gradients))  # fmt: skip
+                           for bounds in (shows.inexact, shows.inexact_gradients))  # fmt: skip
             judged = self.slopes.judge(node, arrays, declared)
             if judged is None:
                 unseen.append(node.outputs[0].name)

@@ -17,6 +17,7 @@ import numpy as np
 
 from archspec import reference
 from archspec.graph.graph import Graph, Node, unreachable
+from archspec.graph.mode import Mode
 from archspec.verification import data
 from archspec.verification.workers import Pull
 
@@ -114,10 +115,10 @@ class Slopes:
 
     def __init__(
         self, nodes: Sequence[Node], parameters: Mapping[str, Array], values: Mapping[str, Array], seed: int, *,
-        learning: bool = False,
+        mode: Mode = Mode.EVALUATION,
     ) -> None:  # fmt: skip
         self.nodes = nodes
-        self._parameters, self._values, self._seed, self._learning = parameters, values, seed, learning
+        self._parameters, self._values, self._seed, self._mode = parameters, values, seed, mode
         self.found: dict[str, Slope] = {}
         """By the path of the step; filled by `arrays`."""
 
@@ -234,4 +235,4 @@ class Slopes:
             for name in arrays.keys() & directions.keys():
                 arrays[name] = arrays[name].astype(np.float64) + step * directions[name]
         inputs = [given[tensor.name] for tensor in node.inputs]
-        return reference.step(node, inputs, parameters, learning=self._learning)[0]
+        return reference.step(node, inputs, parameters, mode=self._mode)[0]

@@ -18,11 +18,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Literal, get_args
 
-from archspec.backend import Program
-from archspec.ops.base import Parameter
+from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
 from archspec.verification import worker
-from archspec.verification.probes import left_out
 from archspec.verification.scratch import Scratch
+from archspec.verification.subject import Subject
 from archspec.verification.worker import Array
 
 FailureKind = Literal["refused", "memory", "missing", "start", "import", "crashed", "timeout", "build", "weights",
@@ -100,53 +100,48 @@ class Pull:
 
 
 def message(
-    program: Program,
+    subject: Subject,
     dtype: str,
     data: dict[str, Any],
     into: Path,
     outputs: Collection[str],
     *,
     optional: Collection[str] = (),
-    training: bool = False,
-    learning: bool = False,
+    mode: Mode = Mode.EVALUATION,
     forced: dict[str, Any] | None = None,
     repeat: int = 1,
     statistics: Collection[str] = (),
-    shipped: Mapping[str, Parameter] | None = None,
+    shipped: Graph | None = None,
     arguments: Mapping[str, Any] | None = None,
     pulls: Sequence[Pull] = (),
     numbers: dict[str, Any] | None = None,
     edges: dict[str, Any] | None = None,
     at_edges: Collection[str] = (),
 ) -> dict[str, Any]:
-    """A request to run a program.
+    """A request to run a subject.
 
     `data` is what `worker.save` returned for parameters and inputs, and `forced` the same for the values that shall
     replace those of the steps. `outputs` are the ones expected; `optional` parameters may have no place in the model.
-    `training` asks for the outputs that exist only in training; layers stay in evaluation mode unless they are
-    `learning`: then normalizations use the statistics of the batch and keep them, which are in the result by the names
-    of their parameters, as the framework lays them out; and what is random is idle. `pulls` are the gradients
+    In training, the `statistics` that normalizations keep of the batch are in the result by the names of their
+    parameters, as the framework lays them out; and what is random is idle. `pulls` are the gradients
     that are wanted: of outputs, or in a forced run of steps, each alone, with cotangents and directions in `numbers`.
     After the run there is another one with `edges` in place of the inputs and tensors that they name; of it the result
-    has the tensors `at_edges`, as `edge <name>`.
-    With `shipped`, the parameters of the network by name, the file itself is held against the outputs, too. The model
-    is made with `arguments`.
+    has the tensors `at_edges`, as `edge <name>`. With `shipped`, the network, the file itself is held against the
+    outputs, too, if there is one. The model is made with `arguments`, beside those that the mode needs.
     """
-    probed = {seen.tensor: seen.layout for probe in program.probes.values() for seen in probe}
-    values, sources = (program.outputs, program.inputs) if forced is None else (probed, probed | program.inputs)
+    shows, made = subject.interface, subject.made(dtype, mode)
+    values, sources = (shows.outputs, shows.inputs) if forced is None else (shows.shown, shows.shown | shows.inputs)
     return {
-        "source": program.rounded if dtype == "float64" else program.probed,
-        "entry": program.entry,
-        "arguments": {**(program.training_arguments if training else {}), **(arguments or {})},
+        **made,
+        "arguments": made["arguments"] | dict(arguments or {}),
         "dtype": dtype,
         "data": data,
-        "weights": [(w.parameter, w.target, w.layout, w.parameter in optional, w.shared) for w in program.weights],
-        "inputs": program.inputs,
-        "outputs": [name for name in program.outputs if name in outputs],
-        "probes": {key: [(o.tensor, o.layout) for o in seen] for key, seen in program.probes.items()},
-        "hooks": program.hooks,
-        "training": training,
-        "learning": learning,
+        "weights": [(w.parameter, w.target, w.layout, w.parameter in optional, w.shared) for w in shows.weights],
+        "inputs": shows.inputs,
+        "outputs": [name for name in shows.outputs if name in outputs],
+        "probes": {key: [(o.tensor, o.layout) for o in seen] for key, seen in shows.probes.items()},
+        "hooks": shows.hooks,
+        "mode": mode,
         "forced": forced,
         "numbers": numbers,
         "edges": edges,
@@ -163,20 +158,8 @@ def message(
             }
             for pull in pulls
         ],
-        "shipped": None if shipped is None else _form(program, dtype, learning, shipped),
+        "shipped": None if shipped is None else subject.shipped(dtype, mode, shipped),
         "into": str(into),
-    }
-
-
-def _form(program: Program, dtype: str, learning: bool, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-    """What is held of the file itself."""
-    return {
-        "source": program.source,
-        "written": program.written if dtype == "float64" and program.written != program.rounded else "",
-        "defaults": left_out(program),
-        "parameters": {name: (p.trainable, p.initial) for name, p in parameters.items()},
-        "random": program.random,
-        "again": dtype == "float64" and not learning,
     }
 
 

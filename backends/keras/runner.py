@@ -59,7 +59,7 @@ class Session:
         keras.config.set_dtype_policy(dtype)
         self.see = see
         self.model: Any = None
-        self.learning = False
+        self.training = False
         self.tape: Any = None
 
     def probe(self, name: str, value: Any) -> Any:
@@ -67,14 +67,14 @@ class Session:
             raise ValueError(f"the value of '{name}' is marked as a sparse tensor, and is none")
         return Probe(name, self.see)(value)
 
-    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
         if hooks:
             raise ValueError("functional models have probes, no hooks")
         # Random numbers take long, and every weight is assigned afterwards.
         for random in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal):
             random.__call__ = keras.initializers.Zeros.__call__
         self.model = make()
-        self.learning = learning
+        self.training = mode == "training"
 
     def rate(self, path: str) -> Any:
         return _rate(self.model.get_layer(path))
@@ -102,7 +102,7 @@ class Session:
 
     def run(self, inputs: Sequence[Any]) -> Any:
         # Eager: tracing a function costs more than one run of it.
-        return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=self.learning)
+        return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=self.training)
 
     def record(self, inputs: Sequence[Any], variables: Sequence[Any], once: bool) -> Any:
         with tensorflow.GradientTape(persistent=not once, watch_accessed_variables=False) as self.tape:

@@ -43,11 +43,11 @@ class Session:
         path = self.paths[owner]
         return self.see(f"{path}.{name}" if path else name, value)
 
-    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
         nn.initializer.Initializer.__call__ = _initialize
         self.model = make()
-        (self.model.train if learning else self.model.eval)()
-        self.model.training = training or learning  # the model's own choice of outputs
+        (self.model.train if mode == "training" else self.model.eval)()
+        self.model.training = mode != "evaluation"  # the model's own choice of outputs
         layers = dict(self.model.named_sublayers(include_self=True))
         self.layers = layers
         self.paths = {layer: path for path, layer in layers.items()}

@@ -43,11 +43,11 @@ class Session:
         path = self.paths[owner]
         return self.see(f"{path}.{name}" if path else name, value)
 
-    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], training: bool, learning: bool) -> None:
+    def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
         with _NoInitialization():
             self.model = make()
-        self.model.train(learning)
-        self.model.training = training or learning  # the model's own choice of outputs
+        self.model.train(mode == "training")
+        self.model.training = mode != "evaluation"  # the model's own choice of outputs
         modules = dict(self.model.named_modules())
         self.paths = {module: path for path, module in modules.items()}
         for path, key in hooks.items():

@@ -10,18 +10,20 @@ from typing import Any, Final
 
 from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
+from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.verification.report import Report
 from archspec.verification.run import verify
+from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 from . import FAULTS, NETWORKS, Fault, Shared
 
 BACKENDS: Final = {backend.name: backend for backend in backends()}
 MODES: Final[dict[str, dict[str, Any]]] = {
-    "evaluation": {"gradients": False, "learning": False},
-    "gradients": {"gradients": True, "learning": False},
-    "training": {"gradients": True, "learning": True},
+    "evaluation": {"gradients": False, "mode": Mode.EVALUATION},
+    "gradients": {"gradients": True, "mode": Mode.EVALUATION},
+    "training": {"gradients": True, "mode": Mode.TRAINING},
 }
 
 
@@ -60,7 +62,7 @@ def alone(backend: str, network: str, fault: Fault, pool: Pool, mode: str = "eva
         given = {name: given[name] for name in (backend, "paddle" if backend == "pytorch" else "pytorch")}
     changed = fault.edit(given[backend])
     assert changed != given[backend]
-    return verify(graph(network), {**given, backend: changed}, pool, **MODES[mode])
+    return verify(graph(network), generated({**given, backend: changed}), pool, **MODES[mode])
 
 
 def together(fault: Shared, pool: Pool, mode: str = "evaluation") -> Report:
@@ -68,4 +70,4 @@ def together(fault: Shared, pool: Pool, mode: str = "evaluation") -> Report:
     given = programs(fault.network)
     changed = {name: edit(given[name]) for name, edit in fault.edits.items()}
     assert all(changed[name] != given[name] for name in changed)
-    return verify(graph(fault.network), {**given, **changed}, pool, **MODES[mode])
+    return verify(graph(fault.network), generated({**given, **changed}), pool, **MODES[mode])

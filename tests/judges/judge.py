@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from archspec.backend import Program, backends
+from archspec.graph.mode import Mode
 from archspec.loading import load
 from archspec.model import Model, parameter_count
 from archspec.verification import worker
 from archspec.verification.compare import difference
+from archspec.verification.subject import Generated
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, message
 
@@ -87,8 +89,8 @@ class Library:
             canonical = model.renamed(theirs, self.name)
         else:
             canonical = by_order(model, program, theirs, network)
-        ours = self._ours(model, backend, program, canonical, {name: given}, network.heads)
-        parameters = parameter_count(model.graph, training=network.heads)
+        ours = self._ours(model, backend, program, canonical, {name: given}, network.mode)
+        parameters = parameter_count(model.graph, network.mode)
         if len(ours) > len(outputs):
             return Verdict(parameters, np.inf, 0.0, f"{len(outputs)} outputs instead of {len(ours)}")
         error, spread = 0.0, np.inf
@@ -133,16 +135,18 @@ class Library:
 
     def _ours(
         self, model: Model, backend: str, program: Program, canonical: dict[str, Array], inputs: dict[str, Array],
-        heads: bool,
+        mode: Mode,
     ) -> list[Array]:  # fmt: skip
         scratch = self._pool.scratch
         data, into = scratch.file(2**30), scratch.file(2**20)
-        needed = model.graph.parameters(training=heads)
+        needed = model.graph.parameters(mode)
         optional = [name for name in model.graph.parameters() if name not in needed]
-        names = [name for name in model.graph.outputs if heads or name not in model.graph.training_outputs]
+        names = list(model.graph.results(mode))
         spare = {name: np.zeros(tuple(map(int, model.graph.parameters()[name].shape))) for name in optional}
         saved = worker.save(str(data), {**spare, **canonical, **inputs})
-        request = message(program, "float64", saved, into, names, optional=optional, training=heads)
+        request = message(
+            Generated(backend, backend, program), "float64", saved, into, names, optional=optional, mode=mode
+        )
         request |= {"source": program.source, "probes": {}, "hooks": {}}  # the code as users get it
         try:
             result = self._pool.submit(backend, request, timeout=600).result()
@@ -156,7 +160,7 @@ class Library:
 def by_order(model: Model, program: Program, theirs: dict[str, Array], network: Network) -> dict[str, Array]:
     """The library's weights by our names: both in the order of definition, and of equal shapes."""
     layouts = {weight.parameter: weight.layout for weight in program.weights}
-    due = model.graph.parameters(training=network.heads)
+    due = model.graph.parameters(network.mode)
     names = list(ordered([name.split(".") for name in due], network.first))
     assert len(names) == len(theirs), f"ours has {len(names)} weights, theirs has {len(theirs)}"
     found = {}

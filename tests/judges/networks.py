@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from archspec.graph.mode import Mode
+
 
 @dataclass(frozen=True)
 class Network:
@@ -26,7 +28,7 @@ class Network:
     """Known differences of the library that are taken away: functions in `library.py`."""
     pixels: bool = False
     """Whether it takes numbers from 0 to 255."""
-    heads: bool = False
+    mode: Mode = Mode.EVALUATION
     """Whether the library has and runs the heads that only training needs, too."""
 
 
@@ -100,7 +102,7 @@ PADDLE: Final = [
     _paddle("wide_resnet50_2"),
     _paddle("wide_resnet101_2"),
     *(_paddle(f"densenet{depth}") for depth in (121, 161, 169, 201, 264)),
-    _paddle("googlenet", "googlenet_paddle", bridges=("plain_dropout",), heads=True, **FLAT),
+    _paddle("googlenet", "googlenet_paddle", bridges=("plain_dropout",), mode=Mode.AUXILIARY, **FLAT),
     _paddle("inception_v3", "inception_v3_paddle", bridges=("plain_dropout",), **FLAT),
     _paddle("squeezenet1_0", "squeezenet1_0_paddle", bridges=("plain_dropout",)),
     _paddle("squeezenet1_1", "squeezenet1_1_paddle", bridges=("plain_dropout",)),

@@ -5,9 +5,10 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
 - `versions`: a dict;
 - `to_numpy(value)`, `from_numpy(array)`;
 - `Session(dtype, see)`, one model of one run, with the methods `probe` (what generated code calls), `build(make, hooks,
-  training, learning)`, `idle()` (takes the randomness out of it), `variables()` (name: variable; a variable may have
-  several names), `trainable()` (the names of those that training changes by gradients), `assign(variable, array)`,
-  `run(inputs)`; `record(inputs, variables, once)`, which does the same such that `pull(values, cotangents, sources)`
+  mode)` (in `evaluation`; `auxiliary`: with the outputs that exist only in training; or `training`), `idle()` (takes
+  the randomness out of it), `variables()` (name: variable; a variable may have several names), `trainable()` (the names
+  of those that training changes by gradients), `assign(variable, array)`, `run(inputs)`;
+  `record(inputs, variables, once)`, which does the same such that `pull(values, cotangents, sources)`
   can go back, `once` or more often, from values that were computed to what they were computed from: the sum of all
   values' elements, each times that of the cotangent, by each of the sources, or None for one on which they do not
   depend; and `leaf(array)`, while it records: a new source, and the value with which the program goes on. Of layers
@@ -189,7 +190,7 @@ def _watched(
 
     with clock.enter("build"):
         made(request, session, program, request["source"], probe)
-    if request["learning"]:
+    if request["mode"] == "training":
         session.idle()
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
@@ -205,7 +206,7 @@ def _watched(
     trace.active = False
     for name in list(outputs):
         yield f"output {name}", outputs.pop(name)
-    if request["learning"]:
+    if request["mode"] == "training":
         variables = session.variables()
         for parameter, target, *_ in request["weights"]:
             if parameter in request["statistics"] and target in variables:

@@ -56,7 +56,7 @@ def made(
     exec(compile(source, str(program.__file__), "exec"), program.__dict__)
     entry = getattr(program, request["entry"])
     hooks = request["hooks"] if probe is not None else {}
-    session.build(lambda: entry(**request["arguments"]), hooks, request["training"], request["learning"])
+    session.build(lambda: entry(**request["arguments"]), hooks, request["mode"])
 
 
 def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:

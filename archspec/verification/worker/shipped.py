@@ -56,7 +56,7 @@ def _probed(
     request: Mapping[str, Any], runner: Any, session: Any, program: ModuleType, source: str, data: Mapping[str, Array]
 ) -> Found:
     made(request, session, program, source, session.probe)
-    if request["learning"]:
+    if request["mode"] == "training":
         session.idle()
     fill(session, request["weights"], data, request["dtype"])
     return _call(session, runner, _given(request, data), request["outputs"]), {}
@@ -71,7 +71,7 @@ def _shipped(
     _defaults(program.__dict__, form["defaults"])
     _parameters(session, runner, request["weights"], form["parameters"])
     random = dict(_random(session, runner, request, data))
-    if request["learning"]:
+    if request["mode"] == "training":
         session.idle()
     fill(session, request["weights"], data, request["dtype"])
     counts = session.counted([name for names in form["random"].values() for name in names])

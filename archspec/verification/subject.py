@@ -1,0 +1,71 @@
+"""What is held against the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from archspec.backend import Interface, Program
+from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
+from archspec.verification.probes import left_out
+
+
+class Subject(Protocol):
+    """Something that lives in a worker, takes canonical weights and inputs, and shows values."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
+
+    @property
+    def worker(self) -> str:
+        """The worker of the pool in which it lives, which may have several."""
+
+    @property
+    def interface(self) -> Interface:
+        """How weights and inputs reach it, what it shows, and how exact that is."""
+
+    def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
+        """What the worker makes it of: Python as `source`, the `entry` in it that gives the model, and `arguments`."""
+
+    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:
+        """What the worker holds of the file itself, of this network, if the source is another one with probes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The model that a backend's program makes."""
+
+    name: str
+    worker: str
+    program: Program
+
+    @property
+    def interface(self) -> Interface:
+        return self.program
+
+    def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
+        program = self.program
+        return {
+            "source": program.rounded if dtype == "float64" else program.probed,
+            "entry": program.entry,
+            "arguments": program.training_arguments if mode is not Mode.EVALUATION else {},
+        }
+
+    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:
+        program, here = self.program, {node.path for node in graph.steps(mode)}
+        return {
+            "source": program.source,
+            "written": program.written if dtype == "float64" and program.written != program.rounded else "",
+            "defaults": left_out(program),
+            "parameters": {name: (p.trainable, p.initial) for name, p in graph.parameters().items()},
+            "random": {step: layers for step, layers in program.random.items() if step in here},
+            "again": dtype == "float64" and mode is not Mode.TRAINING,
+        }
+
+
+def generated(programs: Mapping[str, Program]) -> tuple[Generated, ...]:
+    """The programs of backends, each by the name of its backend, whose worker it lives in."""
+    return tuple(Generated(name, name, program) for name, program in programs.items())
