@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from archspec import ops
 from archspec.expressions import ExpressionError, free_names, parse
 from archspec.graph.operations import KEYS
+from archspec.ops.base import Operation
 from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
 from archspec.spec.lint import literal_texts
 
-FREE_ATTRIBUTES = frozenset({"out_features", "out_channels", "num_embeddings", "p"})
-
 
 def free_params(document: Document) -> frozenset[str]:
-    """Params that only ever stand alone for an attribute that changes no structure: `out_features: num_classes`.
+    """Params that only ever stand alone for an attribute that changes no structure (`Operation.free`).
 
     What a block reads of the document's params is a constant of its code.
     """
@@ -58,8 +58,12 @@ def _note_uses(
         raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
         match step:
             case OperationStep():
-                raws += [(raw, key in FREE_ATTRIBUTES) for key, raw in _without_texts(step)]
-                if step.op not in KEYS:
+                cls = ops.get(step.op) if step.op in KEYS else None
+                raws += [
+                    (raw, key in (cls.free if cls is not None else _free_somewhere()))
+                    for key, raw in _without_texts(step, cls)
+                ]
+                if cls is None:
                     raws.append((step.op, False))
             case BlockStep():
                 known = step.block in document.blocks
@@ -78,9 +82,14 @@ def _note_uses(
                 found[name] = found.get(name, True) and free and raw == name
 
 
-def _without_texts(step: OperationStep) -> Iterator[tuple[str, Any]]:
+@cache
+def _free_somewhere() -> frozenset[str]:
+    """The attributes that are free in any operation, for a step whose operation is a param."""
+    return frozenset().union(*(ops.get(key).free for key in KEYS))
+
+
+def _without_texts(step: OperationStep, cls: type[Operation] | None) -> Iterator[tuple[str, Any]]:
     """The attributes of a step, but for those that are words and no expressions: `axis: width`."""
-    cls = ops.get(step.op) if step.op in KEYS else None
     for key, raw in (step.__pydantic_extra__ or {}).items():
         texts = literal_texts(cls, key) if cls is not None and key in cls.model_fields else frozenset[str]()
         if not all(isinstance(item, str) and item in texts for item in (raw if isinstance(raw, list) else [raw])):

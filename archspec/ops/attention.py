@@ -118,6 +118,7 @@ class MultiHeadAttention(Operation):
     https://arxiv.org/abs/1706.03762.
     """
 
+    free: ClassVar[frozenset[str]] = frozenset({"out_features"})
     wish: ClassVar = "spec"
     steep: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, 4)

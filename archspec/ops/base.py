@@ -13,7 +13,6 @@ Shapes are in canonical order, with the batch axis first: `batch, channels, heig
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from archspec.errors import ShapeError
+from archspec.ops._names import key_of
 from archspec.ops.spans import Span, together
 
 if TYPE_CHECKING:
@@ -101,12 +101,17 @@ class Operation(BaseModel):
     """Whether it is linear in each of its inputs but for a constant, or moves them only, so that it has no edges."""
     steep: ClassVar[bool] = False
     """Whether it may be ill-conditioned at numbers that are none of its edges: ties of others, or what is large."""
+    exact: ClassVar[bool] = False
+    """Whether it gives numbers that are given to it, or fixed ones, so that it rounds nothing."""
     gain: ClassVar[tuple[str, ...]] = ()
     """The weights that multiply the output if all of them are multiplied: the layer's kernel and bias."""
+    free: ClassVar[frozenset[str]] = frozenset()
+    """The attributes on which the structure of no network depends: a param that stands alone for one may stay an
+    argument of generated code."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.key = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        cls.key = key_of(cls.__name__)
 
     def accepts(self) -> tuple[int, int | None]:
         """The least and the largest number of inputs that it takes with these attributes. The default: `arity`."""

@@ -112,6 +112,7 @@ def _check_groups(groups: int, channels: int, out_channels: int) -> None:
 
 
 class _Conv(_Windowed):
+    free: ClassVar[frozenset[str]] = frozenset({"out_channels"})
     if TYPE_CHECKING:
         out_channels: int
         groups: int
@@ -271,6 +272,7 @@ class DepthwiseConv2d(_DepthwiseConv):
 
 
 class _SeparableConv(_Windowed):
+    free: ClassVar[frozenset[str]] = frozenset({"out_channels"})
     gain: ClassVar[tuple[str, ...]] = ("pointwise_weight", "bias")
     if TYPE_CHECKING:
         out_channels: int
@@ -338,6 +340,7 @@ OUTPUT_PADDING: Any = Field(0, description="elements added after, to tell apart 
 
 
 class _ConvTranspose(_Windowed):
+    free: ClassVar[frozenset[str]] = frozenset({"out_channels"})
     if TYPE_CHECKING:
         out_channels: int
         output_padding: tuple[int, ...]

@@ -62,100 +62,6 @@ class _Elementwise(Operation):
 # Functions of one input ---------------------------------------------------------------------------------------------
 
 
-class Abs(_Elementwise):
-    """y = |x|."""
-
-    takes: ClassVar[tuple[DType, ...]] = NUMBERS
-
-
-class Neg(_Elementwise):
-    """y = -x."""
-
-    linear: ClassVar[bool] = True
-
-    takes: ClassVar[tuple[DType, ...]] = NUMBERS
-
-    def reference(self, x: Array) -> Array:
-        return -x
-
-
-class Sign(_Elementwise):
-    """y = 1 where x > 0, -1 where x < 0, else 0."""
-
-    takes: ClassVar[tuple[DType, ...]] = NUMBERS
-
-
-class Square(_Elementwise):
-    """y = x^2."""
-
-    takes: ClassVar[tuple[DType, ...]] = NUMBERS
-
-
-class Exp(_Elementwise):
-    """y = e^x."""
-
-    def kinks(self) -> tuple[float, ...]:
-        return (709.0, -745.0)  # nearly all that float64 holds
-
-
-class Log(_Elementwise):
-    """y = ln x; NaN where x < 0."""
-
-
-class Log1p(_Elementwise):
-    """y = ln(1 + x), exact also where x is near 0; NaN where x < -1."""
-
-    def kinks(self) -> tuple[float, ...]:
-        return (-1.0,)
-
-
-class Sqrt(_Elementwise):
-    """y = x^(1/2); NaN where x < 0."""
-
-
-class Rsqrt(_Elementwise):
-    """y = 1 / x^(1/2); NaN where x < 0."""
-
-    def reference(self, x: Array) -> Array:
-        return 1 / np.sqrt(x)
-
-
-class Reciprocal(_Elementwise):
-    """y = 1 / x."""
-
-
-class Sin(_Elementwise):
-    """y = sin x, of an angle in radians."""
-
-
-class Cos(_Elementwise):
-    """y = cos x, of an angle in radians."""
-
-
-class Erf(_Elementwise):
-    """y = 2 / sqrt(pi) * the integral of e^(-t^2) from 0 to x: the error function."""
-
-    def reference(self, x: Array) -> Array:
-        return erf(x)
-
-
-class _Whole(_Elementwise):
-    def kinks(self) -> tuple[float, ...]:
-        return (1.0, -1.0, 0.5, -0.5, 2.5)
-
-
-class Floor(_Whole):
-    """y = the largest whole number that is at most x."""
-
-
-class Ceil(_Whole):
-    """y = the smallest whole number that is at least x."""
-
-
-class Round(_Whole):
-    """y = the whole number nearest to x; halfway between two, the even one (IEEE 754)."""
-
-
 class _WithConstants(_Elementwise):
     """One whose attributes may be operands: whole numbers where the inputs are."""
 
@@ -166,35 +72,6 @@ class _WithConstants(_Elementwise):
             if isinstance(value, float) and dtypes[0] == "int64":
                 raise ShapeError(f"{name} (={value}) must be a whole number, as those of its input are", attribute=name)
         return _one_kind(*dtypes)
-
-
-class Clip(_WithConstants):
-    """y = min(max(x, minimum), maximum)."""
-
-    minimum: Constant | None = Field(None, description="the least value that is kept")
-    maximum: Constant | None = Field(None, description="the largest value that is kept")
-
-    @model_validator(mode="after")
-    def _some_way(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("needs a minimum or a maximum")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum (={self.minimum}) must not be above maximum (={self.maximum})")
-        return self
-
-    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
-        least = -inf if self.minimum is None else self.minimum
-        most = inf if self.maximum is None else self.maximum
-        return computed(lambda x: min(max(x, least), most), spans)
-
-    def kinks(self) -> tuple[float, ...]:
-        return tuple(bound for bound in (self.minimum, self.maximum) if bound is not None)
-
-    def reference(self, x: Array) -> Array:
-        return np.clip(x, self.minimum, self.maximum)
-
-
-# Functions of two inputs, or of one and a constant ------------------------------------------------------------------
 
 
 class _Binary(_WithConstants):
@@ -300,6 +177,129 @@ class Minimum(_Binary):
 # Comparisons and logic ----------------------------------------------------------------------------------------------
 
 
+class Clip(_WithConstants):
+    """y = min(max(x, minimum), maximum)."""
+
+    minimum: Constant | None = Field(None, description="the least value that is kept")
+    maximum: Constant | None = Field(None, description="the largest value that is kept")
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("needs a minimum or a maximum")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum (={self.minimum}) must not be above maximum (={self.maximum})")
+        return self
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        least = -inf if self.minimum is None else self.minimum
+        most = inf if self.maximum is None else self.maximum
+        return computed(lambda x: min(max(x, least), most), spans)
+
+    def kinks(self) -> tuple[float, ...]:
+        return tuple(bound for bound in (self.minimum, self.maximum) if bound is not None)
+
+    def reference(self, x: Array) -> Array:
+        return np.clip(x, self.minimum, self.maximum)
+
+
+# Functions of two inputs, or of one and a constant ------------------------------------------------------------------
+
+
+class Abs(_Elementwise):
+    """y = |x|."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+
+class Neg(_Elementwise):
+    """y = -x."""
+
+    linear: ClassVar[bool] = True
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+    def reference(self, x: Array) -> Array:
+        return -x
+
+
+class Sign(_Elementwise):
+    """y = 1 where x > 0, -1 where x < 0, else 0."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+
+class Square(_Elementwise):
+    """y = x^2."""
+
+    takes: ClassVar[tuple[DType, ...]] = NUMBERS
+
+
+class Sqrt(_Elementwise):
+    """y = x^(1/2); NaN where x < 0."""
+
+
+class Rsqrt(_Elementwise):
+    """y = 1 / x^(1/2); NaN where x < 0."""
+
+    def reference(self, x: Array) -> Array:
+        return 1 / np.sqrt(x)
+
+
+class Reciprocal(_Elementwise):
+    """y = 1 / x."""
+
+
+class Exp(_Elementwise):
+    """y = e^x."""
+
+    def kinks(self) -> tuple[float, ...]:
+        return (709.0, -745.0)  # nearly all that float64 holds
+
+
+class Log(_Elementwise):
+    """y = ln x; NaN where x < 0."""
+
+
+class Log1p(_Elementwise):
+    """y = ln(1 + x), exact also where x is near 0; NaN where x < -1."""
+
+    def kinks(self) -> tuple[float, ...]:
+        return (-1.0,)
+
+
+class Sin(_Elementwise):
+    """y = sin x, of an angle in radians."""
+
+
+class Cos(_Elementwise):
+    """y = cos x, of an angle in radians."""
+
+
+class Erf(_Elementwise):
+    """y = 2 / sqrt(pi) * the integral of e^(-t^2) from 0 to x: the error function."""
+
+    def reference(self, x: Array) -> Array:
+        return erf(x)
+
+
+class _Whole(_Elementwise):
+    def kinks(self) -> tuple[float, ...]:
+        return (1.0, -1.0, 0.5, -0.5, 2.5)
+
+
+class Floor(_Whole):
+    """y = the largest whole number that is at most x."""
+
+
+class Ceil(_Whole):
+    """y = the smallest whole number that is at least x."""
+
+
+class Round(_Whole):
+    """y = the whole number nearest to x; halfway between two, the even one (IEEE 754)."""
+
+
 class _Comparison(_Binary):
     def result(self, *dtypes: DType) -> DType:
         super().result(*dtypes)
@@ -348,12 +348,6 @@ class GreaterEqual(_Comparison):
     """
 
 
-class LogicalNot(_Elementwise):
-    """y = whether x is false."""
-
-    takes: ClassVar[tuple[DType, ...]] = ("bool",)
-
-
 class _Logical(_Elementwise):
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     takes: ClassVar[tuple[DType, ...]] = ("bool",)
@@ -383,6 +377,12 @@ class LogicalXor(_Logical):
     """
 
 
+class LogicalNot(_Elementwise):
+    """y = whether x is false."""
+
+    takes: ClassVar[tuple[DType, ...]] = ("bool",)
+
+
 class Where(_Elementwise):
     """y = a if condition else b.
 
@@ -390,6 +390,7 @@ class Where(_Elementwise):
     common shape.
     """
 
+    exact: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (3, 3)
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("bool",), NUMBERS, NUMBERS)

@@ -27,6 +27,7 @@ else:
 
 
 class _Join(Operation):
+    exact: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     takes: ClassVar[tuple[DType, ...]] = ANY
@@ -93,6 +94,7 @@ class Stack(_Join):
 
 
 class _Cut(Operation):
+    exact: ClassVar[bool] = True
     wish: ClassVar = "readers"
     linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
@@ -169,6 +171,7 @@ class Slice(Operation):
     Input: batch and other axes. Output: along that axis ceil((end - start) / step) elements.
     """
 
+    exact: ClassVar[bool] = True
     wish: ClassVar = "readers"
     linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
@@ -209,6 +212,7 @@ class IndexSelect(Operation):
     Input: batch and other axes. Output: along that axis as many elements as there are indices.
     """
 
+    exact: ClassVar[bool] = True
     wish: ClassVar = "readers"
     linear: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY

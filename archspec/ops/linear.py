@@ -64,6 +64,7 @@ class Linear(Operation):
     Input: batch, ..., features. Output: batch, ..., out_features. Weight: out_features, features.
     """
 
+    free: ClassVar[frozenset[str]] = frozenset({"out_features"})
     wish: ClassVar = "features"
     linear: ClassVar[bool] = True
     gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
@@ -93,6 +94,7 @@ class Bilinear(Operation):
     Weight: out_features, features1, features2.
     """
 
+    free: ClassVar[frozenset[str]] = frozenset({"out_features"})
     wish: ClassVar = "spec"
     linear: ClassVar[bool] = True
     gain: ClassVar[tuple[str, ...]] = ("weight", "bias")
@@ -124,6 +126,7 @@ class Embedding(Operation):
     Weight: num_embeddings, embedding_dim. The row `padding_index` is used as it is; training leaves it alone.
     """
 
+    free: ClassVar[frozenset[str]] = frozenset({"num_embeddings"})
     takes: ClassVar[tuple[DType, ...]] = ("int64",)
     num_embeddings: Positive = Field(description="rows of the table: indices are smaller than this")
     embedding_dim: Positive = Field(description="size of a row")

@@ -153,6 +153,7 @@ class Norm(_Reduction):
     elements are 0, the gradient is taken to be 0.
     """
 
+    free: ClassVar[frozenset[str]] = frozenset({"p"})
     p: Order = Field(2, description="order of the norm: 1, 2, any other positive number, or inf")
 
     def reference(self, x: Array) -> Array:

@@ -33,6 +33,7 @@ class _Identity(Operation):
 class _Drop(_Identity):
     """What training sets to zero, as a whole along the axes that `mask` gives size 1; the rest is scaled."""
 
+    free: ClassVar[frozenset[str]] = frozenset({"p"})
     if TYPE_CHECKING:
         p: float
 

@@ -66,6 +66,7 @@ else:
 
 
 class _Move(Operation):
+    exact: ClassVar[bool] = True
     linear: ClassVar[bool] = True
 
 
@@ -338,6 +339,7 @@ class Cast(Operation):
     true.
     """
 
+    exact: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ANY
     elementwise: ClassVar[bool] = True
     dtype: DType = Field(description="float: the precision of the weights; int64; or bool")
@@ -360,6 +362,7 @@ class OneHot(Operation):
     Input: whole numbers from 0 to num_classes - 1, batch, .... Output: batch, ..., num_classes, of floats.
     """
 
+    exact: ClassVar[bool] = True
     takes: ClassVar[tuple[DType, ...]] = ("int64",)
     num_classes: Positive = Field(description="size of the new last axis: the input is smaller than this")
 

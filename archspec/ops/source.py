@@ -103,6 +103,7 @@ class Constant(_Source):
     No input. Output: 1, *shape.
     """
 
+    exact: ClassVar[bool] = True
     value: Numbers = Field(description="a number, or lists of lists of numbers: rows, then columns, ...")
     shape: Sizes | None = Field(None, description="sizes of an array that is filled with one number")
     dtype: Literal["float", "int64", "bool"] = Field("float", description="kind of numbers")

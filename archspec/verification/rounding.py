@@ -20,7 +20,7 @@ from archspec.graph.graph import Graph, Node
 from archspec.graph.mode import Mode
 
 if TYPE_CHECKING:
-    from archspec.ops.base import Array, Operation
+    from archspec.ops.base import Array
 
 UNITS = {"float64": 2.0**-45, "float32": 2.0**-24}
 """How far values are moved: for float64 by more than the reference itself is off, and so little that nothing jumps."""
@@ -58,7 +58,7 @@ def magnitudes(
     given = fixed(graph)
 
     def after(node: Node, result: Array) -> Array:
-        if exact(node.op) or node.outputs[0].name in given:
+        if node.op.exact or node.outputs[0].name in given:
             return result
         return moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner(node))
 
@@ -94,11 +94,6 @@ def fixed(graph: Graph) -> set[str]:
         if not node.parameters() and all(tensor.name in found for tensor in node.inputs):
             found.update(tensor.name for tensor in node.outputs)
     return found
-
-
-def exact(op: Operation | type[Operation]) -> bool:
-    """Whether a step rounds nothing: it gives numbers that are given to it, or fixed ones."""
-    return set(op.takes) == {"float", "int64", "bool"} or op.key in ("constant", "one_hot", "pad", "where")
 
 
 def terms(node: Node) -> int:
