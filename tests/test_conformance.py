@@ -1,7 +1,7 @@
 """Every row of `cases.py` on every backend: its numbers against the reference, in float64 and in float32.
 
-Each case is run as a step of the network, as an element of a named sequence, inside a block, where sizes are symbols,
-and inside one whose params give the attributes.
+Each case is run as a step of the network, and, in turns, as an element of a named sequence, inside a block, where sizes
+are symbols, or inside one whose params give the attributes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from .cases import CASES, TABLE, Case
 BATCH: Final = 3
 BACKENDS: Final = {backend.name: backend for backend in backends()}
 DTYPES: Final = ("float64", "float32")
+FORMS: Final = ("block", "params", "element")
 KINKS: Final = (0.0, -0.0, 3.0, -3.0, 6.0, -6.0, 19.5, 20.5, 30.0, -30.0, 80.0, -80.0)
 
 Cases = Mapping[str, Case]
@@ -42,12 +43,14 @@ Cases = Mapping[str, Case]
 
 
 def network(cases: Cases) -> Model:
-    """One network in which these cases stand side by side, each in every form that a step may have."""
+    """One network in which these cases stand side by side, each as a step and in one of the other forms that a step may
+    have; in all of them, if there are few cases."""
     inputs: dict[str, Any] = {}
     blocks: dict[str, Any] = {}
     layers: list[Any] = []
     outputs: dict[str, str] = {}
-    for number, case in cases.items():
+    for place, (number, case) in enumerate(cases.items()):
+        forms = FORMS if len(cases) < len(FORMS) else FORMS[place % len(FORMS)]
         source = not case.shapes  # has no inputs; a network and a block have
         names = [f"x{number}_{i}" for i in range(max(1, len(case.shapes)))]
         shown = [f"in{i}" for i in range(len(names))]
@@ -60,22 +63,24 @@ def network(cases: Cases) -> Model:
         parts = [f".{i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
         layers.append({**step, "name": f"step{number}", **({} if source else {"from": names})})
         outputs |= {f"step{number}_{i}": f"step{number}{part}" for i, part in enumerate(parts)}
-        blocks[f"Block{number}"] = {
+        block: dict[str, Any] = {
             "inputs": shown,
             "layers": [{**step, "name": "inner", **({} if source else {"from": shown})}],
             "outputs": {f"out{i}": f"inner{part}" for i, part in enumerate(parts)},
         }
-        layers.append({"block": f"Block{number}", "name": f"block{number}", "from": names})
-        whole = [f"block{number}"] if len(shapes) == 1 else [f"block{number}.out{i}" for i in range(len(shapes))]
-        outputs |= {f"block{number}_{i}": text for i, text in enumerate(whole)}
+        ends = [""] if len(shapes) == 1 else [f".out{i}" for i in range(len(shapes))]
+        if "block" in forms:
+            blocks[f"Block{number}"] = block
+            layers.append({"block": f"Block{number}", "name": f"block{number}", "from": names})
+            outputs |= {f"block{number}_{i}": f"block{number}{end}" for i, end in enumerate(ends)}
         given = {name: value for name, value in case.attributes.items() if not _has_texts(value)}
-        if given:
-            inner = {**blocks[f"Block{number}"]["layers"][0], **{name: name for name in given}}
+        if given and "params" in forms:
+            inner = {**block["layers"][0], **{name: name for name in given}}
             params = {name: type_of(value) for name, value in given.items()}
-            blocks[f"Params{number}"] = {**blocks[f"Block{number}"], "params": params, "layers": [inner]}
+            blocks[f"Params{number}"] = {**block, "params": params, "layers": [inner]}
             layers.append({**given, "block": f"Params{number}", "name": f"params{number}", "from": names})
-            outputs |= {f"params{number}_{i}": text.replace("block", "params") for i, text in enumerate(whole)}
-        if len(case.shapes) == len(shapes) == 1:
+            outputs |= {f"params{number}_{i}": f"params{number}{end}" for i, end in enumerate(ends)}
+        if len(case.shapes) == len(shapes) == 1 and "element" in forms:
             element = {**step, "name": "element"} if int(number) % 2 else step
             layers.append({"name": f"sequence{number}", "from": names, "layers": [element]})
             outputs[f"sequence{number}_0"] = f"sequence{number}"
@@ -233,6 +238,12 @@ class Run:
             else:
                 yield key, compare.difference(result.arrays[key], expected, expected.dtype.name)
 
+    def judge_all(self) -> None:
+        """Fills in `problems`."""
+        self.judge()
+        self.judge_edges()
+        self.judge_gradients()
+
     def judge(self) -> None:
         """Fills in `problems`, by the rules of verification."""
         for dtype, by_backend in self.errors.items():
@@ -290,28 +301,37 @@ class Run:
 def problems_of(op: str, pool: Pool) -> dict[tuple[str, str], list[str]]:
     """What is wrong with the cases of one operation, by backend and case; and `refused` ones, with their reasons.
 
-    If a backend cannot take all cases at once, it gets them one by one, so that the others still count.
+    Those that the same backends refuse are taken together.
     """
-    cases = {str(number): case for number, case in enumerate(CASES) if case.op == op}
-    whole = Run(cases, pool, list(BACKENDS))
+    groups: dict[frozenset[str], dict[str, Case]] = {}
+    for number, case in enumerate(CASES):
+        if case.op == op:
+            groups.setdefault(frozenset(case.refused), {})[str(number)] = case
+    found: dict[tuple[str, str], list[str]] = {}
+    for refusing, cases in groups.items():
+        found |= _problems(cases, pool, [name for name in BACKENDS if name not in refusing])
+        for name in refusing:
+            for key, case in cases.items():
+                with pytest.raises(BackendError) as refusal:
+                    BACKENDS[name].generate(network({key: case}))
+                found[name, key] = [f"refused: BackendError: {refusal.value}"]
+    return found
+
+
+def _problems(cases: Cases, pool: Pool, names: list[str]) -> dict[tuple[str, str], list[str]]:
+    """Those of cases that these backends should know. One that cannot take all of them at once gets them one by one, so
+    that the others still count."""
+    whole = Run(cases, pool, names)
     found = whole.problems
     for name in whole.refused:
         for number, case in cases.items():
             single = Run({number: case}, pool, [name])
             if single.refused:
                 found[name, number] = [f"refused: {single.refused[name]}"]
-            for dtype, errors in single.errors.items():
-                if not single.refused:
-                    whole.programs.setdefault(name, single.programs[name])
-                    whole.programs[name].inexact.update(single.programs[name].inexact)
-                    whole.programs[name].inexact_gradients.update(single.programs[name].inexact_gradients)
-                    whole.errors[dtype].setdefault(name, {}).update(errors[name])
-                    whole.gradients.setdefault(name, {}).update(single.gradients.get(name, {}))
-                    whole.slopes.setdefault(name, {}).update(single.slopes.get(name, {}))
-                    whole.at_edges += single.at_edges
-    whole.judge()
-    whole.judge_edges()
-    whole.judge_gradients()
+                continue
+            single.judge_all()
+            found |= single.problems
+    whole.judge_all()
     return found
 
 

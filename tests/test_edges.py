@@ -13,6 +13,7 @@ from archspec import ops
 from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
+from archspec.proof import reports
 from archspec.verification import data, edges
 from archspec.verification.run import verify
 from archspec.verification.subject import generated
@@ -93,6 +94,29 @@ def test_what_is_linear_is() -> None:
         for a, b, c, zero in zip(both, first, second, origin, strict=True):
             np.testing.assert_allclose(a, 2 * b - 3 * c + 2 * zero, rtol=1e-9, atol=1e-9)
     assert len(tried) > 60
+
+
+FLOATS = """
+archspec: 1
+name: Floats
+inputs: {image: [4, 9, 7]}
+layers:
+  - {op: hard_shrink, threshold: 0.3}
+  - {op: leaky_relu, negative_slope: 0.1}
+  - {op: layer_norm}
+  - {op: celu, alpha: 0.3, name: celu}
+  - {op: greater, value: 0.1, name: above}
+  - {op: where, from: [above, celu, image]}
+"""
+
+
+@pytest.mark.frameworks
+def test_a_float_that_frameworks_round_is_no_false_alarm(pool: Pool) -> None:
+    (report,) = reports(Spec.parse(FLOATS).network(), tuple(BACKENDS.values()), pool)
+    for outcome in report.outcomes.values():
+        assert outcome.message == ""
+        assert outcome.rungs["edges"].compared == 5
+        assert not outcome.rungs["edges"].unseen
 
 
 @pytest.mark.frameworks

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random as stdlib
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ MUTANTS: Final = 30
 
 
 def test_some_networks() -> None:
-    """Each in one of the frameworks, in its turn; `test_all_networks` takes all in all."""
+    """Each in one of the frameworks, in its turn."""
     order = list(BACKENDS.values())
     for number, name in enumerate(list(NETWORKS)[::2]):
         backend = order[number % len(order)]
@@ -46,9 +47,19 @@ def test_some_networks() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
+def test_one_of_each_family(file: Path) -> None:
+    _judge_variants(file, variants_in(file)[:1])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
 def test_all_networks(file: Path) -> None:
+    _judge_variants(file, variants_in(file)[1:])
+
+
+def _judge_variants(file: Path, variants: Sequence[str]) -> None:
     spec, _ = open_spec(file)
-    for variant in variants_in(file) or (None,):
+    for variant in variants or (None,):
         network = spec.network(variant)
         found = {backend.name: written(backend, network).problem() for backend in BACKENDS.values()}
         assert found == dict.fromkeys(BACKENDS, ""), network.name
