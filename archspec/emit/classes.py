@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archspec.emit.code import (
     Call,
@@ -26,7 +26,7 @@ from archspec.emit.code import (
 )
 from archspec.emit.context import Context, Lowered, symbols
 from archspec.emit.dialect import Classes, Dialect
-from archspec.emit.flow import Flow, Place, Placed
+from archspec.emit.flow import Blocks, Flow, Place, Placed
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import (
@@ -48,9 +48,6 @@ from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
 from archspec.spec.source import Path
 
-if TYPE_CHECKING:
-    from archspec.emit.program import Generator
-
 
 @dataclass(slots=True)
 class Element:
@@ -67,7 +64,7 @@ class ClassWriter(Flow):
     join = separator = "."
     owner = "self"
 
-    def __init__(self, generator: Generator, context: Context, body: Body, *, root: bool) -> None:
+    def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:
         style = Style(names=self._method_names)
         super().__init__(generator, context, body, style, Scope(generator.file, ["self"]), "x", root=root)
         assert isinstance(self.dialect.blocks, Classes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec.emit.code import (
     WIDTH,
@@ -40,7 +40,7 @@ from archspec.expressions import Name
 from archspec.spec.source import Path
 
 if TYPE_CHECKING:
-    from archspec.emit.program import Generator, Written
+    from archspec.backend import Network
 
 LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
@@ -89,6 +89,45 @@ class Placed:
                    inexact=lowered.inexact, inexact_gradient=lowered.inexact_gradient, **more)  # fmt: skip
 
 
+@dataclass(slots=True)
+class Written:
+    """A block that has been written."""
+
+    block: str
+    name: str
+    flow: Flow
+    defaults: dict[str, object]
+    doc: str
+    arguments: tuple[str, ...] = ()
+    """What must be given, in order: sizes of inputs, params, and what follows from neither."""
+
+
+class Blocks(Protocol):
+    """What a block asks of what writes them all, about the file and the other blocks."""
+
+    model: Network
+    dialect: Dialect
+    support: Mapping[str, str]
+    file: Scope
+    entry: str
+    blocks: list[Written]
+    """Those that are written, from the innermost."""
+    training_outputs: frozenset[str]
+    sized: bool
+
+    def lower(self, site: Site) -> Lowered:
+        """How a step is spelled."""
+
+    def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
+        """The layers of the step whose weights a step uses."""
+
+    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
+        """The class or function of a block for inputs that are laid out so."""
+
+    def construct(self, flow: Flow, item: MCall) -> Call:
+        """The code that makes a block's layers (or calls its function), with its arguments."""
+
+
 class Flow:
     """Writes one block (or the network). Subclasses say how steps, blocks and repeats are written."""
 
@@ -101,7 +140,7 @@ class Flow:
     owner: str
     """What `probe` gets first."""
 
-    def __init__(self, generator: Generator, context: Context, body: Body, style: Style, scope: Scope, main: str, *,
+    def __init__(self, generator: Blocks, context: Context, body: Body, style: Style, scope: Scope, main: str, *,
                  root: bool) -> None:  # fmt: skip
         self.generator = generator
         self.dialect = generator.dialect

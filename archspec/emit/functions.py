@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from archspec.emit.code import (
     INDEX,
@@ -27,7 +27,7 @@ from archspec.emit.code import (
 )
 from archspec.emit.context import Context, Lowered
 from archspec.emit.dialect import Dialect, Functions
-from archspec.emit.flow import Flow, Place, Placed
+from archspec.emit.flow import Blocks, Flow, Place, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import generalize
@@ -40,9 +40,6 @@ from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, expr_of, free_names, rename
 from archspec.graph.graph import unreachable
 
-if TYPE_CHECKING:
-    from archspec.emit.program import Generator
-
 
 class FunctionWriter(Flow):
     """Writes one block (or the network) as a function."""
@@ -50,7 +47,7 @@ class FunctionWriter(Flow):
     nest = False
     join, separator, owner = "_", "/", ""
 
-    def __init__(self, generator: Generator, context: Context, body: Body, *, root: bool) -> None:
+    def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:
         scope = Scope(generator.file, () if root else ["name"])
         style = Style(names=self.names, layers=self.shown)
         main = "y" if root and "x" in body.inputs else "x"

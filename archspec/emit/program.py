@@ -14,7 +14,7 @@ from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, 
 from archspec.emit.context import Context, Lowered, Lowering, NeedsResolving, Site, size_names
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
-from archspec.emit.flow import Flow, Placed, Spelled
+from archspec.emit.flow import Flow, Placed, Spelled, Written
 from archspec.emit.functions import FunctionWriter
 from archspec.emit.instances import called, form, kinds, leaves, never
 from archspec.emit.merge import Key, MCall, MStep, Unmergeable, merge
@@ -29,19 +29,6 @@ from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 PROBES = frozenset({"nearest", "probe"})
 """What verification adds to a file."""
-
-
-@dataclass(slots=True)
-class Written:
-    """A block that has been written."""
-
-    block: str
-    name: str
-    flow: Flow
-    defaults: dict[str, object]
-    doc: str
-    arguments: tuple[str, ...] = ()
-    """What must be given, in order: sizes of inputs, params, and what follows from neither."""
 
 
 @dataclass(slots=True)
