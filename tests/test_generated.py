@@ -15,26 +15,32 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from archspec.expressions import expr_of, free_names
 from archspec.graph.graph import Graph
 from archspec.verification import data, worker
 
 from .programs import BACKENDS, MORE, NETWORKS, model, program
 
 CHECKS: Final = {
-    "pytorch": ("canonical_names_are_its_own", "export", "compile_", "train"),
-    "keras": ("save", "graph", "train", "fit"),
-    "paddle": ("to_static", "train", "train_static"),
-}
+    "pytorch": ("canonical_names_are_its_own", "load_onto_meta", "export", "compile_", "bfloat16", "float16",
+                "autocast", "train"),
+    "keras": ("save", "saved_model", "graph", "mixed_float16", "mixed_bfloat16", "train", "fit"),
+    "paddle": ("to_static", "jit_save", "amp", "train", "train_static"),
+}  # fmt: skip
+PRECISIONS: Final = ("bfloat16", "float16", "autocast", "mixed_float16", "mixed_bfloat16", "amp")
 CASES: Final = {
-    "lenet5": ("canonical_names_are_its_own", "export", "save", "graph", "to_static", "train", "fit"),
+    "lenet5": ("canonical_names_are_its_own", "export", "save", "saved_model", "graph", "to_static", "jit_save",
+               "train", "fit", *PRECISIONS),
+    "masks": ("load_onto_meta", "export", "compile_", "save", "saved_model", "graph", "to_static", "jit_save", "train",
+              "train_static", "fit", *PRECISIONS),
     "resnet18": ("canonical_names_are_its_own", "compile_", "export", "save", "to_static", "train"),
     "googlenet": ("canonical_names_are_its_own", "save", "to_static", "train"),
     "stages": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
     "towers": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
     "shared": ("export", "save", "graph", "to_static", "train", "train_static"),
     "vit": ("export", "save", "graph", "to_static", "train", "train_static"),
-    "wave": ("export", "compile_", "save", "graph", "to_static", "train", "train_static"),
-}
+    "wave": ("export", "compile_", "save", "graph", "to_static", "jit_save", "train", "train_static"),
+}  # fmt: skip
 """Small networks of all kinds, and a few large ones: what is tried with each."""
 HERE: Final = Path(__file__).parent / "generated"
 
@@ -45,7 +51,7 @@ Results = dict[tuple[str, str], tuple[str, float]]
 def _write(folder: Path, backend: str, name: str) -> None:
     made, graph = program(name, backend), model(name).graph
     (folder / f"{name}.py").write_text(made.source, encoding="utf-8", newline="\n")
-    given = data.inputs(graph)
+    given, root = data.inputs(graph), model(name).roots(frozenset())["main"]
     arrays = {key: np.ascontiguousarray(worker.arrange(given[key], layout)) for key, layout in made.inputs.items()}
     np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
     about = {
@@ -53,6 +59,7 @@ def _write(folder: Path, backend: str, name: str) -> None:
         "parameters": {key: list(p.shape) for key, p in graph.parameters().items()},
         "idle": [w.target for w in made.weights if w.parameter not in _needed(graph)],
         "checks": CASES[name],
+        "open": [[a for a, size in enumerate(root.inputs[key].shape) if free_names(expr_of(size))] for key in arrays],
         "outputs": len(graph.outputs) - len(graph.training_outputs),
         "training_outputs": len(graph.outputs),
     }

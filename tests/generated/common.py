@@ -27,6 +27,8 @@ class Case:
     """Canonical names and shapes."""
     idle: list[str]
     """The model's own names of weights on which no output depends."""
+    open: list[list[int]]
+    """The axes of each input that may have another size."""
     outputs: int
     training_outputs: int
 

@@ -37,6 +37,37 @@ def save(case: Case) -> None:
     same(loaded(inputs), model(inputs))
 
 
+def saved_model(case: Case) -> None:
+    """What TensorFlow Serving loads."""
+    model, inputs = make(case)
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, verbose=False)
+        loaded = tf.saved_model.load(folder)
+        same(loaded.serve(inputs), model(inputs))
+
+
+def mixed_float16(case: Case) -> None:
+    in_precision(case, "mixed_float16")
+
+
+def mixed_bfloat16(case: Case) -> None:
+    in_precision(case, "mixed_bfloat16")
+
+
+def in_precision(case: Case, policy: str) -> None:
+    """Layers that compute with few bits, and hold weights of many."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        model, inputs = make(case)
+        model.compile(optimizer="sgd", loss=["mse"] * len(model.outputs))
+        results = [keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in outputs(model(inputs))]
+        assert all(np.isfinite(x).all() for x in results)
+        targets = list(map(np.zeros_like, results))
+        model.fit(inputs, targets if len(targets) > 1 else targets[0], verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def graph(case: Case) -> None:
     model, inputs = make(case)
     same(tf.function(model)(inputs), model(inputs))
@@ -60,7 +91,7 @@ def fit(case: Case) -> None:
     model, inputs = make(case)
     model.compile(optimizer="sgd", loss=["mse"] * len(model.outputs))
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
-    targets = [np.zeros((len(case.inputs[0]), *output.shape[1:]), "float32") for output in model.outputs]
+    targets = [np.zeros(output.shape, "float32") for output in outputs(model(inputs))]
     model.fit(inputs, targets if len(targets) > 1 else targets[0], verbose=0)
     assert any((a != keras.ops.convert_to_numpy(b)).any() for a, b in zip(before, model.trainable_weights, strict=True))
     same(model.predict(inputs, verbose=0), model(inputs))
@@ -73,4 +104,4 @@ def same(first: Any, second: Any) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    run([save, graph, train, fit])
+    run([save, saved_model, graph, mixed_float16, mixed_bfloat16, train, fit])

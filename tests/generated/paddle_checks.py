@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,33 @@ def to_static(case: Case) -> None:
         np.testing.assert_allclose(b.numpy(), a, rtol=1e-4, atol=1e-5)
 
 
+def jit_save(case: Case) -> None:
+    """With any number of samples, and of what else is open; loaded again, it is the same function."""
+    model, inputs = make(case)
+    specs = [
+        paddle.static.InputSpec([None if axis in free else size for axis, size in enumerate(x.shape)], x.dtype)
+        for x, free in zip(inputs, case.open, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        paddle.jit.save(model, f"{folder}/model", input_spec=specs)
+        loaded = paddle.jit.load(f"{folder}/model")
+    more = [paddle.concat([x, x[:1]]) for x in inputs]
+    with paddle.no_grad():
+        for a, b in zip(outputs(model(*more)), outputs(loaded(*more)), strict=True):
+            np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def amp(case: Case) -> None:
+    """Forward and backward with few bits where they do."""
+    model, inputs = make(case, training=True)
+    with paddle.amp.auto_cast(level="O1", dtype="bfloat16"):
+        results = outputs(model(*inputs))
+        loss = sum(result.astype("float32").square().mean() for result in results)
+    loss.backward()
+    assert all(bool(paddle.isfinite(x.astype("float32")).all()) for x in results)
+    assert all(p.grad is None or bool(paddle.isfinite(p.grad).all()) for p in model.parameters())
+
+
 def train(case: Case) -> None:
     model, inputs = make(case, training=True)
     results = outputs(model(*inputs))
@@ -64,4 +92,4 @@ def train_static(case: Case) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    run([to_static, train, train_static])
+    run([to_static, jit_save, amp, train, train_static])

@@ -28,10 +28,51 @@ def canonical_names_are_its_own(case: Case) -> None:
     model.load_state_dict({k: torch.empty(s, device="meta") for k, s in case.parameters.items()}, strict=True)
 
 
-def export(case: Case) -> None:
+def load_onto_meta(case: Case) -> None:
+    """A model that is made without memory, and gets its weights by assignment, is whole: no buffer is left empty."""
     model, inputs = make(case)
-    exported = torch.export.export(model, inputs).module()
-    same(exported(*inputs), model(*inputs))
+    with torch.device("meta"):
+        other = case.entry().train(False)
+    other.load_state_dict(model.state_dict(), assign=True)
+    same(other(*inputs), model(*inputs))
+
+
+def export(case: Case) -> None:
+    """With any number of samples."""
+    model, inputs = make(case)
+    batch = torch.export.Dim("batch", min=2)
+    exported = torch.export.export(model, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs)).module()
+    more = tuple(torch.cat([x, x[:1]]) for x in inputs)
+    same(exported(*more), model(*more))
+
+
+def bfloat16(case: Case) -> None:
+    in_precision(case, torch.bfloat16)
+
+
+def float16(case: Case) -> None:
+    in_precision(case, torch.float16)
+
+
+def in_precision(case: Case, dtype: torch.dtype) -> None:
+    """Weights, inputs and outputs of few bits."""
+    model, inputs = make(case)
+    inputs = tuple(x.to(dtype) if x.is_floating_point() else x for x in inputs)
+    with torch.no_grad():
+        results = outputs(model.to(dtype)(*inputs))
+    assert {x.dtype for x in results} == {dtype}
+    assert all(x.isfinite().all() for x in results)
+
+
+def autocast(case: Case) -> None:
+    """Forward and backward."""
+    model, inputs = make(case, training=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        results = outputs(model(*inputs))
+        loss = sum(result.float().square().mean() for result in results)
+    loss.backward()
+    assert all(x.isfinite().all() for x in results)
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 def compile_(case: Case) -> None:
@@ -58,4 +99,4 @@ def same(first: Any, second: Any) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    run([canonical_names_are_its_own, export, compile_, train])
+    run([canonical_names_are_its_own, load_onto_meta, export, compile_, bfloat16, float16, autocast, train])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import attention as shared
-from archspec.emit.code import Call, Code, Local, call
+from archspec.emit.code import Call, Code, Local, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import bindings, function, layer, own_layer, spell
 
@@ -15,9 +15,22 @@ from .rows import wanted
 
 
 def scaled_dot_product_attention(site: Site) -> Lowered:
-    """Paddle's has time before the heads, and no mask where it is causal."""
+    """Paddle's has time before the heads, and is causal without a mask and for equal times only."""
     options = shared.given(site, "causal", "scale")
-    return Lowered(apply=lambda own, inputs: call("attend", *inputs, **options))
+    if len(site.inputs) == 3 and site.every(lambda step: step.inputs[0].shape[2] == step.inputs[1].shape[2]):
+        return Lowered(apply=lambda own, inputs: call("attend", *inputs, **options))
+    causal = options.pop("causal", None)
+
+    def mask(inputs: Sequence[Code]) -> tuple[Code, ...]:
+        if causal is None:
+            return tuple(inputs[3:])
+        times = (Template("{0}.shape[2]", (value,)) for value in inputs[:2])
+        hidden = call("hide_future", *times, *inputs[3:])
+        if causal == literal(True):
+            return (hidden,)
+        return (Template("{0} if {1} else {2}", (hidden, causal, inputs[3] if inputs[3:] else literal(None))),)
+
+    return Lowered(apply=lambda own, inputs: call("attend", *inputs[:3], *mask(inputs), **options))
 
 
 def multi_head_attention(site: Site) -> Lowered:

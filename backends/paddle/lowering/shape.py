@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from archspec.emit.code import Code, Items, Raw, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site, once
-from archspec.emit.signature import function
+from archspec.emit.signature import function, layer
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
 from .rows import axis, padded
-
-DEFAULT: Final = call("paddle.get_default_dtype")
 
 
 def axes(site: Site) -> Code:
@@ -104,15 +102,11 @@ def pad(site: Site) -> Lowered:
 
 
 def cast(site: Site) -> Lowered:
+    """Which floats a model computes with is not known before it runs: `to` and `amp.decorate` change it."""
     kind = site.same(lambda step: step.op.dtype, "dtype")
-    code = DEFAULT if kind == "float" else literal(kind)
-    return Lowered(apply=lambda own, inputs: method(inputs[0], "astype", code))
-
-
-def one_hot(site: Site) -> Lowered:
-    """Paddle's own is always float32."""
-    classes = site.attr("num_classes")
-    return Lowered(apply=lambda own, inputs: method(call("F.one_hot", inputs[0], classes), "astype", DEFAULT))
+    if kind == "float":
+        return layer("ToFloat()")(site)
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "astype", literal(kind)))
 
 
 def end_axis(site: Site) -> Code:
@@ -134,5 +128,5 @@ ROWS: Final[dict[str, Lowering]] = {
     "flip": function("paddle.flip(*, axis)", axis=axes),
     "pad": pad,
     "cast": cast,
-    "one_hot": one_hot,
+    "one_hot": layer("OneHot(num_classes)"),
 }  # fmt: skip

@@ -13,19 +13,20 @@ def attend(
     causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Scaled dot-product attention with heads before time, and with masks that are causal, too."""
-    if causal and (mask is not None or q.shape[2] != k.shape[2]):
-        past = paddle.ones([q.shape[2], k.shape[2]], dtype="bool").tril()
-        causal = False
-        if mask is None:
-            mask = past
-        elif mask.dtype == paddle.bool:
-            mask = mask & past
-        else:
-            mask = paddle.where(past, mask, paddle.full_like(mask, float("-inf")))
+    """Scaled dot-product attention with heads before time, which Paddle has behind."""
     q, k, v = (x.transpose([0, 2, 1, 3]) for x in (q, k, v))
     y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale)
     return y.transpose([0, 2, 1, 3])
+
+
+def hide_future(time: int, source: int, mask: Tensor | None = None) -> Tensor:
+    """A mask of this size, or the one given, that also hides what comes later."""
+    past = paddle.ones([time, source], dtype="bool").tril()
+    if mask is None:
+        return past
+    if mask.dtype == paddle.bool:
+        return mask & past
+    return paddle.where(past, mask, paddle.full_like(mask, float("-inf")))
 
 
 def attend_to(layer: nn.Layer, query: Tensor, memory: Tensor) -> Tensor:
@@ -69,10 +70,13 @@ class MultiHeadAttention(nn.Layer):
         key = query if key is None else key
         value = key if value is None else value
         q, k, v = (
-            x.reshape([0, 0, self.num_heads, self.head_dim]).transpose([0, 2, 1, 3])
+            x.reshape([0, 0, self.num_heads, self.head_dim])
             for x in (self.q_proj(query), self.k_proj(key), self.v_proj(value))
         )
-        y = attend(q, k, v, mask, self.causal).transpose([0, 2, 1, 3])
+        causal = self.causal and mask is None and key is query
+        if self.causal and not causal:
+            mask = hide_future(query.shape[1], key.shape[1], mask)
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
         return self.out_proj(y.flatten(2))
 
 

@@ -1,7 +1,30 @@
 from collections.abc import Sequence
 
 import paddle
-from paddle import Tensor
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+
+class ToFloat(nn.Layer):
+    """Numbers as floats of the model's own type, which `to` and `amp.decorate` change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("typed", paddle.zeros([1]), persistable=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.astype(self.typed.dtype)
+
+
+class OneHot(ToFloat):
+    """Indices as vectors with a one, of the model's own type; F.one_hot has float32."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.one_hot(x, self.num_classes))
 
 
 def pad_axes(x: Tensor, padding: Sequence[tuple[int, int]], mode: str) -> Tensor:

@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from archspec.emit.code import Code, Items, Raw, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site, once
-from archspec.emit.signature import function
+from archspec.emit.signature import function, layer
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
 from .rows import axis
-
-DEFAULT: Final = call("torch.get_default_dtype")
 
 
 def axes(site: Site) -> Code:
@@ -102,16 +100,12 @@ def pad(site: Site) -> Lowered:
 
 
 def cast(site: Site) -> Lowered:
+    """Which floats a model computes with is not known before it runs: `half()` and `to` change it."""
     kind = site.same(lambda step: step.op.dtype, "dtype")
     if kind == "float":
-        return Lowered(apply=lambda own, inputs: method(inputs[0], "to", DEFAULT))
+        return layer("ToFloat()")(site)
     name = {"int64": "long", "bool": "bool"}[kind]
     return Lowered(apply=lambda own, inputs: method(inputs[0], name))
-
-
-def one_hot(site: Site) -> Lowered:
-    classes = site.attr("num_classes")
-    return Lowered(apply=lambda own, inputs: method(call("F.one_hot", inputs[0], classes), "to", DEFAULT))
 
 
 def end_axis(site: Site) -> Code:
@@ -133,5 +127,5 @@ ROWS: Final[dict[str, Lowering]] = {
     "flip": flip,
     "pad": pad,
     "cast": cast,
-    "one_hot": one_hot,
+    "one_hot": layer("OneHot(num_classes)"),
 }  # fmt: skip

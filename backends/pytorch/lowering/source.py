@@ -7,6 +7,9 @@ from typing import Final
 from archspec.emit.code import Code, Items, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 
+_DEVICE: Final = call("filled_device")
+"""Weights may be made without memory and filled later, but no file of weights has constants."""
+
 
 def held(made: Code, site: Site, learned: bool) -> Lowered:
     """An attribute of the model that is the value itself."""
@@ -31,9 +34,9 @@ def parameter(site: Site) -> Lowered:
 def constant(site: Site) -> Lowered:
     numbers = site.value(lambda step: step.op.numbers(), "value")
     if isinstance(numbers, Items):
-        made = call("torch.tensor", Items((numbers,), "[]"))
+        made = call("torch.tensor", Items((numbers,), "[]"), device=_DEVICE)
     else:
-        made = call("torch.full", site.value(lambda step: (1, *step.op.sizes()), "shape"), numbers)
+        made = call("torch.full", site.value(lambda step: (1, *step.op.sizes()), "shape"), numbers, device=_DEVICE)
     return held(call("nn.Buffer", made, persistent=literal(False)), site, False)
 
 

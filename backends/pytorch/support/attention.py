@@ -72,7 +72,7 @@ def wave_angles(time: int, features: int, base: float) -> Tensor:
 
 def rotary_embedding(x: Tensor, base: float = 10000.0, style: str = "half") -> Tensor:
     """Turns pairs of features by angles that grow with the place."""
-    angles = wave_angles(*x.shape[-2:], base)
+    angles = wave_angles(x.shape[-2], x.shape[-1], base)
     cos, sin = angles.cos().to(x), angles.sin().to(x)
     if style == "half":
         x1, x2 = x.chunk(2, dim=-1)
@@ -85,7 +85,7 @@ def add_sinusoidal_positions(
     x: Tensor, base: float = 10000.0, layout: str = "interleaved"
 ) -> Tensor:
     """Adds sines and cosines of the place, of growing wavelengths."""
-    angles = wave_angles(*x.shape[-2:], base)
+    angles = wave_angles(x.shape[-2], x.shape[-1], base)
     dim = -1 if layout == "interleaved" else -2
     waves = torch.stack((angles.sin(), angles.cos()), dim=dim)
     return x + waves.flatten(1).to(x)
@@ -113,11 +113,11 @@ class RelativePositionBias(nn.Module):
             torch.empty((2 * height - 1) * (2 * width - 1), num_heads)
         )
         nn.init.normal_(self.weight, std=0.02)
-        pixels = torch.arange(height * width)
+        pixels = torch.arange(height * width, device=filled_device())
         y, x = pixels // width, pixels % width
         down, right = y[:, None] - y, x[:, None] - x
         index = (down + height - 1) * (2 * width - 1) + right + width - 1
-        self.register_buffer("index", index, persistent=False)
+        self.index = nn.Buffer(index, persistent=False)
 
     def forward(self, scores: Tensor) -> Tensor:
         return scores + self.weight[self.index].permute(2, 0, 1)
@@ -146,8 +146,10 @@ class BucketedPositionBias(nn.Module):
         self.later = num_buckets // 2 if bidirectional else 0
         self.weight = nn.Parameter(torch.empty(num_buckets, num_heads))
         nn.init.normal_(self.weight, std=0.02)
-        edges = torch.tensor(bucket_edges(num_buckets - self.later, max_distance))
-        self.register_buffer("edges", edges, persistent=False)
+        edges = bucket_edges(num_buckets - self.later, max_distance)
+        self.edges = nn.Buffer(
+            torch.tensor(edges, device=filled_device()), persistent=False
+        )
 
     def forward(self, scores: Tensor) -> Tensor:
         time, source = scores.shape[-2:]

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 def pad_same(x: Tensor, kernel_size: int, stride: int) -> Tensor:
     """Zeros around: as many windows as there are strides, begun ones included."""
-    pads = []
+    pads: list[int] = []
     for size in x.shape[:1:-1]:
         total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
         pads += [total // 2, total - total // 2]
@@ -22,8 +22,9 @@ class MaskedConv2d(nn.Conv2d):
         super().__init__(*args, **kwargs)
         height, width = self.kernel_size
         count = height // 2 * width + width // 2 + (mask == "B")
-        seen = torch.arange(height * width).reshape(height, width) < count
-        self.register_buffer("seen", seen, persistent=False)
+        places = torch.arange(height * width, device=filled_device())
+        seen = places.reshape(height, width) < count
+        self.seen = nn.Buffer(seen, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, self.weight * self.seen, self.bias)

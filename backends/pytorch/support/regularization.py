@@ -13,7 +13,7 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        ones = x.new_ones((x.shape[0], *[1] * (x.ndim - 1)))
+        ones = x.new_ones([x.shape[0]] + [1] * (x.ndim - 1))
         return x * F.dropout(ones, self.p)
 
 

@@ -138,16 +138,22 @@ def T5Small(hidden=2048, dropout=0.1):
     """
     tokens = keras.Input((512,), dtype="int64", name="tokens")
     mask = keras.Input((512,), dtype="bool", name="mask")
-    x = Constant(0.0, shape=(8, 512, 512), name="constant")(tokens)  # [1, 8, 512, 512]
-    relative_attention_bias = BucketedPositionBias(name="relative_attention_bias")(x)
     visible = ops.expand_dims(mask, (1, 2))  # [batch, 1, 1, 512]
-    hidden_bias = Constant(-1000000000.0, shape=(1, 1, 1), name="hidden_bias")(tokens)
-    bias = ops.where(visible, relative_attention_bias, hidden_bias)
+    nothing = Constant(0.0, shape=(1, 1, 1), name="nothing")(tokens)  # [1, 1, 1, 1]
+    lowest = Constant(-10000.0, shape=(1, 1, 1), name="lowest")(tokens)  # [1, 1, 1, 1]
+    x = ops.where(visible, nothing, lowest)
+    x = ops.tile(x, (1, 8, 512, 1))  # [batch, 8, 512, 512]
+    relative_attention_bias = BucketedPositionBias(name="relative_attention_bias")(x)
     x = layers.Embedding(32128, 512, name="shared")(tokens)  # [batch, 512, 512]
     embedded = layers.Dropout(dropout, name="embedded")(x)
     for index in range(6):
-        embedded, bias = block_block(
-            embedded, bias, 8, hidden, dropout=dropout, name=f"block_{index}"
+        embedded, relative_attention_bias = block_block(
+            embedded,
+            relative_attention_bias,
+            8,
+            hidden,
+            dropout=dropout,
+            name=f"block_{index}",
         )
     x = layers.RMSNormalization(name="final_layer_norm")(embedded)
     states = layers.Dropout(dropout, name="states")(x)

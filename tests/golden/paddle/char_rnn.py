@@ -29,6 +29,28 @@ def with_states(result: tuple) -> tuple[Tensor, ...]:
     return y, *batch_second(*states)
 
 
+class ToFloat(nn.Layer):
+    """Numbers as floats of the model's own type, which `to` and `amp.decorate` change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("typed", paddle.zeros([1]), persistable=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.astype(self.typed.dtype)
+
+
+class OneHot(ToFloat):
+    """Indices as vectors with a one, of the model's own type; F.one_hot has float32."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.one_hot(x, self.num_classes))
+
+
 class CharRnn(nn.Layer):
     """Maps tokens [batch, time], h [batch, 2, 128], c [batch, 2, 128] to predictions
     [batch, time, 65], h [batch, 2, 128], c [batch, 2, 128].
@@ -36,13 +58,14 @@ class CharRnn(nn.Layer):
 
     def __init__(self) -> None:
         super().__init__()
+        self.letters = OneHot(65)
         self.lstm = nn.LSTM(65, 128, num_layers=2)
         self.decoder = nn.Linear(128, 65)
 
     def forward(
         self, tokens: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        letters = F.one_hot(tokens, 65).astype(paddle.get_default_dtype())
+        letters = self.letters(tokens)  # [batch, time, 65]
         lstm_output, h, c = with_states(self.lstm(letters, batch_second(h, c)))
         predictions = exact_log_softmax(self.decoder(lstm_output), 2)
         return predictions, h, c

@@ -19,16 +19,7 @@ def attend(
     causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Scaled dot-product attention with heads before time, and with masks that are causal, too."""
-    if causal and (mask is not None or q.shape[2] != k.shape[2]):
-        past = paddle.ones([q.shape[2], k.shape[2]], dtype="bool").tril()
-        causal = False
-        if mask is None:
-            mask = past
-        elif mask.dtype == paddle.bool:
-            mask = mask & past
-        else:
-            mask = paddle.where(past, mask, paddle.full_like(mask, float("-inf")))
+    """Scaled dot-product attention with heads before time, which Paddle has behind."""
     q, k, v = (x.transpose([0, 2, 1, 3]) for x in (q, k, v))
     y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale)
     return y.transpose([0, 2, 1, 3])

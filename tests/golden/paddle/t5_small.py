@@ -20,16 +20,7 @@ def attend(
     causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Scaled dot-product attention with heads before time, and with masks that are causal, too."""
-    if causal and (mask is not None or q.shape[2] != k.shape[2]):
-        past = paddle.ones([q.shape[2], k.shape[2]], dtype="bool").tril()
-        causal = False
-        if mask is None:
-            mask = past
-        elif mask.dtype == paddle.bool:
-            mask = mask & past
-        else:
-            mask = paddle.where(past, mask, paddle.full_like(mask, float("-inf")))
+    """Scaled dot-product attention with heads before time, which Paddle has behind."""
     q, k, v = (x.transpose([0, 2, 1, 3]) for x in (q, k, v))
     y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale)
     return y.transpose([0, 2, 1, 3])
@@ -166,9 +157,9 @@ class T5Small(nn.Layer):
 
     def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
-        self.constant = paddle.full([1, 8, 512, 512], 0.0)
+        self.nothing = paddle.full([1, 1, 1, 1], 0.0)
+        self.lowest = paddle.full([1, 1, 1, 1], -10000.0)
         self.relative_attention_bias = BucketedPositionBias(8)
-        self.hidden_bias = paddle.full([1, 1, 1, 1], -1000000000.0)
         self.shared = nn.Embedding(32128, 512)
         self.embedded = nn.Dropout(dropout)
         self.block = nn.LayerList(
@@ -178,10 +169,11 @@ class T5Small(nn.Layer):
         self.states = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        relative_attention_bias = self.relative_attention_bias(self.constant)
         visible = mask.unsqueeze([1, 2])  # [batch, 1, 1, 512]
-        bias = paddle.where(visible, relative_attention_bias, self.hidden_bias)
+        x = paddle.where(visible, self.nothing, self.lowest)  # [batch, 1, 1, 512]
+        x = x.expand([-1, 8, 512, 512])  # [batch, 8, 512, 512]
+        relative_attention_bias = self.relative_attention_bias(x)
         embedded = self.embedded(self.shared(tokens))  # [batch, 512, 512]
         for block in self.block:
-            embedded, bias = block(embedded, bias)
+            embedded, relative_attention_bias = block(embedded, relative_attention_bias)
         return self.states(self.final_layer_norm(embedded))

@@ -11,6 +11,28 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+class ToFloat(nn.Layer):
+    """Numbers as floats of the model's own type, which `to` and `amp.decorate` change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("typed", paddle.zeros([1]), persistable=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.astype(self.typed.dtype)
+
+
+class OneHot(ToFloat):
+    """Indices as vectors with a one, of the model's own type; F.one_hot has float32."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.one_hot(x, self.num_classes))
+
+
 class Gated(nn.Layer):
     """A gated dilated convolution; gives the signal it is added to, and what is
     skipped.
@@ -63,6 +85,7 @@ class WaveNetSmall(nn.Layer):
 
     def __init__(self, residual: int = 32, skip: int = 256) -> None:
         super().__init__()
+        self.one_hot = OneHot(256)
         self.causal = nn.Conv1D(256, residual, kernel_size=2, padding=(1, 0))
         self.first = Gated(residual, skip, 1)
         self.rest = nn.LayerList(
@@ -106,7 +129,7 @@ class WaveNetSmall(nn.Layer):
         )
 
     def forward(self, sound: Tensor) -> Tensor:
-        x = F.one_hot(sound, 256).astype(paddle.get_default_dtype())
+        x = self.one_hot(sound)  # [batch, time, 256]
         x = x.transpose([0, 2, 1])  # [batch, 256, time]
         x = self.causal(x)  # [batch, residual, time]
         first_signal, first_skip = self.first(x)

@@ -23,6 +23,28 @@ def with_states(result: tuple) -> tuple[Tensor, ...]:
     return y, *(state.transpose(0, 1) for state in states)
 
 
+class ToFloat(nn.Module):
+    """Numbers as floats of the model's own type, which `half()` and `to` change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.typed = nn.Buffer(torch.empty(0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(self.typed.dtype)
+
+
+class OneHot(ToFloat):
+    """Indices as vectors with a one, of the model's own type."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.one_hot(x, self.num_classes))
+
+
 class CharRnn(nn.Module):
     """Maps tokens [batch, time], h [batch, 2, 128], c [batch, 2, 128] to predictions
     [batch, time, 65], h [batch, 2, 128], c [batch, 2, 128].
@@ -30,13 +52,14 @@ class CharRnn(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.letters = OneHot(65)
         self.lstm = nn.LSTM(65, 128, num_layers=2, batch_first=True)
         self.decoder = nn.Linear(128, 65)
 
     def forward(
         self, tokens: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        letters = F.one_hot(tokens, 65).to(torch.get_default_dtype())
+        letters = self.letters(tokens)  # [batch, time, 65]
         lstm_output, h, c = with_states(self.lstm(letters, batch_second(h, c)))
         predictions = F.log_softmax(self.decoder(lstm_output), dim=2)
         return predictions, h, c

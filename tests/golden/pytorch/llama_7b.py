@@ -18,7 +18,7 @@ def wave_angles(time: int, features: int, base: float) -> Tensor:
 
 def rotary_embedding(x: Tensor, base: float = 10000.0, style: str = "half") -> Tensor:
     """Turns pairs of features by angles that grow with the place."""
-    angles = wave_angles(*x.shape[-2:], base)
+    angles = wave_angles(x.shape[-2], x.shape[-1], base)
     cos, sin = angles.cos().to(x), angles.sin().to(x)
     if style == "half":
         x1, x2 = x.chunk(2, dim=-1)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 def pad_same(x: Tensor, kernel_size: int, stride: int) -> Tensor:
     """Zeros around: as many windows as there are strides, begun ones included."""
-    pads = []
+    pads: list[int] = []
     for size in x.shape[:1:-1]:
         total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
         pads += [total // 2, total - total // 2]

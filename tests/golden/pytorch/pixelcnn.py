@@ -19,11 +19,18 @@ class MaskedConv2d(nn.Conv2d):
         super().__init__(*args, **kwargs)
         height, width = self.kernel_size
         count = height // 2 * width + width // 2 + (mask == "B")
-        seen = torch.arange(height * width).reshape(height, width) < count
-        self.register_buffer("seen", seen, persistent=False)
+        places = torch.arange(height * width, device=filled_device())
+        seen = places.reshape(height, width) < count
+        self.seen = nn.Buffer(seen, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, self.weight * self.seen, self.bias)
+
+
+def filled_device() -> torch.device:
+    """The default device; not meta, as weight files would not fill what is made there."""
+    device = torch.get_default_device()
+    return torch.device("cpu") if device.type == "meta" else device
 
 
 class ResidualBlock(nn.Module):

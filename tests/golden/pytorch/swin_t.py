@@ -21,11 +21,11 @@ class RelativePositionBias(nn.Module):
             torch.empty((2 * height - 1) * (2 * width - 1), num_heads)
         )
         nn.init.normal_(self.weight, std=0.02)
-        pixels = torch.arange(height * width)
+        pixels = torch.arange(height * width, device=filled_device())
         y, x = pixels // width, pixels % width
         down, right = y[:, None] - y, x[:, None] - x
         index = (down + height - 1) * (2 * width - 1) + right + width - 1
-        self.register_buffer("index", index, persistent=False)
+        self.index = nn.Buffer(index, persistent=False)
 
     def forward(self, scores: Tensor) -> Tensor:
         return scores + self.weight[self.index].permute(2, 0, 1)
@@ -41,8 +41,14 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        ones = x.new_ones((x.shape[0], *[1] * (x.ndim - 1)))
+        ones = x.new_ones([x.shape[0]] + [1] * (x.ndim - 1))
         return x * F.dropout(ones, self.p)
+
+
+def filled_device() -> torch.device:
+    """The default device; not meta, as weight files would not fill what is made there."""
+    device = torch.get_default_device()
+    return torch.device("cpu") if device.type == "meta" else device
 
 
 class Windows(nn.Module):
@@ -78,10 +84,12 @@ class WindowAttention(nn.Module):
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         if shift > 0:
             self.constant1 = nn.Buffer(
-                torch.full((1, size - shift, 1), 0.0), persistent=False
+                torch.full((1, size - shift, 1), 0.0, device=filled_device()),
+                persistent=False,
             )
             self.constant2 = nn.Buffer(
-                torch.full((1, 1, size - shift), 0.0), persistent=False
+                torch.full((1, 1, size - shift), 0.0, device=filled_device()),
+                persistent=False,
             )
             self.regions = Windows(size)
         self.proj = nn.Linear(in_features, in_features)

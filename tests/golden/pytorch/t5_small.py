@@ -34,8 +34,10 @@ class BucketedPositionBias(nn.Module):
         self.later = num_buckets // 2 if bidirectional else 0
         self.weight = nn.Parameter(torch.empty(num_buckets, num_heads))
         nn.init.normal_(self.weight, std=0.02)
-        edges = torch.tensor(bucket_edges(num_buckets - self.later, max_distance))
-        self.register_buffer("edges", edges, persistent=False)
+        edges = bucket_edges(num_buckets - self.later, max_distance)
+        self.edges = nn.Buffer(
+            torch.tensor(edges, device=filled_device()), persistent=False
+        )
 
     def forward(self, scores: Tensor) -> Tensor:
         time, source = scores.shape[-2:]
@@ -46,6 +48,12 @@ class BucketedPositionBias(nn.Module):
         index = torch.bucketize(distance, self.edges, right=True)
         index = index + self.later * (offset > 0)
         return scores + self.weight[index].permute(2, 0, 1)
+
+
+def filled_device() -> torch.device:
+    """The default device; not meta, as weight files would not fill what is made there."""
+    device = torch.get_default_device()
+    return torch.device("cpu") if device.type == "meta" else device
 
 
 class Heads(nn.Module):
@@ -116,11 +124,13 @@ class T5Small(nn.Module):
 
     def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
-        self.constant = nn.Buffer(torch.full((1, 8, 512, 512), 0.0), persistent=False)
-        self.relative_attention_bias = BucketedPositionBias(8)
-        self.hidden_bias = nn.Buffer(
-            torch.full((1, 1, 1, 1), -1000000000.0), persistent=False
+        self.nothing = nn.Buffer(
+            torch.full((1, 1, 1, 1), 0.0, device=filled_device()), persistent=False
         )
+        self.lowest = nn.Buffer(
+            torch.full((1, 1, 1, 1), -10000.0, device=filled_device()), persistent=False
+        )
+        self.relative_attention_bias = BucketedPositionBias(8)
         self.shared = nn.Embedding(32128, 512)
         self.embedded = nn.Dropout(dropout)
         self.block = nn.ModuleList(
@@ -130,10 +140,11 @@ class T5Small(nn.Module):
         self.states = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        relative_attention_bias = self.relative_attention_bias(self.constant)
         visible = mask[:, None, None]  # [batch, 1, 1, 512]
-        bias = torch.where(visible, relative_attention_bias, self.hidden_bias)
+        x = torch.where(visible, self.nothing, self.lowest)  # [batch, 1, 1, 512]
+        x = x.expand(-1, 8, 512, 512)  # [batch, 8, 512, 512]
+        relative_attention_bias = self.relative_attention_bias(x)
         embedded = self.embedded(self.shared(tokens))  # [batch, 512, 512]
         for block in self.block:
-            embedded, bias = block(embedded, bias)
+            embedded, relative_attention_bias = block(embedded, relative_attention_bias)
         return self.states(self.final_layer_norm(embedded))

@@ -74,7 +74,7 @@ def add_sinusoidal_positions(
     x: Tensor, base: float = 10000.0, layout: str = "interleaved"
 ) -> Tensor:
     """Adds sines and cosines of the place, of growing wavelengths."""
-    angles = wave_angles(*x.shape[-2:], base)
+    angles = wave_angles(x.shape[-2], x.shape[-1], base)
     dim = -1 if layout == "interleaved" else -2
     waves = torch.stack((angles.sin(), angles.cos()), dim=dim)
     return x + waves.flatten(1).to(x)

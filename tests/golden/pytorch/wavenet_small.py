@@ -11,6 +11,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class ToFloat(nn.Module):
+    """Numbers as floats of the model's own type, which `half()` and `to` change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.typed = nn.Buffer(torch.empty(0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(self.typed.dtype)
+
+
+class OneHot(ToFloat):
+    """Indices as vectors with a one, of the model's own type."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.one_hot(x, self.num_classes))
+
+
 class Gated(nn.Module):
     """A gated dilated convolution; gives the signal it is added to, and what is
     skipped.
@@ -56,6 +78,7 @@ class WaveNetSmall(nn.Module):
 
     def __init__(self, residual: int = 32, skip: int = 256) -> None:
         super().__init__()
+        self.one_hot = OneHot(256)
         self.causal = nn.Conv1d(256, residual, kernel_size=2)
         self.first = Gated(residual, skip, 1)
         self.rest = nn.ModuleList(
@@ -99,7 +122,7 @@ class WaveNetSmall(nn.Module):
         )
 
     def forward(self, sound: Tensor) -> Tensor:
-        x = F.one_hot(sound, 256).to(torch.get_default_dtype())  # [batch, time, 256]
+        x = self.one_hot(sound)  # [batch, time, 256]
         x = x.permute(0, 2, 1)  # [batch, 256, time]
         x = self.causal(F.pad(x, (1, 0)))  # [batch, residual, time]
         first_signal, first_skip = self.first(x)
