@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archspec.spec.document import Document
     from archspec.spec.source import Source
 
-Layout = tuple[tuple[str, tuple[int, ...]], ...]
+Moves = tuple[tuple[str, tuple[int, ...]], ...]
 """How a canonical array becomes the framework's, step by step: `("reshape", shape)`, where -1 stands for the batch;
 `("transpose", axes)`; along the first axis `("take", indices)`, and `("pad", (before, after))` with zeros."""
 
@@ -34,7 +34,7 @@ class Weight:
     """`layer1.0.conv1.weight`"""
     target: str
     """The framework's own name of it, understood by the backend's runner."""
-    layout: Layout = ()
+    layout: Moves = ()
     shared: bool = False
     """Whether other parameters of its step have the same target, which then is their sum: the two biases of a recurrent
     step where the framework has one, or parts of one matrix, each with zeros (`pad`) at the others' places."""
@@ -46,7 +46,7 @@ class Observed:
 
     tensor: str
     """The canonical name: `layer1.0.conv1`, or `split1.0` for one of several outputs."""
-    layout: Layout = ()
+    layout: Moves = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,9 @@ class Interface:
     """How weights and inputs reach a model, what it shows, and how exact that is."""
 
     weights: tuple[Weight, ...]
-    inputs: dict[str, Layout]
+    inputs: dict[str, Moves]
     """The inputs in the order in which the model takes them."""
-    outputs: dict[str, Layout]
+    outputs: dict[str, Moves]
     """The outputs in the order in which the model gives them, those of training included."""
     probes: dict[str, tuple[Observed, ...]]
     """Key of a probe: what it sees, in order."""
@@ -74,7 +74,7 @@ class Interface:
     """Whether the momentum of a normalization is the weight of the old statistics, not of the new."""
 
     @property
-    def shown(self) -> dict[str, Layout]:
+    def shown(self) -> dict[str, Moves]:
         """The tensors that probes see, and how they are laid out."""
         return {seen.tensor: seen.layout for probe in self.probes.values() for seen in probe}
 

@@ -19,7 +19,7 @@ from archspec.ops.base import describe
 from archspec.verification.cases import case
 from archspec.verification.cases import second as second_case
 from archspec.verification.report import Outcome, Report
-from archspec.verification.run import verify as compare
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.workers import Failure, Pool
 
@@ -178,7 +178,7 @@ def reports(
     sizes: Mapping[str, int] | None = None, **options: Any,
 ) -> list[Report]:  # fmt: skip
     """What is found about one network: a report, another with the outputs that exist only in training, if there are
-    any, and one in `training`, if that is wanted. The other `options` are those of `archspec.verification.run.verify`.
+    any, and one in `training`, if that is wanted. The other `options` are those of `archspec.verification.run.examine`.
 
     Raises SpecError for a step that the reference cannot compute.
     """
@@ -202,7 +202,7 @@ def _reports(
     due = {Mode.EVALUATION: True, Mode.AUXILIARY: graph.training_outputs, Mode.TRAINING: training}
     for mode in (mode for mode in Mode if due[mode]):
         second = other if mode is Mode.EVALUATION else None
-        report = compare(graph, generated(tried.programs), pool, mode=mode, **options, second=second)
+        report = examine(graph, generated(tried.programs), pool, mode=mode, **options, second=second)
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         report.model += _ABOUT[mode]
         _locate(report, model)

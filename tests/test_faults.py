@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.frameworks
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_without_a_fault_all_pass(network: str, pool: Pool) -> None:
-    report = verify(graph(network), generated(programs(network)), pool)
+    report = examine(graph(network), generated(programs(network)), pool)
     assert {name: outcome.message for name, outcome in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     assert report.exit_code == 0
 
@@ -61,12 +61,12 @@ def test_a_fault_that_several_have_alike_is_found_in_each(fault: Shared, pool: P
 def test_the_step_in_which_a_process_dies_is_named(pool: Pool) -> None:
     given = programs("shapes")
     changed = text("part * gate", "__import__('os').abort()")(given["pytorch"])
-    outcome = verify(graph("shapes"), generated({"pytorch": changed}), pool).outcomes["pytorch"]
+    outcome = examine(graph("shapes"), generated({"pytorch": changed}), pool).outcomes["pytorch"]
     assert outcome.status == "error"
     assert outcome.culprit is not None
     assert outcome.culprit.step == "gated"
     assert "SIGABRT" in outcome.message
-    again = verify(graph("shapes"), generated({"pytorch": given["pytorch"]}), pool)
+    again = examine(graph("shapes"), generated({"pytorch": given["pytorch"]}), pool)
     assert again.exit_code == 0, "it was started again"
 
 

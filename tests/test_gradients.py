@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archspec import reference
-from archspec.backend import Layout, Program, backends
+from archspec.backend import Moves, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
 from archspec.proof import reports
 from archspec.verification import data, gradients
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.worker import arrange, restore
 from archspec.verification.workers import Pool
@@ -72,7 +72,7 @@ def stopped(name: str) -> Program:
 
 @pytest.mark.frameworks
 def test_gradients_agree(pool: Pool) -> None:
-    report = verify(graph(), generated(programs()), pool, gradients=True)
+    report = examine(graph(), generated(programs()), pool, gradients=True)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     for outcome in report.outcomes.values():
         names = {name for node in graph().nodes for name, p in node.parameters().items() if p.trainable}
@@ -86,7 +86,7 @@ def test_gradients_agree(pool: Pool) -> None:
 @pytest.mark.frameworks
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_wrong_gradient_is_found(name: str, pool: Pool) -> None:
-    report = verify(graph(), generated({**programs(), name: stopped(name)}), pool, gradients=True)
+    report = examine(graph(), generated({**programs(), name: stopped(name)}), pool, gradients=True)
     assert {key: each.status for key, each in report.outcomes.items()} == {
         key: "failed" if key == name else "passed" for key in BACKENDS
     }
@@ -107,7 +107,7 @@ def test_a_wrong_gradient_is_found(name: str, pool: Pool) -> None:
 
 @pytest.mark.frameworks
 def test_what_all_have_wrong_alike_the_slope_shows(pool: Pool) -> None:
-    report = verify(graph(), generated({name: stopped(name) for name in BACKENDS}), pool, gradients=True)
+    report = examine(graph(), generated({name: stopped(name) for name in BACKENDS}), pool, gradients=True)
     for outcome in report.outcomes.values():
         assert outcome.status == "failed"
         assert "gradient" not in outcome.rungs, "there is none to be held against"
@@ -119,7 +119,7 @@ def test_what_all_have_wrong_alike_the_slope_shows(pool: Pool) -> None:
 @pytest.mark.frameworks
 def test_of_two_frameworks_the_right_one_is_not_blamed(pool: Pool) -> None:
     given = {"paddle": programs()["paddle"], "pytorch": stopped("pytorch")}
-    report = verify(graph(), generated(given), pool, gradients=True)
+    report = examine(graph(), generated(given), pool, gradients=True)
     assert {name: each.status for name, each in report.outcomes.items()} == {"paddle": "passed", "pytorch": "failed"}
     assert report.outcomes["pytorch"].rungs["gradient"].wrong
     assert "gradient" not in report.outcomes["paddle"].rungs, "one that is wrong is no measure"
@@ -145,7 +145,7 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
 
 @pytest.mark.frameworks
 def test_one_framework_alone_is_held_against_the_slope(pool: Pool) -> None:
-    outcome = verify(graph(), generated({"paddle": stopped("paddle")}), pool, gradients=True).outcomes["paddle"]
+    outcome = examine(graph(), generated({"paddle": stopped("paddle")}), pool, gradients=True).outcomes["paddle"]
     assert "gradient" not in outcome.rungs
     assert outcome.rungs["slope"].wrong
     assert outcome.status == "failed"
@@ -168,7 +168,7 @@ def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
     assert along[0] > 1.1 * along[1], "only along the first direction"
     inputs = {"x": np.array([[1, 1], [1, (along[0] + along[1]) / 2]], np.float32)}
     programs = {name: backend.generate(model) for name, backend in BACKENDS.items()}
-    report = verify(model.graph, generated(programs), pool, gradients=True, inputs=inputs)
+    report = examine(model.graph, generated(programs), pool, gradients=True, inputs=inputs)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     truth = reference.run(model.graph, {}, inputs)
     slope = gradients.slope(model.graph, {}, inputs, model.graph.outputs, truth=truth)
@@ -185,7 +185,7 @@ def test_a_gradient_that_is_nan_is_told_so(pool: Pool) -> None:
     program = programs()["pytorch"]
     broken = replace(program, rounded=program.rounded.replace("self.head(x)", "self.head(x + 0 * (x - x).sqrt())"))
     assert broken.rounded != program.rounded
-    outcome = verify(graph(), generated({"pytorch": broken}), pool, gradients=True).outcomes["pytorch"]
+    outcome = examine(graph(), generated({"pytorch": broken}), pool, gradients=True).outcomes["pytorch"]
     assert outcome.message == "linear 'head': the gradient by concat has 312 values NaN or infinite"
     assert outcome.rungs["slope"].wrong
 
@@ -226,7 +226,7 @@ def test_restore_is_the_inverse_of_arrange(draw: st.DataObject) -> None:
                 step = ("pad", (draw.draw(st.integers(0, 2)), draw.draw(st.integers(0, 2))))
         layout.append(step)
         current = arrange(current, [step])
-    done: Layout = tuple(layout)
+    done: Moves = tuple(layout)
     assert np.array_equal(restore(arrange(array, done), done, shape), array)
 
 

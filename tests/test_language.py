@@ -427,7 +427,7 @@ def test_equal_instances_are_one() -> None:
         "blocks:\n  B: {params: {c: int}, layers: [{op: conv2d, out_channels: c, kernel_size: 1}]}\n"
         "layers: [{block: B, c: 8}, {block: B, c: 4 * 2}, {block: B, c: 4}, {block: B, c: 4}, {block: B, c: 4}]"
     )
-    calls = [item for item in root(network(text)).items if isinstance(item, tree.Call)]
+    calls = [item for item in root(network(text)).items if isinstance(item, tree.Use)]
     assert [item.name for item in calls] == ["b1", "b2", "b3", "b4", "b5"]
     assert calls[0].module is calls[1].module
     assert calls[0].module is not calls[2].module is not calls[3].module
@@ -441,7 +441,7 @@ def test_sizes_in_the_names_of_a_block() -> None:
         "      - {op: concat, name: b, from: [a, a]}\n"
         "layers: [{block: B, name: one, c: 5}, {block: B, name: two, c: 3, r: 1}]\n"
     )
-    one, two = (item for item in root(network(text)).items if isinstance(item, tree.Call))
+    one, two = (item for item in root(network(text)).items if isinstance(item, tree.Use))
     inner = one.module.items
     assert isinstance(inner[1], tree.Step)
     assert [str(expr_of(size)) for size in inner[1].outputs[0].shape] == ["batch", "2 * c * r", "x.2 - 2", "x.3 - 2"]

@@ -14,7 +14,7 @@ from archspec.backend import Program, backends
 from archspec.graph.graph import rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
@@ -55,7 +55,7 @@ def program(backend: str) -> Program:
 
 @pytest.mark.parametrize("mode", [Mode.EVALUATION, Mode.TRAINING])
 def test_all_is_as_the_spec_says(mode: Mode, pool: Pool) -> None:
-    report = verify(rounded(model().graph), generated({name: program(name) for name in BACKENDS}), pool, mode=mode)
+    report = examine(rounded(model().graph), generated({name: program(name) for name in BACKENDS}), pool, mode=mode)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     for outcome in report.outcomes.values():
         assert outcome.rungs["random"].compared == 6
@@ -126,7 +126,7 @@ def test_a_fault_is_found(backend: str, old: str, new: str, said: str, pool: Poo
     if "Scaled" in new:
         changed = replace(changed, source=changed.source + SCALED, probed=changed.probed + SCALED,
                           written=changed.written + SCALED, rounded=changed.rounded + SCALED)  # fmt: skip
-    outcome = verify(rounded(model().graph), generated({backend: changed}), pool).outcomes[backend]
+    outcome = examine(rounded(model().graph), generated({backend: changed}), pool).outcomes[backend]
     if said in program(backend).random:
         assert outcome.status == "failed"
         assert outcome.culprit is not None
@@ -155,5 +155,5 @@ def test_layers_of_heads_that_only_training_has_are_not_asked_for_in_evaluation(
     model = Spec.parse(dedent(spec)).network()
     made = {backend.name: backend.generate(model) for backend in backends()}
     for mode in (Mode.EVALUATION, Mode.AUXILIARY):
-        report = verify(rounded(model.graph), generated(made), pool, mode=mode)
+        report = examine(rounded(model.graph), generated(made), pool, mode=mode)
         assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(made, "")

@@ -15,7 +15,7 @@ from archspec.backend import Program, backends
 from archspec.graph.graph import rounded
 from archspec.model import Model, Spec
 from archspec.verification.cases import Case, Second, case, second
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import Generated, generated
 from archspec.verification.workers import Pool
 
@@ -95,7 +95,7 @@ def plain(program: Program) -> Program:
 @pytest.mark.frameworks
 def test_without_a_fault_all_pass(pool: Pool) -> None:
     first, other = tried()
-    report = verify(rounded(first.graph), generated(first.programs), pool, second=other)
+    report = examine(rounded(first.graph), generated(first.programs), pool, second=other)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(first.programs, "")
     for outcome in report.outcomes.values():
         assert outcome.rungs["second"].compared == 6
@@ -112,7 +112,7 @@ def test_what_code_takes_for_granted(backend: str, old: str, new: str, step: str
     changed = change(plain(first.programs[backend]))
     again = change(plain(programs_of(other)[backend]))
     other = replace(other, subjects=generated({backend: again}))
-    outcome = verify(rounded(first.graph), generated({backend: changed}), pool, second=other).outcomes[backend]
+    outcome = examine(rounded(first.graph), generated({backend: changed}), pool, second=other).outcomes[backend]
     assert not outcome.rungs["float64"].wrong
     assert not outcome.rungs["float32"].wrong
     assert outcome.status in ("failed", "error")

@@ -14,7 +14,7 @@ from archspec.backend import Program, backends
 from archspec.graph.graph import rounded
 from archspec.model import Model, Spec
 from archspec.verification.report import Outcome
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
@@ -48,13 +48,13 @@ def program(backend: str) -> Program:
 
 def outcome(backend: str, changed: Program, pool: Pool) -> Outcome:
     """What is found about a changed program, alone."""
-    return verify(rounded(model().graph), generated({backend: changed}), pool).outcomes[backend]
+    return examine(rounded(model().graph), generated({backend: changed}), pool).outcomes[backend]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_tensor_times_a_number_is_dense(backend: str, pool: Pool) -> None:
     scaled = Spec.read(Path(__file__).parent / "miscompiled" / "scaled.yaml").network()
-    found = verify(rounded(scaled.graph), generated({backend: BACKENDS[backend].generate(scaled)}), pool).outcomes[
+    found = examine(rounded(scaled.graph), generated({backend: BACKENDS[backend].generate(scaled)}), pool).outcomes[
         backend
     ]
     assert found.status == "passed", found.message

@@ -14,7 +14,7 @@ from archspec.backend import Interface, Weight, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import Generated
 from archspec.verification.workers import Pool
 
@@ -66,7 +66,7 @@ def test_two_of_one_backend_beside_each_other(worker: str, pool: Pool) -> None:
     program = PYTORCH.generate(model())
     spoiled = pattern(r"F\.relu\(", "F.relu(0.5 * ")(program)
     subjects = [Generated("right", "one", program), Generated("wrong", worker, spoiled)]
-    report = verify(rounded(model().graph), subjects, pool, gradients=True)
+    report = examine(rounded(model().graph), subjects, pool, gradients=True)
     assert {name: outcome.status for name, outcome in report.outcomes.items()} == {"right": "passed", "wrong": "failed"}
     found = report.outcomes["wrong"]
     assert found.versions == report.outcomes["right"].versions
@@ -98,7 +98,7 @@ class Own:
 def test_a_model_of_one_s_own(pool: Pool) -> None:
     program = Generated("generated", "one", PYTORCH.generate(model()))
     right, wrong = Own("mine", OWN), Own("other", OWN.replace("min=0", "min=0.01"))
-    report = verify(rounded(model().graph), [right, wrong, program], pool, gradients=True)
+    report = examine(rounded(model().graph), [right, wrong, program], pool, gradients=True)
     assert {name: outcome.message for name, outcome in report.outcomes.items() if name != "other"} == {
         "mine": "", "generated": "",
     }  # fmt: skip
@@ -109,4 +109,4 @@ def test_a_model_of_one_s_own(pool: Pool) -> None:
 
 def test_each_has_a_name_of_its_own(pool: Pool) -> None:
     with pytest.raises(ValueError, match="have names of their own, not mine, mine"):
-        verify(rounded(model().graph), [Own("mine", OWN), Own("mine", OWN)], pool)
+        examine(rounded(model().graph), [Own("mine", OWN), Own("mine", OWN)], pool)

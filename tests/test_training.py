@@ -17,7 +17,7 @@ from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.proof import reports
 from archspec.verification import data
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
@@ -66,7 +66,7 @@ def programs() -> dict[str, Program]:
 
 @pytest.mark.frameworks
 def test_training_agrees(pool: Pool) -> None:
-    report = verify(graph(), generated(programs()), pool, mode=Mode.TRAINING, gradients=True)
+    report = examine(graph(), generated(programs()), pool, mode=Mode.TRAINING, gradients=True)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     steps = sum(len(node.outputs) for node in graph().nodes)
     for outcome in report.outcomes.values():
@@ -80,7 +80,7 @@ def test_another_momentum_is_found(name: str, pool: Pool) -> None:
     old, new = ("momentum=0.30000001192092896", "momentum=0.2") if name == "pytorch" else ("0.699999988079071", "0.8")
     assert program.rounded.count(old) == 1
     changed = replace(program, rounded=program.rounded.replace(old, new))
-    outcome = verify(graph(), generated({**programs(), name: changed}), pool, mode=Mode.TRAINING).outcomes[name]
+    outcome = examine(graph(), generated({**programs(), name: changed}), pool, mode=Mode.TRAINING).outcomes[name]
     assert outcome.status == "failed"
     assert outcome.culprit is not None
     assert outcome.culprit.step == "bn_image"
@@ -93,7 +93,7 @@ def test_another_momentum_is_found(name: str, pool: Pool) -> None:
 def test_the_variance_of_a_batch_has_the_divisor_of_its_framework(pool: Pool) -> None:
     biased = replace(programs()["pytorch"], unbiased_variance=False)
     subjects = generated({**programs(), "pytorch": biased})
-    outcome = verify(graph(), subjects, pool, mode=Mode.TRAINING).outcomes["pytorch"]
+    outcome = examine(graph(), subjects, pool, mode=Mode.TRAINING).outcomes["pytorch"]
     assert outcome.status == "failed"
     assert all(finding.tensor.endswith("running_var") for finding in outcome.rungs["float64"].wrong)
 

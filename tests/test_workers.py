@@ -24,7 +24,7 @@ from archspec.model import Spec
 from archspec.verification import data, worker
 from archspec.verification.probes import without_probes
 from archspec.verification.report import Report
-from archspec.verification.run import least_memory, memory, verify
+from archspec.verification.run import examine, least_memory, memory
 from archspec.verification.subject import Generated, generated
 from archspec.verification.workers import Failure, Greeting, Pool, Result, message
 
@@ -207,7 +207,7 @@ def done(found: Result | Failure) -> Result:
 
 @pytest.mark.parametrize("mode", [Mode.EVALUATION, Mode.AUXILIARY])
 def test_three_frameworks_agree_with_the_reference(pool: Pool, mode: Mode) -> None:
-    report = verify(GRAPH, generated(PROGRAMS), pool, mode=mode)
+    report = examine(GRAPH, generated(PROGRAMS), pool, mode=mode)
     assert report.exit_code == 0, report.to_json()
     for outcome in report.outcomes.values():
         assert set(outcome.rungs) == {"float64", "float32", "edges"}
@@ -223,7 +223,7 @@ def test_three_frameworks_agree_with_the_reference(pool: Pool, mode: Mode) -> No
 def test_one_after_the_other_where_memory_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: 3 * 2**30)
     with Pool(RUNNERS) as own:
-        report = verify(GRAPH, generated(PROGRAMS), own)
+        report = examine(GRAPH, generated(PROGRAMS), own)
         assert report.exit_code == 0, report.to_json()
         assert all(outcome.versions for outcome in report.outcomes.values())
         assert not any(each.alive for each in own._workers.values()), "they gave back what they had"
@@ -235,10 +235,10 @@ def test_what_does_not_fit_is_not_tried(pool: Pool, monkeypatch: pytest.MonkeyPa
     assert least_memory(GRAPH, gradients=False) < least < memory(GRAPH, 1, gradients=True)
     monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: least)
     one = generated({"pytorch": PROGRAMS["pytorch"]})  # processes are started for each run
-    assert verify(GRAPH, one, pool, gradients=True).exit_code == 0
+    assert examine(GRAPH, one, pool, gradients=True).exit_code == 0
     monkeypatch.setattr("archspec.verification.run.physical_memory", lambda: least - 1)
-    assert verify(GRAPH, one, pool).exit_code == 0
-    report = verify(GRAPH, generated(PROGRAMS), pool, gradients=True)
+    assert examine(GRAPH, one, pool).exit_code == 0
+    report = examine(GRAPH, generated(PROGRAMS), pool, gradients=True)
     assert report.exit_code == 1
     for outcome in report.outcomes.values():
         assert (outcome.status, outcome.failure and outcome.failure.kind) == ("error", "memory")
@@ -250,7 +250,7 @@ def test_what_does_not_fit_is_not_tried(pool: Pool, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("backend", RUNNERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_framework_alone(pool: Pool, run: Run, backend: str, dtype: str) -> None:
-    assert verify(GRAPH, generated({backend: PROGRAMS[backend]}), pool).exit_code == 0
+    assert examine(GRAPH, generated({backend: PROGRAMS[backend]}), pool).exit_code == 0
     found = done(run(backend, dtype, repeat=2))
     truth = reference.run(GRAPH, data.parameters(GRAPH), data.inputs(GRAPH))
     assert {array.dtype.name for array in found.arrays.values()} == {dtype}
@@ -281,7 +281,7 @@ DEFECTS = {
 
 @pytest.mark.parametrize(("backend", "old", "new", "step"), DEFECTS.values(), ids=DEFECTS)
 def test_the_first_wrong_step_is_found_and_confirmed(pool: Pool, backend: str, old: str, new: str, step: str) -> None:
-    report = verify(GRAPH, generated({**PROGRAMS, backend: changed(backend, old, new)}), pool)
+    report = examine(GRAPH, generated({**PROGRAMS, backend: changed(backend, old, new)}), pool)
     assert report.exit_code == 1
     assert {name: outcome.status for name, outcome in report.outcomes.items() if name != backend} == dict.fromkeys(
         RUNNERS.keys() - {backend}, "passed"
@@ -294,17 +294,17 @@ def test_the_first_wrong_step_is_found_and_confirmed(pool: Pool, backend: str, o
 
 
 def test_a_float32_constant_in_a_float64_model_is_found(pool: Pool) -> None:
-    report = verify(GRAPH, generated({"pytorch": changed("pytorch", "F.relu(self", "(1 + 1e-8) * F.relu(self")}), pool)
+    report = examine(GRAPH, generated({"pytorch": changed("pytorch", "F.relu(self", "(1 + 1e-8) * F.relu(self")}), pool)
     assert report.outcomes["pytorch"].rungs["float64"].wrong
     assert not report.outcomes["pytorch"].rungs["float32"].wrong
 
 
 def test_declared_inexactness_is_allowed_where_it_is_declared(pool: Pool) -> None:
     given = changed("pytorch", "F.relu(self", "(1 + 1e-8) * F.relu(self")
-    passed = verify(GRAPH, generated({"pytorch": replace(given, inexact={"relu": 1.5e-8})}), pool).outcomes["pytorch"]
+    passed = examine(GRAPH, generated({"pytorch": replace(given, inexact={"relu": 1.5e-8})}), pool).outcomes["pytorch"]
     assert passed.status == "passed"
     assert passed.rungs["alone"].compared == 8
-    failed = verify(GRAPH, generated({"pytorch": replace(given, inexact={"relu": 1e-9})}), pool).outcomes["pytorch"]
+    failed = examine(GRAPH, generated({"pytorch": replace(given, inexact={"relu": 1e-9})}), pool).outcomes["pytorch"]
     assert not failed.rungs["float64"].wrong, "downstream, a multiple of the bound is allowed"
     assert [finding.tensor for finding in failed.rungs["alone"].wrong] == ["relu"]
     assert failed.status == "failed"
@@ -314,11 +314,11 @@ def test_declared_inexactness_is_allowed_where_it_is_declared(pool: Pool) -> Non
 
 def test_a_step_that_does_not_run_is_not_passed(pool: Pool) -> None:
     given = changed("pytorch", 'x = probe(self, "flat", torch.flatten(x, 1))', "x = torch.flatten(x, 1)")
-    outcome = verify(GRAPH, generated({"pytorch": given}), pool).outcomes["pytorch"]
+    outcome = examine(GRAPH, generated({"pytorch": given}), pool).outcomes["pytorch"]
     assert outcome.status == "failed"
     assert "the step did not run" in outcome.message
     silent = replace(given, probes={key: seen for key, seen in given.probes.items() if key != "flat"})
-    outcome = verify(GRAPH, generated({"pytorch": silent}), pool).outcomes["pytorch"]
+    outcome = examine(GRAPH, generated({"pytorch": silent}), pool).outcomes["pytorch"]
     assert outcome.status == "passed"
     assert outcome.rungs["float64"].unseen == ("flat",)
 
@@ -326,7 +326,7 @@ def test_a_step_that_does_not_run_is_not_passed(pool: Pool) -> None:
 def test_no_framework_is_its_own_measure_in_float32(pool: Pool) -> None:
     off = replace(PROGRAMS["pytorch"], probed=TORCH.replace("F.relu(", "1.001 * F.relu("))
     raises = changed("paddle", "a, b =", "1 / 0; a, b =")
-    outcomes = verify(GRAPH, generated({"pytorch": off, "paddle": raises}), pool).outcomes
+    outcomes = examine(GRAPH, generated({"pytorch": off, "paddle": raises}), pool).outcomes
     assert next(finding.tensor for finding in outcomes["pytorch"].rungs["float32"].wrong) == "relu"
     assert (outcomes["pytorch"].status, outcomes["paddle"].status) == ("failed", "failed")
 
@@ -387,7 +387,7 @@ def test_failures_say_what_and_where(run: Run, old: str, new: str, kind: str, te
 
 
 def test_a_crash_is_reported_and_the_others_results_kept(pool: Pool) -> None:
-    report = verify(
+    report = examine(
         GRAPH, generated({**PROGRAMS, "paddle": changed("paddle", "a, b =", "import os; os.abort(); a, b =")}), pool
     )
     assert report.exit_code == 1
@@ -398,7 +398,7 @@ def test_a_crash_is_reported_and_the_others_results_kept(pool: Pool) -> None:
     assert failure is not None
     assert (failure.kind, failure.message, failure.at) == ("crashed", "the process was ended by SIGABRT", "relu")
     assert "in forward" in failure.detail, "what the process wrote to stderr"
-    assert verify(GRAPH, generated({"paddle": PROGRAMS["paddle"]}), pool).exit_code == 0, "it was started again"
+    assert examine(GRAPH, generated({"paddle": PROGRAMS["paddle"]}), pool).exit_code == 0, "it was started again"
 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:
@@ -479,7 +479,7 @@ def test_an_interpreter_that_does_not_exist(tmp_path: Path) -> None:
 def test_a_missing_framework_is_never_a_pass(tmp_path: Path, pool: Pool) -> None:
     (tmp_path / "runner.py").write_text("import no_such_framework")
     with Pool({"pytorch": tmp_path / "runner.py"}) as empty:
-        report: Report = verify(GRAPH, generated({"pytorch": PROGRAMS["pytorch"]}), empty)
+        report: Report = examine(GRAPH, generated({"pytorch": PROGRAMS["pytorch"]}), empty)
     assert report.exit_code == 3
     assert report.outcomes["pytorch"].status == "missing"
 

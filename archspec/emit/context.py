@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.backend import Layout
+from archspec.backend import Moves
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
 from archspec.emit.merge import Key, MStep, Unmergeable, Wire
 from archspec.emit.names import word
@@ -281,11 +281,11 @@ def once(code: Code) -> Code:
     return code
 
 
-WeightLayout = Callable[[tuple[int, ...]], Layout]
+WeightLayout = Callable[[tuple[int, ...]], Moves]
 """From a parameter's canonical shape to the steps that bring it into the framework's."""
 
 
-WeightPlace = tuple[str, str, Callable[[Step], Layout] | None]
+WeightPlace = tuple[str, str, Callable[[Step], Moves] | None]
 """Suffix of the layer that has a weight, the framework's name of it, and how it is laid out."""
 
 

@@ -56,7 +56,7 @@ def called(roots: Iterable[Module]) -> list[Module]:
 
     def visit(module: Module) -> None:
         for _, item in leaves(module.items, ""):
-            if isinstance(item, tree.Call) and id(item.module) not in found:
+            if isinstance(item, tree.Use) and id(item.module) not in found:
                 found[id(item.module)] = item.module
                 visit(item.module)
 
@@ -65,11 +65,11 @@ def called(roots: Iterable[Module]) -> list[Module]:
     return list(found.values())
 
 
-def leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, tree.Step | tree.Call]]:
+def leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, tree.Step | tree.Use]]:
     """The steps and calls of one module, with their paths inside it."""
     for item in items:
         match item:
-            case tree.Step() | tree.Call():
+            case tree.Step() | tree.Use():
                 yield prefix + item.name, item
             case tree.Sequence():
                 yield from leaves(item.items, f"{prefix}{item.name}." if item.name else prefix)

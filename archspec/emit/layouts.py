@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from archspec.backend import Layout as Moves
+from archspec.backend import Moves
 from archspec.emit.code import Code, call, literal
 from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
 from archspec.expressions import expr_of

@@ -88,7 +88,7 @@ class MStep:
 @dataclass(eq=False, slots=True)
 class MCall:
     path: str
-    calls: dict[Key, tree.Call]
+    calls: dict[Key, tree.Use]
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
 
@@ -223,7 +223,7 @@ class Merger:
         match kinds.pop():
             case tree.Step:
                 return self._step(items, prefix)
-            case tree.Call:
+            case tree.Use:
                 if len({call.module.block for call in items.values()}) > 1:
                     raise Unmergeable("its instances contain different blocks")
                 call = MCall(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))

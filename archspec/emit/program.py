@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.backend import Layout, Network, Observed, Weight
+from archspec.backend import Moves, Network, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.classes import ClassWriter
 from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
@@ -291,7 +291,7 @@ class Generator:
             placed = flow.placed.get((path, item.origin))
             if placed is None:
                 raise AssertionError(f"{path} was not written")
-            if isinstance(item, tree.Call):
+            if isinstance(item, tree.Use):
                 assert placed.block is not None
                 inner = flow.below(own, placed.name)
                 self._bind(item.module, placed.block.flow, f"{canonical}{path}.", inner, found)
@@ -329,7 +329,7 @@ class Generator:
             if parameter not in there:
                 continue  # another instance of the block has it
             target = flow.below(own, placed.layers[suffix]) + (flow.separator + name if name else "")
-            layout: Layout = lay(step) if lay is not None else ()
+            layout: Moves = lay(step) if lay is not None else ()
             found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
 
 

@@ -19,10 +19,10 @@ from archspec.expressions.nodes import (
     Name,
     float32,
     free_names,
-    nearest,
     operands,
     references,
     render,
+    suggestion,
 )
 from archspec.expressions.parsing import parse
 from archspec.expressions.simplification import build, rename, substitute
@@ -49,11 +49,11 @@ __all__ = [
     "float32",
     "free_names",
     "make_divisible",
-    "nearest",
     "operands",
     "parse",
     "references",
     "rename",
     "render",
     "substitute",
+    "suggestion",
 ]

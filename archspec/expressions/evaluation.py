@@ -15,7 +15,7 @@ from archspec.expressions.nodes import (
     Expr,
     ExpressionError,
     Name,
-    nearest,
+    suggestion,
 )
 
 
@@ -147,12 +147,12 @@ def evaluate(expr: Expr, names: Mapping[str, Any]) -> Any:
         case Name(id):
             if id in names:
                 return names[id]
-            raise ExpressionError(f"'{id}' is not defined here", expr.offset, nearest(id, names))
+            raise ExpressionError(f"'{id}' is not defined here", expr.offset, suggestion(id, names))
         case Attribute(base, name):
             key = f"{base}.{name}"
             if key in names:
                 return names[key]
-            raise ExpressionError(f"'{key}' is not defined here", expr.offset, nearest(key, names))
+            raise ExpressionError(f"'{key}' is not defined here", expr.offset, suggestion(key, names))
         case Apply(head, args) if head in _LOGIC:
             return _logic(head, args, names)
         case Apply(head, args):

@@ -87,7 +87,7 @@ class Apply(Expr):
         return render(self)
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
+def suggestion(word: str, words: Iterable[str]) -> str:
     """A hint that names the closest of `words`, or the empty string."""
     from difflib import get_close_matches
 

@@ -15,9 +15,9 @@ from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import Const, Dim, Expr, Name, free_names
 from archspec.graph.frames import Enough, Failed, Frame, param_name
 from archspec.graph.graph import flatten
-from archspec.graph.naming import LeftOut, Names, Scope, Wire
+from archspec.graph.naming import LeftOut, Named, Names, Scope
 from archspec.graph.operations import in_numbers
-from archspec.graph.steps import MAX_INSTANCES, Here, Steps, Wires, expr_of_size
+from archspec.graph.steps import MAX_INSTANCES, Here, Steps, Values, expr_of_size
 from archspec.graph.tree import Module, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
@@ -203,16 +203,16 @@ class Elaborator:
     def _body(self, module: Module, layers: list[Any], frame: Frame, path: Path) -> None:
         scope, names = Scope(), Names()
         for name, value in module.inputs.items():
-            scope.wires[name] = Wire((value,))
+            scope.named[name] = Named((value,))
         for name in self.document.blocks[module.block].optional if module.block else ():
-            scope.wires.setdefault(name, Wire(()))
+            scope.named.setdefault(name, Named(()))
         here = Here(frame, scope, names, path)
         module.items, current = self._steps.layers(layers, tuple(module.inputs.values()), here)
         names.close()
         module.outputs = self._outputs(module, current, scope, frame) or {}
         module.labels = scope.labels
 
-    def _outputs(self, module: Module, current: Wires, scope: Scope, frame: Frame) -> dict[str, Value] | None:
+    def _outputs(self, module: Module, current: Values, scope: Scope, frame: Frame) -> dict[str, Value] | None:
         """The values that leave a module, by name; None after an error."""
         path: Path = ("blocks", module.block, "outputs") if module.block else ("outputs",)
         declared = self.document.blocks[module.block].outputs if module.block else self.document.outputs
@@ -273,20 +273,20 @@ class Elaborator:
         may_be_absent = bool(module.block and self.document.blocks[module.block].optional)
         for name, (reference, path) in references.items():
             try:
-                wires = self._steps.lookup(reference, scope, path, may_be_absent)
+                values = self._steps.lookup(reference, scope, path, may_be_absent)
             except LeftOut:
                 continue
             except Failed:
                 failed = True
                 continue
-            failed |= wires is None
-            if wires is not None and len(wires) > 1:
+            failed |= values is None
+            if values is not None and len(values) > 1:
                 failed = True
                 part = next(iter(scope.find(reference).labels), 0)
-                self._findings.error(path, f"'{reference}' has {len(wires)} outputs; an output needs one",
+                self._findings.error(path, f"'{reference}' has {len(values)} outputs; an output needs one",
                                      hint=f"write {reference}.{part}")  # fmt: skip
-            elif wires:
-                found[name] = wires[0]
+            elif values:
+                found[name] = values[0]
         if not found and not failed:
             self._nothing(next(iter(references.values()))[1], module)
         return None if failed else found

@@ -105,7 +105,7 @@ def _walk(items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: 
         match item:
             case tree.Step():
                 nodes.append(_node(item, prefix, values, () if item.inputs else (first,)))
-            case tree.Call():
+            case tree.Use():
                 inner = {id(v): values[id(w)] for v, w in zip(item.module.inputs.values(), item.inputs, strict=True)}
                 _walk(item.module.items, f"{prefix}{item.name}.", inner, nodes, next(iter(inner.values())))
                 for mine, yours in zip(item.outputs, item.module.outputs.values(), strict=True):

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.expressions import nearest
+from archspec.expressions import suggestion
 from archspec.graph import tree
 from archspec.graph.tree import Value
-from archspec.spec.document import BlockStep, BranchesStep, BrokenStep, OperationStep, SequenceStep, Step
+from archspec.spec.document import BlockStep, BranchesStep, BrokenStep, OperationStep, SequenceStep, StepForm
 from archspec.spec.source import Path
 
 
@@ -26,7 +26,7 @@ class LeftOut(LookupFailed):
 
 
 @dataclass(slots=True)
-class Wire:
+class Named:
     """What a name refers to."""
 
     values: tuple[Value, ...] | None
@@ -51,33 +51,33 @@ class Scope:
     """The names that references may use at a place; inner scopes see the outer ones."""
 
     def __init__(self, parent: Scope | None = None) -> None:
-        self.wires: dict[str, Wire] = {}
+        self.named: dict[str, Named] = {}
         self.parent = parent
         self.labels: dict[int, str] = {} if parent is None else parent.labels
 
-    def find(self, reference: str) -> Wire:
+    def find(self, reference: str) -> Named:
         """What `conv1`, `pair.first`, `halves.0` or `stem.conv1` refers to. Raises LookupFailed."""
         head, *rest = reference.split(".")
         scope: Scope | None = self
-        while scope is not None and head not in scope.wires:
+        while scope is not None and head not in scope.named:
             scope = scope.parent
         if scope is None:
             known = list(dict.fromkeys(self.known()))
-            hint = nearest(head, known)
+            hint = suggestion(head, known)
             if not hint:
                 hint = f"only what has a name can be referred to; there are: {', '.join(known[:8])}"
                 hint += ", ..." if len(known) > 8 else ""
             raise LookupFailed(f"'{head}' is not the name of an input, a branch or an earlier step here", hint)
-        wire, path = scope.wires[head], head
+        named, path = scope.named[head], head
         for part in rest:
-            wire = _member(wire, path, part)
+            named = _member(named, path, part)
             path = f"{path}.{part}"
-        if wire.left_out and wire.values is None:
+        if named.left_out and named.values is None:
             raise LeftOut(f"'{path}' is not there: the condition of its step does not hold here")
-        return wire
+        return named
 
     def known(self) -> Iterator[str]:
-        yield from self.wires
+        yield from self.named
         if self.parent is not None:
             yield from self.parent.known()
 
@@ -85,42 +85,42 @@ class Scope:
         """Notes that a step refers to a value by name, so that generated code can use that name."""
         self.labels.setdefault(id(value), reference.replace(".", "_"))
 
-    def fail(self, step: Step | BrokenStep) -> None:
+    def fail(self, step: StepForm | BrokenStep) -> None:
         """Registers all names that a step brings, so that references to them are passed over."""
         names = step.names if isinstance(step, BrokenStep) else _names(step)
         for name in names:
-            self.wires.setdefault(name, Wire(None))
+            self.named.setdefault(name, Named(None))
 
-    def leave_out(self, step: Step, passed: tuple[Value, ...]) -> None:
+    def leave_out(self, step: StepForm, passed: tuple[Value, ...]) -> None:
         """Registers the names that a step brings whose condition does not hold; its own refers to what it passes on.
         If it is absent, because all that flows into it is, so is what is in it."""
         for name in _names(step):
-            self.wires.setdefault(name, Wire(passed if name == step.name or not passed else None, left_out=True))
+            self.named.setdefault(name, Named(passed if name == step.name or not passed else None, left_out=True))
 
 
-def _member(wire: Wire, path: str, part: str) -> Wire:
-    if wire.left_out:
-        return Wire(None if wire.values else wire.values, left_out=True)
-    if wire.values is None:
-        return wire
-    if part in wire.labels:
-        return Wire((wire.values[wire.labels[part]],))
-    if wire.scope is not None and part in wire.scope.wires:
-        return wire.scope.wires[part]
-    if wire.repeated:
+def _member(named: Named, path: str, part: str) -> Named:
+    if named.left_out:
+        return Named(None if named.values else named.values, left_out=True)
+    if named.values is None:
+        return named
+    if part in named.labels:
+        return Named((named.values[named.labels[part]],))
+    if named.scope is not None and part in named.scope.named:
+        return named.scope.named[part]
+    if named.repeated:
         raise LookupFailed(f"'{path}' is repeated, and only its last output can be referred to, as '{path}'")
-    count = len(wire.values)
+    count = len(named.values)
     if part.isdecimal() and part.isascii():
         if count > 1 and len(part) < 6 and int(part) < count:
-            return Wire((wire.values[int(part)],))
+            return Named((named.values[int(part)],))
         raise LookupFailed(f"'{path}' has {count} outputs, numbered from 0" if count > 1 else
                            f"'{path}' has one output", f"write {path}" if count == 1 else "")  # fmt: skip
-    known = [*wire.labels, *(wire.scope.wires if wire.scope is not None else ())]
-    hint = nearest(part, known) or (f"it has: {', '.join(known[:8])}" if known else "")
+    known = [*named.labels, *(named.scope.named if named.scope is not None else ())]
+    hint = suggestion(part, known) or (f"it has: {', '.join(known[:8])}" if known else "")
     raise LookupFailed(f"'{path}' has no output or step '{part}'", hint)
 
 
-def _names(step: Step) -> Iterator[str]:
+def _names(step: StepForm) -> Iterator[str]:
     """The names that a step brings into the scope around it."""
     if step.name is not None:
         yield step.name
@@ -135,7 +135,7 @@ def _names(step: Step) -> Iterator[str]:
                 yield from _all_names(inner)
 
 
-def _all_names(step: Step | BrokenStep) -> Iterator[str]:
+def _all_names(step: StepForm | BrokenStep) -> Iterator[str]:
     yield from step.names if isinstance(step, BrokenStep) else _names(step)
 
 
@@ -156,7 +156,7 @@ class Names:
         if name is not None:
             item.name = name
 
-    def reserve(self, step: Step, values: Mapping[str, Any]) -> None:
+    def reserve(self, step: StepForm, values: Mapping[str, Any]) -> None:
         """Keeps the places of a step that is not there in this instance."""
         for base, name in _bases(step, values):
             self._entries.append((None, base, name))
@@ -192,7 +192,7 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _bases(step: Step, values: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+def _bases(step: StepForm, values: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     match step:
         case OperationStep():
             yield str(values.get(step.op, step.op)), step.name

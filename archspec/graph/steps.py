@@ -14,7 +14,7 @@ from archspec import ops
 from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
-from archspec.graph.naming import LeftOut, LookupFailed, Names, Scope, Wire, snake
+from archspec.graph.naming import LeftOut, LookupFailed, Named, Names, Scope, snake
 from archspec.graph.operations import KEYS, Operations, not_shared
 from archspec.graph.tree import Item, Module, Value
 from archspec.ops.base import Operation, describe
@@ -26,7 +26,7 @@ from archspec.spec.document import (
     Document,
     OperationStep,
     SequenceStep,
-    Step,
+    StepForm,
 )
 from archspec.spec.source import Path, Source
 
@@ -34,7 +34,7 @@ MAX_STEPS: Final = 50_000
 MAX_NESTING: Final = 60
 MAX_INSTANCES: Final = 2000
 
-Wires = tuple[Value, ...] | None
+Values = tuple[Value, ...] | None
 """What flows from one step to the next; None after a step that failed."""
 
 
@@ -73,7 +73,7 @@ class Steps:
         self._times = 1
         """How many times the steps around are repeated."""
 
-    def layers(self, layers: list[Any], current: Wires, here: Here) -> tuple[list[Item], Wires]:
+    def layers(self, layers: list[Any], current: Values, here: Here) -> tuple[list[Item], Values]:
         """Steps in order, and what flows out of the last."""
         items: list[Item] = []
         self._depth += 1
@@ -90,7 +90,7 @@ class Steps:
         self._depth -= 1
         return items, current
 
-    def _step(self, step: Step | BrokenStep, current: Wires, here: Here) -> tuple[Item | None, Wires]:
+    def _step(self, step: StepForm | BrokenStep, current: Values, here: Here) -> tuple[Item | None, Values]:
         """One step of any form. After an error: no item, and None flows on."""
         if isinstance(step, BrokenStep):
             here.scope.fail(step)
@@ -116,10 +116,10 @@ class Steps:
             return None, None
         return item, item.outputs
 
-    def _condition(self, step: Step, here: Here) -> tuple[bool, Expr]:
+    def _condition(self, step: StepForm, here: Here) -> tuple[bool, Expr]:
         return self.evaluator.truth(step.when, here.frame, (*here.path, "when"))
 
-    def _sources(self, step: Step, current: Wires, here: Here, left_out: bool = False) -> Wires:
+    def _sources(self, step: StepForm, current: Values, here: Here, left_out: bool = False) -> Values:
         """What flows into a step: nothing if all of it is absent. If it is `left_out`, what is not there either does
         not count."""
         if step.source is None:
@@ -130,27 +130,27 @@ class Steps:
         for index, reference in enumerate([step.source] if isinstance(step.source, str) else step.source):
             try:
                 path = (*here.path, "from") if single else (*here.path, "from", index)
-                wires = self.lookup(reference, here.scope, path, left_out)
+                values = self.lookup(reference, here.scope, path, left_out)
             except LeftOut:
                 gone = True
                 continue
             except Failed:
                 failed = True
                 continue
-            unknown |= wires is None
-            found.extend(wires or ())
+            unknown |= values is None
+            found.extend(values or ())
         if failed:
             raise Failed
         return None if unknown else current if gone and not found else tuple(found)
 
-    def lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wires:
+    def lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Values:
         """What a reference leads to. Raises Failed after an error; LeftOut for what is not there, if that is none."""
-        wire = self.found(reference, scope, path, left_out)
-        for value in wire.values or ():
+        named = self.found(reference, scope, path, left_out)
+        for value in named.values or ():
             scope.label(value, reference)
-        return wire.values
+        return named.values
 
-    def found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Wire:
+    def found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Named:
         """What a reference leads to. Raises as `lookup`."""
         try:
             return scope.find(reference)
@@ -162,7 +162,7 @@ class Steps:
             hint = f"the step '{head}' comes after this one" if later else error.hint
             raise self.findings.error(path, str(error), hint=hint) from None
 
-    def _may_begin(self, step: Step, frame: Frame) -> bool:
+    def _may_begin(self, step: StepForm, frame: Frame) -> bool:
         """Whether a step may give something where nothing flows in: an array of the network's own, or a sequence whose
         steps say where they take from."""
         if not isinstance(step, OperationStep) or step.source is not None:
@@ -170,7 +170,7 @@ class Steps:
         key = step.op if step.op in KEYS else str(frame.values.get(step.op))
         return key in KEYS and ops.get(key).arity == (0, 0)
 
-    def _repeat(self, step: Step, inputs: Wires, here: Here) -> Item:
+    def _repeat(self, step: StepForm, inputs: Values, here: Here) -> Item:
         if step.repeat is not None and step.each is not None:
             raise self.findings.error((*here.path, "each"), "a step has repeat or each, not both", key=True)
         rows, count = self._rows(step, here)
@@ -199,10 +199,10 @@ class Steps:
         result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, here.path)
         if step.name:
             here.names.add(result, step.name, step.name)
-            self._register(here, step.name, Wire(current, _labels(iterations), repeated=True))
+            self._register(here, step.name, Named(current, _labels(iterations), repeated=True))
         return result
 
-    def _rows(self, step: Step, here: Here) -> tuple[list[dict[str, Any]], Expr]:
+    def _rows(self, step: StepForm, here: Here) -> tuple[list[dict[str, Any]], Expr]:
         frame, path = here.frame, here.path
         if step.repeat is not None:
             value, expr = self.evaluator.whole(step.repeat, frame, (*path, "repeat"), "repeat", 0)
@@ -226,7 +226,9 @@ class Steps:
             return raw
         return self.evaluator.value(raw, frame, path)[0]
 
-    def _conditional(self, step: Step, name: str | None, inputs: Wires, here: Here, numbered: bool = False) -> Item:
+    def _conditional(
+        self, step: StepForm, name: str | None, inputs: Values, here: Here, numbered: bool = False
+    ) -> Item:
         if step.when is True:
             return self._plain(step, name, inputs, here, numbered)
         taken, condition = self._condition(step, here)
@@ -237,14 +239,14 @@ class Steps:
         item = self._plain(step, name, inputs, here, numbered)
         return tree.When(condition, True, item, item.inputs, item.outputs, here.path)
 
-    def _left_out(self, step: Step, condition: Expr, inputs: tuple[Value, ...], here: Here) -> Item:
+    def _left_out(self, step: StepForm, condition: Expr, inputs: tuple[Value, ...], here: Here) -> Item:
         if not here.frame.settled(step.when):
             here.names.reserve(step, here.frame.values)
         passed = _fresh(inputs)
         here.scope.leave_out(step, passed)
         return tree.When(condition, False, None, inputs, passed, here.path)
 
-    def _plain(self, step: Step, name: str | None, inputs: Wires, here: Here, numbered: bool) -> Item:
+    def _plain(self, step: StepForm, name: str | None, inputs: Values, here: Here, numbered: bool) -> Item:
         match step:
             case OperationStep():
                 return self._operation(step, name, inputs, here)
@@ -255,7 +257,7 @@ class Steps:
             case SequenceStep():
                 return self._sequence(step, name, inputs, here)
 
-    def _sequence(self, step: SequenceStep, name: str | None, inputs: Wires, here: Here) -> Item:
+    def _sequence(self, step: SequenceStep, name: str | None, inputs: Values, here: Here) -> Item:
         child, inner = (Scope(here.scope), Names(positional=True)) if name else (here.scope, here.names)
         within = Here(here.frame, child, inner, here.path)
         items, current = self.layers(step.layers, inputs, within.at("layers"))
@@ -267,10 +269,10 @@ class Steps:
         if name:
             here.names.add(result, name, name)
             if name == step.name:
-                self._register(here, name, Wire(current, scope=child))
+                self._register(here, name, Named(current, scope=child))
         return result
 
-    def _branches(self, step: BranchesStep, name: str | None, inputs: Wires, here: Here, numbered: bool) -> Item:
+    def _branches(self, step: BranchesStep, name: str | None, inputs: Values, here: Here, numbered: bool) -> Item:
         inner = Names() if numbered else here.names
         within = replace(here, names=inner)
         bodies: list[list[Item]] = []
@@ -301,7 +303,7 @@ class Steps:
     # Operations and calls -------------------------------------------------------------------------------------------
 
     def _operation(
-        self, step: OperationStep, name: str | None, inputs: Wires, here: Here, join: bool = False
+        self, step: OperationStep, name: str | None, inputs: Values, here: Here, join: bool = False
     ) -> tree.Step:
         frame, path = here.frame, here.path
         key = self._operations.key(step, frame, path)
@@ -322,28 +324,28 @@ class Steps:
         if name is not None and (join or name == step.name):
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
             place = replace(here, path=path[:-1]) if join else here
-            self._register(place, name, Wire(outputs, labels, step=result))
+            self._register(place, name, Named(outputs, labels, step=result))
         return result
 
     def _owner(self, reference: str, op: Operation, shown: str, inputs: tuple[Value, ...], here: Here) -> tree.Step:
         """The step whose weights an operation is to use. Raises Failed if it cannot."""
-        wire = self.found(reference, here.scope, here.path)
-        if wire.values is None:
+        named = self.found(reference, here.scope, here.path)
+        if named.values is None:
             raise Failed
-        if wire.left_out:
+        if named.left_out:
             message = f"{shown}: '{reference}' has no weights here: its condition does not hold"
             raise self._error(here, message)
-        if wire.step is None:
+        if named.step is None:
             message = f"{shown}: '{reference}' is not a single operation, whose weights another could use"
             raise self._error(here, message)
-        owner = wire.step.owner or wire.step
+        owner = named.step.owner or named.step
         problem, hint = not_shared(op, [value.shape for value in inputs], owner)
         if problem:
             message = f"{shown}: cannot use the weights of '{reference}': {problem}"
             raise self._error(here, message, hint=hint)
         return owner
 
-    def _call(self, step: BlockStep, name: str | None, inputs: Wires, here: Here) -> Item:
+    def _call(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
         called, block = self._operations.block(step, here.frame, here.path)
         params, arguments = self._operations.arguments(step, called, block, here.frame, here.path)
         around = here.frame.blocks
@@ -362,25 +364,25 @@ class Steps:
         self.tally(1, here.path)
         module = self._module(step, called, block, params, inputs, here)
         outputs = _outer(module, inputs, arguments)
-        result = tree.Call("", module, inputs, outputs, arguments, here.path)
+        result = tree.Use("", module, inputs, outputs, arguments, here.path)
         here.names.add(result, snake(called), name)
         if name is not None and name == step.name:
             labels = {label: index for index, label in enumerate(module.outputs)}
-            self._register(here, name, Wire(outputs, labels=labels))
+            self._register(here, name, Named(outputs, labels=labels))
         return result
 
-    def _label(self, here: Here, label: str, current: Wires) -> None:
+    def _label(self, here: Here, label: str, current: Values) -> None:
         """A branch may be called after its last step, and as another branch before: its label is a local variable."""
         scope = here.scope
-        before = scope.wires.get(label)
+        before = scope.named.get(label)
         if before is None or before.branch or before.left_out:
-            scope.wires[label] = Wire(current, branch=True)
+            scope.named[label] = Named(current, branch=True)
         elif before.values != current:
-            self._register(here, label, Wire(current), key=True)
+            self._register(here, label, Named(current), key=True)
 
-    def _register(self, here: Here, name: str, wire: Wire, *, key: bool = False) -> None:
+    def _register(self, here: Here, name: str, named: Named, *, key: bool = False) -> None:
         path = here.path
-        before = here.scope.wires.get(name)
+        before = here.scope.named.get(name)
         if before is not None and not before.left_out:
             again = "it comes again with each repetition: give the repeated step a name, too"
             hint = again if before.origin == path else ""
@@ -388,8 +390,8 @@ class Steps:
             self.findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
             self.failures += 1
             return
-        wire.origin = path
-        here.scope.wires[name] = wire
+        named.origin = path
+        here.scope.named[name] = named
 
     def _error(self, here: Here, message: str, *, hint: str = "", key: bool = False) -> Failed:
         """Records an error about the step at a place; see `Findings.error`."""
@@ -435,7 +437,7 @@ def _labels(iterations: list[Item]) -> dict[str, int]:
     """The names of the outputs of a repeated block."""
     last = iterations[-1] if iterations else None
     last = last.item if isinstance(last, tree.When) else last
-    return {label: index for index, label in enumerate(last.module.outputs)} if isinstance(last, tree.Call) else {}
+    return {label: index for index, label in enumerate(last.module.outputs)} if isinstance(last, tree.Use) else {}
 
 
 def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:

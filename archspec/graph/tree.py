@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class Use:
     """A block applied to values."""
 
     name: str
@@ -108,7 +108,7 @@ class Branches:
     origin: Path
 
 
-Item = Step | Call | Sequence | Repeat | When | Branches
+Item = Step | Use | Sequence | Repeat | When | Branches
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)

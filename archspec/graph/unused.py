@@ -29,7 +29,7 @@ def _note(module: Module, used: dict[tuple[Path, str], bool]) -> None:
         if isinstance(item, tree.Branches):
             reads.update(id(value) for value in item.results)
     for item in items:
-        if isinstance(item, (tree.Step, tree.Call)):
+        if isinstance(item, (tree.Step, tree.Use)):
             what = (
                 f"{item.op.key} '{item.name}'" if isinstance(item, tree.Step) else f"{item.module.block} '{item.name}'"
             )
@@ -45,7 +45,7 @@ def _modules(module: Module, seen: dict[int, Module]) -> Iterator[Module]:
         seen[id(module)] = module
         yield module
         for item in _everything(module.items):
-            if isinstance(item, tree.Call):
+            if isinstance(item, tree.Use):
                 yield from _modules(item.module, seen)
 
 

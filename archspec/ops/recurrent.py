@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from archspec.ops.base import Array
 
-    Step = tuple[Array, ...]
+    States = tuple[Array, ...]
 else:
     np = lazy("numpy")
 
@@ -124,7 +124,7 @@ class _Recurrent(Operation):
         start = initial or (np.zeros((len(x), self.num_layers * self.directions, self.hidden_size), x.dtype),) * len(
             self.states
         )
-        finals: list[Step] = []
+        finals: list[States] = []
         while len(finals) < self.num_layers * self.directions:
             outputs = []
             for suffix in [suffix for layer, suffix in self._suffixes() if layer == len(finals) // self.directions]:
@@ -141,7 +141,7 @@ class _Recurrent(Operation):
         y = x if self.return_sequence else last
         return (y, *states) if self.return_state else y
 
-    def _direction(self, x: Array, state: Step, suffix: str, weights: dict[str, Array]) -> tuple[Array, Step]:
+    def _direction(self, x: Array, state: States, suffix: str, weights: dict[str, Array]) -> tuple[Array, States]:
         """The states h after each time step, and the last state in full."""
         w, u = weights[f"weight_ih_{suffix}"], weights[f"weight_hh_{suffix}"]
         b, c = (weights.get(f"bias_{part}_{suffix}", np.zeros(len(w), w.dtype)) for part in ("ih", "hh"))
@@ -152,7 +152,7 @@ class _Recurrent(Operation):
             y[:, time] = state[0]
         return y, state
 
-    def _step(self, x: Array, state: Step, u: Array, c: Array) -> Step:
+    def _step(self, x: Array, state: States, u: Array, c: Array) -> States:
         """The state after a time step, of whose input `x` is the product with the weights."""
         raise NotImplementedError
 
@@ -167,7 +167,7 @@ class Rnn(_Recurrent):
 
     nonlinearity: Literal["tanh", "relu"] = Field("tanh", description="what is applied to the sum")
 
-    def _step(self, x: Array, state: Step, u: Array, c: Array) -> Step:
+    def _step(self, x: Array, state: States, u: Array, c: Array) -> States:
         total = x + state[0] @ u + c
         return (np.tanh(total) if self.nonlinearity == "tanh" else np.maximum(total, 0),)
 
@@ -187,7 +187,7 @@ class Lstm(_Recurrent):
     gates: ClassVar[int] = 4
     states: ClassVar[tuple[str, ...]] = ("h", "c")
 
-    def _step(self, x: Array, state: Step, u: Array, c: Array) -> Step:
+    def _step(self, x: Array, state: States, u: Array, c: Array) -> States:
         h, cell = state
         i, f, g, o = np.split(x + h @ u + c, 4, 1)
         cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
@@ -208,7 +208,7 @@ class Gru(_Recurrent):
 
     reset_after: Flag = Field(True, description="reset the state's product with the weights, not the state before it")
 
-    def _step(self, x: Array, state: Step, u: Array, c: Array) -> Step:
+    def _step(self, x: Array, state: States, u: Array, c: Array) -> States:
         (h,) = state
         size = 2 * self.hidden_size
         r, z = np.split(_sigmoid(x[:, :size] + h @ u[:, :size] + c[:size]), 2, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from archspec.errors import UsageError, printable
-from archspec.expressions import nearest
+from archspec.expressions import suggestion
 from archspec.ops.base import describe
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -44,7 +44,7 @@ def locate(spec: str | Path) -> Location:
     if not _problem(path, text):
         return Location(path, None, printable(text))
     known = [name for file in files() for name in (file.stem, *variants_in(file))]
-    hint = nearest(text, known) or "archspec list shows those that come along"
+    hint = suggestion(text, known) or "archspec list shows those that come along"
     raise UsageError(f"there is no spec '{text}', neither a file nor one that comes along; {hint}")
 
 

@@ -220,7 +220,7 @@ AnyStep = Annotated[
     BeforeValidator(_step),
     WrapValidator(_unless_broken),
 ]
-Step = OperationStep | BlockStep | BranchesStep | SequenceStep
+StepForm = OperationStep | BlockStep | BranchesStep | SequenceStep
 
 
 # Params -------------------------------------------------------------------------------------------------------------

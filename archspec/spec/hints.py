@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from archspec import ops
-from archspec.expressions import nearest
+from archspec.expressions import suggestion
 from archspec.ops.base import Operation
 
 _OPERATIONS: Final = {
@@ -46,7 +46,7 @@ def operation(word: str) -> str:
     for name in (known.get(plain), _OPERATIONS.get(plain), known.get(bare), _OPERATIONS.get(bare)):
         if name is not None:
             return f"did you mean '{name}'?"
-    return nearest(word, ops.names())
+    return suggestion(word, ops.names())
 
 
 def attribute(word: str, cls: type[Operation]) -> str:
@@ -74,4 +74,4 @@ def one_of(word: str, words: Iterable[str], lead: str = "there are") -> str:
     """The closest of some words, or all of them."""
     words = list(words)
     more = ", ..." if len(words) > 20 else ""
-    return nearest(word, words) or f"{lead}: {', '.join(words[:20]) or 'none'}{more}"
+    return suggestion(word, words) or f"{lead}: {', '.join(words[:20]) or 'none'}{more}"

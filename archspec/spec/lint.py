@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 from archspec import ops
 from archspec.errors import Diagnostic
-from archspec.expressions import Attribute, ExpressionError, Name, free_names, nearest, parse, references
+from archspec.expressions import Attribute, ExpressionError, Name, free_names, parse, references, suggestion
 from archspec.ops.base import AXES, Operation
 from archspec.spec import hints
 from archspec.spec.document import (
@@ -22,7 +22,7 @@ from archspec.spec.document import (
     OperationStep,
     Param,
     SequenceStep,
-    Step,
+    StepForm,
 )
 from archspec.spec.source import MOST_FINDINGS, Path, Source
 
@@ -85,7 +85,7 @@ class _Names:
         self.own = own
         """The params of the block around, which hide the document's of the same name."""
 
-    def bind(self, step: Step) -> _Names:
+    def bind(self, step: StepForm) -> _Names:
         if step.repeat is None and step.each is None:
             return self
         rows = step.each if isinstance(step.each, list) else []
@@ -188,7 +188,7 @@ class Lint:
                     self._report(
                         path, f"'{size}' has another meaning and cannot be the name of an open size", hint=hint
                     )
-                elif hint := nearest(size, params):
+                elif hint := suggestion(size, params):
                     self._report(path, f"'{size}' is not a param, so it is the name of an open size", hint=hint,
                                  severity="warning")  # fmt: skip
             if declared.below is not None:
@@ -208,7 +208,7 @@ class Lint:
             else:
                 self._step(step, (*path, index), names)
 
-    def _step(self, step: Step, path: Path, names: _Names) -> None:
+    def _step(self, step: StepForm, path: Path, names: _Names) -> None:
         if step.repeat is not None:
             self._expression(step.repeat, (*path, "repeat"), names)
         bound = names.bind(step)
@@ -226,7 +226,7 @@ class Lint:
                     self._expression(value, (*path, "each", number, key), bound)
         self._body(step, path, bound)
 
-    def _body(self, step: Step, path: Path, bound: _Names) -> None:
+    def _body(self, step: StepForm, path: Path, bound: _Names) -> None:
         """A step without what repeats it."""
         if step.when is not True:
             self._expression(step.when, (*path, "when"), bound)
@@ -317,7 +317,7 @@ class Lint:
             message, hint = _undefined(node, names)
             if message:
                 if isinstance(node, Name) and texts and not hint:
-                    hint = nearest(node.id, texts) or f"it may be {', '.join(sorted(texts))}, or an expression"
+                    hint = suggestion(node.id, texts) or f"it may be {', '.join(sorted(texts))}, or an expression"
                 self._report(path, message, hint=hint, offset=node.offset)
 
     # The whole ------------------------------------------------------------------------------------------------------
@@ -370,7 +370,7 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
             return "", ""
         if node.id in names.inputs:
             return f"'{node.id}' is an input, not a number", f"write the size of an axis, such as {node.id}.channels"
-        hint = nearest(node.id, names.params)
+        hint = suggestion(node.id, names.params)
         if node.id in names.open_sizes:
             return f"'{node.id}' is an open size", "it may be any number when the network runs"
         if node.id == "index":
@@ -379,9 +379,9 @@ def _undefined(node: Name | Attribute, names: _Names) -> tuple[str, str]:
             hint = f"write {_TRUTHS[node.id]}"
         return f"'{node.id}' is not defined here", hint
     if node.base not in names.inputs:
-        return f"'{node}' is not defined here: '{node.base}' is not an input", nearest(node.base, names.inputs)
+        return f"'{node}' is not defined here: '{node.base}' is not an input", suggestion(node.base, names.inputs)
     if node.name not in _AXIS_NAMES:
-        return f"no input has an axis '{node.name}'", nearest(
+        return f"no input has an axis '{node.name}'", suggestion(
             node.name, _AXIS_NAMES
         ) or f"axes: {', '.join(_AXIS_NAMES)}"
     return "", ""

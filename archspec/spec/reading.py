@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from archspec._collector import paused_collector
 from archspec.errors import Diagnostic
-from archspec.expressions import nearest
+from archspec.expressions import suggestion
 from archspec.ops.base import describe
 from archspec.spec.document import (
     Block,
@@ -73,7 +73,7 @@ def _finding(source: Source, error: ErrorDetails) -> Diagnostic:
     match error["type"]:
         case "extra_forbidden":
             allowed = _keys_beside(path, source)
-            hint = nearest(where, allowed) or f"there are: {', '.join(allowed)}"
+            hint = suggestion(where, allowed) or f"there are: {', '.join(allowed)}"
             return source.diagnostic(path, f"unknown key '{where}'", key=True, hint=hint)
         case "missing":
             return source.diagnostic(path[:-1], f"missing key '{where}'", hint=_MISSING.get(where, ""))

@@ -25,7 +25,7 @@ from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Result
 
 
-def verify(
+def examine(
     graph: Graph,
     subjects: Sequence[Subject],
     pool: Pool,

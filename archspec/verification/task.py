@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from archspec import reference
-from archspec.backend import Interface, Layout
+from archspec.backend import Interface, Moves
 from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph
@@ -244,7 +244,7 @@ class Task:
                 found[key] = self._difference(run, array, name, layout)
         return found, result.seconds
 
-    def _difference(self, run: Run, array: Array, name: str, layout: Layout) -> Difference:
+    def _difference(self, run: Run, array: Array, name: str, layout: Moves) -> Difference:
         expected = self.truth[name]
         if expected.dtype.kind != "f":
             return compare.difference(array, worker.arrange(expected, layout), expected.dtype.name)
@@ -340,7 +340,7 @@ class Task:
             return None
         return Culprit(node.path, node.op.key, Finding(missing[0], node.op.key, inf, 0.0, failure.message))
 
-    def _shown(self, shows: Interface) -> dict[str, tuple[str, Layout]]:
+    def _shown(self, shows: Interface) -> dict[str, tuple[str, Moves]]:
         """What is shown, in the order of the graph. Key of the array: name of the tensor, and its layout."""
         probed = shows.shown
         shown = {name: (name, probed[name]) for name in self.steps if name in probed}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from archspec.backend import Layout, Program
+from archspec.backend import Moves, Program
 from archspec.verification.probes import without_probes
 
 Edit = Callable[[Program], Program]
@@ -86,7 +86,7 @@ def swapped(first: str, second: str) -> Edit:
     return apply
 
 
-def laid_out(parameter: str, *moves: tuple[str, tuple[int, ...]], instead: Layout | None = None) -> Edit:
+def laid_out(parameter: str, *moves: tuple[str, tuple[int, ...]], instead: Moves | None = None) -> Edit:
     """A weight that is moved once more than it should, or laid out in another way."""
 
     def apply(program: Program) -> Program:

@@ -13,7 +13,7 @@ from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.verification.report import Report
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
@@ -62,7 +62,7 @@ def alone(backend: str, network: str, fault: Fault, pool: Pool, mode: str = "eva
         given = {name: given[name] for name in (backend, "paddle" if backend == "pytorch" else "pytorch")}
     changed = fault.edit(given[backend])
     assert changed != given[backend]
-    return verify(graph(network), generated({**given, backend: changed}), pool, **MODES[mode])
+    return examine(graph(network), generated({**given, backend: changed}), pool, **MODES[mode])
 
 
 def together(fault: Shared, pool: Pool, mode: str = "evaluation") -> Report:
@@ -70,4 +70,4 @@ def together(fault: Shared, pool: Pool, mode: str = "evaluation") -> Report:
     given = programs(fault.network)
     changed = {name: edit(given[name]) for name, edit in fault.edits.items()}
     assert all(changed[name] != given[name] for name in changed)
-    return verify(graph(fault.network), generated({**given, **changed}), pool, **MODES[mode])
+    return examine(graph(fault.network), generated({**given, **changed}), pool, **MODES[mode])

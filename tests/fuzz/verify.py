@@ -19,7 +19,7 @@ from archspec.model import Model, Spec
 from archspec.verification import data
 from archspec.verification import gradients as differentiation
 from archspec.verification.cases import case
-from archspec.verification.run import verify
+from archspec.verification.run import examine
 from archspec.verification.subject import generated
 from archspec.verification.worker import Array
 from archspec.verification.workers import Pool
@@ -61,7 +61,7 @@ def problems(spec: str, pool: Pool, *, gradients: bool = False) -> list[str]:
     graph = rounded(tried.graph)
     seed = settled(graph, gradients=gradients)
     try:
-        report = verify(
+        report = examine(
             graph, generated(tried.programs), pool, seed=seed, gradients=gradients, timeout=120, allow_unproven=True
         )
     except Exception as error:

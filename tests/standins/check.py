@@ -84,7 +84,7 @@ def _steps(items: Iterable[Item]) -> Iterator[tree.Step]:
         match item:
             case tree.Step():
                 yield item
-            case tree.Call():
+            case tree.Use():
                 yield from _steps(item.module.items)
             case tree.Sequence():
                 yield from _steps(item.items)

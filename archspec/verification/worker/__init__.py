@@ -42,12 +42,12 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Layout, NoRoom, Writer, arrange, cast, load, restore, save
+from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed
 from .shipped import hold
 
-__all__ = ["Array", "Layout", "Writer", "arrange", "give_back", "load", "main", "restore", "run", "save"]
+__all__ = ["Array", "Moves", "Writer", "arrange", "give_back", "load", "main", "restore", "run", "save"]
 
 
 class Trace:
@@ -119,13 +119,13 @@ class Trace:
             self.shapes[tensor] = [size if isinstance(size, int) else None for size in item.shape]
         self._tell({"at": key})
 
-    def _observed(self, key: str, count: int) -> list[tuple[str, Layout]]:
+    def _observed(self, key: str, count: int) -> list[tuple[str, Moves]]:
         if key not in self._probes:
             raise RunError(f"the program has a probe '{key}' that it does not declare")
         if key in self._seen:
             raise RunError(f"the probe '{key}' sees two values in one run")
         self._seen.add(key)
-        observed: list[tuple[str, Layout]] = self._probes[key]
+        observed: list[tuple[str, Moves]] = self._probes[key]
         if len(observed) != count:
             raise RunError(f"the probe '{key}' sees {count} tensors and declares {len(observed)}")
         return observed

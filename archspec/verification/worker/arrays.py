@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Layout = Sequence[tuple[str, Sequence[int]]]
+Moves = Sequence[tuple[str, Sequence[int]]]
 
 
 class NoRoom(OSError):
@@ -69,7 +69,7 @@ def load(path: str, index: Mapping[str, tuple[int, Sequence[int], str]]) -> dict
     }
 
 
-def arrange(array: Array, layout: Layout) -> Array:
+def arrange(array: Array, layout: Moves) -> Array:
     """A canonical array as the framework lays it out."""
     for step, argument in layout:
         if step == "reshape":
@@ -85,7 +85,7 @@ def arrange(array: Array, layout: Layout) -> Array:
     return array
 
 
-def restore(array: Array, layout: Layout, shape: Sequence[int]) -> Array:
+def restore(array: Array, layout: Moves, shape: Sequence[int]) -> Array:
     """The canonical array of this shape that a framework's array, or its part of it, is: the inverse of `arrange`."""
     shapes = [tuple(shape)]
     for move in layout:  # of an array that takes no memory

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Layout, arrange, cast, load, restore
+from .arrays import Array, Moves, arrange, cast, load, restore
 from .model import RunError
 
 _NUMBERS = 2**25
@@ -70,10 +70,10 @@ class Gradients:
                     if id(source) == key:
                         yield from self._shown(name, pull, array, layout)
 
-    def _cast(self, name: str, layout: Layout) -> Array:
+    def _cast(self, name: str, layout: Moves) -> Array:
         return cast(arrange(self._arrays[name], layout), self._dtype)
 
-    def _shown(self, name: str, pull: Any, array: Array | None, layout: Layout) -> Iterator[tuple[str, Array]]:
+    def _shown(self, name: str, pull: Any, array: Array | None, layout: Moves) -> Iterator[tuple[str, Array]]:
         """A gradient; or its slope along a direction, if that is all that is wanted, and if there is one."""
         if pull["along"]:
             slope = 0.0 if array is None else np.vdot(array, self._cast(pull["along"][name], layout))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from archspec.backend import Layout
+from archspec.backend import Moves
 from archspec.emit.code import Call, Code, Items, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site, Spelling
 from archspec.emit.layouts import canonical
@@ -18,7 +18,7 @@ OPTIONS: Final = "use_bias=True, return_sequences=False, return_state=False"
 KINDS: Final = {"weight_ih": "kernel", "weight_hh": "recurrent_kernel", "bias_ih": "bias", "bias_hh": "bias"}
 
 
-def transposed(step: Step) -> Layout:
+def transposed(step: Step) -> Moves:
     return (("transpose", (1, 0)),)
 
 
@@ -34,7 +34,7 @@ def lstm(site: Site) -> Lowered:
 
 def gru(site: Site) -> Lowered:
     """The gates are z, r, n. With `reset_after` the bias has two rows, one for each product; else it is their sum."""
-    lay: dict[str, Callable[[Step], Layout]] = {
+    lay: dict[str, Callable[[Step], Moves]] = {
         "weight_ih": lambda step: (*gates(step), *transposed(step)),
         "weight_hh": lambda step: (*gates(step), *transposed(step)),
         "bias_ih": gates,
@@ -45,17 +45,17 @@ def gru(site: Site) -> Lowered:
     return recurrent(site, f"layers.GRU(units, *, {OPTIONS}, reset_after=True)", "gru_cell", lay)
 
 
-def gates(step: Step) -> Layout:
+def gates(step: Step) -> Moves:
     """r, z, n as z, r, n."""
     op: Any = step.op
     size = int(op.hidden_size)
     return (("take", (*range(size, 2 * size), *range(size), *range(2 * size, 3 * size))),)
 
 
-def row(number: int) -> Callable[[Step], Layout]:
+def row(number: int) -> Callable[[Step], Moves]:
     """A bias in one of two rows."""
 
-    def lay(step: Step) -> Layout:
+    def lay(step: Step) -> Moves:
         op: Any = step.op
         size = 3 * int(op.hidden_size)
         return (*gates(step), ("pad", (number * size, (1 - number) * size)), ("reshape", (2, size)))
