@@ -116,7 +116,8 @@ def _error(delta: Array, scale: Array, dtype: str) -> float:
         delta, scale = delta[small], scale[small]
         few = max(fewest, count // share)
         top = float(scale.max())
-        error = max(error, float(np.partition(delta, count - few)[count - few]) / max(top, least))
+        off = delta.max() if few == 1 else np.partition(delta, count - few)[count - few]
+        error = max(error, float(off) / max(top, least))
     return error
 
 
