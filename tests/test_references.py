@@ -72,6 +72,21 @@ def test_keeps_the_dtype_and_the_inputs(key: str) -> None:
             np.testing.assert_array_equal(x, kept)
 
 
+@pytest.mark.parametrize("key", ops.names())
+def test_what_is_said_of_signs(key: str) -> None:
+    for trial in trials(key):
+        op = make(key, **trial.case.attributes)
+        for lowest, inputs in ((False, trial.inputs), (True, [np.abs(x) for x in trial.inputs])):
+            if op.nonnegative(*[lowest] * len(inputs)):
+                with np.errstate(all="ignore"):
+                    assert not any((y < 0).any() for y in listed(op.reference(*inputs, **trial.weights))), trial
+
+
+@pytest.mark.parametrize("key", ops.names())
+def test_free_attributes_are_there(key: str) -> None:
+    assert ops.get(key).free <= ops.get(key).model_fields.keys()
+
+
 # Training -----------------------------------------------------------------------------------------------------------
 
 RATES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [

@@ -40,6 +40,9 @@ class Relu(_Elementwise):
     Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, 2010.
     """
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
     def reference(self, x: Array) -> Array:
         return np.maximum(x, 0)
 
@@ -49,6 +52,9 @@ class Relu6(_Elementwise):
 
     Howard et al., MobileNets, 2017, https://arxiv.org/abs/1704.04861.
     """
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
 
     def kinks(self) -> tuple[float, ...]:
         return (6.0,)
@@ -176,6 +182,9 @@ class Mish(_Elementwise):
 class Sigmoid(_Elementwise):
     """y = 1 / (1 + e^-x)."""
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
     def reference(self, x: Array) -> Array:
         return _sigmoid(x)
 
@@ -212,6 +221,9 @@ class HardSigmoid(_SixWide):
 
     Howard et al., Searching for MobileNetV3, 2019, https://arxiv.org/abs/1905.02244.
     """
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
 
     def reference(self, x: Array) -> Array:
         return np.clip(x + 3, 0, 6) / 6
@@ -312,6 +324,9 @@ class Softplus(_Elementwise):
     beta: Real = Field(1.0, gt=0, description="sharpness of the bend")
     threshold: Real = Field(20.0, description="where the line takes over from the curve")
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
     def kinks(self) -> tuple[float, ...]:
         return (self.threshold / self.beta,) if self.threshold / self.beta * self.beta == self.threshold else ()
 
@@ -337,6 +352,9 @@ class Softmax(_Softmax):
     Input and output: batch and any other axes.
     """
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
     def reference(self, x: Array) -> Array:
         return _softmax(x, inner_axis(self.axis, x.ndim))
 
@@ -349,6 +367,9 @@ class Softmin(_Softmax):
 
     Input and output: batch and any other axes.
     """
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
 
     def reference(self, x: Array) -> Array:
         return _softmax(-x, inner_axis(self.axis, x.ndim))

@@ -101,6 +101,8 @@ class Operation(BaseModel):
     """Whether it is linear in each of its inputs but for a constant, or moves them only, so that it has no edges."""
     steep: ClassVar[bool] = False
     """Whether it may be ill-conditioned at numbers that are none of its edges: ties of others, or what is large."""
+    keeps_sign: ClassVar[bool] = False
+    """Whether nothing that it gives is below zero where nothing of its inputs is."""
     exact: ClassVar[bool] = False
     """Whether it gives numbers that are given to it, or fixed ones, so that it rounds nothing."""
     gain: ClassVar[tuple[str, ...]] = ()
@@ -138,6 +140,10 @@ class Operation(BaseModel):
         known. The default: what takes numbers of all kinds moves them, and no more."""
         moved = together(spans) if set(self.takes) == {"float", "int64", "bool"} else None
         return moved if moved is None or moved.even or not self.drops else None
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        """Whether nothing that it gives is below zero, given whether nothing of each input is."""
+        return self.keeps_sign and all(inputs)
 
     def parameters(self, *inputs: Shape) -> dict[str, Parameter]:
         """The weights, by canonical name."""

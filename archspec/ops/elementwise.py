@@ -59,9 +59,6 @@ class _Elementwise(Operation):
         return getattr(np, self.key)(*inputs)
 
 
-# Functions of one input ---------------------------------------------------------------------------------------------
-
-
 class _WithConstants(_Elementwise):
     """One whose attributes may be operands: whole numbers where the inputs are."""
 
@@ -72,6 +69,9 @@ class _WithConstants(_Elementwise):
             if isinstance(value, float) and dtypes[0] == "int64":
                 raise ShapeError(f"{name} (={value}) must be a whole number, as those of its input are", attribute=name)
         return _one_kind(*dtypes)
+
+
+# Functions of two inputs, or of one and a constant ------------------------------------------------------------------
 
 
 class _Binary(_WithConstants):
@@ -92,6 +92,9 @@ class _Binary(_WithConstants):
             found = super().span([found, other], inputs)
         return found
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return super().nonnegative(*inputs) and (self.value is None or self.value >= 0)
+
     def kinks(self) -> tuple[float, ...]:
         return () if self.value is None else (self.value,)
 
@@ -106,6 +109,7 @@ class Add(_Binary):
     Inputs: two or more, of shapes that broadcast, or one and `value`. Output: their common shape.
     """
 
+    keeps_sign: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
@@ -125,6 +129,7 @@ class Multiply(_Binary):
     Inputs: two or more, of shapes that broadcast, or one and `value`. Output: their common shape.
     """
 
+    keeps_sign: ClassVar[bool] = True
     linear: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
@@ -203,7 +208,7 @@ class Clip(_WithConstants):
         return np.clip(x, self.minimum, self.maximum)
 
 
-# Functions of two inputs, or of one and a constant ------------------------------------------------------------------
+# Functions of one input ---------------------------------------------------------------------------------------------
 
 
 class Abs(_Elementwise):

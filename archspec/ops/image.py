@@ -110,6 +110,9 @@ class Upsample(_Move):
             raise ValueError("align_corners has a meaning only with mode (=linear, bilinear, trilinear or bicubic)")
         return self
 
+    def nonnegative(self, *inputs: bool) -> bool:
+        return all(inputs) and self.mode != "bicubic"  # which goes beyond the values that it blends
+
     @property
     def copies(self) -> bool:
         """Whether elements are copied, not blended."""
@@ -202,6 +205,7 @@ class ChannelShuffle(_Move):
     Zhang et al., ShuffleNet, 2017, https://arxiv.org/abs/1707.01083.
     """
 
+    keeps_sign: ClassVar[bool] = True
     wish: ClassVar = "image"
     groups: Positive = Field(description="groups of neighbouring channels; must divide the channels")
 

@@ -47,6 +47,7 @@ class Concat(_Join):
     same for every sample (a `parameter`) is joined to each.
     """
 
+    keeps_sign: ClassVar[bool] = True
     wish: ClassVar = "readers"
     axis: Axis = Field(1, description="axis along which to join")
 

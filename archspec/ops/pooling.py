@@ -50,6 +50,7 @@ COUNT_INCLUDE_PAD: Any = Field(False, description="divide by the size of the win
 class _Pool(Operation):
     """Windows of the last `rank` axes."""
 
+    keeps_sign: ClassVar[bool] = True
     wish: ClassVar = "image"
     rank: ClassVar[int] = 2
     if TYPE_CHECKING:  # fields of the subclasses, of their rank
@@ -260,6 +261,7 @@ OUTPUT_SIZE: Any = Field(description="size of the output: one number, or one per
 class _AdaptivePool(Operation):
     """Window j along an axis goes from floor(j i / o) to ceil((j + 1) i / o), for i elements in and o out."""
 
+    keeps_sign: ClassVar[bool] = True
     wish: ClassVar = "image"
     rank: ClassVar[int] = 2
     if TYPE_CHECKING:
@@ -354,6 +356,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
 
 
 class _GlobalPool(Operation):
+    keeps_sign: ClassVar[bool] = True
     wish: ClassVar = "image"
     rank: ClassVar[int] = 2
     keepdims: Flag = Field(False, description="keep the pooled axes, with size 1")

@@ -54,11 +54,13 @@ class Dropout(_Drop):
     2014.
     """
 
+    keeps_sign: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     p: Probability = Field(0.5, description="probability that training sets an element to zero")
 
 
 class _ChannelDropout(_Drop):
+    keeps_sign: ClassVar[bool] = True
     wish: ClassVar = "image"
     rank: ClassVar[int]
     p: Probability = Field(0.5, description="probability that training sets a channel of a sample to zero")
@@ -126,6 +128,7 @@ class DropPath(_Drop):
     Huang et al., Deep networks with stochastic depth, 2016, https://arxiv.org/abs/1603.09382.
     """
 
+    keeps_sign: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     p: Probability = Field(0.5, description="probability that training sets a sample to zero")
 

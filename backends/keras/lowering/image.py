@@ -31,12 +31,10 @@ def upsample(site: Site) -> Lowered:
         options["half_pixel"] = literal(True)
     if not site.every(lambda step: not step.op.align_corners):
         options["align_corners"] = site.attr("align_corners")
-    layouts = image_layouts(site)
     if op.mode == "bicubic":
         options["cubic"] = literal(True)
-        layouts = tuple(layout.plain() for layout in layouts)  # it goes beyond the values that it blends
     name = "resize_nearest" if op.copies else "interpolate"
-    return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), **options), layouts=layouts,
+    return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), **options), layouts=image_layouts(site),
                    sized=not repeats and not site.every(lambda step: step.op.scale is None))  # fmt: skip
 
 

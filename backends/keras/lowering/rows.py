@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from archspec.emit.code import Call, Code, call
 from archspec.emit.context import Lowered, Lowering, Site
@@ -51,18 +51,10 @@ def alike(site: Site, codes: Sequence[Code]) -> list[Code]:
     return [moved(code, wire, layout) for code, wire in zip(codes, site.inputs, strict=True)]
 
 
-NONNEGATIVE: Final = frozenset({"relu", "relu6", "sigmoid", "softplus", "softmax", "softmin", "hard_sigmoid"})
-KEEPS_SIGN: Final = frozenset(
-    {"dropout", "dropout2d", "drop_path", "concat", "add", "multiply", "upsample", "channel_shuffle"}
-)
-
-
 def signed(site: Site, layout: Layout) -> Layout:
     """A layout, with what is known of the signs of the step's output."""
-    key = site.op.key
-    known = key in NONNEGATIVE or (
-        (key in KEEPS_SIGN or "pool" in key) and all(held(wire).nonnegative for wire in site.inputs)
-    )
+    inputs = [held(wire).nonnegative for wire in site.inputs]
+    known: bool = site.every(lambda step: step.op.nonnegative(*inputs))
     return Layout(layout.axes, layout.flattened, known)
 
 
