@@ -17,7 +17,8 @@ from archspec.graph.frames import Enough, Failed, Frame, param_name
 from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Named, Names, Scope
 from archspec.graph.operations import in_numbers
-from archspec.graph.steps import MAX_INSTANCES, Here, Steps, Values, expr_of_size
+from archspec.graph.references import Here, Values
+from archspec.graph.steps import MAX_INSTANCES, Steps, expr_of_size
 from archspec.graph.tree import Module, Value
 from archspec.graph.unused import warn_unused
 from archspec.ops.base import AXES, describe, show
@@ -153,11 +154,11 @@ class Elaborator:
                 steps.too_many(here.path, MAX_INSTANCES, "different instances of blocks")
                 raise Enough
             before, steps.count = steps.count, 0
-            failures = steps.failures
+            failures = self._findings.failures
             module = Module(name, params, {})
             self._instance(module, block, inputs, open_axes, here.frame, self._context(step, module, inputs, here))
             entry, steps.count = (module, steps.count), before
-            if not module.outputs or steps.failures > failures:
+            if not module.outputs or self._findings.failures > failures:
                 self._failed.add(key)
                 raise Failed
             self._modules[key] = entry
@@ -237,7 +238,7 @@ class Elaborator:
                     return None
                 if not training:
                     with contextlib.suppress(Failed, LeftOut):  # what is not there has no wrong name, either
-                        self._steps.found(reference, scope, (*path, name, "from"), True)
+                        self._steps.references.found(reference, scope, (*path, name, "from"), True)
                     continue
                 module.training_outputs |= frozenset() if evaluation else {name}
             references[name] = (reference, (*path, name) if short else (*path, name, "from"))
@@ -273,7 +274,7 @@ class Elaborator:
         may_be_absent = bool(module.block and self.document.blocks[module.block].optional)
         for name, (reference, path) in references.items():
             try:
-                values = self._steps.lookup(reference, scope, path, may_be_absent)
+                values = self._steps.references.lookup(reference, scope, path, may_be_absent)
             except LeftOut:
                 continue
             except Failed:

@@ -38,6 +38,8 @@ class Findings:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.found: dict[Diagnostic, None] = {}
+        self.failures = 0
+        """How many steps could not be elaborated."""
         self._places: set[tuple[int, int]] = set()
 
     @property

@@ -7,15 +7,16 @@ shape, and passed over beyond, so that one mistake gives one message.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from archspec import ops
 from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
-from archspec.graph.naming import LeftOut, LookupFailed, Named, Names, Scope, snake
+from archspec.graph.naming import LeftOut, Named, Names, Scope, snake
 from archspec.graph.operations import KEYS, Operations, not_shared
+from archspec.graph.references import Here, References, Values
 from archspec.graph.tree import Item, Module, Value
 from archspec.ops.base import Operation, describe
 from archspec.spec.document import (
@@ -34,26 +35,6 @@ MAX_STEPS: Final = 50_000
 MAX_NESTING: Final = 60
 MAX_INSTANCES: Final = 2000
 
-Values = tuple[Value, ...] | None
-"""What flows from one step to the next; None after a step that failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """A place where a step stands."""
-
-    frame: Frame
-    """What names of params mean there."""
-    scope: Scope
-    """What names of steps mean there."""
-    names: Names
-    """How its neighbours in the tree are called."""
-    path: Path
-
-    def at(self, *more: str | int) -> Here:
-        """A place below, in the document."""
-        return replace(self, path=(*self.path, *more))
-
 
 class Steps:
     """Elaborates steps. `module` gives the module of a block that is used at a place, with these params and inputs;
@@ -65,7 +46,7 @@ class Steps:
     ) -> None:  # fmt: skip
         self.findings = Findings(source)
         self.evaluator = Evaluator(self.findings)
-        self.failures = 0
+        self.references = References(self.findings)
         self.count = 0
         self._operations = Operations(document, self.findings, self.evaluator)
         self._module = module
@@ -110,7 +91,7 @@ class Steps:
                 return self._left_out(step, Const(False), (), here), ()
             item = self._repeat(step, inputs, here) if repeated else self._conditional(step, step.name, inputs, here)
         except Failed:
-            self.failures += 1
+            self.findings.failures += 1
             here.names.reserve(step, here.frame.values)
             here.scope.fail(step)
             return None, None
@@ -130,7 +111,7 @@ class Steps:
         for index, reference in enumerate([step.source] if isinstance(step.source, str) else step.source):
             try:
                 path = (*here.path, "from") if single else (*here.path, "from", index)
-                values = self.lookup(reference, here.scope, path, left_out)
+                values = self.references.lookup(reference, here.scope, path, left_out)
             except LeftOut:
                 gone = True
                 continue
@@ -142,25 +123,6 @@ class Steps:
         if failed:
             raise Failed
         return None if unknown else current if gone and not found else tuple(found)
-
-    def lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Values:
-        """What a reference leads to. Raises Failed after an error; LeftOut for what is not there, if that is none."""
-        named = self.found(reference, scope, path, left_out)
-        for value in named.values or ():
-            scope.label(value, reference)
-        return named.values
-
-    def found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Named:
-        """What a reference leads to. Raises as `lookup`."""
-        try:
-            return scope.find(reference)
-        except LookupFailed as error:
-            if left_out and isinstance(error, LeftOut):
-                raise
-            head = reference.split(".")[0]
-            later = _comes_later(self.findings.source.data, path, head)
-            hint = f"the step '{head}' comes after this one" if later else error.hint
-            raise self.findings.error(path, str(error), hint=hint) from None
 
     def _may_begin(self, step: StepForm, frame: Frame) -> bool:
         """Whether a step may give something where nothing flows in: an array of the network's own, or a sequence whose
@@ -199,7 +161,7 @@ class Steps:
         result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, here.path)
         if step.name:
             here.names.add(result, step.name, step.name)
-            self._register(here, step.name, Named(current, _labels(iterations), repeated=True))
+            self.references.register(here, step.name, Named(current, _labels(iterations), repeated=True))
         return result
 
     def _rows(self, step: StepForm, here: Here) -> tuple[list[dict[str, Any]], Expr]:
@@ -269,7 +231,7 @@ class Steps:
         if name:
             here.names.add(result, name, name)
             if name == step.name:
-                self._register(here, name, Named(current, scope=child))
+                self.references.register(here, name, Named(current, scope=child))
         return result
 
     def _branches(self, step: BranchesStep, name: str | None, inputs: Values, here: Here, numbered: bool) -> Item:
@@ -281,7 +243,7 @@ class Steps:
         for label, layers in step.branches.items():
             branch = within.at("branches", label)
             items, current = self.layers(layers, inputs, branch)
-            self._label(branch, label, current)
+            self.references.label(branch, label, current)
             bodies.append(items)
             if current is not None and len(current) != 1:
                 message = f"branch '{label}' ends with {len(current)} values; a branch gives one"
@@ -324,12 +286,12 @@ class Steps:
         if name is not None and (join or name == step.name):
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
             place = replace(here, path=path[:-1]) if join else here
-            self._register(place, name, Named(outputs, labels, step=result))
+            self.references.register(place, name, Named(outputs, labels, step=result))
         return result
 
     def _owner(self, reference: str, op: Operation, shown: str, inputs: tuple[Value, ...], here: Here) -> tree.Step:
         """The step whose weights an operation is to use. Raises Failed if it cannot."""
-        named = self.found(reference, here.scope, here.path)
+        named = self.references.found(reference, here.scope, here.path)
         if named.values is None:
             raise Failed
         if named.left_out:
@@ -368,30 +330,8 @@ class Steps:
         here.names.add(result, snake(called), name)
         if name is not None and name == step.name:
             labels = {label: index for index, label in enumerate(module.outputs)}
-            self._register(here, name, Named(outputs, labels=labels))
+            self.references.register(here, name, Named(outputs, labels=labels))
         return result
-
-    def _label(self, here: Here, label: str, current: Values) -> None:
-        """A branch may be called after its last step, and as another branch before: its label is a local variable."""
-        scope = here.scope
-        before = scope.named.get(label)
-        if before is None or before.branch or before.left_out:
-            scope.named[label] = Named(current, branch=True)
-        elif before.values != current:
-            self._register(here, label, Named(current), key=True)
-
-    def _register(self, here: Here, name: str, named: Named, *, key: bool = False) -> None:
-        path = here.path
-        before = here.scope.named.get(name)
-        if before is not None and not before.left_out:
-            again = "it comes again with each repetition: give the repeated step a name, too"
-            hint = again if before.origin == path else ""
-            message = f"the name '{name}' is already taken in this scope"
-            self.findings.error(path if key else (*path, "name"), message, key=key, hint=hint)
-            self.failures += 1
-            return
-        named.origin = path
-        here.scope.named[name] = named
 
     def _error(self, here: Here, message: str, *, hint: str = "", key: bool = False) -> Failed:
         """Records an error about the step at a place; see `Findings.error`."""
@@ -409,15 +349,6 @@ class Steps:
 
 def expr_of_size(size: int) -> Expr:
     return size.expr if isinstance(size, Dim) else Const(int(size))
-
-
-def _comes_later(data: Any, path: Path, name: str) -> bool:
-    """Whether a step of this name stands after the one at a path of a document, or after one that holds it."""
-    for part in path:
-        if isinstance(part, int) and any(isinstance(d, dict) and d.get("name") == name for d in data[part + 1 :]):
-            return True
-        data = data[part]
-    return False
 
 
 def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]) -> tuple[Value, ...]:
