@@ -284,6 +284,9 @@ class Generator:
         self._without = without
         self._lent = {node.owner for node in self.model.graph.nodes if node.path not in without}
         self._bind(root, self.root.flow, "", "", found)
+        for node in self.model.graph.nodes:  # what uses another step's layers is as random as these are
+            if node.path in found.random and node.owner in found.random:
+                found.random[node.path] = found.random[node.owner]
         return found
 
     def _bind(self, module: Module, flow: Flow, canonical: str, own: str, found: Bindings) -> None:

@@ -83,8 +83,8 @@ class Session:
         return self.model.get_layer(path)(value, training=True)
 
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
-        there = {layer.name for layer in self.model.layers}  # those that an output depends on
-        return {path: int(path in there) for path in paths}
+        there = {layer.name: layer for layer in self.model.layers}  # those that an output depends on
+        return {path: len(there[path]._inbound_nodes) if path in there else 0 for path in paths}
 
     def idle(self) -> None:
         idle(self.model.layers)
