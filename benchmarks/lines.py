@@ -40,9 +40,8 @@ NAMES = {
 }  # fmt: skip
 
 
-def python_lines(path: Path) -> int:
+def python_lines(source: str) -> int:
     """Lines with code on them."""
-    source = path.read_text(encoding="utf-8")
     documented = {
         number
         for node in ast.walk(ast.parse(source))
@@ -72,7 +71,7 @@ def library(name: str, family: str) -> int | None:
     if package is None or package.origin is None or module is None:
         return None
     root = Path(package.origin).parent.parent
-    return python_lines(root / ROOTS[name] / f"{module}.py")
+    return python_lines((root / ROOTS[name] / f"{module}.py").read_text(encoding="utf-8"))
 
 
 def main() -> None:

@@ -65,13 +65,19 @@ def uniform(attribute: str, row: Lowering) -> Lowering:
 
 
 class Support(Mapping[str, str]):
-    """The definitions in a folder of Python files, by name: code that generated files get where a row mentions it."""
+    """The definitions in a folder of Python files, by name: code that generated files get where a row mentions it.
 
-    def __init__(self, folder: Path) -> None:
+    `words` stand for others there, which differ from file to file."""
+
+    def __init__(self, folder: Path, words: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._words = words or {}
 
     def __getitem__(self, name: str) -> str:
-        return definitions(self._folder)[name]
+        text = definitions(self._folder)[name]
+        for word, meant in self._words.items():
+            text = text.replace(word, meant)
+        return text
 
     def __iter__(self) -> Iterator[str]:
         return iter(definitions(self._folder))

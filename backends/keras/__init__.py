@@ -51,11 +51,13 @@ DIALECT: Final = Dialect(
 
 def generator(model: Network) -> FileGenerator:
     """Generates the Keras code of a model. Raises BackendError for what Keras cannot express exactly."""
+    from archspec.emit.docs import class_name
     from archspec.emit.source import FileGenerator
     from archspec.emit.table import Support, Table
 
     here = Path(__file__).parent
-    rows, support = Table(f"{__name__}.lowering"), Support(here / "support")
+    # Two files that both have a layer of one name may be used together; the name must not make a line too long.
+    rows, support = Table(f"{__name__}.lowering"), Support(here / "support", {"PACKAGE": class_name(model)[:35]})
     return FileGenerator(model, DIALECT, rows, support)
 
 

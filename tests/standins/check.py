@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Final
+from typing import Any
 
 from archspec._collector import paused_collector
 from archspec.backend import Backend, Observed, Program
-from archspec.emit.table import definitions
 from archspec.graph import tree
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.tree import Item, Module
@@ -19,8 +17,6 @@ from archspec.model import Model
 
 from .rows import Rows, noted
 from .runs import ClassesRun, FunctionsRun, Wrong
-
-SUPPORT: Final = Path(__file__).parents[2] / "backends"
 
 
 @dataclass(repr=False)
@@ -36,12 +32,13 @@ class Written:
     steps: dict[str, tree.Step]
     """By the path of each node."""
     rows: Rows
+    definitions: Mapping[str, str]
+    """The support code that files may have."""
 
     @cached_property
     def support(self) -> dict[str, str]:
         """The support code that the file has."""
-        known = definitions(SUPPORT / self.backend.name / "support")
-        return {name: code for name, code in known.items() if code in self.program.probed}
+        return {name: code for name, code in self.definitions.items() if code in self.program.probed}
 
     @cached_property
     def text(self) -> str:
@@ -75,7 +72,8 @@ def written(backend: Backend, model: Model) -> Written:
     graph = flatten(root, model.name, {})
     paths = (node.path for node in graph.nodes)
     steps = dict(zip(paths, _steps(root.items), strict=True))
-    return Written(backend, program, generated.bindings().probes, root, graph, steps, rows)
+    return Written(backend, program, generated.bindings().probes, root, graph, steps, rows,
+                   generated.support)  # fmt: skip
 
 
 def _steps(items: Iterable[Item]) -> Iterator[tree.Step]:

@@ -28,18 +28,19 @@ def concat(site: Site) -> Lowered:
     position = together(site).position(axis(site))
     layouts = (signed(site, together(site)),)
     shown = -1 if position == site.inputs[0].rank - 1 else position
+    stretched = any(site.shared(index) for index in range(len(site.inputs)))
+    made: dict[str, Code] = {"each": call("ForEach")} if stretched else {}
 
-    def parts(inputs: Sequence[Code]) -> Code:
+    def parts(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         codes = alike(site, inputs)
         whole = next(code for index, code in enumerate(codes) if not site.shared(index))
-        each = [call("for_each", c, whole, literal(position)) if site.shared(i) else c for i, c in enumerate(codes)]
-        return Items(tuple(each), "[]")
+        return Items(tuple(Call(own["each"], (c, whole)) if site.shared(i) else c for i, c in enumerate(codes)), "[]")
 
     if site.every(lambda step: step.outputs[0].dtype != "float"):
-        return Lowered(lambda own, inputs: call("ops.concatenate", parts(inputs), axis=literal(shown)),
+        return Lowered(lambda own, inputs: call("ops.concatenate", parts(own, inputs), axis=literal(shown)), made,
                        layouts=layouts)  # fmt: skip
-    made = spell("layers.Concatenate(*, axis=-1)", site, axis=shown)
-    return Lowered(lambda own, inputs: Call(own[""], (parts(inputs),)), {"": made}, layouts=layouts)
+    made[""] = spell("layers.Concatenate(*, axis=-1)", site, axis=shown)
+    return Lowered(lambda own, inputs: Call(own[""], (parts(own, inputs),)), made, layouts=layouts)
 
 
 def stack(site: Site) -> Lowered:

@@ -20,7 +20,7 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
     return ops.matmul(ops.softmax(scores), v)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class BiasedMultiHeadAttention(layers.Layer):
     """Multi-head attention with numbers to add to the scores."""
 
@@ -67,7 +67,7 @@ def wave_angles(x, base):
     return places[:, None] / base ** (np.arange(0, features, 2) / features)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class RotaryEmbedding(layers.Layer):
     """Turns pairs of features by angles that grow with the place."""
 
@@ -89,7 +89,7 @@ class RotaryEmbedding(layers.Layer):
         return ops.reshape(pairs, ops.shape(x))
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class SinusoidalPositions(layers.Layer):
     """Adds sines and cosines of the place, of growing wavelengths."""
 
@@ -107,7 +107,7 @@ class SinusoidalPositions(layers.Layer):
         return x + ops.cast(ops.reshape(waves, (-1, x.shape[-1])), x.dtype)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
@@ -127,7 +127,7 @@ class LearnedPositions(layers.Layer):
         return x + self.weight[: ops.shape(x)[1]]
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class RelativePositionBias(layers.Layer):
     """Adds a learned number for each head and each offset between pixels of a window."""
 
@@ -162,7 +162,7 @@ def bucket_edges(count, max_distance):
     return np.array([*range(1, small + 1), *far], dtype="int32")
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class BucketedPositionBias(layers.Layer):
     """Adds a learned number for each head and each range of distances."""
 

@@ -2,7 +2,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class ConvTranspose(layers.Layer):
     """Transposed convolution with groups and dilation, along any number of axes."""
 
@@ -69,7 +69,7 @@ class ConvTranspose(layers.Layer):
         return x + self.bias if self.use_bias else x
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class MaskedConv2D(layers.Conv2D):
     """A convolution that sees what comes before its centre, row by row.
 

@@ -1,6 +1,10 @@
-from keras import ops
+import keras
+from keras import layers, ops
 
 
-def for_each(x, others, axis):
-    """What is the same for all samples, for each of them; the others differ along the axis."""
-    return ops.zeros_like(ops.take(others, [0], axis=axis)) + x
+@keras.saving.register_keras_serializable(package="PACKAGE")
+class ForEach(layers.Layer):
+    """What is the same for all samples, for each of as many as others are."""
+
+    def call(self, x, others):
+        return ops.broadcast_to(x, (ops.shape(others)[0], *ops.shape(x)[1:]))

@@ -2,7 +2,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class Bilinear(layers.Layer):
     """A linear function of each of two inputs."""
 
@@ -25,7 +25,7 @@ class Bilinear(layers.Layer):
         return y + self.bias if self.use_bias else y
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class FrozenRowEmbedding(layers.Embedding):
     """An embedding with a row, at first of zeros, that training leaves alone."""
 
@@ -47,7 +47,7 @@ class FrozenRowEmbedding(layers.Embedding):
         return ops.where(frozen, ops.stop_gradient(y), y)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class TiedEmbedding(layers.Embedding):
     """An embedding that also gives the product of states with each of its rows."""
 

@@ -2,7 +2,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class WideGaussianNoise(layers.Layer):
     """Training adds normal random numbers, of any deviation."""
 

@@ -3,7 +3,7 @@ import numpy as np
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class Parameter(layers.Layer):
     """A learned array that is the same for every sample, whatever the layer is called on."""
 
@@ -25,7 +25,7 @@ class Parameter(layers.Layer):
         return ops.convert_to_tensor(self.value)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PACKAGE")
 class Constant(layers.Layer):
     """A fixed array that is the same for every sample, whatever the layer is called on."""
 

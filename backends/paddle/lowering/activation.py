@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from archspec.emit.code import Code, Infix, Template, call, literal
+from archspec.emit.code import Code, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, layer
 
@@ -24,13 +24,6 @@ def inexact(row: Lowering, bound: float) -> Lowering:
         return lowered
 
     return lower
-
-
-def hard_sigmoid(site: Site) -> Lowered:
-    """The slope of Paddle's own is 0.1666667."""
-    return Lowered(
-        apply=lambda own, inputs: Infix("/", (call("F.relu6", Infix("+", (inputs[0], literal(3)))), literal(6)))
-    )
 
 
 def prelu(site: Site) -> Lowered:
@@ -63,12 +56,12 @@ ROWS: Final[dict[str, Lowering]] = {
     "celu": function("celu(alpha)"),
     "selu": inexact(activation("F.selu", "SELU"), 1e-7),
     "gelu": activation("F.gelu", "GELU", "*, approximate=False", approximate=is_tanh),
-    "silu": activation("F.swish", "Swish"),  # the gradient of F.silu is NaN from -89 down
+    "silu": function("silu()", "SiLU()"),
     "mish": activation("F.mish", "Mish"),
     "sigmoid": activation("F.sigmoid", "Sigmoid"),
     "log_sigmoid": activation("F.log_sigmoid", "LogSigmoid"),
     "tanh": activation("F.tanh", "Tanh"),
-    "hard_sigmoid": hard_sigmoid,
+    "hard_sigmoid": function("hard_sigmoid()"),
     "hard_swish": activation("F.hardswish", "Hardswish"),
     "hard_tanh": activation("F.hardtanh", "Hardtanh", "*, min=-1.0, max=1.0", min="minimum", max="maximum"),
     "softsign": activation("F.softsign", "Softsign"),

@@ -13,6 +13,20 @@ class PReLU(nn.PReLU):
         return paddle.where(x > 0, x, slope * x)
 
 
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """Rises from 0 at -3 to 1 at 3; the slope of F.hardsigmoid is 0.1666667."""
+    return F.relu6(x + 3) / 6
+
+
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x); the gradient of F.silu is NaN below -88."""
+    return F.swish(x)
+
+
+class SiLU(nn.Swish):
+    """x * sigmoid(x); the gradient of nn.Silu is NaN below -88."""
+
+
 def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
     """The logarithm of softmax; `F.log_softmax` is never below -64 on CPUs."""
     lowered = x - x.max(axis, keepdim=True).detach()
@@ -33,4 +47,4 @@ def hard_shrink(x: Tensor, threshold: float) -> Tensor:
 def swiglu(x: Tensor, axis: int) -> Tensor:
     """Multiplies the second half by SiLU of the first."""
     gate, value = x.chunk(2, axis)
-    return F.swish(gate) * value
+    return silu(gate) * value

@@ -37,7 +37,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 class RMSNorm(nn.Layer):
-    """Divides by the root of the mean square over the last axes."""
+    """Divides by the root of the mean square over the last axes, as F.rms_norm does on GPUs."""
 
     def __init__(
         self,

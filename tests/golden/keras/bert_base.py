@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="BERTBase")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
@@ -28,7 +28,7 @@ class LearnedPositions(layers.Layer):
         return x + self.weight[: ops.shape(x)[1]]
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="BERTBase")
 class FrozenRowEmbedding(layers.Embedding):
     """An embedding with a row, at first of zeros, that training leaves alone."""
 

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="ConvNeXtTiny")
 class Parameter(layers.Layer):
     """A learned array that is the same for every sample, whatever the layer is called on."""
 

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="GPT2")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
@@ -29,7 +29,7 @@ class LearnedPositions(layers.Layer):
         return x + self.weight[: ops.shape(x)[1]]
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="GPT2")
 class TiedEmbedding(layers.Embedding):
     """An embedding that also gives the product of states with each of its rows."""
 

@@ -33,7 +33,7 @@ def wave_angles(x, base):
     return places[:, None] / base ** (np.arange(0, features, 2) / features)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="Llama7B")
 class RotaryEmbedding(layers.Layer):
     """Turns pairs of features by angles that grow with the place."""
 

@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="PixelCNN")
 class MaskedConv2D(layers.Conv2D):
     """A convolution that sees what comes before its centre, row by row.
 

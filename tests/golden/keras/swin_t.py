@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="SwinT")
 class RelativePositionBias(layers.Layer):
     """Adds a learned number for each head and each offset between pixels of a window."""
 
@@ -41,7 +41,7 @@ def times(x, factor):
     return ops.cast(product, product.dtype)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="SwinT")
 class Constant(layers.Layer):
     """A fixed array that is the same for every sample, whatever the layer is called on."""
 

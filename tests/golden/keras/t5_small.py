@@ -35,7 +35,7 @@ def bucket_edges(count, max_distance):
     return np.array([*range(1, small + 1), *far], dtype="int32")
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="T5Small")
 class BucketedPositionBias(layers.Layer):
     """Adds a learned number for each head and each range of distances."""
 
@@ -68,7 +68,7 @@ class BucketedPositionBias(layers.Layer):
         return scores + ops.transpose(ops.take(self.weight, index, axis=0), (2, 0, 1))
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="T5Small")
 class Constant(layers.Layer):
     """A fixed array that is the same for every sample, whatever the layer is called on."""
 

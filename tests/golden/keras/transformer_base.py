@@ -17,7 +17,7 @@ def wave_angles(x, base):
     return places[:, None] / base ** (np.arange(0, features, 2) / features)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="TransformerBase")
 class SinusoidalPositions(layers.Layer):
     """Adds sines and cosines of the place, of growing wavelengths."""
 
@@ -41,7 +41,7 @@ def times(x, factor):
     return ops.cast(product, product.dtype)
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="TransformerBase")
 class TiedEmbedding(layers.Embedding):
     """An embedding that also gives the product of states with each of its rows."""
 

@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="VitTI16")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
@@ -28,12 +28,15 @@ class LearnedPositions(layers.Layer):
         return x + self.weight[: ops.shape(x)[1]]
 
 
-def for_each(x, others, axis):
-    """What is the same for all samples, for each of them; the others differ along the axis."""
-    return ops.zeros_like(ops.take(others, [0], axis=axis)) + x
+@keras.saving.register_keras_serializable(package="VitTI16")
+class ForEach(layers.Layer):
+    """What is the same for all samples, for each of as many as others are."""
+
+    def call(self, x, others):
+        return ops.broadcast_to(x, (ops.shape(others)[0], *ops.shape(x)[1:]))
 
 
-@keras.saving.register_keras_serializable()
+@keras.saving.register_keras_serializable(package="VitTI16")
 class Parameter(layers.Layer):
     """A learned array that is the same for every sample, whatever the layer is called on."""
 
@@ -82,7 +85,7 @@ def VitTI16(num_classes=1000):
     x = layers.Reshape((196, 192), name="patch_embed_1")(x)  # [batch, 196, 192]
     patch_embed = x  # [batch, 196, 192]
     x = layers.Concatenate(axis=1, name="concat")(
-        [for_each(cls_token, patch_embed, 1), patch_embed]
+        [ForEach(name="concat_each")(cls_token, patch_embed), patch_embed]
     )
     x = LearnedPositions(197, name="pos_embed")(x)
     for index in range(12):

@@ -10,6 +10,11 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """Rises from 0 at -3 to 1 at 3; the slope of F.hardsigmoid is 0.1666667."""
+    return F.relu6(x + 3) / 6
+
+
 def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int:
     """The multiple of divisor next to value, not more than a tenth below it."""
     least = divisor if minimum is None else minimum
@@ -56,7 +61,7 @@ class SqueezeExcitation(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean([2, 3], keepdim=True)
         y = F.relu(self.fc1(y))
-        scale = F.relu6(self.fc2(y) + 3) / 6
+        scale = hard_sigmoid(self.fc2(y))
         return x * scale
 
 

@@ -10,6 +10,11 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x); the gradient of F.silu is NaN below -88."""
+    return F.swish(x)
+
+
 class SqueezeExcitation(nn.Layer):
     """Channels weighted by what the whole image has in them."""
 
@@ -20,7 +25,7 @@ class SqueezeExcitation(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean([2, 3], keepdim=True)
-        y = F.swish(self.fc1(y))
+        y = silu(self.fc1(y))
         scale = F.sigmoid(self.fc2(y))
         return x * scale
 
@@ -68,8 +73,8 @@ class MBConv(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self.expansion != 1:
-            y = F.swish(self.expand_bn(self.expand(x)))
-        y = F.swish(self.depthwise_bn(self.depthwise(y)))
+            y = silu(self.expand_bn(self.expand(x)))
+        y = silu(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         y = self.project_bn(self.project(y))
         if self.has_residual:
@@ -121,8 +126,8 @@ class EfficientNetB0(nn.Layer):
         self.classifier = nn.Linear(1280, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.swish(self.bn1(self.conv_stem(image)))  # [batch, 32, 112, 112]
+        x = silu(self.bn1(self.conv_stem(image)))  # [batch, 32, 112, 112]
         x = self.blocks(x)  # [batch, 320, 7, 7]
-        x = F.swish(self.bn2(self.conv_head(x)))  # [batch, 1280, 7, 7]
+        x = silu(self.bn2(self.conv_head(x)))  # [batch, 1280, 7, 7]
         x = self.dropout(x.mean([2, 3]))  # [batch, 1280]
         return self.classifier(x)

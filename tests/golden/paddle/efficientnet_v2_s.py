@@ -9,6 +9,11 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x); the gradient of F.silu is NaN below -88."""
+    return F.swish(x)
+
+
 class FusedMBConv(nn.Layer):
     """A 3x3 convolution to more channels and a 1x1 convolution to few, or one that
     leaves them; with a shortcut.
@@ -53,7 +58,7 @@ class FusedMBConv(nn.Layer):
             self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.swish(self.expand_bn(self.expand(x)))
+        y = silu(self.expand_bn(self.expand(x)))
         y = self.projection(y)
         if self.has_residual:
             dropped = self.residual_dropped(y)
@@ -71,7 +76,7 @@ class SqueezeExcitation(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean([2, 3], keepdim=True)
-        y = F.swish(self.fc1(y))
+        y = silu(self.fc1(y))
         scale = F.sigmoid(self.fc2(y))
         return x * scale
 
@@ -118,8 +123,8 @@ class MBConv(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self.expansion != 1:
-            y = F.swish(self.expand_bn(self.expand(x)))
-        y = F.swish(self.depthwise_bn(self.depthwise(y)))
+            y = silu(self.expand_bn(self.expand(x)))
+        y = silu(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         y = self.project_bn(self.project(y))
         if self.has_residual:
@@ -200,13 +205,13 @@ class EfficientNetV2S(nn.Layer):
         self.classifier = nn.Linear(head, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.swish(self.bn1(self.conv_stem(image)))  # [batch, stem, 192, 192]
+        x = silu(self.bn1(self.conv_stem(image)))  # [batch, stem, 192, 192]
         x = self.blocks_0(x)  # [batch, 24, 192, 192]
         x = self.blocks_1(x)  # [batch, 48, 96, 96]
         x = self.blocks_2(x)  # [batch, 64, 48, 48]
         x = self.blocks_3(x)  # [batch, 128, 24, 24]
         x = self.blocks_4(x)  # [batch, 160, 24, 24]
         x = self.blocks_5(x)  # [batch, 256, 12, 12]
-        x = F.swish(self.bn2(self.conv_head(x)))  # [batch, head, 12, 12]
+        x = silu(self.bn2(self.conv_head(x)))  # [batch, head, 12, 12]
         x = self.dropout(x.mean([2, 3]))  # [batch, head]
         return self.classifier(x)

@@ -10,6 +10,11 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """Rises from 0 at -3 to 1 at 3; the slope of F.hardsigmoid is 0.1666667."""
+    return F.relu6(x + 3) / 6
+
+
 class Ghost(nn.Layer):
     """A 1x1 convolution, and beside its result what a depthwise 3x3 convolution makes
     of that.
@@ -50,7 +55,7 @@ class SqueezeExcitation(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         y = x.mean([2, 3], keepdim=True)
         y = F.relu(self.conv_reduce(y))
-        scale = F.relu6(self.conv_expand(y) + 3) / 6
+        scale = hard_sigmoid(self.conv_expand(y))
         return x * scale
 
 

@@ -11,6 +11,11 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
+def silu(x: Tensor) -> Tensor:
+    """x * sigmoid(x); the gradient of F.silu is NaN below -88."""
+    return F.swish(x)
+
+
 def attend(
     q: Tensor,
     k: Tensor,
@@ -45,7 +50,7 @@ def rotary_embedding(x: Tensor, base: float = 10000.0, style: str = "half") -> T
 
 
 class RMSNorm(nn.Layer):
-    """Divides by the root of the mean square over the last axes."""
+    """Divides by the root of the mean square over the last axes, as F.rms_norm does on GPUs."""
 
     def __init__(
         self,
@@ -135,7 +140,7 @@ class Layer(nn.Layer):
         attention = self.input_layernorm(x)
         x = x + self.self_attn(attention)
         perceptron = self.post_attention_layernorm(x)
-        gate = F.swish(self.mlp_gate_proj(perceptron))
+        gate = silu(self.mlp_gate_proj(perceptron))
         perceptron = gate * self.mlp_up_proj(perceptron)
         return x + self.mlp_down_proj(perceptron)
 

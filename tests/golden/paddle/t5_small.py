@@ -64,7 +64,7 @@ class BucketedPositionBias(nn.Layer):
 
 
 class RMSNorm(nn.Layer):
-    """Divides by the root of the mean square over the last axes."""
+    """Divides by the root of the mean square over the last axes, as F.rms_norm does on GPUs."""
 
     def __init__(
         self,
