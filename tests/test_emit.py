@@ -14,7 +14,7 @@ import archspec
 from archspec.emit.code import Call, Code, Global, Local, Own, Raw, call
 from archspec.emit.context import Lowered, Site
 from archspec.emit.flow import Flow
-from archspec.emit.merge import MStep, Wire
+from archspec.emit.merge import Wire
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.program import Generator
 from archspec.emit.reads import Misread, check_reads
@@ -258,16 +258,14 @@ def _answer(site: Site, lowered: Lowered) -> tuple[Any, ...]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every question to a row, with the answer of the time when it was asked."""
     found: list[Any] = []
-    ask = Flow.lowered
+    ask = Generator.lower
 
-    def lowered(self: Flow, item: MStep) -> tuple[Site, Lowered]:
-        new = item not in self._lowered
-        result = ask(self, item)
-        if new:
-            found.append((self.generator, result[0], _answer(*result)))
+    def lowered(self: Generator, site: Site) -> Lowered:
+        result = ask(self, site)
+        found.append((self, site, _answer(site, result)))
         return result
 
-    monkeypatch.setattr(Flow, "lowered", lowered)
+    monkeypatch.setattr(Generator, "lower", lowered)
     return found
 
 
@@ -278,5 +276,5 @@ def test_a_row_that_is_asked_again_says_the_same(backend: str, asked: list[Any])
         asked.clear()
         BACKENDS[backend].generator(model(name))
         assert asked
-        for generator, site, answer in asked:
+        for generator, site, answer in [*asked]:
             assert _answer(site, generator.lower(site)) == answer, f"{name}: {site.op.key} '{site.path}'"

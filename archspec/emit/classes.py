@@ -24,13 +24,12 @@ from archspec.emit.code import (
     literal,
     mentioned,
 )
-from archspec.emit.context import Context, Lowered, symbols
+from archspec.emit.context import Lowered, symbols
 from archspec.emit.dialect import Classes, Dialect
-from archspec.emit.flow import Blocks, Flow, Place, Placed
+from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import fold, generalize
 from archspec.emit.merge import (
-    Body,
     MCall,
     Merged,
     MRepeat,
@@ -39,9 +38,9 @@ from archspec.emit.merge import (
     MWhen,
     Unmergeable,
     Wire,
-    training_only,
 )
 from archspec.emit.names import Scope, pascal_case
+from archspec.emit.plan import Plan
 from archspec.emit.reads import codes, names_read
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
@@ -64,21 +63,25 @@ class ClassWriter(Flow):
     join = separator = "."
     owner = "self"
 
-    def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:
-        style = Style(names=self._method_names)
-        super().__init__(generator, context, body, style, Scope(generator.file, ["self"]), "x", root=root)
+    def __init__(self, plan: Plan) -> None:
+        file = plan.generator.file
+        super().__init__(plan, Style(names=self._method_names), Scope(file, ["self"]), "x")
         assert isinstance(self.dialect.blocks, Classes)
         self.words = self.dialect.blocks
         self.init: list[Statement] = []
-        self.constructor = Scope(generator.file, ["self", *self.words.handed])
+        self.constructor = Scope(file, ["self", *self.words.handed])
         self.attributes = Scope(Scope(None, self.words.reserved))
         for param in self.params:
             self.argument(param)
-        self.bind_inputs(body.inputs)
+        self.bind_inputs(self.body.inputs)
 
     @staticmethod
     def always(dialect: Dialect) -> frozenset[str]:
         return frozenset(dialect.blocks.handed) if isinstance(dialect.blocks, Classes) else frozenset()
+
+    @staticmethod
+    def handed(dialect: Dialect) -> tuple[tuple[str, Code], ...]:
+        return tuple((name, Raw(name)) for name in sorted(ClassWriter.always(dialect)))
 
     @staticmethod
     def named(block: str) -> str:
@@ -119,9 +122,6 @@ class ClassWriter(Flow):
         shape = self.context.shape(wire.values) if self.root else None
         return physical_shape(wire.layout, shape) if shape is not None else ""
 
-    def handed(self) -> tuple[tuple[str, Code], ...]:
-        return tuple((name, Raw(name)) for name in self.words.handed)
-
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def key(self, item: MStep) -> str:
@@ -138,10 +138,9 @@ class ClassWriter(Flow):
         return own, Placed.step(item, lowered, layers.get("", "") if single else "", item.path, layers=layers)
 
     def call(self, item: MCall, place: Place) -> None:
-        made = self.generator.construct(self, item)
         name = self.attribute(item.path)
-        self.init.append(Assign((Own(name),), made))
-        self.placed[item.key] = Placed(name, block=self.settle(item))
+        self.init.append(Assign((Own(name),), self.plan.calls[item]))
+        self.placed[item.key] = Placed(name, block=self.plan.blocks[item])
         codes, mentioned = self.given(item)
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
@@ -187,7 +186,6 @@ class ClassWriter(Flow):
     def _may_stand_in(self, item: MWhen) -> bool:
         """Whether a layer that does nothing may stand for an optional one, which keeps the order of axes."""
         before, after = held(item.inputs[0]), held(item.item.outputs[0])
-        item.outputs[0].layout = item.item.outputs[0].layout
         alone = len(item.inputs) == len(item.outputs) == 1
         return bool(self.words.identity) and alone and (before.axes, before.flattened) == (after.axes, after.flattened)
 
@@ -218,7 +216,7 @@ class ClassWriter(Flow):
 
     def _alone(self, item: MCall | MStep) -> Element | None:
         """A single step as a layer, if it is just one that takes one value and gives one."""
-        if isinstance(item, MStep) and list(self.lowered(item)[1].layers) != [""]:
+        if isinstance(item, MStep) and list(self.plan.lowered[item][1].layers) != [""]:
             return None
         elements = self._element(item) if len(item.inputs) == len(item.outputs) == 1 else None
         return elements[0] if elements else None
@@ -265,15 +263,13 @@ class ClassWriter(Flow):
             elements += made
             current = inner.outputs
         if isinstance(item, MRepeat) and item.varies:
-            for wire, inner_wire in zip(item.outputs, current, strict=True):
-                wire.layout = inner_wire.layout
             return elements if held(item.inputs[0]).axes == held(current[0]).axes else None
         return elements if item.outputs == current else None
 
     def _element(self, item: Merged) -> list[Element] | None:
         match item:
             case MStep():
-                lowered = self.lowered(item)[1]
+                lowered = self.plan.lowered[item][1]
                 if item.owner is not None or item.users:  # what others use has a name of its own
                     return None
                 if lowered.module is None or lowered.first or self._unknown(symbols(lowered.module)):
@@ -282,10 +278,10 @@ class ClassWriter(Flow):
                 placed = Placed.step(item, lowered, "", "", hooked=True, layers=layers)
                 return [Element(item.name, lowered.module, {item.key: placed})]
             case MCall():
-                if not self.fits(item):
+                if not self.plan.fits(item):
                     return None
-                made_block = self.generator.construct(self, item)
-                return [Element(item.name, made_block, {item.key: Placed("", block=self.settle(item))})]
+                placed = Placed("", block=self.plan.blocks[item])
+                return [Element(item.name, self.plan.calls[item], {item.key: placed})]
             case MSequence() | MRepeat():
                 if not item.name:
                     return None if isinstance(item, MRepeat) and item.varies else self._elements(item)
@@ -295,13 +291,13 @@ class ClassWriter(Flow):
 
     def _loop(self, item: MRepeat, place: Place) -> bool:
         """Blocks with several inputs and outputs, one after another: a list of layers and a loop."""
-        if not item.name or len(item.inputs) < 2 or item.varies or not (calls := self.chain(item)):
+        if not item.name or len(item.inputs) < 2 or item.varies or not (calls := self.plan.chain(item)):
             return False
-        made = [self.generator.construct(self, inner) for inner in calls]
+        made = [self.plan.calls[inner] for inner in calls]
         name = self.attribute(item.path)
         self.init.append(Assign((Own(name),), call(self.words.layer_list, Items(tuple(fold(made)), "[]"))))
         for index, inner in enumerate(calls):
-            self.placed[inner.key] = Placed(f"{name}.{index}", block=self.settle(inner))
+            self.placed[inner.key] = Placed(f"{name}.{index}", block=self.plan.blocks[inner])
         carried = self.hand_on(item.inputs, item.outputs, place)
         given = tuple(Local(each.name, each.before) for each in carried)
         taken = tuple(Local(each.name, each.after) for each in carried)
@@ -313,13 +309,10 @@ class ClassWriter(Flow):
 
     def write(self, training: Mapping[str, Wire]) -> None:
         outputs = {name: wire for name, wire in self.body.outputs.items() if name not in training}
-        needed = training_only(self.body.items, outputs) if training else set()
-        main = [item for item in self.body.items if id(item) not in needed]
-        late = [item for item in self.body.items if id(item) in needed]
         single = len(outputs) == 1 and not training
-        self.run(main, Place(last=single))
+        self.run(self.plan.main, Place(last=single))
         if training:
-            self._write_training(late, training)
+            self._write_training(self.plan.late, training)
         self.statements.append(self.returned(outputs))
         self._check_init()
 

@@ -42,6 +42,8 @@ class Context:
     envs: dict[Key, dict[str, Any]] = field(init=False)
     extras: dict[str, dict[Key, Any]] = field(default_factory=dict)
     """Arguments for what no expression over params and input sizes gives, with their values."""
+    sources: dict[str, dict[Key, Expr]] = field(default_factory=dict)
+    """Where those values come from, each in its instance."""
 
     def __post_init__(self) -> None:
         self.envs = {}
@@ -72,7 +74,7 @@ class Context:
                 continue
             if self._holds(expr, plain):
                 return Symbol(expr)
-        return literal(plain[next(iter(plain))]) if len(literals) == 1 else Symbol(Name(self.extra(name, plain)))
+        return literal(plain[next(iter(plain))]) if len(literals) == 1 else Symbol(Name(self.extra(name, values)))
 
     def shape(self, values: Mapping[Key, Value]) -> Shape | None:
         """The shape of a value, in names with which it is right in all instances; None if there are none."""
@@ -109,7 +111,7 @@ class Context:
                 return Symbol(expr)
         lengths = {len(value) for value in values.values()}
         if len(lengths) > 1:
-            return Symbol(Name(self.extra(name, {key: _plain(value) for key, value in values.items()})))
+            return Symbol(Name(self.extra(name, values)))
         parts = [self.unify({key: value[i] for key, value in values.items()}, (), f"{name}{i}")
                  for i in range(lengths.pop())]  # fmt: skip
         base = _common_base(parts)
@@ -130,20 +132,22 @@ class Context:
         extra = {name: values[key] for name, values in self.extras.items() if key in values}
         return {**self.envs[key], **extra}
 
-    def extra(self, name: str, values: dict[Key, Any]) -> str:
+    def extra(self, name: str, values: Mapping[Key, Any]) -> str:
         """An argument of the block for values that differ between its instances and follow from nothing else."""
         if "" in {module.block for module in self.modules.values()}:
             raise NeedsResolving(name)
-        for known, other in self.extras.items():
-            if all(other.get(key, value) == value for key, value in values.items()):
-                other.update(values)
-                return known
-        taken = set(self.extras) | {n for env in self.envs.values() for n in env}
-        name = word(name)
-        while name in taken:
-            name += "_"
-        self.extras[name] = values
-        return name
+        plain = {key: _plain(value) for key, value in values.items()}
+        found = next((known for known, other in self.extras.items()
+                      if all(other.get(key, value) == value for key, value in plain.items())), "")  # fmt: skip
+        if not found:
+            taken = set(self.extras) | {n for env in self.envs.values() for n in env}
+            found = word(name)
+            while found in taken:
+                found += "_"
+        self.extras.setdefault(found, {}).update(plain)
+        exprs = {key: value.expr for key, value in values.items() if isinstance(value, Dim)}
+        self.sources.setdefault(found, {}).update(exprs)
+        return found
 
     def condition(self, expr: Expr) -> Code:
         return Symbol(substitute(expr, self.folded))

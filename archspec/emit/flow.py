@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from archspec.emit.code import (
     WIDTH,
@@ -26,21 +26,18 @@ from archspec.emit.code import (
     literal,
     walk,
 )
-from archspec.emit.context import Context, Lowered, Site, Spelling, WeightPlace, size_names
+from archspec.emit.context import Lowered, Spelling, WeightPlace, size_names
 from archspec.emit.dialect import Dialect
 from archspec.emit.docs import described
-from archspec.emit.layouts import Layout, arranged, canonical, held, physical_shape, usual, wanted_by
-from archspec.emit.merge import Body, MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
+from archspec.emit.layouts import Layout, arranged, held, physical_shape
+from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.emit.names import Scope
+from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import check_reads, names_read
 from archspec.emit.statements import Assign, Carried, If, Return, Statement
 from archspec.emit.variables import Held, Variables
-from archspec.errors import BackendError
 from archspec.expressions import Name
 from archspec.spec.source import Path
-
-if TYPE_CHECKING:
-    from archspec.backend import Network
 
 LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
@@ -56,10 +53,6 @@ class Place:
     """Whether its value is what the function returns."""
     simple_ok: bool = False
     """Whether a short value may stay inside the join that follows its branch."""
-
-
-Spelled = tuple[Lowered, Mapping[str, Code]]
-"""How a step is spelled, and the code for its layers."""
 
 
 @dataclass(slots=True)
@@ -89,45 +82,6 @@ class Placed:
                    inexact=lowered.inexact, inexact_gradient=lowered.inexact_gradient, **more)  # fmt: skip
 
 
-@dataclass(slots=True)
-class Written:
-    """A block that has been written."""
-
-    block: str
-    name: str
-    flow: Flow
-    defaults: dict[str, object]
-    doc: str
-    arguments: tuple[str, ...] = ()
-    """What must be given, in order: sizes of inputs, params, and what follows from neither."""
-
-
-class Blocks(Protocol):
-    """What a block asks of what writes them all, about the file and the other blocks."""
-
-    model: Network
-    dialect: Dialect
-    support: Mapping[str, str]
-    file: Scope
-    entry: str
-    blocks: list[Written]
-    """Those that are written, from the innermost."""
-    training_outputs: frozenset[str]
-    sized: bool
-
-    def lower(self, site: Site) -> Lowered:
-        """How a step is spelled."""
-
-    def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
-        """The layers of the step whose weights a step uses."""
-
-    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
-        """The class or function of a block for inputs that are laid out so."""
-
-    def construct(self, flow: Flow, item: MCall) -> Call:
-        """The code that makes a block's layers (or calls its function), with its arguments."""
-
-
 class Flow:
     """Writes one block (or the network). Subclasses say how steps, blocks and repeats are written."""
 
@@ -140,13 +94,13 @@ class Flow:
     owner: str
     """What `probe` gets first."""
 
-    def __init__(self, generator: Blocks, context: Context, body: Body, style: Style, scope: Scope, main: str, *,
-                 root: bool) -> None:  # fmt: skip
-        self.generator = generator
-        self.dialect = generator.dialect
-        self.context = context
-        self.body = body
-        self.root = root
+    def __init__(self, plan: Plan, style: Style, scope: Scope, main: str) -> None:
+        self.plan = plan
+        self.generator = plan.generator
+        self.dialect = plan.generator.dialect
+        self.context = plan.context
+        self.body = plan.body
+        self.root = plan.root
         self.style = style
         self.scope = scope
         self.main = main
@@ -156,12 +110,8 @@ class Flow:
         self.placed: dict[tuple[str, Path], Placed] = {}
         """Where each step is, by its path inside the block and its place in the document."""
         self.spelled: dict[MStep, Spelled] = {}
-        self.alone = len(body.inputs) == 1
-        self.params = next(iter(context.modules.values())).params.keys()
-        self._lowered: dict[MStep, tuple[Site, Lowered]] = {}
-        if root and self.dialect.transpose:
-            for wire in body.inputs.values():
-                wire.layout = usual(wire)
+        self.alone = len(self.body.inputs) == 1
+        self.params = next(iter(self.context.modules.values())).params.keys()
 
     @property
     def maps(self) -> tuple[str, str]:
@@ -239,7 +189,8 @@ class Flow:
         """What the block must be told: sizes of inputs, params, and what follows from neither."""
         raise NotImplementedError
 
-    def handed(self) -> tuple[tuple[str, Code], ...]:
+    @staticmethod
+    def handed(dialect: Dialect) -> tuple[tuple[str, Code], ...]:
         """Arguments that a block gets besides, and hands on."""
         return ()
 
@@ -261,62 +212,22 @@ class Flow:
 
     # The order of axes ----------------------------------------------------------------------------------------------
 
-    def wanted(self, item: MCall) -> tuple[Layout | None, ...]:
-        """How a block's inputs are to be laid out; None: as the spec."""
-        last = self.dialect.transpose
-        return tuple(wanted_by(item, wire) if last else None for wire in item.inputs)
-
     def given(self, item: MCall) -> tuple[list[Code], tuple[Wire, ...]]:
         """A block's inputs in the order of axes that it wants."""
         codes, mentioned = self.variables.read(item.inputs)
-        pairs = zip(codes, item.inputs, self.wanted(item), strict=True)
-        return [self.arranged(code, wire, wanted) for code, wire, wanted in pairs], mentioned
+        pairs = zip(codes, item.inputs, self.plan.wanted(item), strict=True)
+        return [
+            code if wanted is None else self.arranged(code, wire, wanted) for code, wire, wanted in pairs
+        ], mentioned
 
-    def arranged(self, code: Code, wire: Wire, wanted: Layout | None) -> Code:
-        return code if wanted is None else arranged(code, held(wire), wanted, self.dialect.transpose)
-
-    def fits(self, item: MCall) -> bool:
-        """Whether a block gets its inputs as they are laid out."""
-        pairs = zip(item.inputs, self.wanted(item), strict=True)
-        return all(wanted is None or held(wire).axes == wanted.axes for wire, wanted in pairs)
-
-    def settle(self, item: MCall) -> Written:
-        """What is written for a block, and so how its outputs are laid out."""
-        written = self.generator.written(item, self.wanted(item))
-        for wire, inner in zip(item.outputs, written.flow.body.outputs.values(), strict=True):
-            wire.layout = inner.layout
-        return written
-
-    def chain(self, item: MRepeat) -> list[MCall]:
-        """The iterations of a repeat, if each is a block that takes just what the one before gives; else nothing."""
-        current = item.inputs
-        for inner in item.iterations:
-            if not isinstance(inner, MCall) or inner.inputs != current or not self.fits(inner):
-                return []
-            self.settle(inner)
-            current = inner.outputs
-        return [inner for inner in item.iterations if isinstance(inner, MCall)]
+    def arranged(self, code: Code, wire: Wire, wanted: Layout) -> Code:
+        """A value in another order of axes."""
+        return arranged(code, held(wire), wanted, self.dialect.transpose)
 
     # Steps ----------------------------------------------------------------------------------------------------------
 
-    def lowered(self, item: MStep) -> tuple[Site, Lowered]:
-        """How the backend spells a step, which it is asked once, when it is known how the inputs are laid out."""
-        if item not in self._lowered:
-            site = Site(self.context, item, item.path)
-            lowered = self.generator.lower(site)
-            self._lowered[item] = site, lowered
-            if self.dialect.transpose:
-                for wire, layout in zip(item.outputs, lowered.layouts or self._as_before(item), strict=True):
-                    wire.layout = layout
-        return self._lowered[item]
-
-    def _as_before(self, item: MStep) -> list[Layout]:
-        """The layouts of a step whose row says nothing of them: the order of its first input, where that can be."""
-        before = held(item.inputs[0]).plain() if item.inputs else canonical(0)
-        return [before if len(before.axes) == wire.rank else canonical(wire.rank) for wire in item.outputs]
-
     def step(self, item: MStep, place: Place) -> None:
-        site, lowered = self.lowered(item)
+        site, lowered = self.plan.lowered[item]
         own, self.placed[item.key] = self.hold(item, lowered)
         self.spelled[item] = lowered, own
         layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
@@ -422,13 +333,9 @@ class Flow:
         self.run([item.item], Place(None, target.name))
         carried = self.close_when(item, target)
         before, after = held(item.inputs[0]), held(item.item.outputs[0])
-        if len(after.axes) != len(before.axes) or after.flattened != before.flattened:
-            raise BackendError("a condition that changes the order of axes")
         if after.axes != before.axes:
             result = Local(target.name, carried.within)
             self.statements.append(Assign((result,), self.arranged(result, item.item.outputs[0], before)))
-        if self.dialect.transpose:
-            item.outputs[0].layout = before if after.nonnegative else before.plain()
         body, self.statements = self.statements, outer
         return body, carried
 

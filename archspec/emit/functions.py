@@ -25,14 +25,15 @@ from archspec.emit.code import (
     mentioned,
     quote,
 )
-from archspec.emit.context import Context, Lowered
+from archspec.emit.context import Lowered
 from archspec.emit.dialect import Dialect, Functions
-from archspec.emit.flow import Blocks, Flow, Place, Placed
+from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import generalize
-from archspec.emit.merge import Body, MBranches, MCall, MRepeat, MStep, MWhen, Unmergeable, Wire, leaves, training_only
+from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Unmergeable, Wire, leaves
 from archspec.emit.names import Scope, snake_case
+from archspec.emit.plan import Plan
 from archspec.emit.reads import codes
 from archspec.emit.statements import Assign, For, If, Return, Statement, print_statements, signature_lines
 from archspec.emit.table import needed
@@ -47,25 +48,25 @@ class FunctionWriter(Flow):
     nest = False
     join, separator, owner = "_", "/", ""
 
-    def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:
-        scope = Scope(generator.file, () if root else ["name"])
+    def __init__(self, plan: Plan) -> None:
+        root, inputs = plan.root, plan.body.inputs
         style = Style(names=self.names, layers=self.shown)
-        main = "y" if root and "x" in body.inputs else "x"
-        super().__init__(generator, context, body, style, scope, main, root=root)
+        scope = Scope(plan.generator.file, () if root else ["name"])
+        super().__init__(plan, style, scope, "y" if root and "x" in inputs else "x")
         assert isinstance(self.dialect.blocks, Functions)
         self.words = self.dialect.blocks
         for param in self.params:
-            if param not in context.folded:
+            if param not in self.context.folded:
                 self.argument(param)
-        self.layers = LayerNames(inputs=tuple(body.inputs) if root else ())
+        self.layers = LayerNames(inputs=tuple(inputs) if root else ())
         self.kept = self._kept_layers()
         if root:
-            self.variables.reserve(list(body.inputs.values()))  # for the model, at the end
+            self.variables.reserve(list(inputs.values()))  # for the model, at the end
         # Layers without inputs are called on the first input, which no other value may take the name of before.
-        self.first_input = next(iter(body.inputs.values()))
-        sources = sum(isinstance(item, MStep) and not item.inputs for item in leaves(body.items))
+        self.first_input = next(iter(inputs.values()))
+        sources = sum(isinstance(item, MStep) and not item.inputs for item in leaves(self.body.items))
         self.variables.reserve([self.first_input] * sources)
-        self.bind_inputs(body.inputs)
+        self.bind_inputs(inputs)
 
     @staticmethod
     def always(dialect: Dialect) -> frozenset[str]:
@@ -148,21 +149,20 @@ class FunctionWriter(Flow):
         return found
 
     def call(self, item: MCall, place: Place) -> None:
-        made = self.generator.construct(self, item)
         codes, mentioned = self.given(item)
         self._place(item)
-        value = self._applied(made, codes, LayerName(item.path))
+        value = self._applied(self.plan.calls[item], codes, LayerName(item.path))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def _place(self, item: MCall) -> None:
-        self.placed[item.key] = Placed(LayerName(item.path), block=self.settle(item))
+        self.placed[item.key] = Placed(LayerName(item.path), block=self.plan.blocks[item])
 
     @staticmethod
     def _applied(made: Call, inputs: Sequence[Code], name: Code) -> Call:
         return Call(made.target, (*inputs, *made.args), (*made.kwargs, ("name", name)))
 
     def repeat(self, item: MRepeat, place: Place) -> None:
-        calls = self.chain(item) if len(item.iterations) > 1 else []
+        calls = self.plan.chain(item) if len(item.iterations) > 1 else []
         numbers = [re.fullmatch(r"(.*?)(\d+)", inner.path) for inner in calls]
         prefixes = {match[1] if match else "" for match in numbers}
         firsts = [int(match[2]) if match else -1 for match in numbers]
@@ -178,12 +178,9 @@ class FunctionWriter(Flow):
 
     def _loops(self, item: MRepeat, calls: list[MCall], prefix: str, first: int, place: Place) -> None:
         """Blocks one after another: equal neighbours in a loop, with the number in the name."""
-        made: list[Call] = []
+        made = [self.plan.calls[inner] for inner in calls]
         for inner in calls:
-            made.append(self.generator.construct(self, inner))
             self._place(inner)
-        for wire, last in zip(item.outputs, calls[-1].outputs, strict=True):
-            wire.layout = last.layout
         if item.varies:
             general = generalize(made)
             if general is None or not isinstance(general[0], Call):
@@ -232,9 +229,8 @@ class FunctionWriter(Flow):
             self.run(self.body.items, Place(last=len(outputs) == 1))
             self.statements.append(self.returned(outputs))
         else:
-            late = training_only(self.body.items, outputs) if training else set()
-            self.run([item for item in self.body.items if id(item) not in late], Place())
-            self._finish(outputs, [item for item in self.body.items if id(item) in late], training)
+            self.run(self.plan.main, Place())
+            self._finish(outputs, self.plan.late, training)
         self.layers.name_all(self._layer_names(), self._unlayered() if self.root else frozenset())
 
     def _unlayered(self) -> frozenset[str]:

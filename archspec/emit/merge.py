@@ -6,7 +6,7 @@ counts. A `Wire` is a value in all instances at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -378,9 +378,9 @@ def reads(item: Merged) -> set[int]:
     return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
 
 
-def training_only(items: list[Merged], outputs: Mapping[str, Wire]) -> set[int]:
-    """The ids of the top-level steps that only training outputs need."""
-    needed = {id(wire) for wire in outputs.values()}
+def needless(items: Sequence[Merged], outputs: Sequence[Wire]) -> set[int]:
+    """The ids of the top-level steps that these outputs do not need."""
+    needed = set(map(id, outputs))
     late: set[int] = set()
     for item in reversed(items):
         gives = {id(wire) for leaf in leaves([item]) for wire in leaf.outputs} | {id(wire) for wire in item.outputs}

@@ -14,14 +14,15 @@ from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, 
 from archspec.emit.context import Context, Lowered, Lowering, NeedsResolving, Site, size_names
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
-from archspec.emit.flow import Flow, Placed, Spelled, Written
+from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
 from archspec.emit.instances import called, form, kinds, leaves, never
 from archspec.emit.merge import Key, MCall, MStep, Unmergeable, merge
 from archspec.emit.names import PYTHON, Scope
+from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import Misread
 from archspec.errors import BackendError
-from archspec.expressions import Const, Expr, evaluate, free_names
+from archspec.expressions import Const, Dim, Expr, Name, evaluate, expr_of, free_names, substitute
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Module
@@ -114,8 +115,7 @@ class Generator:
         body = merge(roots, lambda condition: bool(names := free_names(condition)) and names <= free)
         for name, wire in body.outputs.items():
             wire.label = name if name != "output" else wire.label
-        context = Context(roots, {})
-        flow = self.flow(self, context, body, root=True)
+        flow = self.flow(Plan(self, Context(roots, {}), body, root=True))
         flow.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
         self._check(flow, self.entry)
         self.root = Written("", self.entry, flow, defaults, "")
@@ -176,10 +176,8 @@ class Generator:
         step = next(iter(site.step.steps.values()))
         return str(self.model.spec.source.diagnostic(step.origin, f"{message} (step '{site.path}')"))
 
-    def construct(self, flow: Flow, item: MCall) -> Call:
+    def construct(self, context: Context, item: MCall, written: Written) -> Call:
         """The code that makes a block's layers (or calls its function), with its arguments."""
-        written = self.written(item, flow.wanted(item))
-        context: Context = flow.context
         child = written.flow
         args: list[Code] = []
         kwargs: list[tuple[str, Code]] = []
@@ -190,7 +188,7 @@ class Generator:
             else:
                 same = code == literal(written.defaults[name])
                 kwargs.append((child.argument(name), Implied(exact(code)) if same else exact(code)))
-        return Call(Global(written.name), tuple(args), (*kwargs, *flow.handed()))
+        return Call(Global(written.name), tuple(args), (*kwargs, *self.flow.handed(self.dialect)))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:
         base, _, axis = name.partition(".")
@@ -201,9 +199,12 @@ class Generator:
             return outer.unify(sizes, (), size_names(item.name, int(axis), rank, False)[0])
         if name in inner.extras:
             values = {key: inner.extras[name][id(call.module)] for key, call in item.calls.items()}
-            return outer.unify(values, (), name)
+            sources = inner.sources[name]
+            exprs = [substitute(sources[id(call.module)], _outside(call))
+                     for call in item.calls.values() if id(call.module) in sources]  # fmt: skip
+            return outer.unify(values, exprs, name)
         values = {key: call.module.params[name] for key, call in item.calls.items()}
-        exprs: list[Expr] = [call.arguments[name] for call in item.calls.values()]
+        exprs = [call.arguments[name] for call in item.calls.values()]
         return outer.unify(values, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
 
     def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
@@ -264,7 +265,7 @@ class Generator:
         body = merge(modules, lambda condition: bool(names := free_names(condition)) and names <= known)
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
-        flow = self.flow(self, Context(modules, folded), body, root=False)
+        flow = self.flow(Plan(self, Context(modules, folded), body, root=False))
         flow.write({})
         self._check(flow, block)
         name = self._name_of(block, 1 + sum(other.block == block for other in self.blocks))
@@ -334,6 +335,17 @@ class Generator:
             target = flow.below(own, placed.layers[suffix]) + (flow.separator + name if name else "")
             layout: Moves = lay(step) if lay is not None else ()
             found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
+
+
+def _outside(call: tree.Use) -> dict[str, Expr]:
+    """What the names of a block mean where it is called."""
+    found: dict[str, Expr] = dict(call.arguments)
+    for (name, inside), outside in zip(call.module.inputs.items(), call.inputs, strict=True):
+        for axis, (size, there) in enumerate(zip(inside.shape, outside.shape, strict=True)):
+            found[f"{name}.{axis}"] = expr_of(there)
+            if isinstance(size, Dim) and isinstance(size.expr, Name):
+                found[size.expr.id] = expr_of(there)
+    return found
 
 
 def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[str, dict[str, Any]]:

@@ -194,12 +194,14 @@ class Normal(nn.Layer):
 class NASNetMobile(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
+    def __init__(
+        self, num_classes: int = 1000, stem: int = 32, dropout: float = 0.5
+    ) -> None:
         super().__init__()
-        self.conv0 = nn.Conv2D(3, 32, kernel_size=3, stride=2, bias_attr=False)
-        self.bn0 = nn.BatchNorm2D(32, epsilon=0.001)
-        self.stem1 = Reduction(32, 111, 32, 111, 11, 32, first=True)
-        self.stem2 = Reduction(44, 56, 32, 111, 22, 22)
+        self.conv0 = nn.Conv2D(3, stem, kernel_size=3, stride=2, bias_attr=False)
+        self.bn0 = nn.BatchNorm2D(stem, epsilon=0.001)
+        self.stem1 = Reduction(stem, 111, stem, 111, 11, stem, first=True)
+        self.stem2 = Reduction(44, 56, stem, 111, 22, 22)
         self.stage1 = nn.LayerList(
             [
                 Normal(88, 28, 44, 56, 44),
@@ -227,7 +229,7 @@ class NASNetMobile(nn.Layer):
         self.fc = nn.Linear(1056, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        bn0 = self.bn0(self.conv0(image))  # [batch, 32, 111, 111]
+        bn0 = self.bn0(self.conv0(image))  # [batch, stem, 111, 111]
         stem10, stem11 = self.stem1(bn0, bn0)
         stem20, stem21 = self.stem2(stem10, stem11)
         for block in self.stage1:

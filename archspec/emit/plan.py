@@ -1,0 +1,149 @@
+"""What is settled before a block's first statement: how steps are spelled, which blocks are called and with what, and
+in what order of axes values are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from archspec.backend import Network
+from archspec.emit.code import Call, Code
+from archspec.emit.context import Context, Lowered, Site
+from archspec.emit.dialect import Dialect
+from archspec.emit.layouts import Layout, canonical, held, usual, wanted_by
+from archspec.emit.merge import Body, MBranches, MCall, MRepeat, MStep, MWhen, leaves, needless
+from archspec.emit.names import Scope
+from archspec.errors import BackendError
+
+Spelled = tuple[Lowered, Mapping[str, Code]]
+"""How a step is spelled, and the code for its layers."""
+
+
+@dataclass(slots=True)
+class Written:
+    """A block that has been written."""
+
+    block: str
+    name: str
+    flow: Any
+    """What wrote it: a `Flow`."""
+    defaults: dict[str, object]
+    doc: str
+    arguments: tuple[str, ...] = ()
+    """What must be given, in order: sizes of inputs, params, and what follows from neither."""
+
+
+class Blocks(Protocol):
+    """What a block asks of what writes them all, about the file and the other blocks."""
+
+    model: Network
+    dialect: Dialect
+    support: Mapping[str, str]
+    file: Scope
+    entry: str
+    blocks: list[Written]
+    """Those that are written, from the innermost."""
+    training_outputs: frozenset[str]
+    sized: bool
+
+    def lower(self, site: Site) -> Lowered:
+        """How a step is spelled."""
+
+    def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
+        """The layers of the step whose weights a step uses."""
+
+    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
+        """The class or function of a block for inputs that are laid out so."""
+
+    def construct(self, context: Context, item: MCall, written: Written) -> Call:
+        """The code that makes a block's layers (or calls its function), with its arguments."""
+
+
+class Plan:
+    """A block, or the network, with all that its code needs to be told: each step is lowered once, and each block that
+    it calls is written by then.
+
+    Raises BackendError for what the backend cannot express; Unmergeable or NeedsResolving if these instances, or these
+    params, cannot have one code.
+    """
+
+    def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:
+        self.generator = generator
+        self.context = context
+        self.body = body
+        self.root = root
+        self.lowered: dict[MStep, tuple[Site, Lowered]] = {}
+        self.blocks: dict[MCall, Written] = {}
+        self.calls: dict[MCall, Call] = {}
+        """The code that makes the layers of a block, or calls its function."""
+        self.last = bool(generator.dialect.transpose)
+        """Whether channels are last."""
+        if root and self.last:
+            for wire in body.inputs.values():
+                wire.layout = usual(wire)
+        training = generator.training_outputs if root else frozenset()
+        others = [wire for name, wire in body.outputs.items() if name not in training]
+        late = needless(body.items, others) if training else set()
+        self.main = [item for item in body.items if id(item) not in late]
+        self.late = [item for item in body.items if id(item) in late]
+        """The steps that only outputs of training need."""
+        for item in leaves([*self.main, *self.late]):
+            match item:
+                case MStep():
+                    self._lower(item)
+                case MBranches():
+                    self._lower(item.join)
+                case MCall():
+                    self._settle(item)
+                case MWhen() if self.last:
+                    _hand_on(item)
+                case MRepeat():
+                    for wire, inner in zip(item.outputs, item.iterations[-1].outputs, strict=True):
+                        wire.layout = inner.layout
+
+    def _lower(self, item: MStep) -> None:
+        site = Site(self.context, item, item.path)
+        lowered = self.generator.lower(site)
+        self.lowered[item] = site, lowered
+        if self.last:
+            for wire, layout in zip(item.outputs, lowered.layouts or _as_before(item), strict=True):
+                wire.layout = layout
+
+    def _settle(self, item: MCall) -> None:
+        self.blocks[item] = written = self.generator.written(item, self.wanted(item))
+        for wire, inner in zip(item.outputs, written.flow.body.outputs.values(), strict=True):
+            wire.layout = inner.layout
+        self.calls[item] = self.generator.construct(self.context, item, written)
+
+    def wanted(self, item: MCall) -> tuple[Layout | None, ...]:
+        """How a block's inputs are to be laid out; None: as the spec."""
+        return tuple(wanted_by(item, wire) if self.last else None for wire in item.inputs)
+
+    def fits(self, item: MCall) -> bool:
+        """Whether a block gets its inputs as they are laid out."""
+        pairs = zip(item.inputs, self.wanted(item), strict=True)
+        return all(wanted is None or held(wire).axes == wanted.axes for wire, wanted in pairs)
+
+    def chain(self, item: MRepeat) -> list[MCall]:
+        """The iterations of a repeat, if each is a block that takes just what the one before gives; else nothing."""
+        current = item.inputs
+        for inner in item.iterations:
+            if not isinstance(inner, MCall) or inner.inputs != current or not self.fits(inner):
+                return []
+            current = inner.outputs
+        return [inner for inner in item.iterations if isinstance(inner, MCall)]
+
+
+def _hand_on(item: MWhen) -> None:
+    """An optional step gives what it takes in the order in which it takes it."""
+    before, after = held(item.inputs[0]), held(item.item.outputs[0])
+    if len(after.axes) != len(before.axes) or after.flattened != before.flattened:
+        raise BackendError("a condition that changes the order of axes")
+    item.outputs[0].layout = before if after.nonnegative else before.plain()
+
+
+def _as_before(item: MStep) -> list[Layout]:
+    """The layouts of a step whose row says nothing of them: the order of its first input, where that can be."""
+    before = held(item.inputs[0]).plain() if item.inputs else canonical(0)
+    return [before if len(before.axes) == wire.rank else canonical(wire.rank) for wire in item.outputs]
