@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain zoo judges faults mutants steps clean
+.PHONY: demo test long quick lint golden fuzz plain zoo judges faults mutants steps flax clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -58,8 +58,18 @@ fuzz: $(INSTALLED)
 steps: $(INSTALLED)
 	$(BIN)/python -m tests.operation_judges.fuzz $(N) --seed $(SEED)
 
+# The backend of examples/backend_flax, in an environment of its own, which has no other framework
+FLAX := examples/backend_flax
+flax: $(FLAX)/.venv/installed
+	$(FLAX)/.venv/bin/python -m pytest $(FLAX)/tests
+
+$(FLAX)/.venv/installed: pyproject.toml $(FLAX)/pyproject.toml
+	test -x $(FLAX)/.venv/bin/python || $(PYTHON) -m venv $(FLAX)/.venv
+	$(FLAX)/.venv/bin/python -m pip install --quiet --editable . --editable './$(FLAX)[flax]' pytest
+	@touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(FLAX)/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

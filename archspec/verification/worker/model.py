@@ -10,6 +10,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def made(
     exec(compile(source, str(program.__file__), "exec"), program.__dict__)
     entry = getattr(program, request["entry"])
     hooks = request["hooks"] if probe is not None else {}
-    session.build(lambda: entry(**request["arguments"]), hooks, request["mode"])
+    session.build(partial(entry, **request["arguments"]), hooks, request["mode"])
 
 
 def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype: str) -> None:
