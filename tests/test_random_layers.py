@@ -67,7 +67,7 @@ TORCH: Final = [
     ("a rate that scales as another", r"nn.Dropout\(0.3\d*\)", "nn.Sequential(nn.Dropout(0.5), Scaled())", "single"),
     ("elements for channels", r"nn.Dropout2d\(0.2\d*\)", "nn.Dropout(0.2)", "channel"),
     ("channels for elements", r"nn.Dropout\(0.3\d*\)", "nn.Dropout2d(0.3)", "single"),
-    ("paths of the whole batch", r"\(x.shape\[0\], ", "(1, ", "path"),
+    ("paths of the whole batch", r"\[x.shape\[0\]\]", "[1]", "path"),
     ("a path that is not scaled", r"x \* F.dropout\(ones, self.p\)", "x * (F.dropout(ones, self.p) > 0)", "path"),
     ("another deviation", r"std \* torch.randn_like\(x\)", "std * 1.2 * torch.randn_like(x)", "noise"),
     ("noise that is uniform over a sample", r"torch.randn_like\(x\)", "torch.randn_like(x[:1])", "noise"),

@@ -284,10 +284,13 @@ class Generator:
         root = next(iter(self.root.flow.context.modules.values()))
         self._without = without
         self._lent = {node.owner for node in self.model.graph.nodes if node.path not in without}
+        self._drawing: dict[str, tuple[str, ...]] = {}
         self._bind(root, self.root.flow, "", "", found)
-        for node in self.model.graph.nodes:  # what uses another step's layers is as random as these are
-            if node.path in found.random and node.owner in found.random:
-                found.random[node.path] = found.random[node.owner]
+        found.random = {
+            node.path: self._drawing[node.owner or node.path]  # as random as the layers that it uses
+            for node in self.model.graph.nodes
+            if (node.owner or node.path) in self._drawing and node.path not in without
+        }
         return found
 
     def _bind(self, module: Module, flow: Flow, canonical: str, own: str, found: Bindings) -> None:
@@ -308,6 +311,8 @@ class Generator:
         unwritten = canonical in self._without
         if not unwritten or canonical in self._lent:
             self._bind_weights(step, placed, flow, canonical, own, found)
+            if step.op.draws(*(value.shape for value in step.inputs)):
+                self._drawing[canonical] = tuple(flow.below(own, layer) for layer in placed.layers.values())
         if unwritten:
             return
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
@@ -317,8 +322,6 @@ class Generator:
         if placed.hooked:
             found.hooks[key] = key
         found.probes[key] = observed
-        if step.op.draws(*(value.shape for value in step.inputs)):
-            found.random[canonical] = tuple(flow.below(own, layer) for layer in placed.layers.values())
         if placed.inexact:
             found.inexact.update(dict.fromkeys(names, placed.inexact))
         if placed.inexact_gradient:

@@ -83,8 +83,9 @@ class Session:
         return self.model.get_layer(path)(value, training=True)
 
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
-        there = {layer.name: layer for layer in self.model.layers}  # those that an output depends on
-        return {path: len(there[path]._inbound_nodes) if path in there else 0 for path in paths}
+        nodes = [node for each in self.model._nodes_by_depth.values() for node in each]
+        calls = [node.operation.name for node in nodes]  # those on which an output depends
+        return {path: calls.count(path) for path in paths}
 
     def idle(self) -> None:
         idle(self.model.layers)
