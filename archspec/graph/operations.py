@@ -270,7 +270,7 @@ def not_shared(op: Operation, inputs: Sequence[Shape], owner: tree.Step) -> tupl
         return f"{op.key} has no weights", ""
     if not all(weight.trainable for weight in weights.values()):
         return f"{op.key} keeps statistics of what it sees", "only weights that are learned are shared"
-    if (op.key, owner.op.key) == ("linear", "embedding"):
+    if owner.op.key in op.borrows:
         if "bias" in weights:
             return "an embedding has no bias", "write bias: false"
         if owner.op.padding_index is not None:
@@ -280,7 +280,7 @@ def not_shared(op: Operation, inputs: Sequence[Shape], owner: tree.Step) -> tupl
             f"its operation is another, {owner.op.key}",
             "equal operations share weights, and a linear with an embedding",
         )
-    elif op.key not in ("linear", "embedding") and len(inputs[0]) != len(owner.inputs[0].shape):
+    elif not op.any_rank and len(inputs[0]) != len(owner.inputs[0].shape):
         return f"its input has {len(inputs[0])} axes, and {len(owner.inputs[0].shape)} there", ""
     else:
         for name, value in op:

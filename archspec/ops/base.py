@@ -105,6 +105,10 @@ class Operation(BaseModel):
     """Whether nothing that it gives is below zero where nothing of its inputs is."""
     exact: ClassVar[bool] = False
     """Whether it gives numbers that are given to it, or fixed ones, so that it rounds nothing."""
+    borrows: ClassVar[tuple[str, ...]] = ()
+    """The operations whose weights it may use besides those of its own kind."""
+    any_rank: ClassVar[bool] = False
+    """Whether the same weights do for inputs of any number of axes."""
     gain: ClassVar[tuple[str, ...]] = ()
     """The weights that multiply the output if all of them are multiplied: the layer's kernel and bias."""
     free: ClassVar[frozenset[str]] = frozenset()

@@ -64,6 +64,8 @@ class Linear(Operation):
     Input: batch, ..., features. Output: batch, ..., out_features. Weight: out_features, features.
     """
 
+    borrows: ClassVar[tuple[str, ...]] = ("embedding",)
+    any_rank: ClassVar[bool] = True
     free: ClassVar[frozenset[str]] = frozenset({"out_features"})
     wish: ClassVar = "features"
     linear: ClassVar[bool] = True
@@ -126,6 +128,7 @@ class Embedding(Operation):
     Weight: num_embeddings, embedding_dim. The row `padding_index` is used as it is; training leaves it alone.
     """
 
+    any_rank: ClassVar[bool] = True
     free: ClassVar[frozenset[str]] = frozenset({"num_embeddings"})
     takes: ClassVar[tuple[DType, ...]] = ("int64",)
     num_embeddings: Positive = Field(description="rows of the table: indices are smaller than this")
