@@ -53,15 +53,12 @@ def examine(
         raise ValueError(f"subjects of one verification have names of their own, not {', '.join(names)}")
     frameworks = len({subject.worker for subject in subjects})
     seconds: dict[str, float] = {}
-    least, there = least_memory(graph, gradients=gradients), physical_memory()
-    if least > there:
-        small = f"{graph.name} takes more than {least / 2**30:.3g} GiB, and the machine has {there / 2**30:.3g}"
-        hint = "less depth or width (--set) may fit, or one sample (--size batch=1)" + ", or no --gradients" * gradients
-        failure = Failure("memory", f"{small}; {hint}")
+    failure = _too_large(graph, gradients=gradients)
+    if failure is not None:
         return Report(graph.name, seed, {name: Outcome(name, failure=failure) for name in names}, seconds)
     due = ("float64", "float32")
     outcomes = {name: Outcome(name, allow_unproven=allow_unproven, due=due) for name in names}
-    crowded = memory(graph, frameworks, gradients=gradients) > there
+    crowded = memory(graph, frameworks, gradients=gradients) > physical_memory()
     # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
     # its threads wait spinning, and got in each other's way (7 seconds, not 1).
     cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + frameworks))
@@ -73,34 +70,11 @@ def examine(
             )
         with contextlib.ExitStack() as stack:
             stack.callback(task.close)
-            if crowded:
-                _first_slope(task, seconds)
-                _first_rounding(task, seconds)
-                worker.give_back()
-            doubles = [task.submit(subject, "float64", shipped=second is None) for subject in subjects]
-            singles = [task.submit(subject, "float32") for subject in subjects]
-            if not crowded:
-                _first_rounding(task, seconds)
-                _first_slope(task, seconds)
+            runs = _submitted(task, subjects, seconds, crowded=crowded, shipped=second is None)
             again = None
             if second is not None and not crowded:  # the frameworks are busy meanwhile
                 again = stack.enter_context(_second(second, pool, seed, timeout, seconds, crowded=False))
-            open_ones = [run for run in doubles if run.subject.interface.probes]  # others have no steps to judge
-            alone = [task.submit_alone(run) for run in open_ones if run.subject.interface.inexact or task.wanted]
-            for run in doubles:
-                _judge(task, run, outcomes[run.subject.name])
-            started = {run.subject.name for run in alone}
-            others = [run for run in open_ones if run.subject.name not in started]
-            alone += [task.submit_alone(run) for run in others if _is_wrong(outcomes[run.subject.name])]
-            _judge_edges(task, doubles, outcomes)
-            for run in singles:
-                _judge(task, run, outcomes[run.subject.name])
-            for run in alone:
-                _judge_alone(task, run, outcomes[run.subject.name])
-            if task.wanted:
-                for outcome in outcomes.values():
-                    outcome.due += ("slope",)
-                _judge_gradients(task, doubles, outcomes)
+            _judge_all(task, *runs, outcomes)
             if again is not None:
                 _judge_second(*again, outcomes)
         if second is not None and crowded:
@@ -122,6 +96,15 @@ def _remarks(task: Task, subjects: Sequence[Subject], *, gradients: bool) -> Ite
         yield f"of what these drop in training, the rates were compared, not the masks: {', '.join(sorted(rated))}"
 
 
+def _too_large(graph: Graph, *, gradients: bool) -> Failure | None:
+    least, there = least_memory(graph, gradients=gradients), physical_memory()
+    if least <= there:
+        return None
+    small = f"{graph.name} takes more than {least / 2**30:.3g} GiB, and the machine has {there / 2**30:.3g}"
+    hint = "less depth or width (--set) may fit, or one sample (--size batch=1)" + ", or no --gradients" * gradients
+    return Failure("memory", f"{small}; {hint}")
+
+
 def memory(graph: Graph, frameworks: int, *, gradients: bool) -> int:
     """How many bytes a verification takes at most, as was measured, with the frameworks side by side."""
     values, weights = _float64(graph)
@@ -140,6 +123,23 @@ def _float64(graph: Graph) -> tuple[int, int]:
     """The bytes of all values, and of all weights."""
     values = 8 * sum(prod(tensor.shape) for node in graph.nodes for tensor in node.outputs)
     return values, 8 * sum(prod(parameter.shape) for parameter in graph.parameters().values())
+
+
+def _submitted(
+    task: Task, subjects: Sequence[Subject], seconds: dict[str, float], *, crowded: bool, shipped: bool
+) -> tuple[list[Run], list[Run]]:
+    """The runs in float64 and in float32; what is due here is done while the frameworks are busy, unless the memory is
+    too small for that."""
+    if crowded:
+        _first_slope(task, seconds)
+        _first_rounding(task, seconds)
+        worker.give_back()
+    doubles = [task.submit(subject, "float64", shipped=shipped) for subject in subjects]
+    singles = [task.submit(subject, "float32") for subject in subjects]
+    if not crowded:
+        _first_rounding(task, seconds)
+        _first_slope(task, seconds)
+    return doubles, singles
 
 
 def _first_rounding(task: Task, seconds: dict[str, float]) -> None:
@@ -179,6 +179,25 @@ def _judge_second(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome]) 
         bounds = dict.fromkeys(run.bounds, compare.SECOND_BOUND)
         _judge(task, replace(run, bounds=bounds), outcomes[run.subject.name], "second")
     _judge_edges(task, runs, outcomes)
+
+
+def _judge_all(task: Task, doubles: list[Run], singles: list[Run], outcomes: Mapping[str, Outcome]) -> None:
+    open_ones = [run for run in doubles if run.subject.interface.probes]  # others have no steps to judge
+    alone = [task.submit_alone(run) for run in open_ones if run.subject.interface.inexact or task.wanted]
+    for run in doubles:
+        _judge(task, run, outcomes[run.subject.name])
+    started = {run.subject.name for run in alone}
+    others = [run for run in open_ones if run.subject.name not in started]
+    alone += [task.submit_alone(run) for run in others if _is_wrong(outcomes[run.subject.name])]
+    _judge_edges(task, doubles, outcomes)
+    for run in singles:
+        _judge(task, run, outcomes[run.subject.name])
+    for run in alone:
+        _judge_alone(task, run, outcomes[run.subject.name])
+    if task.wanted:
+        for outcome in outcomes.values():
+            outcome.due += ("slope",)
+        _judge_gradients(task, doubles, outcomes)
 
 
 def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:
