@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain zoo judges faults mutants steps flax clean
+.PHONY: demo test long quick lint golden fuzz plain usage zoo judges faults mutants steps flax clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -27,6 +27,10 @@ lint: $(INSTALLED)
 # Every network of the zoo that is not larger than 2 GiB, built and run as people do it
 plain: $(INSTALLED)
 	$(BIN)/python benchmarks/plain.py
+
+# One network of each family exported, compiled, saved, trained and run with few bits, and mypy on files for PyTorch
+usage: $(INSTALLED)
+	$(BIN)/python -m tests.usage
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py

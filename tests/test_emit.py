@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.emit.code import Call, Code, Global, Local, Own, Raw, call
+from archspec.emit import repeated
+from archspec.emit.code import Call, Code, Global, Local, Own, Raw, Symbol, call
 from archspec.emit.context import Lowered, Site
 from archspec.emit.flow import Flow
 from archspec.emit.merge import Wire
@@ -23,6 +24,7 @@ from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
 from archspec.emit.table import Table
 from archspec.emit.variables import Variables
 from archspec.errors import BackendError
+from archspec.expressions import parse
 from archspec.graph.tree import Value
 from tests.programs import BACKENDS, NETWORKS, model
 from tests.standins.check import written
@@ -278,3 +280,21 @@ def test_a_row_that_is_asked_again_says_the_same(backend: str, asked: list[Any])
         assert asked
         for generator, site, answer in [*asked]:
             assert _answer(site, generator.lower(site)) == answer, f"{name}: {site.op.key} '{site.path}'"
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (["a * b + c"] * 3, ["a * b + c"]),
+        (["a * b + c"] * 2, []),
+        (["max(a * b, 8)"] * 3 + ["a * b"] * 3, ["max(a * b, 8)", "a * b"]),
+        (["a * b // c"] * 3, ["a * b"]),
+        (["a * b // 2"] * 3, ["a * b // 2"]),
+    ],
+)
+def test_what_is_said_three_times_gets_a_name(
+    said: list[str], named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeated, "LENGTH", 5)
+    statements = [Assign((Raw("x"),), Symbol(parse(text))) for text in said]
+    assert repeated.repeated(statements, lambda expr: expr) == [parse(text) for text in named]

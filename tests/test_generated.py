@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +48,8 @@ Results = dict[tuple[str, str], tuple[str, float]]
 """Network and check: what went wrong, and the seconds."""
 
 
-def _write(folder: Path, backend: str, name: str) -> None:
+def write(folder: Path, backend: str, name: str, checks: Sequence[str]) -> None:
+    """What the process of a framework needs to know of a network."""
     made, graph = program(name, backend), model(name).graph
     (folder / f"{name}.py").write_text(made.source, encoding="utf-8", newline="\n")
     given, root = data.inputs(graph), model(name).roots(frozenset())["main"]
@@ -58,7 +59,7 @@ def _write(folder: Path, backend: str, name: str) -> None:
         "entry": made.entry,
         "parameters": {key: list(p.shape) for key, p in graph.parameters().items()},
         "idle": [w.target for w in made.weights if w.parameter not in _needed(graph)],
-        "checks": CASES[name],
+        "checks": checks,
         "open": [[a for a, size in enumerate(root.inputs[key].shape) if free_names(expr_of(size))] for key in arrays],
         "outputs": len(graph.outputs) - len(graph.training_outputs),
         "training_outputs": len(graph.outputs),
@@ -76,9 +77,12 @@ def _needed(graph: Graph) -> set[str]:
     return found
 
 
+def command(backend: str, folder: Path) -> list[str]:
+    return [sys.executable, str(HERE / f"{backend}_checks.py"), str(folder)]
+
+
 def _results(backend: str, folder: Path) -> Results:
-    command = [sys.executable, str(HERE / f"{backend}_checks.py"), str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    run = subprocess.run(command(backend, folder), capture_output=True, text=True, timeout=600)
     found: dict[tuple[str, str], tuple[str, float]] = {}
     for line in run.stdout.splitlines():
         name, check, problem, seconds = json.loads(line)
@@ -94,8 +98,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
         waiting = {}
         for backend in CHECKS:
             folder = tmp_path_factory.mktemp(backend)
-            for name in CASES:
-                _write(folder, backend, name)
+            for name, checks in CASES.items():
+                write(folder, backend, name, checks)
             waiting[backend] = threads.submit(_results, backend, folder)
         yield waiting
 

@@ -42,6 +42,7 @@ from archspec.emit.merge import (
 from archspec.emit.names import Scope, pascal_case
 from archspec.emit.plan import Plan
 from archspec.emit.reads import codes, names_read
+from archspec.emit.repeated import print_shortened
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
@@ -364,10 +365,19 @@ class ClassWriter(Flow):
             lines += signature_lines("__init__", ["self", *parameters, *handed], "None")
             begin = words.begin or ("" if stored or self.init else "pass")
             lines += [f"        {begin}"] if begin else []
-            lines += [*print_statements([*stored, *self.init], init_style, 8), ""]
+            lines += print_statements(stored, init_style, 8)
+            if self.root:
+                lines += print_statements(self.init, init_style, 8)
+            else:
+                lines += print_shortened(self.init, init_style, 8, self._short)
+            lines += [""]
         lines += [*signature_lines(words.method, ["self", *inputs], self._returns())]
         lines += print_statements([*self.sizes(), *self.statements], called, 8)
         return lines
+
+    def _short(self, expr: Expr) -> str:
+        """The name of what the constructor says several times: mostly a number of channels inside the block."""
+        return self.constructor.spell(("repeated", expr), "hidden")
 
     def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]:
         yield from (self.words.base, self.words.tensor, *self.words.handed.values())

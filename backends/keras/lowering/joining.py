@@ -28,13 +28,15 @@ def concat(site: Site) -> Lowered:
     position = together(site).position(axis(site))
     layouts = (signed(site, together(site)),)
     shown = -1 if position == site.inputs[0].rank - 1 else position
-    stretched = any(site.shared(index) for index in range(len(site.inputs)))
-    made: dict[str, Code] = {"each": call("ForEach")} if stretched else {}
+    stretched = [index for index in range(len(site.inputs)) if site.shared(index)]
+    suffixes = {index: f"each{index}" if len(stretched) > 1 else "each" for index in stretched}
+    made: dict[str, Code] = {suffix: call("ForEach") for suffix in suffixes.values()}
 
     def parts(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         codes = alike(site, inputs)
-        whole = next(code for index, code in enumerate(codes) if not site.shared(index))
-        return Items(tuple(Call(own["each"], (c, whole)) if site.shared(i) else c for i, c in enumerate(codes)), "[]")
+        whole = next(code for index, code in enumerate(codes) if index not in suffixes)
+        each = (Call(own[suffixes[i]], (c, whole)) if i in suffixes else c for i, c in enumerate(codes))
+        return Items(tuple(each), "[]")
 
     if site.every(lambda step: step.outputs[0].dtype != "float"):
         return Lowered(lambda own, inputs: call("ops.concatenate", parts(own, inputs), axis=literal(shown)), made,

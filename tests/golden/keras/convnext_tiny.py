@@ -44,9 +44,10 @@ def block(x, drop_path, *, name):
     y = main
     gamma = Parameter((1, 1, in_channels), mean=1e-6, name=f"{name}_gamma")(x)
     main = y * gamma
-    main = layers.Dropout(
-        drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_drop_path"
-    )(main)
+    if drop_path > 0:
+        main = layers.Dropout(
+            drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_drop_path"
+        )(main)
     return layers.Add(name=f"{name}_add")([x, main])
 
 

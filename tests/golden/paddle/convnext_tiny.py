@@ -27,15 +27,17 @@ class Block(nn.Layer):
         self.gamma = self.create_parameter(
             [1, in_channels, 1, 1], default_initializer=nn.initializer.Constant(1e-6)
         )
-        self.drop_path = nn.Dropout(drop_path, axis=0)
+        self.drop_path: nn.Layer = nn.Identity()
+        if drop_path > 0:
+            self.drop_path = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
         main = self.conv_dw(x)
         main = self.norm(main.transpose([0, 2, 3, 1]))
         main = self.mlp(main)
         y = main.transpose([0, 3, 1, 2])
-        main = self.drop_path(y * self.gamma)
-        return x + main
+        main = y * self.gamma
+        return x + self.drop_path(main)
 
 
 class ConvNeXtTiny(nn.Layer):

@@ -46,25 +46,22 @@ class MBConv(nn.Layer):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = expansion * in_channels
         if expansion != 1:
-            self.expand = nn.Conv2D(
-                in_channels, expansion * in_channels, kernel_size=1, bias_attr=False
-            )
-            self.expand_bn = nn.BatchNorm2D(expansion * in_channels)
+            self.expand = nn.Conv2D(in_channels, hidden, kernel_size=1, bias_attr=False)
+            self.expand_bn = nn.BatchNorm2D(hidden)
         self.depthwise = nn.Conv2D(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias_attr=False,
         )
-        self.depthwise_bn = nn.BatchNorm2D(expansion * in_channels)
-        self.se = SqueezeExcitation(expansion * in_channels, in_channels // 4)
-        self.project = nn.Conv2D(
-            expansion * in_channels, channels, kernel_size=1, bias_attr=False
-        )
+        self.depthwise_bn = nn.BatchNorm2D(hidden)
+        self.se = SqueezeExcitation(hidden, in_channels // 4)
+        self.project = nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels)
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:

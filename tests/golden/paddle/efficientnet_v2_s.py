@@ -28,29 +28,20 @@ class FusedMBConv(nn.Layer):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
+        hidden = channels if expansion == 1 else expansion * in_channels
         self.expand = nn.Conv2D(
             in_channels,
-            channels if expansion == 1 else expansion * in_channels,
+            hidden,
             kernel_size=3,
             stride=stride,
             padding=1,
             bias_attr=False,
         )
-        self.expand_bn = nn.BatchNorm2D(
-            channels if expansion == 1 else expansion * in_channels, epsilon=0.001
-        )
+        self.expand_bn = nn.BatchNorm2D(hidden, epsilon=0.001)
         self.projection: nn.Layer = nn.Identity()
         if expansion != 1:
             self.projection = nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2D(
-                        channels if expansion == 1 else expansion * in_channels,
-                        channels,
-                        kernel_size=1,
-                        bias_attr=False,
-                    ),
-                ),
+                ("conv", nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)),
                 ("bn", nn.BatchNorm2D(channels, epsilon=0.001)),
             )
         self.has_residual = stride == 1 and channels == in_channels
@@ -96,25 +87,22 @@ class MBConv(nn.Layer):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = expansion * in_channels
         if expansion != 1:
-            self.expand = nn.Conv2D(
-                in_channels, expansion * in_channels, kernel_size=1, bias_attr=False
-            )
-            self.expand_bn = nn.BatchNorm2D(expansion * in_channels, epsilon=0.001)
+            self.expand = nn.Conv2D(in_channels, hidden, kernel_size=1, bias_attr=False)
+            self.expand_bn = nn.BatchNorm2D(hidden, epsilon=0.001)
         self.depthwise = nn.Conv2D(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=3,
             stride=stride,
             padding=1,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias_attr=False,
         )
-        self.depthwise_bn = nn.BatchNorm2D(expansion * in_channels, epsilon=0.001)
-        self.se = SqueezeExcitation(expansion * in_channels, in_channels // 4)
-        self.project = nn.Conv2D(
-            expansion * in_channels, channels, kernel_size=1, bias_attr=False
-        )
+        self.depthwise_bn = nn.BatchNorm2D(hidden, epsilon=0.001)
+        self.se = SqueezeExcitation(hidden, in_channels // 4)
+        self.project = nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels, epsilon=0.001)
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:

@@ -23,23 +23,20 @@ class InvertedResidual(nn.Layer):
         stride: int = 1,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2D(
-            in_channels, expansion * in_channels, kernel_size=1, bias_attr=False
-        )
-        self.expand_bn = nn.BatchNorm2D(expansion * in_channels, momentum=0.9997)
+        hidden = expansion * in_channels
+        self.expand = nn.Conv2D(in_channels, hidden, kernel_size=1, bias_attr=False)
+        self.expand_bn = nn.BatchNorm2D(hidden, momentum=0.9997)
         self.depthwise = nn.Conv2D(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias_attr=False,
         )
-        self.depthwise_bn = nn.BatchNorm2D(expansion * in_channels, momentum=0.9997)
-        self.project = nn.Conv2D(
-            expansion * in_channels, channels, kernel_size=1, bias_attr=False
-        )
+        self.depthwise_bn = nn.BatchNorm2D(hidden, momentum=0.9997)
+        self.project = nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.9997)
         self.has_residual = stride == 1 and channels == in_channels
 

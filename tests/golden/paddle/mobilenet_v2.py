@@ -39,22 +39,21 @@ class InvertedResidual(nn.Layer):
         self, in_channels: int, channels: int, expansion: int = 6, stride: int = 1
     ) -> None:
         super().__init__()
+        hidden = expansion * in_channels
         self.expand: nn.Layer = nn.Identity()
         if expansion != 1:
-            self.expand = ConvNorm(in_channels, expansion * in_channels)
+            self.expand = ConvNorm(in_channels, hidden)
         self.depthwise = nn.Conv2D(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=3,
             stride=stride,
             padding=1,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias_attr=False,
         )
-        self.depthwise_bn = nn.BatchNorm2D(expansion * in_channels)
-        self.project = nn.Conv2D(
-            expansion * in_channels, channels, kernel_size=1, bias_attr=False
-        )
+        self.depthwise_bn = nn.BatchNorm2D(hidden)
+        self.project = nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels)
         self.has_residual = stride == 1 and channels == in_channels
 

@@ -56,37 +56,24 @@ class Bottleneck(nn.Layer):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = make_divisible(expansion * in_channels, 8)
         if expansion != 1:
-            self.expand = nn.Conv2D(
-                in_channels,
-                make_divisible(expansion * in_channels, 8),
-                kernel_size=1,
-                bias_attr=False,
-            )
-            self.expand_bn = nn.BatchNorm2D(
-                make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-            )
+            self.expand = nn.Conv2D(in_channels, hidden, kernel_size=1, bias_attr=False)
+            self.expand_bn = nn.BatchNorm2D(hidden, momentum=0.99, epsilon=0.001)
         self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=make_divisible(expansion * in_channels, 8),
+            groups=hidden,
             bias_attr=False,
         )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
+        self.depthwise_bn = nn.BatchNorm2D(hidden, momentum=0.99, epsilon=0.001)
         self.se: nn.Layer = nn.Identity()
         if se:
-            self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
+            self.se = SqueezeExcitation(hidden)
+        self.project = nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
         self.has_residual = stride == 1 and channels == in_channels
 
@@ -118,37 +105,24 @@ class Bottleneck2(nn.Layer):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = make_divisible(expansion * in_channels, 8)
         if expansion != 1:
-            self.expand = nn.Conv2D(
-                in_channels,
-                make_divisible(expansion * in_channels, 8),
-                kernel_size=1,
-                bias_attr=False,
-            )
-            self.expand_bn = nn.BatchNorm2D(
-                make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-            )
+            self.expand = nn.Conv2D(in_channels, hidden, kernel_size=1, bias_attr=False)
+            self.expand_bn = nn.BatchNorm2D(hidden, momentum=0.99, epsilon=0.001)
         self.depthwise = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=make_divisible(expansion * in_channels, 8),
+            groups=hidden,
             bias_attr=False,
         )
-        self.depthwise_bn = nn.BatchNorm2D(
-            make_divisible(expansion * in_channels, 8), momentum=0.99, epsilon=0.001
-        )
+        self.depthwise_bn = nn.BatchNorm2D(hidden, momentum=0.99, epsilon=0.001)
         self.se: nn.Layer = nn.Identity()
         if se:
-            self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
-        self.project = nn.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias_attr=False,
-        )
+            self.se = SqueezeExcitation(hidden)
+        self.project = nn.Conv2D(hidden, channels, kernel_size=1, bias_attr=False)
         self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
         self.has_residual = stride == 1 and channels == in_channels
 

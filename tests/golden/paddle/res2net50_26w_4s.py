@@ -78,19 +78,16 @@ class Bottle2neck(nn.Layer):
         self, in_channels: int, channels: int, first: bool, stride: int = 1
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2D(
-            in_channels, 4 * (26 * channels // 64), kernel_size=1, bias_attr=False
-        )
-        self.bn1 = nn.BatchNorm2D(4 * (26 * channels // 64))
+        hidden = 4 * (26 * channels // 64)
+        self.conv1 = nn.Conv2D(in_channels, hidden, kernel_size=1, bias_attr=False)
+        self.bn1 = nn.BatchNorm2D(hidden)
         self.separate: nn.Layer = nn.Identity()
         if first:
-            self.separate = Separate(4 * (26 * channels // 64), stride)
+            self.separate = Separate(hidden, stride)
         self.hierarchy: nn.Layer = nn.Identity()
         if not first:
-            self.hierarchy = Hierarchy(4 * (26 * channels // 64))
-        self.conv3 = nn.Conv2D(
-            4 * (26 * channels // 64), 4 * channels, kernel_size=1, bias_attr=False
-        )
+            self.hierarchy = Hierarchy(hidden)
+        self.conv3 = nn.Conv2D(hidden, 4 * channels, kernel_size=1, bias_attr=False)
         self.bn3 = nn.BatchNorm2D(4 * channels)
         self.downsample: nn.Layer = nn.Identity()
         if first:

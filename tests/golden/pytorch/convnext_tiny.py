@@ -47,15 +47,17 @@ class Block(nn.Module):
             ),
         )
         self.gamma = nn.Parameter(torch.full((1, in_channels, 1, 1), 1e-6))
-        self.drop_path = DropPath(drop_path)
+        self.drop_path: nn.Module = nn.Identity()
+        if drop_path > 0:
+            self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         main = self.conv_dw(x)
         main = self.norm(main.permute(0, 2, 3, 1))
         main = self.mlp(main)
         y = main.permute(0, 3, 1, 2)
-        main = self.drop_path(y * self.gamma)
-        return x + main
+        main = y * self.gamma
+        return x + self.drop_path(main)
 
 
 class ConvNeXtTiny(nn.Module):

@@ -56,25 +56,22 @@ class MBConv(nn.Module):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = expansion * in_channels
         if expansion != 1:
-            self.expand = nn.Conv2d(
-                in_channels, expansion * in_channels, kernel_size=1, bias=False
-            )
-            self.expand_bn = nn.BatchNorm2d(expansion * in_channels)
+            self.expand = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+            self.expand_bn = nn.BatchNorm2d(hidden)
         self.depthwise = nn.Conv2d(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias=False,
         )
-        self.depthwise_bn = nn.BatchNorm2d(expansion * in_channels)
-        self.se = SqueezeExcitation(expansion * in_channels, in_channels // 4)
-        self.project = nn.Conv2d(
-            expansion * in_channels, channels, kernel_size=1, bias=False
-        )
+        self.depthwise_bn = nn.BatchNorm2d(hidden)
+        self.se = SqueezeExcitation(hidden, in_channels // 4)
+        self.project = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels)
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:

@@ -40,17 +40,11 @@ class FusedMBConv(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
+        hidden = channels if expansion == 1 else expansion * in_channels
         self.expand = nn.Conv2d(
-            in_channels,
-            channels if expansion == 1 else expansion * in_channels,
-            kernel_size=3,
-            stride=stride,
-            padding=1,
-            bias=False,
+            in_channels, hidden, kernel_size=3, stride=stride, padding=1, bias=False
         )
-        self.expand_bn = nn.BatchNorm2d(
-            channels if expansion == 1 else expansion * in_channels, eps=0.001
-        )
+        self.expand_bn = nn.BatchNorm2d(hidden, eps=0.001)
         self.projection: nn.Module = nn.Identity()
         if expansion != 1:
             self.projection = nn.Sequential(
@@ -58,12 +52,7 @@ class FusedMBConv(nn.Module):
                     [
                         (
                             "conv",
-                            nn.Conv2d(
-                                channels if expansion == 1 else expansion * in_channels,
-                                channels,
-                                kernel_size=1,
-                                bias=False,
-                            ),
+                            nn.Conv2d(hidden, channels, kernel_size=1, bias=False),
                         ),
                         ("bn", nn.BatchNorm2d(channels, eps=0.001)),
                     ],
@@ -112,25 +101,22 @@ class MBConv(nn.Module):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = expansion * in_channels
         if expansion != 1:
-            self.expand = nn.Conv2d(
-                in_channels, expansion * in_channels, kernel_size=1, bias=False
-            )
-            self.expand_bn = nn.BatchNorm2d(expansion * in_channels, eps=0.001)
+            self.expand = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+            self.expand_bn = nn.BatchNorm2d(hidden, eps=0.001)
         self.depthwise = nn.Conv2d(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=3,
             stride=stride,
             padding=1,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias=False,
         )
-        self.depthwise_bn = nn.BatchNorm2d(expansion * in_channels, eps=0.001)
-        self.se = SqueezeExcitation(expansion * in_channels, in_channels // 4)
-        self.project = nn.Conv2d(
-            expansion * in_channels, channels, kernel_size=1, bias=False
-        )
+        self.depthwise_bn = nn.BatchNorm2d(hidden, eps=0.001)
+        self.se = SqueezeExcitation(hidden, in_channels // 4)
+        self.project = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001)
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:

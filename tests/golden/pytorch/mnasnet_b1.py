@@ -23,23 +23,20 @@ class InvertedResidual(nn.Module):
         stride: int = 1,
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(
-            in_channels, expansion * in_channels, kernel_size=1, bias=False
-        )
-        self.expand_bn = nn.BatchNorm2d(expansion * in_channels, momentum=0.0003)
+        hidden = expansion * in_channels
+        self.expand = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+        self.expand_bn = nn.BatchNorm2d(hidden, momentum=0.0003)
         self.depthwise = nn.Conv2d(
-            expansion * in_channels,
-            expansion * in_channels,
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=expansion * in_channels,
+            groups=hidden,
             bias=False,
         )
-        self.depthwise_bn = nn.BatchNorm2d(expansion * in_channels, momentum=0.0003)
-        self.project = nn.Conv2d(
-            expansion * in_channels, channels, kernel_size=1, bias=False
-        )
+        self.depthwise_bn = nn.BatchNorm2d(hidden, momentum=0.0003)
+        self.project = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, momentum=0.0003)
         self.has_residual = stride == 1 and channels == in_channels
 

@@ -51,37 +51,24 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = make_divisible(expansion * in_channels, 8)
         if expansion != 1:
-            self.expand = nn.Conv2d(
-                in_channels,
-                make_divisible(expansion * in_channels, 8),
-                kernel_size=1,
-                bias=False,
-            )
-            self.expand_bn = nn.BatchNorm2d(
-                make_divisible(expansion * in_channels, 8), eps=0.001, momentum=0.01
-            )
+            self.expand = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+            self.expand_bn = nn.BatchNorm2d(hidden, eps=0.001, momentum=0.01)
         self.depthwise = nn.Conv2d(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=make_divisible(expansion * in_channels, 8),
+            groups=hidden,
             bias=False,
         )
-        self.depthwise_bn = nn.BatchNorm2d(
-            make_divisible(expansion * in_channels, 8), eps=0.001, momentum=0.01
-        )
+        self.depthwise_bn = nn.BatchNorm2d(hidden, eps=0.001, momentum=0.01)
         self.se: nn.Module = nn.Identity()
         if se:
-            self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
-        self.project = nn.Conv2d(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias=False,
-        )
+            self.se = SqueezeExcitation(hidden)
+        self.project = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
         self.has_residual = stride == 1 and channels == in_channels
 
@@ -113,37 +100,24 @@ class Bottleneck2(nn.Module):
     ) -> None:
         super().__init__()
         self.expansion = expansion
+        hidden = make_divisible(expansion * in_channels, 8)
         if expansion != 1:
-            self.expand = nn.Conv2d(
-                in_channels,
-                make_divisible(expansion * in_channels, 8),
-                kernel_size=1,
-                bias=False,
-            )
-            self.expand_bn = nn.BatchNorm2d(
-                make_divisible(expansion * in_channels, 8), eps=0.001, momentum=0.01
-            )
+            self.expand = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+            self.expand_bn = nn.BatchNorm2d(hidden, eps=0.001, momentum=0.01)
         self.depthwise = nn.Conv2d(
-            make_divisible(expansion * in_channels, 8),
-            make_divisible(expansion * in_channels, 8),
+            hidden,
+            hidden,
             kernel_size=kernel_size,
             stride=stride,
             padding=kernel_size // 2,
-            groups=make_divisible(expansion * in_channels, 8),
+            groups=hidden,
             bias=False,
         )
-        self.depthwise_bn = nn.BatchNorm2d(
-            make_divisible(expansion * in_channels, 8), eps=0.001, momentum=0.01
-        )
+        self.depthwise_bn = nn.BatchNorm2d(hidden, eps=0.001, momentum=0.01)
         self.se: nn.Module = nn.Identity()
         if se:
-            self.se = SqueezeExcitation(make_divisible(expansion * in_channels, 8))
-        self.project = nn.Conv2d(
-            make_divisible(expansion * in_channels, 8),
-            channels,
-            kernel_size=1,
-            bias=False,
-        )
+            self.se = SqueezeExcitation(hidden)
+        self.project = nn.Conv2d(hidden, channels, kernel_size=1, bias=False)
         self.project_bn = nn.BatchNorm2d(channels, eps=0.001, momentum=0.01)
         self.has_residual = stride == 1 and channels == in_channels
 

@@ -76,19 +76,16 @@ class Bottle2neck(nn.Module):
         self, in_channels: int, channels: int, first: bool, stride: int = 1
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, 4 * (26 * channels // 64), kernel_size=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(4 * (26 * channels // 64))
+        hidden = 4 * (26 * channels // 64)
+        self.conv1 = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(hidden)
         self.separate: nn.Module = nn.Identity()
         if first:
-            self.separate = Separate(4 * (26 * channels // 64), stride)
+            self.separate = Separate(hidden, stride)
         self.hierarchy: nn.Module = nn.Identity()
         if not first:
-            self.hierarchy = Hierarchy(4 * (26 * channels // 64))
-        self.conv3 = nn.Conv2d(
-            4 * (26 * channels // 64), 4 * channels, kernel_size=1, bias=False
-        )
+            self.hierarchy = Hierarchy(hidden)
+        self.conv3 = nn.Conv2d(hidden, 4 * channels, kernel_size=1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * channels)
         self.downsample: nn.Module = nn.Identity()
         if first:
