@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Final
 
 from archspec.backend import Network
 
@@ -32,12 +33,21 @@ def class_name(model: Network) -> str:
         text = own[:common] + text[common:] if common >= 3 else text
     elif at >= 0:
         text = text[:at] + own + text[at + len(own) :]
-    parts = text.split("_")
-    joined = parts[0][:1].upper() + parts[0][1:]
-    for part in parts[1:]:
+    joined = ""
+    for part in map(_spelled, text.split("_")):
         separator = "_" if joined[-1:].isdigit() and part[:1].isdigit() else ""
-        joined += separator + (part.upper() if len(part) < 3 else part[:1].upper() + part[1:])
+        joined += separator + (part.upper() if joined and len(part) < 3 else part[:1].upper() + part[1:])
     return joined
+
+
+def _spelled(part: str) -> str:
+    """A part of a name as the field writes it: `ResNet50` for resnet50."""
+    word = part.rstrip("0123456789")
+    return _WORDS.get(word, word) + part[len(word) :]
+
+
+_WORDS: Final = {word.lower(): word for word in "GRU ImageNet LSTM MNIST MobileNet ResNet RNN ViT".split()}
+"""Words that are not written as others are."""
 
 
 def module_docstring(model: Network) -> str:

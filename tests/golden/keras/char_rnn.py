@@ -1,4 +1,4 @@
-"""CharRnn: A language model of characters, which carries its state from one part of a
+"""CharRNN: A language model of characters, which carries its state from one part of a
 text to the next. Two layers of 128, the defaults of the original
 (https://github.com/karpathy/char-rnn).
 
@@ -31,7 +31,7 @@ def run_recurrent(stack, x, *initial):
     return x, *(ops.stack(final[i::kinds], axis=1) for i in range(kinds))
 
 
-def CharRnn(h_shape=(2, 128), c_shape=(2, 128)):
+def CharRNN(h_shape=(2, 128), c_shape=(2, 128)):
     """Returns a Keras model that maps tokens [batch, time], h [batch, 2, 128], c
     [batch, 2, 128] to predictions [batch, time, 65], h [batch, 2, 128], c
     [batch, 2, 128].
@@ -51,4 +51,4 @@ def CharRnn(h_shape=(2, 128), c_shape=(2, 128)):
     )
     x = layers.Dense(65, name="decoder")(lstm_output)  # [batch, time, 65]
     predictions = ops.log_softmax(x, axis=-1)
-    return keras.Model([tokens, h, c], [predictions, h2, c2], name="CharRnn")
+    return keras.Model([tokens, h, c], [predictions, h2, c2], name="CharRNN")

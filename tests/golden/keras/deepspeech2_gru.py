@@ -1,4 +1,4 @@
-"""DeepSpeech2Gru: Speech to letters; convolutions over a spectrogram and bidirectional
+"""DeepSpeech2GRU: Speech to letters; convolutions over a spectrogram and bidirectional
 recurrent layers, for a CTC loss. Five layers of 800 GRUs in each direction
 (https://arxiv.org/abs/1512.02595).
 
@@ -30,7 +30,7 @@ def recurrent(x, normalize=True, *, name):
     return layers.Add(name=f"{name}_add")([directions_0, directions_1])
 
 
-def DeepSpeech2Gru(labels=29):
+def DeepSpeech2GRU(labels=29):
     """Returns a Keras model that maps spectrogram [batch, 161, time, 1] to letters
     [batch, (time - 1) // 2 + 1, labels].
     """
@@ -49,4 +49,4 @@ def DeepSpeech2Gru(labels=29):
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")(x)
     x = layers.Dense(labels, use_bias=False, name="fc")(x)
     letters = ops.log_softmax(x, axis=-1)
-    return keras.Model(spectrogram, letters, name="DeepSpeech2Gru")
+    return keras.Model(spectrogram, letters, name="DeepSpeech2GRU")

@@ -1,4 +1,4 @@
-"""LstmTagger: Recurrent networks that read a text; they tag each word, or classify the
+"""LSTMTagger: Recurrent networks that read a text; they tag each word, or classify the
 whole. The state at each word tells its tag
 (https://docs.pytorch.org/tutorials/beginner/nlp/sequence_models_tutorial.html).
 
@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 
-def LstmTagger(num_classes=17):
+def LSTMTagger(num_classes=17):
     """Returns a Keras model that maps tokens [batch, time] to logits
     [batch, time, num_classes].
     """
@@ -20,4 +20,4 @@ def LstmTagger(num_classes=17):
     x = layers.LSTM(100, return_sequences=True, name="encoder")(x)
     x = layers.Dropout(0.5, name="dropout2")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, time, num_classes]
-    return keras.Model(tokens, logits, name="LstmTagger")
+    return keras.Model(tokens, logits, name="LSTMTagger")

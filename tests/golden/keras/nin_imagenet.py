@@ -1,4 +1,4 @@
-"""NINImagenet: Network in network, convolutions with 1x1 convolutions after them, and
+"""NINImageNet: Network in network, convolutions with 1x1 convolutions after them, and
 global average pooling for a classifier. For ImageNet, as in Caffe's model zoo
 (https://arxiv.org/abs/1312.4400).
 
@@ -25,7 +25,7 @@ def mlp_conv(x, channels, kernel_size, stride=1, *, name):
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
-def NINImagenet(dropout=0.5):
+def NINImageNet(dropout=0.5):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, 1000].
     """
@@ -39,4 +39,4 @@ def NINImagenet(dropout=0.5):
     x = layers.Dropout(dropout, name="dropout")(x)
     x = mlp_conv(x, [1024, 1024, 1000], 3, name="mlpconv4")  # [batch, 6, 6, 1000]
     logits = layers.GlobalAveragePooling2D(name="pool")(x)  # [batch, 1000]
-    return keras.Model(image, logits, name="NINImagenet")
+    return keras.Model(image, logits, name="NINImageNet")

@@ -1,4 +1,4 @@
-"""CharRnn: A language model of characters, which carries its state from one part of a
+"""CharRNN: A language model of characters, which carries its state from one part of a
 text to the next. Two layers of 128, the defaults of the original
 (https://github.com/karpathy/char-rnn).
 
@@ -51,7 +51,7 @@ class OneHot(ToFloat):
         return super().forward(F.one_hot(x, self.num_classes))
 
 
-class CharRnn(nn.Layer):
+class CharRNN(nn.Layer):
     """Maps tokens [batch, time], h [batch, 2, 128], c [batch, 2, 128] to predictions
     [batch, time, 65], h [batch, 2, 128], c [batch, 2, 128].
     """

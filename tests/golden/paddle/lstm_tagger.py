@@ -1,4 +1,4 @@
-"""LstmTagger: Recurrent networks that read a text; they tag each word, or classify the
+"""LSTMTagger: Recurrent networks that read a text; they tag each word, or classify the
 whole. The state at each word tells its tag
 (https://docs.pytorch.org/tutorials/beginner/nlp/sequence_models_tutorial.html).
 
@@ -9,7 +9,7 @@ file.
 from paddle import Tensor, nn
 
 
-class LstmTagger(nn.Layer):
+class LSTMTagger(nn.Layer):
     """Maps tokens [batch, time] to logits [batch, time, num_classes]."""
 
     def __init__(self, num_classes: int = 17) -> None:

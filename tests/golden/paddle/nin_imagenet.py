@@ -1,4 +1,4 @@
-"""NINImagenet: Network in network, convolutions with 1x1 convolutions after them, and
+"""NINImageNet: Network in network, convolutions with 1x1 convolutions after them, and
 global average pooling for a classifier. For ImageNet, as in Caffe's model zoo
 (https://arxiv.org/abs/1312.4400).
 
@@ -37,7 +37,7 @@ class MlpConv(nn.Layer):
         return F.relu(self.cccp2(x))
 
 
-class NINImagenet(nn.Layer):
+class NINImageNet(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, 1000]."""
 
     def __init__(self, dropout: float = 0.5) -> None:

@@ -1,4 +1,4 @@
-"""DeepSpeech2Gru: Speech to letters; convolutions over a spectrogram and bidirectional
+"""DeepSpeech2GRU: Speech to letters; convolutions over a spectrogram and bidirectional
 recurrent layers, for a CTC loss. Five layers of 800 GRUs in each direction
 (https://arxiv.org/abs/1512.02595).
 
@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
         return directions_0 + directions_1
 
 
-class DeepSpeech2Gru(nn.Module):
+class DeepSpeech2GRU(nn.Module):
     """Maps spectrogram [batch, 1, 161, time] to letters
     [batch, (time - 1) // 2 + 1, labels].
     """
