@@ -257,6 +257,29 @@ def test_what_is_not_finite_has_no_size() -> None:
     assert np.array_equal(np.isfinite(found["log"]), np.isfinite(truth["log"]))
 
 
+def test_what_is_made_of_several_equal_constants_is_lost_in_rounding() -> None:
+    """Their variance is zero, and no framework need say so; what is made of each by itself is exact."""
+    spec = """
+archspec: 1
+name: Equal
+inputs: {image: [6, 9, 7]}
+layers:
+  - {op: constant, value: -1.66, shape: [6, 9, 7], name: numbers}
+  - {op: var, axis: [1, 2, 3], from: numbers, name: spread}
+  - {op: constant, value: 2.3, shape: [6, 9, 7], name: regions}
+  - {op: subtract, value: 2.3, from: regions, name: apart}
+  - {op: add, from: [apart, image]}
+outputs: {spread: spread, apart: apart}
+"""
+    graph = Spec.parse(spec).network().graph
+    parameters, inputs = data.parameters(graph), data.inputs(graph)
+    truth = reference.run(graph, parameters, inputs)
+    found = dict(rounding.magnitudes(graph, parameters, inputs, truth, rounding.UNITS["float64"]))
+    assert found["spread"].min() > 2.0**-24
+    assert truth["spread"].max() < 1e-30
+    assert found["apart"].max() == truth["apart"].max() == 0
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if ops.get(case.op).exact], ids=str)
 def test_exact_operations_give_what_they_are_given(case: Case) -> None:
     op = ops.get(case.op)(**case.attributes)

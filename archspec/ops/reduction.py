@@ -100,12 +100,22 @@ class _Spread(_Reduction):
         axes = inner_axes(self.axis, x.ndim)
         return getattr(np, self.key)(x, axis=axes, ddof=int(self.unbiased), keepdims=self.keepdims)
 
+    def _square_of_rounding(self, x: Array) -> Array:
+        """What the rounding of the mean in float32 adds to the variance, in units of float32: it may be off by the square
+        root of n of them, also where all elements are equal, and then there is nothing else."""
+        axes = inner_axes(self.axis, x.ndim)
+        count = product([x.shape[axis] for axis in axes])
+        return 2.0**-24 * count * np.square(x).max(axes, keepdims=self.keepdims)
+
 
 class Var(_Spread):
     """y = the mean of (x - mean(x))^2 over `axis`: the variance; if `unbiased`, times n / (n - 1).
 
     Input: batch and any other axes. Output: without those in `axis`, or with size 1 there if `keepdims`.
     """
+
+    def inner(self, x: Array) -> Array:
+        return self._square_of_rounding(x)
 
 
 class Std(_Spread):
@@ -114,6 +124,10 @@ class Std(_Spread):
     Input: batch and any other axes. Output: without those in `axis`, or with size 1 there if `keepdims`. Where all
     elements are equal, the gradient is taken to be 0.
     """
+
+    def inner(self, x: Array) -> Array:
+        square = self._square_of_rounding(x)
+        return square / np.maximum(self.reference(x), np.sqrt(2.0**-24 * square))
 
 
 class Logsumexp(_Reduction):

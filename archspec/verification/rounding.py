@@ -58,7 +58,7 @@ def magnitudes(
     given = fixed(graph)
 
     def after(node: Node, result: Array) -> Array:
-        if node.op.exact or node.outputs[0].name in given:
+        if node.outputs[0].name in given or (node.op.exact and node.inputs):
             return result
         return moved(result, max(1.0, sqrt(terms(node) / ADDED_AT_ONCE)), inner(node))
 
@@ -87,12 +87,20 @@ def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
 
 
 def fixed(graph: Graph) -> set[str]:
-    """The tensors that constants alone give, such as the numbers of regions that a mask is made of: they are compared
-    for being equal, and are not moved."""
+    """The tensors that constants alone give, number by number, such as those of regions that a mask is made of: they are
+    compared for being equal, and are not moved; unless something is made of several of them together, such as their
+    variance, which rounding keeps from being zero."""
+    constant: set[str] = set()
     found: set[str] = set()
     for node in graph.nodes:
-        if not node.parameters() and all(tensor.name in found for tensor in node.inputs):
-            found.update(tensor.name for tensor in node.outputs)
+        inputs, outputs = ({tensor.name for tensor in tensors} for tensors in (node.inputs, node.outputs))
+        if node.parameters() or not inputs <= constant:
+            continue
+        constant |= outputs
+        if inputs and not (node.op.exact or node.op.elementwise):
+            found -= inputs
+        elif inputs <= found:
+            found |= outputs
     return found
 
 
