@@ -101,8 +101,8 @@ class _Spread(_Reduction):
         return getattr(np, self.key)(x, axis=axes, ddof=int(self.unbiased), keepdims=self.keepdims)
 
     def _square_of_rounding(self, x: Array) -> Array:
-        """What the rounding of the mean in float32 adds to the variance, in units of float32: it may be off by the square
-        root of n of them, also where all elements are equal, and then there is nothing else."""
+        """What the rounding of the mean in float32 adds to the variance, in units of float32: it may be off by the
+        square root of n of them, also where all elements are equal, and then there is nothing else."""
         axes = inner_axes(self.axis, x.ndim)
         count = product([x.shape[axis] for axis in axes])
         return 2.0**-24 * count * np.square(x).max(axes, keepdims=self.keepdims)

@@ -87,9 +87,9 @@ def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
 
 
 def fixed(graph: Graph) -> set[str]:
-    """The tensors that constants alone give, number by number, such as those of regions that a mask is made of: they are
-    compared for being equal, and are not moved; unless something is made of several of them together, such as their
-    variance, which rounding keeps from being zero."""
+    """The tensors that constants alone give, number by number, such as those of regions that a mask is made of: they
+    are compared for being equal, and are not moved; unless something is made of several of them together, such as
+    their variance, which rounding keeps from being zero."""
     constant: set[str] = set()
     found: set[str] = set()
     for node in graph.nodes:
