@@ -324,6 +324,8 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             return f"self.{name}"
         case Call(target, _, _):
             return f"{flat(target, style, 10)}({', '.join(_arguments(code, style))})"
+        case Items((Loop() as loop,), "[]"):
+            return _comprehension(flat(loop, style))
         case Items(items, brackets):
             inner = ", ".join(flat(item, style) for item in items)
             if not brackets:
@@ -395,6 +397,8 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
     if isinstance(code, Items):
         if not code.brackets:
             return layout(Items(code.items), style, indent, before, after)
+        if code.brackets == "[]" and len(code.items) == 1 and isinstance(loop := code.items[0], Loop):
+            return _comprehension(_generator(loop, style, indent))
         return _bracketed(code.brackets[0], [("", item) for item in code.items], code.brackets[1], style, indent)
     if isinstance(code, Loop):
         return _generator(code, style, indent)
@@ -471,6 +475,11 @@ def _chained(code: Call, style: Style, indent: int, before: int, after: int) -> 
     if indent + len(inner) + 3 + after > WIDTH:
         return _bracketed(f"{first}(", parts, ")", style, indent)
     return f"{first}({inner})"
+
+
+def _comprehension(loop: str) -> str:
+    """A list that consists of one loop."""
+    return f"[{loop.removeprefix('*(').removesuffix(')')}]"
 
 
 def _generator(code: Loop, style: Style, indent: int) -> str:

@@ -74,9 +74,7 @@ class BERTBase(nn.Layer):
         self.embeddings_segments = nn.Embedding(2, 768)
         self.embeddings_norm = nn.LayerNorm(768, epsilon=1e-12)
         self.embeddings_5 = nn.Dropout(dropout)
-        self.layer = nn.LayerList(
-            [*(Layer(768, 12, dropout=dropout) for _ in range(12))]
-        )
+        self.layer = nn.LayerList([Layer(768, 12, dropout=dropout) for _ in range(12)])
         self.pooler = nn.Linear(768, 768)
 
     def forward(

@@ -163,7 +163,7 @@ class T5Small(nn.Layer):
         self.shared = nn.Embedding(32128, 512)
         self.embedded = nn.Dropout(dropout)
         self.block = nn.LayerList(
-            [*(Block(512, 8, hidden, dropout=dropout) for _ in range(6))]
+            [Block(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
         self.final_layer_norm = RMSNorm(512)
         self.states = nn.Dropout(dropout)

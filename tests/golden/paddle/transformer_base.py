@@ -189,7 +189,7 @@ class TransformerBase(nn.Layer):
         )
         self.target_places = Places(dropout=dropout)
         self.decoder = nn.LayerList(
-            [*(DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6))]
+            [DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:

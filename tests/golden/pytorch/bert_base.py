@@ -110,9 +110,7 @@ class BERTBase(nn.Module):
         self.embeddings_segments = nn.Embedding(2, 768)
         self.embeddings_norm = nn.LayerNorm(768, eps=1e-12)
         self.embeddings_5 = nn.Dropout(dropout)
-        self.layer = nn.ModuleList(
-            [*(Layer(768, 12, dropout=dropout) for _ in range(12))]
-        )
+        self.layer = nn.ModuleList([Layer(768, 12, dropout=dropout) for _ in range(12)])
         self.pooler = nn.Linear(768, 768)
 
     def forward(

@@ -134,7 +134,7 @@ class T5Small(nn.Module):
         self.shared = nn.Embedding(32128, 512)
         self.embedded = nn.Dropout(dropout)
         self.block = nn.ModuleList(
-            [*(Block(512, 8, hidden, dropout=dropout) for _ in range(6))]
+            [Block(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
         self.final_layer_norm = nn.RMSNorm(512, eps=1e-6)
         self.states = nn.Dropout(dropout)

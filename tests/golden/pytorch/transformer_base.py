@@ -187,7 +187,7 @@ class TransformerBase(nn.Module):
         )
         self.target_places = Places(dropout=dropout)
         self.decoder = nn.ModuleList(
-            [*(DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6))]
+            [DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
