@@ -371,7 +371,7 @@ def _written(code: Code, style: Style) -> bool:
     return not isinstance(code, Implied) or (style.defaults and isinstance(code.value, Number))
 
 
-def layout(code: Code, style: Style, indent: int, before: int, after: int) -> str:
+def broken(code: Code, style: Style, indent: int, before: int, after: int) -> str:
     """The expression, broken over lines where it must be.
 
     `indent` is that of its statement, `before` and `after` how many columns its first and last line give to others.
@@ -380,7 +380,7 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
     if indent + before + len(text) + after <= WIDTH:
         return text
     if isinstance(code, Implied) or (isinstance(code, Probe) and not style.probes):
-        return layout(code.value, style, indent, before, after)
+        return broken(code.value, style, indent, before, after)
     if isinstance(code, Probe):
         code = call("probe", *([Raw(code.owner)] if code.owner else []), code.key, code.value)
     if isinstance(code, Call) and isinstance(code.target, Call):
@@ -389,14 +389,14 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
     if owner is not None:
         tail = flat(code, style)[len(flat(owner, style, 10)) :]
         if indent + before + len(text) - len(tail) + tail.index("(") + 1 > WIDTH:
-            return layout(owner, style, indent, before, len(tail) + after) + tail
+            return broken(owner, style, indent, before, len(tail) + after) + tail
     if isinstance(code, Call):
         head = flat(code.target, style, 10)
         parts = _parts(code, style)
         return _bracketed(f"{head}(", parts, ")", style, indent)
     if isinstance(code, Items):
         if not code.brackets:
-            return layout(Items(code.items), style, indent, before, after)
+            return broken(Items(code.items), style, indent, before, after)
         if code.brackets == "[]" and len(code.items) == 1 and isinstance(loop := code.items[0], Loop):
             return _comprehension(_generator(loop, style, indent))
         return _bracketed(code.brackets[0], [("", item) for item in code.items], code.brackets[1], style, indent)
@@ -407,7 +407,7 @@ def layout(code: Code, style: Style, indent: int, before: int, after: int) -> st
         head = text[: len(text) - len(tail)]
         if indent + before + len(head) + 1 <= WIDTH:
             return f"{head}[\n{' ' * (indent + len(INDENT))}{tail[1:-1]}\n{' ' * indent}]"
-        return layout(code.operands[0], style, indent, before, len(tail) + after) + tail
+        return broken(code.operands[0], style, indent, before, len(tail) + after) + tail
     operators = bracketless(code, style)
     return _lined_up(operators, style, indent, after) if operators else text
 
@@ -436,9 +436,9 @@ def _lined_up(parts: Sequence[tuple[str, Code, int]], style: Style, indent: int,
         if indent + len(head) + len(text) + after <= WIDTH:
             pass
         elif text != flat(part, style):
-            text = f"(\n{' ' * inner}{layout(part, style, inner, 0, 0)}\n{' ' * indent})"
+            text = f"(\n{' ' * inner}{broken(part, style, inner, 0, 0)}\n{' ' * indent})"
         else:
-            text = layout(part, style, indent, len(head), after)
+            text = broken(part, style, indent, len(head), after)
         lines.append(head + text)
     return f"\n{' ' * indent}".join(lines)
 
@@ -458,7 +458,7 @@ def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: S
         return head + tail
     if inner + len(one_line) <= WIDTH and not (tail in "])" and head in "[("):
         return f"{head}\n{pad}{one_line}\n{' ' * indent}{tail}"
-    lines = [pad + key + layout(value, style, inner, len(key), 1) for key, value in parts]
+    lines = [pad + key + broken(value, style, inner, len(key), 1) for key, value in parts]
     if len(lines) == 1 and isinstance(parts[0][1], Loop):
         return f"{head}\n{lines[0]}\n{' ' * indent}{tail}"
     return f"{head}\n" + ",\n".join(lines) + f",\n{' ' * indent}{tail}"
@@ -471,7 +471,7 @@ def _chained(code: Call, style: Style, indent: int, before: int, after: int) -> 
     if indent + before + len(head) + 1 <= WIDTH:
         return _bracketed(f"{head}(", parts, ")", style, indent)
     inner = ", ".join(_arguments(code, style))
-    first = layout(code.target, style, indent, WIDTH, len(inner) + 2 + after)
+    first = broken(code.target, style, indent, WIDTH, len(inner) + 2 + after)
     if indent + len(inner) + 3 + after > WIDTH:
         return _bracketed(f"{first}(", parts, ")", style, indent)
     return f"{first}({inner})"
@@ -484,7 +484,7 @@ def _comprehension(loop: str) -> str:
 
 def _generator(code: Loop, style: Style, indent: int) -> str:
     pad = " " * (indent + len(INDENT))
-    element = layout(code.element, style, indent + len(INDENT), 0, 0)
+    element = broken(code.element, style, indent + len(INDENT), 0, 0)
     variable = _loop_variable(code.variable, style)
     return f"*(\n{pad}{element}\n{pad}for {variable} in {flat(code.iterable, style)}\n{' ' * indent})"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archspec.emit.code import INDENT, WIDTH, Code, Style, Symbol, bracketless, flat, layout
+from archspec.emit.code import INDENT, WIDTH, Code, Style, Symbol, bracketless, broken, flat
 from archspec.expressions import Name
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def print_statements(statements: Sequence[Statement], style: Style, indent: int)
                 lines += print_statements(body, style, indent + len(INDENT))
             case For(key, iterable, body):
                 variable = flat(Symbol(Name(key)), style)
-                lines.append(f"{pad}for {variable} in {layout(iterable, style, indent, len(variable) + 8, 1)}:")
+                lines.append(f"{pad}for {variable} in {broken(iterable, style, indent, len(variable) + 8, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))
     return lines
 
@@ -94,8 +94,8 @@ def _value(code: Code, style: Style, indent: int, before: int, after: int) -> st
     """A right-hand side or a condition; what has no brackets of its own to open gets some."""
     if indent + before + len(flat(code, style)) + after > WIDTH and bracketless(code, style):
         inner = indent + len(INDENT)
-        return f"(\n{' ' * inner}{layout(code, style, inner, 0, 0)}\n{' ' * indent})"
-    return layout(code, style, indent, before, after)
+        return f"(\n{' ' * inner}{broken(code, style, inner, 0, 0)}\n{' ' * indent})"
+    return broken(code, style, indent, before, after)
 
 
 def signature_lines(name: str, parameters: Sequence[str], returns: str, indent: int = 4) -> list[str]:
