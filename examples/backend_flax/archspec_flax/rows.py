@@ -290,9 +290,8 @@ def reshape(site: Site) -> Lowered:
 
 def permute(site: Site) -> Lowered:
     """No work: the order of axes in the spec is another one, and the array is the same."""
-    order = site.same(lambda step: tuple(step.op.axes), "axes")
-    numbers = [resolve_axis(a, site.inputs[0].rank) for a in order]
-    layout = Layout(tuple(numbers.index(a) for a in held(site.inputs[0]).axes))
+    order = site.same(lambda step: step.op.order(site.inputs[0].rank), "axes")
+    layout = Layout(tuple(order.index(a) for a in held(site.inputs[0]).axes))
     return Lowered(lambda own, inputs: inputs[0], layouts=(layout,))
 
 

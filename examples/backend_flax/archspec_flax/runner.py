@@ -137,7 +137,7 @@ class Session:
         layer = owner.layers[int(name)] if isinstance(owner, nnx.Sequential) else getattr(owner, name)
         watched = Watched(layer, then)
         if isinstance(owner, nnx.Sequential):
-            owner.layers[int(name)] = watched
+            owner.layers[int(name)] = nnx.data(watched)  # also where a function stood
         else:
             setattr(owner, name, watched)
 

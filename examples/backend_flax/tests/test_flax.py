@@ -48,4 +48,4 @@ def test_networks_are_what_their_specs_say(model: Model) -> None:
 
 @pytest.mark.parametrize("model", [network("lenet5"), network("resnet18")], ids=lambda model: model.name)
 def test_in_training_too(model: Model) -> None:
-    assert [status for status, _ in found(model, training=True)] == ["passed"]
+    assert {status for status, _ in found(model, training=True)} == {"passed"}
