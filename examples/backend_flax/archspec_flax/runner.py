@@ -41,6 +41,11 @@ def modules(module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from modules(value, f"{path}.{name}" if path else str(name))
 
 
+def variables(model: Any) -> dict[str, Any]:
+    return {f"{path}.{name}" if path else name: value for path, module in modules(model)
+            for name, value in vars(module).items() if isinstance(value, (nnx.Param, nnx.BatchStat))}  # fmt: skip
+
+
 class Session:
     """One model of one run.
 
@@ -101,17 +106,17 @@ class Session:
         return {name for name, variable in self.variables().items() if isinstance(variable, nnx.Param)}
 
     def variables(self) -> dict[str, Any]:
-        return {f"{path}.{name}" if path else name: value for path, module in modules(self.model)
-                for name, value in vars(module).items() if isinstance(value, (nnx.Param, nnx.BatchStat))}  # fmt: skip
+        return variables(self.model)
 
     def assign(self, variable: Any, array: Any) -> None:
         variable.set_value(jnp.asarray(array))
 
     def run(self, inputs: Sequence[Any]) -> Any:
         copy = nnx.clone(self.model)
+        pairs = list(zip(variables(self.model).values(), variables(copy).values(), strict=True))
         result = self._call(copy, inputs)
-        if self.learning:
-            nnx.update(self.model, nnx.state(copy, nnx.BatchStat))
+        for own, new in pairs if self.learning else ():
+            own.set_value(new[...])
         return result
 
     def _call(self, model: Any, inputs: Sequence[Any]) -> Any:
