@@ -113,10 +113,10 @@ class Session:
 
     def run(self, inputs: Sequence[Any]) -> Any:
         copy = nnx.clone(self.model)
-        pairs = list(zip(variables(self.model).values(), variables(copy).values(), strict=True))
+        found = variables(copy)
         result = self._call(copy, inputs)
-        for own, new in pairs if self.learning else ():
-            own.set_value(new[...])
+        for name, own in variables(self.model).items() if self.learning else ():
+            own.set_value(found[name][...])
         return result
 
     def _call(self, model: Any, inputs: Sequence[Any]) -> Any:
