@@ -266,17 +266,19 @@ def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
     for each in everything:
         result = known.get(each.name, {})
         status, cells = "not run", [""] * len(chosen)
-        if result.get("digest") in each.digests:
-            reduced = ", ".join(f"{name} {value}" for name, value in each.digests[result["digest"]].items())
+        if result:
+            less = each.digests.get(result["digest"], {} if each.fits else REDUCED[each.name])
+            reduced = ", ".join(f"{name} {value}" for name, value in less.items())
             status = "failed" if not _passed(result) else f"verified with {reduced}" if reduced else "verified"
             status += " by the first rules" if result.get("rules") != RULES else ""
+            status += " before its code changed" if result["digest"] not in each.digests else ""
             status += ", one sample" if "batch" in each.sizes else ""
             status += "".join(f", {key}={value}" for key, value in SETTINGS.get(each.name, {}).items())
             cells = [_errors(result["frameworks"][backend.name]) for backend in chosen]
             versions |= result["versions"]
             status += f", {result['seconds']:.0f} s"
         words = status.partition(",")[0]
-        counts[re.sub(r"with .*?(?= by |$)", "with less", words)] += 1
+        counts[re.sub(r"with .*?(?= by | before |$)", "with less", words)] += 1
         facts = [f"{parameter_count(each.graph):,}", f"{multiply_adds(each.graph) / 1e6:,.1f} M"]
         row = [f"[{each.name}](../specs/{each.family}.yaml)", _inputs(each.graph), *facts, *cells, status]
         rows.append(f"| {' | '.join(row)} |")
@@ -286,7 +288,8 @@ Made by `make zoo`: every network that comes along, verified with gradients. For
 step in float64 and in float32, and of any gradient in float64, as `archspec verify --gradients` measures them, relative
 to what a value is made of; the outputs of training are taken in where there are any. "By the first rules" says that a
 result is from before the file itself, second values, edges and the gradients of single steps were compared, too, and
-that errors are relative to the largest value of the tensor or 1. Errors above 1e-10, or 1e-9 of a gradient, are behind
+that errors are relative to the largest value of the tensor or 1; "before its code changed", that the code says
+something else now, be it the name of a class. Errors above 1e-10, or 1e-9 of a gradient, are behind
 operations that the framework has less exactly, as [operations.md](operations.md) declares and
 [divergences.md](divergences.md) shows. Sizes are the published ones. Where memory, here 24 GiB, does not hold the
 weights and gradients of one framework in float64, what is smaller stands behind the result; with more, `make zoo` takes
