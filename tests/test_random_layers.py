@@ -79,7 +79,7 @@ TORCH: Final = [
     ("all frozen", r"(self.token = .*)", r"\1; self.requires_grad_(False)", "'token' is not trainable"),
     ("a parameter that is a buffer", r"nn.Parameter\(", "nn.Buffer(", "'token' is not trainable"),
     ("another mean", r"torch.normal\(0.5\d*,", "torch.normal(0.53,", "'token' starts with mean 0.5"),
-    ("another start", r"torch.normal\(0.5\d*, 0.0\d*,", "torch.normal(0.5, 0.03,", "'token' starts with mean 0.5"),
+    ("another start", r"torch.normal\(0.5\d*, 0.0\d*,", "torch.normal(0.5, 0.03,", "and deviation 0.02"),
     ("scales of zero", r"(self.bn = .*)", r"\1; nn.init.zeros_(self.bn.weight)", "'bn.weight' starts with mean 0"),
 ]  # fmt: skip
 KERAS: Final = [
