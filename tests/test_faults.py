@@ -14,12 +14,10 @@ from .faults import FAULTS, NETWORKS, SHARED, Fault, Shared, text
 from .faults.trial import BACKENDS, alone, graph, programs, together
 
 TABLE: Final = [
-    pytest.param(
-        backend, network, fault, id=f"{backend}: {fault.about}", marks=[pytest.mark.long] if number % 2 else []
-    )
+    pytest.param(backend, network, fault, id=f"{backend}: {fault.about}")
     for backend, by_network in FAULTS.items()
     for network, faults in by_network.items()
-    for number, fault in enumerate(faults)
+    for fault in faults
 ]
 
 pytestmark = pytest.mark.frameworks

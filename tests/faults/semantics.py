@@ -317,7 +317,7 @@ PADDLE: Final = {
         Fault("nearest for bilinear",
               pattern(r"interpolate\(x, \(24, 28\).*?\)", "F.interpolate(x, (24, 28))"), "larger"),
         Fault("the other end of a slice", text("x[:, :2]", "x[:, -2:]"), "part"),
-        Fault("slope of 0.2", text("F.relu6(part + 3) / 6", "(0.2 * part + 0.5).clip(0, 1)"), "gate"),
+        Fault("slope of 0.2", text("hard_sigmoid(part)", "(0.2 * part + 0.5).clip(0, 1)"), "gate"),
         Fault("an input twice", text("part * gate", "gate * gate"), "gated"),
         Fault("no keepdim, and the next step raises", text(", keepdim=True", ""), "averaged"),
         Fault("a step raises", text("part * gate", "part @ gate"), "gated"),
