@@ -127,7 +127,8 @@ class Std(_Spread):
 
     def inner(self, x: Array) -> Array:
         square = self._square_of_rounding(x)
-        return square / np.maximum(self.reference(x), np.sqrt(2.0**-24 * square))
+        size = np.maximum(self.reference(x), np.sqrt(2.0**-24 * square))
+        return np.divide(square, size, out=np.zeros_like(square), where=size > 0)
 
 
 class Logsumexp(_Reduction):

@@ -18,6 +18,7 @@ import tensorflow  # before Keras, so that the worker can say that it is missing
 
 # isort: split
 import keras
+from keras.src.saving import object_registration
 
 sys.setrecursionlimit(20_000)  # Keras walks through functional models step by step, and probes double the steps
 
@@ -54,7 +55,9 @@ class Session:
     """One model of one run."""
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)  # the worker collects garbage after each request
+        for registered in (object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES):
+            registered.clear()  # or layers of earlier programs would stay, with all that these refer to
         keras.config.set_floatx(dtype)
         keras.config.set_dtype_policy(dtype)
         self.see = see
