@@ -231,12 +231,25 @@ class Flow:
         own, self.placed[item.key] = self.hold(item, lowered)
         self.spelled[item] = lowered, own
         layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
+        self._name_what_is_said_twice(self.sources(item), lowered, layers)
         codes, mentioned = self.variables.read(self.sources(item))
         for first in lowered.first:
             codes, mentioned = self._first(first, lowered.condition, layers, codes, item, mentioned, place)
         key = self.key(item)
         value = Probe(self.owner, literal(key) if isinstance(key, str) else key, lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def _name_what_is_said_twice(self, wires: Sequence[Wire], lowered: Lowered, layers: Mapping[str, Code]) -> None:
+        """An expression that waits for its reader gets a variable if the reader says it more than once."""
+        codes, _ = self.variables.read(wires)
+        if all(isinstance(code, Local) for code in codes):
+            return
+        said = list(walk(lowered.first[0](layers, codes) if lowered.first else lowered.apply(layers, codes)))
+        for wire, code in zip(wires, codes, strict=True):
+            if not isinstance(code, Local) and sum(part is code for part in said) > 1:
+                self.variables.release(self.variables.held[wire].reads)
+                target = self.variables.take(wire, wire.label or self._spare() or self.main)
+                self.statements.append(Assign((target,), code))
 
     def _first(
         self, first: Spelling, condition: Code | None, own: Mapping[str, Code], codes: list[Code], item: MStep,
