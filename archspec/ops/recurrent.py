@@ -208,6 +208,9 @@ class Gru(_Recurrent):
 
     reset_after: Flag = Field(True, description="reset the state's product with the weights, not the state before it")
 
+    def inner(self, *inputs: Array) -> float:
+        return 1.0  # of 1 - z, where z is next to one
+
     def _step(self, x: Array, state: States, u: Array, c: Array) -> States:
         (h,) = state
         size = 2 * self.hidden_size
