@@ -223,7 +223,8 @@ class Slopes:
             added = np.multiply(change, cotangent, where=counted, out=np.zeros_like(change))
             total += float(added.sum())
             square += float(np.vdot(added, added))
-            rounded = np.maximum(bend, 2.0**-52 / STEP * np.abs(here))  # by chance a difference of few may have no bend
+            # By chance a difference of few has no bend; and what bends as a cube does, has none.
+            rounded = np.maximum(bend, np.maximum(2.0**-52 / STEP * np.abs(here), STEP**2))
             bent += float(np.sum(np.square(rounded), where=counted))
             smooth += int(np.count_nonzero(counted))
             broken += int(flat.size - np.count_nonzero(flat))
