@@ -223,4 +223,5 @@ class Gru(_Recurrent):
 
 
 def _sigmoid(x: Array) -> Array:
-    return 0.5 * (1 + np.tanh(0.5 * x))
+    small = np.exp(-np.abs(x))  # 1 + tanh would lose what is far below zero
+    return np.where(x < 0, small, 1) / (1 + small)
