@@ -5,6 +5,7 @@ Which values get a variable, what it is called, and which stay inside others; an
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,7 +83,7 @@ class Placed:
                    inexact=lowered.inexact, inexact_gradient=lowered.inexact_gradient, **more)  # fmt: skip
 
 
-class Flow:
+class Flow(ABC):
     """Writes one block (or the network). Subclasses say how steps, blocks and repeats are written."""
 
     nest = True
@@ -114,31 +115,34 @@ class Flow:
         self.params = next(iter(self.context.modules.values())).params.keys()
 
     @property
+    @abstractmethod
     def maps(self) -> tuple[str, str]:
         """How the docstring of the network begins, and when there are the outputs of training."""
-        raise NotImplementedError
 
     # What subclasses define -----------------------------------------------------------------------------------------
 
+    @abstractmethod
     def hold(self, item: MStep, lowered: Lowered) -> tuple[dict[str, Code], Placed]:
         """Has the layers that a step has; the code for each, and where the step is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def key(self, item: MStep) -> str | LayerName:
         """What the probe of a step is called."""
-        raise NotImplementedError
 
+    @abstractmethod
     def call(self, item: MCall, place: Place) -> None:
-        raise NotImplementedError
+        """Calls a block."""
 
     def sequence(self, item: MSequence, place: Place) -> None:
         self.run(item.items, place)
 
+    @abstractmethod
     def repeat(self, item: MRepeat, place: Place) -> None:
-        raise NotImplementedError
+        """Writes what is repeated, as a loop where that can be."""
 
+    @abstractmethod
     def when(self, item: MWhen, place: Place) -> None:
-        raise NotImplementedError
+        """Writes an optional step."""
 
     def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
         return ""
@@ -158,9 +162,9 @@ class Flow:
         return frozenset()
 
     @staticmethod
+    @abstractmethod
     def named(block: str) -> str:
         """What a block is called."""
-        raise NotImplementedError
 
     def summary(self) -> str:
         """The docstring of the network."""
@@ -177,38 +181,38 @@ class Flow:
         """What the network must be given for outputs that only training has."""
         return {}
 
+    @abstractmethod
     def write(self, training: Mapping[str, Wire]) -> None:
         """Writes the whole function; `training` are the outputs that exist only in training."""
-        raise NotImplementedError
 
+    @abstractmethod
     def argument(self, name: str) -> str:
         """What an argument of the block is called: a param, a size of an input, or the variable of a loop."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         """What the block must be told: sizes of inputs, params, and what follows from neither."""
-        raise NotImplementedError
 
     @staticmethod
     def handed(dialect: Dialect) -> tuple[tuple[str, Code], ...]:
         """Arguments that a block gets besides, and hands on."""
         return ()
 
+    @abstractmethod
     def mentioned(self, defaults: Mapping[str, object]) -> Iterator[str]:
         """What the block needs of its file and of Python."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spelling(self, name: Any) -> str:
         """A layer's path or name, inside the block."""
-        raise NotImplementedError
 
     def below(self, own: str, name: Any) -> str:
         """A layer's path or name, as the runner knows it, if that of the block is `own`."""
         return self.join.join(filter(None, (own, self.spelling(name))))
 
+    @abstractmethod
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
         """The block as text."""
-        raise NotImplementedError
 
     # The order of axes ----------------------------------------------------------------------------------------------
 

@@ -70,6 +70,8 @@ class Generator:
         self._without: frozenset[str] = frozenset()
         self._lent: set[str] = set()
         """Steps whose weights others use that the model has."""
+        self._drawing: dict[str, tuple[str, ...]] = {}
+        """The layers of a step that draws random numbers in training, used by whatever step."""
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
@@ -284,7 +286,6 @@ class Generator:
         root = next(iter(self.root.flow.context.modules.values()))
         self._without = without
         self._lent = {node.owner for node in self.model.graph.nodes if node.path not in without}
-        self._drawing: dict[str, tuple[str, ...]] = {}
         self._bind(root, self.root.flow, "", "", found)
         found.random = {
             node.path: self._drawing[node.owner or node.path]  # as random as the layers that it uses

@@ -32,6 +32,9 @@ KINK = 1e-4
 """How much an output may bend, relative to how it and others change, before it counts as one with a kink: what is
 smooth bends by the length of the step."""
 
+HIDDEN = 2.0**-10
+"""How large a share of the usual slope rounding may make of an output's, before that counts as none."""
+
 BOUND = 1e-6
 """What a slope may be off, relative to what the outputs change; or six times its doubt, if that is more."""
 
@@ -145,8 +148,19 @@ class Slopes:
             return None
         if not all(map(isfinite, found.values())):
             return self._beside_special(node, found, arrays, declared)
-        off, bound = slope.off(sum(found.values())), slope.bound(declared)
+        total = sum(found.values())
+        off, bound = slope.off(total), slope.bound(declared)
+        if off > bound and abs(total) <= abs(slope.total) and self._vanishes(node):
+            return 0.0, bound, ""
         return off, bound, "" if off <= bound else self._wrong(node, found, declared)
+
+    def _vanishes(self, node: Node) -> bool:
+        """Whether there is no slope, but what is left of a cube or more, such as the product of three zeros: it grows
+        with the step."""
+        directions = self._directions(node)
+        whole = self._measured(node, directions)[1]
+        near, far = (self._measured(node, directions, whole, step)[0].total for step in (STEP, 2 * STEP))
+        return abs(far) >= 2 * abs(near)
 
     def _wrong(self, node: Node, found: Mapping[str, float], declared: float) -> str:
         """By which inputs and weights the gradients are wrong."""
@@ -198,10 +212,15 @@ class Slopes:
         return found
 
     def _measured(
-        self, node: Node, directions: Mapping[str, Array], given: Mapping[str, Array] | None = None
+        self,
+        node: Node,
+        directions: Mapping[str, Array],
+        given: Mapping[str, Array] | None = None,
+        size: float = STEP,
     ) -> tuple[Slope, dict[str, Array]]:
-        """The slope, and the cotangents: those `given`, or random ones that are zero where an output has a kink."""
-        ahead, behind = (self._evaluated(node, directions, step) for step in (STEP, -STEP))
+        """The slope, and the cotangents: those `given`, or random ones that are zero where an output has a kink, or a
+        slope that is hidden by rounding."""
+        ahead, behind = (self._evaluated(node, directions, step) for step in (size, -size))
         cotangents: dict[str, Array] = {}
         total, square, bent, smooth, broken = 0.0, 0.0, 0.0, 0, 0
         for tensor, high, low in zip(node.outputs, ahead, behind, strict=True):
@@ -209,13 +228,15 @@ class Slopes:
                 continue
             with np.errstate(all="ignore"):
                 here = self._values[tensor.name]
-                change, bend = (high - low) / (2 * STEP), np.abs((high - here) + (low - here)) / (2 * STEP)
+                change, bend = (high - low) / (2 * size), np.abs((high - here) + (low - here)) / (2 * size)
                 usual = sqrt(float(np.mean(np.square(change), where=np.isfinite(change)))) if change.size else 0.0
                 allowed = KINK * (np.abs(change) + usual) + 2.0**-49 / STEP * np.abs(here)
                 flat = (bend <= allowed) & np.isfinite(change)
+                noise = 2.0**-52 / STEP * np.abs(here)  # what rounding makes of it
+                told = noise <= HIDDEN * usual if usual else np.ones_like(flat)
             if given is None:
                 cotangent = data.normal(tensor.shape, self._seed, _cotangent(tensor.name))
-                cotangent[~flat] = 0
+                cotangent[~(flat & told)] = 0
             else:
                 cotangent = given[tensor.name]
             cotangents[tensor.name] = cotangent
@@ -223,9 +244,7 @@ class Slopes:
             added = np.multiply(change, cotangent, where=counted, out=np.zeros_like(change))
             total += float(added.sum())
             square += float(np.vdot(added, added))
-            # By chance a difference of few has no bend; and what bends as a cube does, has none.
-            rounded = np.maximum(bend, np.maximum(2.0**-52 / STEP * np.abs(here), STEP**2))
-            bent += float(np.sum(np.square(rounded), where=counted))
+            bent += float(np.sum(np.square(np.maximum(bend, noise)), where=counted))  # few may have no bend by chance
             smooth += int(np.count_nonzero(counted))
             broken += int(flat.size - np.count_nonzero(flat))
         return Slope(total, sqrt(square), sqrt(bent), smooth, broken), cotangents
