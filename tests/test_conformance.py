@@ -50,7 +50,7 @@ def network(cases: Cases) -> Model:
     layers: list[Any] = []
     outputs: dict[str, str] = {}
     for place, (number, case) in enumerate(cases.items()):
-        forms = FORMS if len(cases) < len(FORMS) else FORMS[place % len(FORMS)]
+        forms = FORMS if len(cases) < len(FORMS) else (FORMS[place % len(FORMS)],)
         source = not case.shapes  # has no inputs; a network and a block have
         names = [f"x{number}_{i}" for i in range(max(1, len(case.shapes)))]
         shown = [f"in{i}" for i in range(len(names))]
