@@ -268,7 +268,7 @@ def page(everything: Sequence[Network], known: dict[str, Any]) -> Iterator[str]:
         status, cells = "not run", [""] * len(chosen)
         if result:
             less = each.digests.get(result["digest"], {} if each.fits else REDUCED[each.name])
-            reduced = ", ".join(f"{name} {value}" for name, value in less.items())
+            reduced = " and ".join(f"{name} {value}" for name, value in less.items())
             status = "failed" if not _passed(result) else f"verified with {reduced}" if reduced else "verified"
             status += " by the first rules" if result.get("rules") != RULES else ""
             status += " before its code changed" if result["digest"] not in each.digests else ""
