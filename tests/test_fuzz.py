@@ -33,6 +33,7 @@ def spec(seed: int) -> str:
     return text(draw.document(seed))
 
 
+@pytest.mark.slow
 def test_specs_are_valid_and_compile_for_all_backends(tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
     steps = []

@@ -140,6 +140,7 @@ def test_keras_has_channels_last_and_moves_no_axes(name: str) -> None:
     assert not re.search("transpose|permute|moveaxis|swapaxes|channels_first", source, re.IGNORECASE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NETWORKS, *MORE])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_code_stands_alone(name: str, backend: str) -> None:

@@ -187,6 +187,7 @@ def test_json_is_bounded_alike(text: str) -> None:
         (b"a: 1\nb: \x07", "net.yaml:2:4: error: a character that YAML does not allow: '\\x07'"),
         (b" " * (MAX_BYTES + 1), "net.yaml: error: the file is larger than 8 MiB, the limit of specs"),
     ],
+    ids=["empty", "a mark alone", "latin-1", "utf-16", "nul", "bell", "large"],
 )
 def test_files(raw: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"

@@ -22,10 +22,12 @@ def of_code() -> list[Mutant]:
     return list(code_mutants())
 
 
+@pytest.mark.slow
 def test_another_default_or_constant_is_found() -> None:
     assert not survivors([*default_mutants(), *constant_mutants()])
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_code_is_found() -> None:
     assert not survivors(random.Random(0).sample(of_code(), SAMPLE))
 

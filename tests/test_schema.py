@@ -29,6 +29,7 @@ def _network(**changes: Any) -> dict[str, Any]:
     return {"archspec": 1, "name": "Net", "inputs": {"image": [3, 8, 8]}, "layers": ["relu"], **changes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.stem)
 def test_specs_that_come_along(validator: Draft202012Validator, path: Any) -> None:
     assert _errors(validator, Source.read(path).data) == []

@@ -17,6 +17,7 @@ WINDOWED: Final = (*ops.FAMILIES["convolution"], *ops.FAMILIES["pooling"])
 LARGER: Final = (1, 2, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", WINDOWED)
 def test_the_code_does_not_depend_on_sizes(op: str) -> None:
     compared = 0
