@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archspec.backend import Backend, Program
     from archspec.ops.base import Array
     from archspec.summary import Summary
-    from archspec.weights import Rules
+    from archspec.weights.names import Rules
 
 
 @dataclass(frozen=True)
@@ -297,30 +297,32 @@ class Model:
         """The generated code and what a runner needs to run it; raises as `compile`."""
         return one_backend(backend).generate(self)
 
-    def weights(self, arrays: Mapping[str, Array], *, names: Rules | str = "", backend: str) -> dict[str, Array]:
+    def weights(
+        self, arrays: Mapping[str, Array], *, names: Rules | str = "", origin: str = "", backend: str
+    ) -> dict[str, Array]:
         """Another library's weights by the names and in the layouts of the generated model: its `state_dict` in PyTorch
         and PaddlePaddle, the paths of `weights` in Keras.
 
         `names` is a library whose names come along (`torchvision`, `timm`), or a mapping of the beginnings of names to
-        those in the spec, as in `specs/torchvision`. Raises as `compile`, and UsageError if anything is missing, left
-        over, or has another shape.
+        those in the spec, as in `specs/torchvision`. `origin` says whose layouts the arrays have: a backend's, or
+        `canonical` for those of the spec. Raises as `compile`, and UsageError if anything is missing, left over, or has
+        another shape, and where the origin matters and nobody tells it.
         """
-        from archspec.weights import converted
+        from archspec.weights.exchange import laid_out
 
-        found = self.renamed(arrays, names)
-        return converted(found, self.program(backend).weights)
+        return laid_out(self, self.renamed(arrays, names, origin), backend)
 
-    def renamed(self, arrays: Mapping[str, Array], names: Rules | str = "") -> dict[str, Array]:
-        """Another library's weights by the names and in the shapes that the spec gives them; `names` as in `weights`.
+    def renamed(self, arrays: Mapping[str, Array], names: Rules | str = "", origin: str = "") -> dict[str, Array]:
+        """Another library's weights by the names and in the shapes that the spec gives them; `names` and `origin` as in
+        `weights`.
 
         Integers, which count batches or are tables of indices, are no weights. The heads that only training needs may
         be missing. Raises SpecError, and UsageError with everything else that is missing, left over, or has another
         shape; axes of size one may come and go.
         """
-        from archspec.weights import canonical, rules
+        from archspec.weights.exchange import canonical
 
-        family = Path(self.spec.source.file).stem
-        return canonical(self.graph, arrays, rules(names, self.name, family) if isinstance(names, str) else names)
+        return canonical(self, arrays, names, origin)
 
     def summary(self, sizes: Mapping[str, int] | None = None) -> Summary:
         """The table of steps with shapes, parameters, multiply-adds and memory. `sizes` are numbers for open

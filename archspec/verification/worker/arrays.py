@@ -96,8 +96,11 @@ def restore(array: Array, layout: Moves, shape: Sequence[int]) -> Array:
         elif step == "transpose":
             array = array.transpose(np.argsort(argument))
         elif step == "take":
-            whole = np.zeros(before, array.dtype)
-            np.add.at(whole, np.asarray(argument), array)
+            whole, rows = np.zeros(before, array.dtype), np.asarray(argument)
+            if len(np.unique(rows)) == len(rows):
+                whole[rows] = array  # as it is: a sum with zero would change the sign of another zero
+            else:
+                np.add.at(whole, rows, array)
             array = whole
         else:
             array = array[argument[0] : argument[0] + before[0]]

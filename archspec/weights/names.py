@@ -1,65 +1,21 @@
-"""Weights that another library's model has, by the names and in the layouts of a generated model."""
+"""Weights that another library's model has, by the names that the spec gives them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
-import numpy as np
 import yaml
 
 from archspec.errors import UsageError
 from archspec.expressions import ExpressionError, evaluate, parse
-from archspec.graph.mode import Mode
 from archspec.spec import catalogue
 from archspec.spec.hints import one_of
-from archspec.verification.worker import Array, arrange
-
-if TYPE_CHECKING:
-    from archspec.backend import Weight
-    from archspec.graph.graph import Graph
-    from archspec.ops.base import Parameter
+from archspec.verification.worker import Array
 
 Rules = Mapping[str, str | list[str] | None]
 """What the beginning of a name becomes. `{i}` stands for a number or a word, of which the new name may calculate:
 `features.{i}.conv: blocks.{i - 1}.expand`. Several names share the rows of an array equally; None drops it."""
-
-
-def converted(arrays: Mapping[str, Array], weights: Iterable[Weight]) -> dict[str, Array]:
-    """Weights, by the names that the spec gives them, by those and in the layouts of a generated model."""
-    found: dict[str, Array] = {}
-    for weight in weights:
-        if weight.parameter in arrays:
-            array = np.ascontiguousarray(arrange(arrays[weight.parameter], weight.layout))  # files keep no strides
-            found[weight.target] = found[weight.target] + array if weight.target in found else array
-    return found
-
-
-def canonical(graph: Graph, arrays: Mapping[str, Array], rules: Rules) -> dict[str, Array]:
-    """A library's weights by the names and in the shapes that the spec gives them; see `Model.renamed`."""
-    if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
-        raise UsageError("weights are given as a mapping of names to NumPy arrays")
-    for name, array in arrays.items():
-        if not isinstance(array, (np.ndarray, np.generic)):
-            raise UsageError(f"'{name}' is no NumPy array but {type(array).__name__}; tensor.numpy() gives one")
-    floats = {name: np.asarray(array) for name, array in arrays.items() if array.dtype.kind == "f"}
-    found = renamed(floats, rules)
-    due, needed = graph.parameters(), graph.parameters(Mode.EVALUATION)
-    problems = [f"nothing gives '{name}'" for name in needed if name not in found]
-    problems += [f"'{name}' is none of its weights" for name in found if name not in due]
-    problems += [
-        f"'{name}' has shape {list(array.shape)}, not {list(map(int, due[name].shape))}"
-        for name, array in found.items() if name in due and not _alike(array, due[name])
-    ]  # fmt: skip
-    if problems:
-        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise UsageError(f"these are not the weights of {graph.name}: {'; '.join(problems[:5])}{more}")
-    return {name: found[name].reshape(due[name].shape) for name in due if name in found}
-
-
-def _alike(array: Array, parameter: Parameter) -> bool:
-    return [size for size in array.shape if size != 1] == [int(size) for size in parameter.shape if size != 1]
 
 
 def rules(library: str, *networks: str) -> Rules:

@@ -1,0 +1,84 @@
+"""The weights of a spec: by its names, in its shapes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from archspec.errors import UsageError
+from archspec.graph.mode import Mode
+from archspec.verification.worker import Array
+
+if TYPE_CHECKING:
+    from archspec.graph.graph import Graph
+    from archspec.ops.base import Shape
+
+
+def fingerprint(graph: Graph) -> str:
+    """A text that is the same for the same network, whatever its spec looks like: its steps, with their attributes,
+    what they read, and the shapes of their weights."""
+    parts = [f"{tensor.name} {_plain(tensor.shape[1:])} {tensor.dtype}" for tensor in graph.inputs.values()]
+    for node in graph.nodes:
+        read = [tensor.name for tensor in node.inputs]
+        shapes = {name: _plain(weight.shape) for name, weight in node.parameters().items()}
+        parts.append(f"{node.path} {node.op.key} {node.op.model_dump()} {read} {shapes}")
+    parts += [f"{name} {tensor.name}" for name, tensor in graph.outputs.items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """The shapes of all weights, by name."""
+    return {name: _plain(weight.shape) for name, weight in graph.parameters().items()}
+
+
+def _plain(shape: Shape) -> tuple[int, ...]:
+    return tuple(map(int, shape))
+
+
+def floats(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays that can be weights: integers count batches or are tables of indices. Raises UsageError for what is
+    no mapping of names to arrays."""
+    if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
+        raise UsageError("weights are given as a mapping of names to NumPy arrays")
+    for name, array in arrays.items():
+        if not isinstance(array, (np.ndarray, np.generic)):
+            raise UsageError(f"'{name}' is no NumPy array but {type(array).__name__}; tensor.numpy() gives one")
+    return {name: np.asarray(array) for name, array in arrays.items() if is_float(array.dtype)}
+
+
+def is_float(dtype: np.dtype[np.generic]) -> bool:
+    """Whether numbers are floating-point numbers, those included that NumPy itself does not have."""
+    return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
+
+
+def checked(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()) -> dict[str, Array]:
+    """Weights in the order and the shapes that the spec gives them; axes of size one may come and go.
+
+    Heads that only training needs may be missing, and what `allow_missing` matches (`fc.*`). Raises UsageError with
+    everything else that is missing, left over, or has another shape.
+    """
+    problems = problems_of(graph, found, allow_missing)
+    if problems:
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise UsageError(f"these are not the weights of {graph.name}: {'; '.join(problems[:5])}{more}")
+    return {name: found[name].reshape(shape) for name, shape in shapes(graph).items() if name in found}
+
+
+def problems_of(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()) -> list[str]:
+    """Everything that keeps arrays from being the weights of a network."""
+    due, needed = shapes(graph), graph.parameters(Mode.EVALUATION)
+    missing = [name for name in needed if name not in found]
+    problems = [f"nothing gives '{name}'" for name in missing if not any(fnmatchcase(name, p) for p in allow_missing)]
+    problems += [f"'{name}' is none of its weights" for name in found if name not in due]
+    return problems + [
+        f"'{name}' has shape {list(array.shape)}, not {list(due[name])}"
+        for name, array in found.items() if name in due and not _alike(array.shape, due[name])
+    ]  # fmt: skip
+
+
+def _alike(one: Shape, other: Shape) -> bool:
+    return [size for size in one if size != 1] == [size for size in other if size != 1]

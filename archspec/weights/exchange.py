@@ -1,0 +1,136 @@
+"""Weights of any origin as those of a spec, and the way back.
+
+An origin is a place whose names and layouts arrays have: `canonical`, or the name of a backend, whose generated model
+it is. It is stated, or a file says it, or names and shapes allow only one; else it is refused, since nobody can tell a
+square kernel from its transpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from archspec.backend import Backend, Network, Weight, backends
+from archspec.errors import BackendError, UsageError
+from archspec.weights import files
+from archspec.weights.canonical import checked, fingerprint, floats, problems_of, shapes
+from archspec.weights.files.stored import CANONICAL
+from archspec.weights.layouts import arranged, physical_shape, restored
+from archspec.weights.names import Rules, renamed, rules
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Array
+
+FINGERPRINT = "archspec.fingerprint"
+NETWORK = "archspec.network"
+
+
+def load(
+    network: Network, path: str | Path, *, names: Rules | str = "", origin: str = "", allow_missing: Sequence[str] = ()
+) -> dict[str, Array]:
+    """The canonical weights that a file holds for a network.
+
+    `origin` says whose layouts they have, where the file does not. `names` is a library or a mapping of names, as in
+    `Model.weights`. Raises UsageError, and as the backend does whose layouts they have.
+    """
+    stored = files.read(Path(path))
+    try:
+        return canonical(network, stored.arrays, names, origin or stored.origin, allow_missing)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin: str = "") -> None:
+    """Writes canonical weights of a network as a file of the kind that the path's ending says.
+
+    `origin` is whose layouts a `.safetensors` file has: by default it is canonical. Raises UsageError.
+    """
+    kind = files.kind_of(Path(path))
+    origin = origin or kind.origin
+    about = {NETWORK: network.name, FINGERPRINT: fingerprint(network.graph)}
+    files.write(Path(path), laid_out(network, arrays, origin), origin, about)
+
+
+def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:
+    """Canonical weights by the names and in the layouts of an origin. Raises UsageError, BackendError."""
+    return dict(arrays) if origin == CANONICAL else arranged(arrays, _weights(network, origin))
+
+
+def canonical(
+    network: Network, arrays: Mapping[str, Array], names: Rules | str = "", origin: str = "",
+    allow_missing: Sequence[str] = (),
+) -> dict[str, Array]:  # fmt: skip
+    """Weights of an origin, if it is known, as those of a spec. Raises UsageError, BackendError."""
+    found = floats(arrays)
+    if isinstance(names, str):
+        family = Path(network.spec.source.file).stem
+        origin = origin or (CANONICAL if names else "")
+        names = rules(names, network.name, family)
+    found = renamed(found, names)
+    if origin:
+        return checked(network.graph, _from(network, found, origin), allow_missing)
+    return _of_unknown_origin(network, found, allow_missing)
+
+
+def _of_unknown_origin(
+    network: Network, arrays: Mapping[str, Array], allow_missing: Sequence[str]
+) -> dict[str, Array]:  # fmt: skip
+    """Weights whose origin nobody tells: what they are by the only origin whose names and shapes they have."""
+    fitting: dict[str, dict[str, Array]] = {}
+    for origin in (CANONICAL, *(backend.name for backend in backends())):
+        try:
+            found = _from(network, arrays, origin)
+        except BackendError:
+            continue
+        if not problems_of(network.graph, found, allow_missing):
+            fitting[origin] = checked(network.graph, found, allow_missing)
+    if not fitting:
+        return checked(network.graph, arrays, allow_missing)
+    first, *others = fitting.items()
+    for origin, found in others:
+        name = next((name for name, array in first[1].items() if not np.array_equal(array, found[name])), None)
+        if name is not None:
+            raise UsageError(
+                f"whose layout these weights have cannot be told: '{name}' has the shape that it has in a model of "
+                f"{first[0]} and in one of {origin}, with the numbers in another order; say which (origin, or --from)"
+            )
+    return first[1]
+
+
+def _from(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:
+    """Arrays of an origin by the spec's names. What has another name, or another shape than there, stays as it is.
+
+    A weight that a framework's model has no place for, because nothing that it gives depends on it, is zeros.
+    """
+    if origin == CANONICAL:
+        return dict(arrays)
+    weights, due = _weights(network, origin), shapes(network.graph)
+    fitting: dict[str, Array] = {}
+    for weight in weights:
+        array = arrays.get(weight.target)
+        if array is not None and array.shape == physical_shape(weight, due[weight.parameter]):
+            fitting[weight.target] = array
+    found = {name: array for name, array in arrays.items() if name not in fitting}
+    named = [_alone(weight) for weight in weights if weight.parameter in found]
+    named = [w for w in named if found[w.parameter].shape == physical_shape(w, due[w.parameter])]
+    placed = {weight.parameter for weight in weights}
+    unused = {name: np.zeros(shape, np.float32) for name, shape in due.items() if name not in placed | arrays.keys()}
+    return {**unused, **found, **restored(found, named, due), **restored(fitting, weights, due)}
+
+
+def _alone(weight: Weight) -> Weight:
+    """Where a parameter is by its own name: in the same layout, but for its place among others."""
+    moves = weight.layout
+    pads = [place for place, (move, _) in enumerate(moves) if move == "pad"]
+    return Weight(weight.parameter, weight.parameter, moves[: pads[0]] if pads else moves)
+
+
+def _weights(network: Network, origin: str) -> tuple[Weight, ...]:
+    return _backend(origin).generate(network).weights
+
+
+def _backend(origin: str) -> Backend:
+    return backends([origin])[0]

@@ -1,0 +1,149 @@
+"""Weights go from a spec to a framework's layouts and files, and back, bit for bit; no framework is imported."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archspec
+from archspec.backend import Weight, backends
+from archspec.spec import catalogue
+from archspec.weights import files
+from archspec.weights.canonical import fingerprint, shapes
+from archspec.weights.exchange import canonical, laid_out, load, save
+from archspec.weights.layouts import arranged
+
+SMALL: dict[str, Any] = {"vocabulary": 50, "width": 16, "depth": 2, "num_heads": 2}
+CHOSEN: dict[str, dict[str, Any]] = {
+    "lenet5": {},  # what flattens, and a linear layer after it
+    "mobilenet_v2_035": {},  # depthwise
+    "dcgan_generator": {},  # transposed
+    "vae_conv": {},
+    "char_rnn": {},  # LSTM
+    "deepspeech2_small": {},  # GRU, in two directions
+    "bert_base": SMALL,
+    "gpt2": SMALL,  # tied
+    "vit_ti_16": {name: SMALL[name] for name in ("width", "depth", "num_heads")},
+    "llama_tiny": {},
+    "wavenet_small": {},  # with a step that nothing reads
+}
+"""Networks, and params that make them small."""
+
+
+def numbers(model: archspec.Model, dtype: Any = np.float32) -> dict[str, Any]:
+    """Weights whose every bit is drawn, but for infinities and NaN; zeros of both signs among them."""
+    random = np.random.default_rng(0)
+    found = {}
+    for name, shape in shapes(model.graph).items():
+        array = random.standard_normal(shape).astype(dtype)
+        array.reshape(-1)[: array.size // 2 : 7] = -0.0
+        found[name] = array
+    return found
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes())
+
+
+def check(model: archspec.Model, backend: archspec.Backend) -> None:
+    """Weights are the same when they come back; of a sum, what was added up is."""
+    due, weights, own = shapes(model.graph), backend.generate(model).weights, numbers(model)
+    there = laid_out(model, own, backend.name)
+    back = canonical(model, there, origin=backend.name)
+    assert back.keys() == own.keys()
+    summed = {weight.parameter for weight in weights if weight.shared and not _alone(weight, weights, due)}
+    placed = {weight.parameter for weight in weights}
+    different = [name for name in own if name in placed - summed and not same(back[name], own[name])]
+    assert not different
+    again = laid_out(model, back, backend.name)
+    assert again.keys() == there.keys()
+    assert all(same(array, there[name]) for name, array in again.items())
+
+
+def _alone(weight: Weight, weights: tuple[Weight, ...], due: dict[str, Any]) -> bool:
+    """Whether no other weight stands where this one does."""
+    own, *others = (
+        arranged({each.parameter: np.ones(due[each.parameter])}, [each])[each.target]
+        for each in (weight, *weights) if each.target == weight.target
+    )  # fmt: skip
+    return bool((sum(others, np.zeros(()))[own > 0] == 1).all())
+
+
+@pytest.mark.parametrize("backend", backends(), ids=lambda backend: backend.name)
+@pytest.mark.parametrize("name", CHOSEN)
+def test_layouts_and_back(name: str, backend: archspec.Backend) -> None:
+    check(archspec.load(name, params=CHOSEN[name]), backend)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", catalogue.files(), ids=lambda path: path.stem)
+def test_layouts_and_back_of_every_family(path: Path) -> None:
+    """Of each the network with the fewest parameters."""
+    models = [archspec.load(path, variant=each) for each in catalogue.variants_in(path) or [None]]
+    smallest = min(models, key=lambda model: sum(map(math.prod, shapes(model.graph).values())))
+    for backend in backends():
+        check(smallest, backend)
+
+
+SQUARE = """
+archspec: 1
+name: Square
+inputs: {x: [2]}
+layers: [{op: linear, name: fc, out_features: 2}]
+"""
+
+
+def square() -> archspec.Model:
+    return archspec.Spec.parse(SQUARE).network()
+
+
+def test_a_square_kernel_of_unknown_origin_is_refused() -> None:
+    arrays = {"fc.weight": np.array([[1.0, 2.0], [3.0, 4.0]]), "fc.bias": np.zeros(2)}
+    with pytest.raises(archspec.UsageError, match=r"cannot be told: 'fc.weight' has the shape .* say which"):
+        square().weights(arrays, backend="pytorch")
+    for origin in ("keras", "paddle"):
+        found = square().weights(arrays, origin=origin, backend="pytorch")
+        assert found["fc.weight"].tolist() == [[1, 3], [2, 4]]
+    for origin in ("canonical", "pytorch"):
+        assert square().weights(arrays, origin=origin, backend="pytorch")["fc.weight"].tolist() == [[1, 2], [3, 4]]
+    kernel = {"fc/kernel": arrays["fc.weight"], "fc/bias": arrays["fc.bias"]}  # only Keras has these names
+    assert square().weights(kernel, backend="pytorch")["fc.weight"].tolist() == [[1, 3], [2, 4]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_canonical_files(tmp_path: Path, dtype: str) -> None:
+    import ml_dtypes
+
+    model, path = square(), tmp_path / "square.safetensors"
+    own = numbers(model, getattr(ml_dtypes, dtype, None) or np.dtype(dtype))
+    save(model, path, own)
+    found = load(model, path)
+    assert found.keys() == own.keys()
+    assert all(same(found[name], own[name]) for name in own)
+    about = files.read(path)
+    assert about.origin == "canonical"
+    assert about.metadata["archspec.fingerprint"] == fingerprint(model.graph)
+
+
+def test_a_fingerprint_is_of_what_is_computed() -> None:
+    changes = {"name: Square": "name: Other", "name: fc": "name: fd", "out_features: 2": "out_features: 3"}
+    known = fingerprint(square().graph)
+    found = [fingerprint(archspec.Spec.parse(SQUARE.replace(*each)).network().graph) for each in changes.items()]
+    assert [each == known for each in found] == [True, False, False]
+
+
+def test_nothing_is_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "square.safetensors"
+    path.write_text("mine")
+    with pytest.raises(AttributeError):
+        save(square(), path, {"fc.weight": "no array"})  # type: ignore[dict-item]
+    assert path.read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(path)
+    with pytest.raises(archspec.UsageError, match="is a symbolic link"):
+        save(square(), link, numbers(square()))
