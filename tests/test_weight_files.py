@@ -114,19 +114,28 @@ def test_a_square_kernel_of_unknown_origin_is_refused() -> None:
     assert square().weights(kernel, backend="pytorch")["fc.weight"].tolist() == [[1, 3], [2, 4]]
 
 
+ENDINGS = {"safetensors": "canonical", "pt": "pytorch", "pth": "pytorch", "bin": "pytorch", "pdparams": "paddle"}
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_canonical_files(tmp_path: Path, dtype: str) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_files_and_back(tmp_path: Path, ending: str, dtype: str) -> None:
     import ml_dtypes
 
-    model, path = square(), tmp_path / "square.safetensors"
+    model, path = square(), tmp_path / f"square.{ending}"
     own = numbers(model, getattr(ml_dtypes, dtype, None) or np.dtype(dtype))
     save(model, path, own)
     found = load(model, path)
     assert found.keys() == own.keys()
     assert all(same(found[name], own[name]) for name in own)
-    about = files.read(path)
-    assert about.origin == "canonical"
-    assert about.metadata["archspec.fingerprint"] == fingerprint(model.graph)
+    assert files.read(path).origin == ENDINGS[ending]
+
+
+def test_a_canonical_file_says_of_which_network(tmp_path: Path) -> None:
+    save(square(), tmp_path / "square.safetensors", numbers(square()))
+    about = files.read(tmp_path / "square.safetensors").metadata
+    assert about["archspec.fingerprint"] == fingerprint(square().graph)
+    assert about["archspec.network"] == "square"
 
 
 def test_a_fingerprint_is_of_what_is_computed() -> None:

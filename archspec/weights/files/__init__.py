@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from archspec.errors import UsageError
-from archspec.weights.files import safetensors
+from archspec.weights.files import paddle, pytorch, safetensors
 from archspec.weights.files.stored import CANONICAL, Stored
 
 if TYPE_CHECKING:
@@ -36,7 +36,13 @@ class Kind:
     """Whose layouts it has if nothing else is said."""
 
 
-KINDS = {".safetensors": Kind(safetensors, CANONICAL)}
+KINDS = {
+    ".safetensors": Kind(safetensors, CANONICAL),
+    ".pt": Kind(pytorch, "pytorch"),
+    ".pth": Kind(pytorch, "pytorch"),
+    ".bin": Kind(pytorch, "pytorch"),
+    ".pdparams": Kind(paddle, "paddle"),
+}
 
 
 def kind_of(path: Path) -> Kind:
@@ -48,8 +54,17 @@ def kind_of(path: Path) -> Kind:
 
 
 def read(path: Path) -> Stored:
-    """The arrays of a file. Raises UsageError."""
-    return kind_of(path).format.read(path)
+    """The arrays of a file, whose format its content says. Raises UsageError."""
+    try:
+        with open(path, "rb") as file:
+            first = file.read(16)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if first.startswith((b"PK", pytorch.LEGACY_START)):
+        return pytorch.read(path)
+    if first.startswith(b"\x80"):
+        return paddle.read(path)
+    return safetensors.read(path)
 
 
 def write(path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str]) -> None:
