@@ -18,6 +18,9 @@ else:
 SELU_SCALE: Final = 1.0507009873554804934193349852946
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
 
+LEAST_SHARE: Final = 2.0**-58
+"""What counts of a share: some compute none below e^-64, for all that is as small beside the largest."""
+
 # W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of Computation 23 (1969).
 # Numerators and denominators, highest power first: of erf(x) / x in x^2 up to 0.46875, of erfc(x) exp(x^2) in x beyond.
 _INNER: Final = (

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import inner_axis
-from archspec.ops._special import SELU_ALPHA, SELU_SCALE, erf
+from archspec.ops._special import LEAST_SHARE, SELU_ALPHA, SELU_SCALE, erf
 from archspec.ops.base import Axis, Flag, Operation, Parameter, Real, Shape, show
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from archspec.ops.base import Array
 else:
     np = lazy("numpy")
-
-LEAST_SHARE = 2.0**-58
-"""What counts of a share: some compute none below e^-64, for all that is as small beside the largest."""
 
 
 class _Activation(Operation):

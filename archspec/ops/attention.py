@@ -13,6 +13,7 @@ from pydantic import Field
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
+from archspec.ops._special import LEAST_SHARE
 from archspec.ops.base import (
     MODERATE,
     DType,
@@ -104,6 +105,9 @@ class ScaledDotProductAttention(Operation):
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
         return product(inputs[0][:3]) * inputs[1][2] * (inputs[0][3] + outputs[0][3])
 
+    def inner(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
+        return LEAST_SHARE * np.abs(v).sum(2, keepdims=True).repeat(q.shape[1] // v.shape[1], axis=1)
+
     def reference(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
         return _attend(q, k, v, mask, causal=self.causal, scale=self.scale)
 
@@ -174,6 +178,13 @@ class MultiHeadAttention(Operation):
         inner = self.num_heads * self.head_size(query)
         projections = product((*query, inner)) + product((*key, inner)) + product((*value, inner))
         return projections + 2 * product((*query[:2], key[1], inner)) + product((*outputs[0], inner))
+
+    def inner(
+        self, query: Array, key: Array | None = None, value: Array | None = None, mask: Array | None = None
+    ) -> Array:
+        seen = query if key is None else key if value is None else value
+        projected = np.abs(seen).max((1, 2), keepdims=True).clip(1)  # weights are such that results are near one
+        return LEAST_SHARE * seen.shape[1] * projected
 
     def reference(
         self, query: Array, key: Array | None = None, value: Array | None = None, mask: Array | None = None, **w: Array

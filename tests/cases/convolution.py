@@ -96,6 +96,7 @@ TABLE: Final[Table] = {
         (conv(out_channels=6, dilation=3, stride=2, padding=[[2, 1]], output_padding=1, groups=3), LINE),
         (conv(kernel_size=2, stride=4, padding=[[1, 0]], output_padding=3), LINE),
         (conv(kernel_size=2, padding=5, dilation=4), (1, 9)),
+        (conv(kernel_size=2, stride=2, padding=[[1, 2]], dilation=6, output_padding=5), LINE),
     ],
     "conv_transpose2d": [
         (conv(kernel_size=2, stride=2), IMAGE),
@@ -106,11 +107,13 @@ TABLE: Final[Table] = {
         (conv(padding=[[1, 0], [0, 0]], stride=2, output_padding=1), IMAGE),
         (conv(kernel_size=2, stride=4, output_padding=3, dilation=[1, 3]), IMAGE),
         (conv(dilation=2), IMAGE),
+        (conv(stride=[3, 1], padding=1, dilation=[1, 3], output_padding=[2, 1], bias=False), IMAGE),
     ],
     "conv_transpose3d": [
         (conv(out_channels=3, kernel_size=2, stride=2), VOLUME),
         (conv(kernel_size=[3, 2, 4], stride=[1, 3, 2], padding=[1, 0, 2], output_padding=[0, 2, 1]), VOLUME),
         (conv(stride=[2, 1, 1], padding=[[0, 1], [1, 2], [1, 0]], bias=False), VOLUME),
         (conv(kernel_size=[1, 3, 2], stride=[2, 1, 3], dilation=[1, 2, 1], padding=1, groups=2), VOLUME),
+        (conv(kernel_size=2, stride=[1, 2, 1], dilation=[2, 3, 1], output_padding=[1, 2, 0]), VOLUME),
     ],
 }

@@ -19,6 +19,7 @@ POOLS_1D: Final[list[Row]] = [
     ({"kernel_size": 3, "stride": 2, "padding": "same"}, (3, 8), {"values": "negative"}),
     ({"kernel_size": 2, "stride": 3, "padding": "same", "ceil_mode": True}, (3, 8)),
     ({"kernel_size": 5, "stride": 1, "padding": "same"}, (3, 1)),
+    ({"kernel_size": 7, "stride": 3, "padding": "same"}, (3, 6)),  # a window of five elements from before the input
 ]
 
 
@@ -35,6 +36,7 @@ POOLS_2D: Final[list[Row]] = [
     ({"kernel_size": 2, "stride": 1, "padding": "same"}, IMAGE, {"values": "negative"}),
     ({"kernel_size": [2, 3], "stride": [3, 2], "padding": "same", "ceil_mode": True}, (3, 7, 8)),
     ({"kernel_size": 3, "stride": 2, "padding": "same"}, (3, 1, 4)),
+    ({"kernel_size": [3, 6], "stride": [2, 1], "padding": "same"}, (3, 4, 5)),
 ]
 
 

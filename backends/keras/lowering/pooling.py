@@ -38,6 +38,14 @@ def _pool_same(step: Step) -> bool:
     return ceil_pads(step) == wanted
 
 
+def _loses_gradient(step: Step) -> bool:
+    """Whether a window of an average begins before the input, is larger than it, and ends inside: TensorFlow spreads
+    what comes back over all of the input then."""
+    sizes = step.inputs[0].shape[2:]
+    axes = zip(ceil_pads(step), step.op.kernel_size, sizes, strict=True)
+    return any(lo > 0 and k > size > k - lo for (lo, _), k, size in axes)
+
+
 def _ceil_unpadded(step: Step) -> bool:
     return all(lo == hi == 0 for lo, hi in ceil_pads(step))
 
@@ -144,7 +152,7 @@ def avg_pool(site: Site) -> Lowered:
         return _volume_pool(site, "average_pool", ceil_pads)
     if site.every(_ceil_unpadded):
         return image_layer(site, spell(text, site, **sources), sized=not site.every(_sizeless))
-    if rank < 3 and not counted and site.every(_pool_same):
+    if rank < 3 and not counted and site.every(lambda step: _pool_same(step) and not _loses_gradient(step)):
         sized = not site.every(lambda step: not step.op.ceil_mode and (unstrided(step) or step.op.padding == "same"))
         return image_layer(site, spell(text, site, **{**sources, "padding": "same"}), sized=sized)
     if site.every(_fits_counted):

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, call, literal
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.signature import bindings, own_layer, spell
+from archspec.graph.tree import Step
 
-from .rows import in_channels, wanted
+from .rows import in_channels, padded, wanted
 from .rows import pads as numbers
 
 CONV: Final = "(in_channels, out_channels, *, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias_attr=None)"
@@ -65,9 +66,34 @@ def separable(site: Site) -> Lowered:
 
 
 def conv_transpose(site: Site) -> Lowered:
-    text = (f"nn.Conv{site.op.rank}DTranspose(in_channels, out_channels, *, kernel_size, stride=1, padding=0, "
+    """Paddle's `output_padding` is less than the stride. More of it is zeros at the end of the input: each adds a
+    stride to the output."""
+    rank = site.op.rank
+    text = (f"nn.Conv{rank}DTranspose(in_channels, out_channels, *, kernel_size, stride=1, padding=0, "
             "output_padding=0, dilation=1, groups=1, bias_attr=None)")  # fmt: skip
-    return own_layer(spell(text, site, in_channels=in_channels, padding=pads, bias_attr=wanted("bias")), site)
+    sources: dict[str, Any] = {"in_channels": in_channels, "padding": pads, "bias_attr": wanted("bias")}
+    if site.every(lambda step: not any(_strides(step))):
+        return own_layer(spell(text, site, **sources), site)
+    made = spell(text, site, **sources, output_padding=lambda s: once(s.value(_left, "output_padding")))
+    border = windows.flat_pads(site, last_first=True, pads=lambda step: tuple((0, n) for n in _strides(step)),
+                               name="border")  # fmt: skip
+    return Lowered(
+        apply=lambda own, inputs: Call(own[""], (padded(inputs[0], border, rank),)),
+        layers={"": made},
+        module=call("nn.Sequential", call(f"nn.Pad{rank}D", border), made),
+        places={"": "1"},
+        weights=bindings(site, {}),
+    )
+
+
+def _strides(step: Step) -> tuple[int, ...]:
+    """How many strides are in the output padding, per axis."""
+    return tuple(more // stride for more, stride in zip(step.op.output_padding, step.op.stride, strict=True))
+
+
+def _left(step: Step) -> tuple[int, ...]:
+    """What is left of the output padding without them."""
+    return tuple(more % stride for more, stride in zip(step.op.output_padding, step.op.stride, strict=True))
 
 
 ROWS: Final[dict[str, Lowering]] = {
