@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -162,30 +163,42 @@ class Model:
         return found
 
     def roots(self, free: frozenset[str]) -> dict[str, Module]:
-        """The elaborated tree, and the same with other values for free params and open dimensions, so that generated
-        code can be held against more than one instance. Raises SpecError."""
-        main = self._main[0] if free == self._free else self._elaborated(free)[0]
-        other = self._other(free) if free or self._main[1].open_sizes else None
-        return {"main": main} if other is None else {"main": main, "other": other}
+        """The elaborated tree (`main`), the same with other values for free params (`params`), and with other sizes for
+        open dimensions (`sizes`), so that generated code can be held against more than one instance. Raises
+        SpecError."""
+        found = {"main": self._main[0] if free == self._free else self._elaborated(free)[0]}
+        other = self._other(free) if free else None
+        if other is not None:
+            found["params"] = other
+        if self._main[1].open_sizes:
+            found["sizes"] = self._resized(free)
+        return found
 
     @cached_property
     def _free(self) -> frozenset[str]:
         return free_params(self.spec.document)
 
     def _other(self, free: frozenset[str]) -> Module | None:
-        """The network with other values for free params and open dimensions; None if those params do not take them."""
+        """The network with other values for free params; None if they do not take them."""
         if free not in self._others:
             self._others[free] = None
-            for more, change in ((more, change) for more in OTHER_SIZES for change in (_next, _twice)):
-                sizes = {name: size + more for name, size in self._main[1].open_sizes.items()}
-                try:
+            for change in (_next, _twice):
+                with contextlib.suppress(SpecError):
                     params = {name: change(self.params[name]) for name in free}
-                    self._others[free] = self._elaborated(free, sizes, params)[0]
+                    self._others[free] = self._elaborated(free, params=params)[0]
                     break
-                except SpecError:
-                    if not free and more == OTHER_SIZES[-1]:
-                        raise
         return self._others[free]
+
+    def _resized(self, free: frozenset[str]) -> Module:
+        """The network with other sizes for open dimensions."""
+        for more in OTHER_SIZES:
+            sizes = {name: size + more for name, size in self._main[1].open_sizes.items()}
+            try:
+                return self._elaborated(free, sizes)[0]
+            except SpecError:
+                if more == OTHER_SIZES[-1]:
+                    raise
+        raise AssertionError(free)
 
     @cached_property
     def _main(self) -> tuple[Module, Elaborator]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -239,6 +240,45 @@ def test_a_param_by_which_no_call_has_a_step_is_no_argument(tmp_path: Path) -> N
     write = _once(tmp_path, "stride == 3", 3, 1)
     assert "stride" not in write("pytorch")
     assert "stride" not in write("keras")
+
+
+# Params of the network ----------------------------------------------------------------------------------------------
+
+HEAD = """archspec: 1
+name: Net
+params: {width: 24, classes: 5}
+inputs: {x: [4, 8]}
+layers:
+  - {op: linear, name: wide, out_features: width}
+  - STEP
+  - {op: linear, name: head, out_features: classes, from: TAKEN}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "backend", "arguments"),
+    [
+        ("tanh", "keras", ["width", "classes"]),
+        ("{op: adaptive_avg_pool1d, output_size: 1}", "pytorch", ["width", "classes"]),
+        ("{op: adaptive_avg_pool1d, output_size: 1}", "keras", ["classes"]),  # where the window must be a number
+        ("{op: chunk, name: parts, chunks: 7, axis: -1}", "paddle", []),  # there are as many parts as the width has
+    ],
+)
+def test_params_stay_arguments_unless_code_cannot_say_what_follows_from_them(
+    step: str, backend: str, arguments: list[str]
+) -> None:
+    text = HEAD.replace("STEP", step).replace("TAKEN", "parts.0" if "parts" in step else "wide")
+    code = archspec.Spec.parse(text).network().compile(backend)
+    assert [name for name in ("width", "classes") if re.search(rf"def [^)]*\b{name}\b", code)] == arguments
+    assert arguments == ["width", "classes"] or not re.search(r"\bwidth\b", code)
+
+
+def test_a_number_that_follows_from_an_open_size_is_an_error() -> None:
+    network = archspec.Spec.parse("{archspec: 1, name: Net, inputs: {x: [time, 8]}, layers: [tanh]}").network()
+    dialect = BACKENDS["pytorch"].generator(network).dialect  # type: ignore[attr-defined]
+    rows = {"tanh": lambda site: Lowered(lambda own, inputs: site.value(lambda step: int(step.inputs[0].shape[1]), ""))}
+    with pytest.raises(BackendError, match="PyTorch: net: 'tanh_' differs where one value is due"):
+        FileGenerator(network, dialect, rows, {})
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------

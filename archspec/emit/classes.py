@@ -119,9 +119,9 @@ class ClassWriter(Flow):
     def spelling(self, name: Any) -> str:
         return str(name)
 
-    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
+    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> tuple[Expr, ...]:
         shape = self.context.shape(wire.values) if self.root else None
-        return physical_shape(wire.layout, shape) if shape is not None else ""
+        return physical_shape(wire.layout, shape) if shape is not None else ()
 
     # Steps ----------------------------------------------------------------------------------------------------------
 
@@ -347,14 +347,15 @@ class ClassWriter(Flow):
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         used = {*self.init_reads, *self._stored()}
         order = [f"{name}.{axis}" for name, wire in self.body.inputs.items() for axis in range(1, wire.rank)]
-        order += [*next(iter(self.context.modules.values())).params, *self.context.extras]
-        return sorted((name for name in order if name in used), key=lambda name: name in defaults)
+        return sorted((name for name in (*order, *self.told) if name in used), key=lambda name: name in defaults)
 
     def _stored(self) -> list[str]:
-        return [name for name in self.reads if name in self.params or name in self.context.extras]
+        told = set(self.told)
+        return [name for name in self.reads if name in told]
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
         words = self.words
+        style = replace(style, told=self.context.told)
         init_style, called = replace(style, names=self._init_names), replace(style, names=self._method_names)
         parameters = [self._parameter(argument, defaults, style) for argument in self.arguments(defaults)]
         handed = ["*", *(f"{name}: {kind}" for name, kind in words.handed.items())] if words.handed else []

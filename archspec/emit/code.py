@@ -292,6 +292,8 @@ class Style:
     probes: bool = False
     defaults: bool = False
     rounded: bool = False
+    told: Callable[[Expr], Expr] = lambda expr: expr
+    """An expression in what the code is told."""
     names: Callable[[Expr], Expr] = lambda expr: expr
     layers: Callable[[LayerName], str] = lambda name: quote(name.path)
 
@@ -318,7 +320,7 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             return flat(value, style, rank)
         case Symbol(expr, fraction):
             rounded = style.rounded and fraction
-            text = render(_imported(style.names(expr)), 0 if rounded else rank)
+            text = render(_imported(style.names(style.told(expr))), 0 if rounded else rank)
             return f"nearest({text})" if rounded else text
         case Own(name):
             return f"self.{name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.backend import Moves
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
-from archspec.emit.merge import Key, MStep, Unmergeable, Wire
+from archspec.emit.merge import Key, MCall, MStep, Unmergeable, Wire
 from archspec.emit.names import word
 from archspec.expressions import (
     Apply,
@@ -28,10 +28,6 @@ from archspec.graph.tree import Module, Step, Value
 from archspec.ops.base import AXES, Shape
 
 
-class NeedsResolving(Exception):
-    """A root param that was to stay an argument takes part in what code cannot say with names."""
-
-
 @dataclass(slots=True)
 class Context:
     """The names of one class or function: its params, the sizes of its inputs, and what else it must be told."""
@@ -44,6 +40,10 @@ class Context:
     """Arguments for what no expression over params and input sizes gives, with their values."""
     sources: dict[str, dict[Key, Expr]] = field(default_factory=dict)
     """Where those values come from, each in its instance."""
+    readers: dict[str, list[MStep | MCall]] = field(default_factory=dict)
+    """The steps whose code reads them."""
+    resolved: dict[str, Expr] = field(default_factory=dict)
+    """What stands for those of them, and for those params, that the network is not told; see `Generator.resolve`."""
 
     def __post_init__(self) -> None:
         self.envs = {}
@@ -58,15 +58,17 @@ class Context:
                         env[expr.id] = int(size)
             self.envs[key] = env
 
-    def unify(self, values: Mapping[Key, Any], exprs: Iterable[Expr] = (), name: str = "") -> Code:
-        """One piece of code that has these values in these instances.
+    def unify(
+        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Iterable[Expr] = (), name: str = ""
+    ) -> Code:  # fmt: skip
+        """One piece of code, for a step, that has these values in these instances.
 
         An expression over names of the block that holds in all instances comes first, then a literal; else the block
         gets an argument called `name`.
         """
         first = next(iter(values.values()))
         if isinstance(first, (list, tuple)):
-            return self._sequence(values, exprs, name)
+            return self._sequence(values, item, exprs, name)
         plain = {key: _plain(value) for key, value in values.items()}
         literals = set(map(repr, plain.values()))
         for expr in self._candidates(values, exprs):
@@ -74,7 +76,7 @@ class Context:
                 continue
             if self._holds(expr, plain):
                 return Symbol(expr)
-        return literal(plain[next(iter(plain))]) if len(literals) == 1 else Symbol(Name(self.extra(name, values)))
+        return literal(plain[next(iter(plain))]) if len(literals) == 1 else self.extra(name, values, item)
 
     def shape(self, values: Mapping[Key, Value]) -> Shape | None:
         """The shape of a value, in names with which it is right in all instances; None if there are none."""
@@ -104,15 +106,17 @@ class Context:
         inputs = next(iter(self.modules.values())).inputs
         return not (expr.head == "*" and list(axes) == [2] and len(inputs[axes[2]].shape) == 3)
 
-    def _sequence(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
+    def _sequence(
+        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Iterable[Expr], name: str
+    ) -> Code:  # fmt: skip
         whole = [substitute(expr, self.folded) for expr in exprs]
         for expr in whole:
             if isinstance(expr, Name) and self._holds(expr, values):
                 return Symbol(expr)
         lengths = {len(value) for value in values.values()}
         if len(lengths) > 1:
-            return Symbol(Name(self.extra(name, values)))
-        parts = [self.unify({key: value[i] for key, value in values.items()}, (), f"{name}{i}")
+            return self.extra(name, values, item)
+        parts = [self.unify({key: value[i] for key, value in values.items()}, item, (), f"{name}{i}")
                  for i in range(lengths.pop())]  # fmt: skip
         base = _common_base(parts)
         if base is not None and self._holds(base, values):
@@ -132,10 +136,8 @@ class Context:
         extra = {name: values[key] for name, values in self.extras.items() if key in values}
         return {**self.envs[key], **extra}
 
-    def extra(self, name: str, values: Mapping[Key, Any]) -> str:
+    def extra(self, name: str, values: Mapping[Key, Any], item: MStep | MCall) -> Code:
         """An argument of the block for values that differ between its instances and follow from nothing else."""
-        if "" in {module.block for module in self.modules.values()}:
-            raise NeedsResolving(name)
         plain = {key: _plain(value) for key, value in values.items()}
         found = next((known for known, other in self.extras.items()
                       if all(other.get(key, value) == value for key, value in plain.items())), "")  # fmt: skip
@@ -147,7 +149,12 @@ class Context:
         self.extras.setdefault(found, {}).update(plain)
         exprs = {key: value.expr for key, value in values.items() if isinstance(value, Dim)}
         self.sources.setdefault(found, {}).update(exprs)
-        return found
+        self.readers.setdefault(found, []).append(item)
+        return Symbol(Name(found))
+
+    def told(self, expr: Expr) -> Expr:
+        """An expression in names of what the network is told."""
+        return substitute(expr, self.resolved) if self.resolved else expr
 
     def condition(self, expr: Expr) -> Code:
         return Symbol(substitute(expr, self.folded))
@@ -270,7 +277,7 @@ class Site:
         return once(self._code(values, exprs, name))
 
     def _code(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
-        code = self.context.unify(values, exprs, f"{word(self.step.name)}_{name}")
+        code = self.context.unify(values, self.step, exprs, f"{word(self.step.name)}_{name}")
         return fraction(code) if any(map(_has_float, values.values())) else code
 
     def size(self, axis: int, which: int = 0) -> Code:

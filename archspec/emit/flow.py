@@ -35,9 +35,9 @@ from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MS
 from archspec.emit.names import Scope
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import check_reads, names_read
-from archspec.emit.statements import Assign, Carried, If, Return, Statement
+from archspec.emit.statements import Assign, Carried, If, Return, Statement, shown
 from archspec.emit.variables import Held, Variables
-from archspec.expressions import Name
+from archspec.expressions import Expr, Name
 from archspec.spec.source import Path
 
 LIMIT = WIDTH // 2
@@ -144,8 +144,9 @@ class Flow(ABC):
     def when(self, item: MWhen, place: Place) -> None:
         """Writes an optional step."""
 
-    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
-        return ""
+    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> tuple[Expr, ...]:
+        """The sizes that a comment says behind a value; nothing for no comment."""
+        return ()
 
     def sources(self, item: MStep) -> tuple[Wire, ...]:
         """What a step is called with."""
@@ -169,8 +170,13 @@ class Flow(ABC):
     def summary(self) -> str:
         """The docstring of the network."""
         lead, when = self.maps
-        inputs, outputs = ({name: physical_shape(wire.layout, wire.shape) for name, wire in wires.items()}
-                           for wires in (self.body.inputs, self.body.outputs))  # fmt: skip
+        inputs, outputs = (
+            {
+                name: shown(map(self.context.told, physical_shape(wire.layout, wire.shape)))
+                for name, wire in wires.items()
+            }
+            for wires in (self.body.inputs, self.body.outputs)
+        )
         return described(lead, inputs, outputs, self.generator.training_outputs, when)
 
     def unwritten(self) -> frozenset[str]:
@@ -315,7 +321,7 @@ class Flow(ABC):
         targets = tuple(self._target(wire, place, step, index if len(outputs) > 1 else None)
                         for index, wire in enumerate(outputs))  # fmt: skip
         self.variables.release(outputs)
-        self.statements.append(Assign(targets, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ""))
+        self.statements.append(Assign(targets, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ()))
 
     def open_when(self, item: MWhen, place: Place) -> Local:
         """The variable that an optional step reads and replaces, holding the step's input."""
@@ -428,6 +434,11 @@ class Flow(ABC):
         """What the function gives."""
         codes, _ = self.variables.read(list(outputs.values()))
         return Return(codes[0] if len(codes) == 1 else Items(tuple(codes), ""))
+
+    @property
+    def told(self) -> list[str]:
+        """What the block can be told: its params, and what follows from neither them nor sizes."""
+        return [name for name in (*self.params, *self.context.extras) if name not in self.context.resolved]
 
     def names_of(self, name: str) -> tuple[str, ...]:
         """What an argument may be called, or a size."""

@@ -38,7 +38,7 @@ from archspec.emit.reads import codes
 from archspec.emit.statements import Assign, For, If, Return, Statement, print_statements, signature_lines
 from archspec.emit.table import needed
 from archspec.errors import BackendError
-from archspec.expressions import Expr, Name, expr_of, free_names, rename
+from archspec.expressions import Const, Expr, Name, expr_of, free_names, rename
 from archspec.graph.graph import unreachable
 
 
@@ -105,11 +105,11 @@ class FunctionWriter(Flow):
     def spelling(self, name: Any) -> str:
         return self.layers[name]
 
-    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> str:
+    def comment(self, wire: Wire, inputs: Sequence[Wire]) -> tuple[Expr, ...]:
         if not self.root or (inputs and inputs[0].shape == wire.shape):
-            return ""
+            return ()
         shape = self.context.shape(wire.values)
-        return physical_shape(wire.layout, shape) if shape is not None else ""
+        return physical_shape(wire.layout, shape) if shape is not None else ()
 
     # Steps ----------------------------------------------------------------------------------------------------------
 
@@ -281,11 +281,10 @@ class FunctionWriter(Flow):
 
     def arguments(self, defaults: Mapping[str, object]) -> list[str]:
         used = self.reads
-        order = [*next(iter(self.context.modules.values())).params, *self.context.extras]
-        return sorted((name for name in order if name in used), key=lambda name: name in defaults)
+        return sorted((name for name in self.told if name in used), key=lambda name: name in defaults)
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
-        here = replace(style, names=self.names, layers=self.shown)
+        here = replace(style, told=self.context.told, names=self.names, layers=self.shown)
         parameters = [
             self.argument(key) + (f"={flat(exact(literal(defaults[key])), style)}" if key in defaults else "")
             for key in self.arguments(defaults)
@@ -315,8 +314,8 @@ class FunctionWriter(Flow):
         return not self.generator.sized and any(not free_names(expr_of(wire.shape[axis])) for axis in inner)
 
     def _input_shape(self, wire: Wire) -> str:
-        text = physical_shape(wire.layout, wire.shape)[1:-1].split(", ")[1:]
-        sizes = [size if size.isdigit() else "None" for size in text]
+        given = [self.context.told(size) for size in physical_shape(wire.layout, wire.shape)[1:]]
+        sizes = [str(size.value) if isinstance(size, Const) else "None" for size in given]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
     def _opening(self) -> list[Statement]:

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from archspec.backend import Moves
 from archspec.emit.code import Code, call, literal
 from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
-from archspec.expressions import expr_of
+from archspec.expressions import Expr, expr_of
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape
 
@@ -60,10 +60,9 @@ def channels_last(rank: int) -> Layout:
     return Layout((0, *range(2, rank), 1)) if rank > 2 else canonical(rank)
 
 
-def physical_shape(layout: Layout | None, shape: Shape) -> str:
-    """The shape as the framework has it: `[batch, 112, 112, 64]`."""
-    axes = range(len(shape)) if layout is None else layout.axes
-    return f"[{', '.join(str(expr_of(shape[axis])) for axis in axes)}]"
+def physical_shape(layout: Layout | None, shape: Shape) -> tuple[Expr, ...]:
+    """The shape as the framework has it: batch, 112, 112, 64."""
+    return tuple(expr_of(shape[axis]) for axis in (range(len(shape)) if layout is None else layout.axes))
 
 
 def held(wire: Wire) -> Layout:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.expressions import Expr
+from archspec.expressions import Expr, expr_of, free_names
 from archspec.graph import tree
 from archspec.graph.tree import Module, Value
 from archspec.ops.base import Operation, Shape, show
@@ -376,6 +376,16 @@ def leaves(items: list[Merged]) -> Iterator[Merged]:
 def reads(item: Merged) -> set[int]:
     """The ids of the wires that steps inside read."""
     return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
+
+
+def names_of(item: MStep | MCall) -> set[str]:
+    """The names that attributes and sizes of a step, or of what it takes and gives, follow from."""
+    found: set[str] = set()
+    for step in (item.steps if isinstance(item, MStep) else item.calls).values():
+        exprs = step.exprs if isinstance(step, tree.Step) else step.arguments
+        sizes = [size for value in (*step.inputs, *step.outputs) for size in value.shape]
+        found |= {name for expr in (*exprs.values(), *map(expr_of, sizes)) for name in free_names(expr)}
+    return found
 
 
 def needless(items: Sequence[Merged], outputs: Sequence[Wire]) -> set[int]:

@@ -11,13 +11,13 @@ from archspec.backend import Moves, Network, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.classes import ClassWriter
 from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
-from archspec.emit.context import Context, Lowered, Lowering, NeedsResolving, Site, size_names
+from archspec.emit.context import Context, Lowered, Lowering, Site, size_names
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
 from archspec.emit.instances import called, form, kinds, leaves, never
-from archspec.emit.merge import Key, MCall, MStep, Unmergeable, merge
+from archspec.emit.merge import Body, Key, MCall, MStep, Unmergeable, merge, names_of
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import Misread
@@ -67,6 +67,8 @@ class Generator:
         """The names of the file."""
         name = class_name(model)
         self.entry = f"{name}Network" if name in self._taken else name
+        self.free = model.free_params
+        """The params that stay arguments of the network."""
         self._without: frozenset[str] = frozenset()
         self._lent: set[str] = set()
         """Steps whose weights others use that the model has."""
@@ -78,49 +80,55 @@ class Generator:
 
     def run(self) -> None:
         """Writes the network and every block that it uses. Raises BackendError for what cannot be expressed."""
-        if self._write(self.model.free_params) is None:
-            return
-        kept: frozenset[str] = frozenset()
-        for name in self.model.params:  # all at once they are too many; which of them is one too many?
-            if name in self.model.free_params and self._write(kept | {name}) is None:
-                kept |= {name}
-        problem = self._write(kept)
-        if problem is not None:
-            message = f"{self.dialect.title}: {self.model.name}: '{problem}' differs where one value is due"
-            raise BackendError(message)
-
-    def _write(self, free: frozenset[str]) -> NeedsResolving | None:
-        """Writes everything with these params as arguments; why they cannot be, if so."""
-        self.blocks, self._written, self.sized = [], {}, False
-        self.file = Scope(None, self._taken)
         self.file.spell(self.entry, self.entry)
         try:
-            self._network(free)
-        except NeedsResolving as error:
-            return error
+            self._network()
         except Unmergeable as error:
             raise BackendError(f"{self.dialect.title}: {self.model.name} cannot be written: {error}") from None
-        return None
 
-    def _network(self, free: frozenset[str]) -> None:
-        roots: dict[Key, Module] = dict(self.model.roots(free).items())
+    def _network(self) -> None:
+        roots, body = self._aligned()
         self.instances: dict[str, dict[Key, Module]] = {}
         for module in called(roots.values()):
             self.instances.setdefault(module.block, {})[id(module)] = module
         for block in self.instances:
             if block:
                 self._name_of(block)
-        first = next(iter(roots.values()))
-        self.training_outputs = first.training_outputs
-        declared = self.model.spec.document.params
-        defaults = {name: self.model.params[name] for name in declared if name in free}
-        body = merge(roots, lambda condition: bool(names := free_names(condition)) and names <= free)
+        self.training_outputs = roots["main"].training_outputs
         for name, wire in body.outputs.items():
             wire.label = name if name != "output" else wire.label
-        flow = self.flow(Plan(self, Context(roots, {}), body, root=True))
-        flow.write({name: body.outputs[name] for name in body.outputs if name in first.training_outputs})
+        context = Context(roots, {})
+        flow = self.flow(Plan(self, context, body, root=True))
+        flow.write({name: body.outputs[name] for name in body.outputs if name in self.training_outputs})
         self._check(flow, self.entry)
+        self._resolve(context)
+        defaults = {name: self.model.params[name] for name in self.model.spec.document.params if name in self.free}
         self.root = Written("", self.entry, flow, defaults, "")
+
+    def _aligned(self) -> tuple[dict[Key, Module], Body]:
+        """The network with several values of the params that stay arguments; with one, if its steps change with them.
+        Raises Unmergeable if they change with open sizes."""
+        roots: dict[Key, Module] = dict(self.model.roots(self.free).items())
+        try:
+            return roots, merge(roots)
+        except Unmergeable:
+            if not self.free:
+                raise
+        self.free = frozenset()
+        return self._aligned()
+
+    def _resolve(self, context: Context) -> None:
+        """What the network's code has no expression for becomes a number, and so do the params that it follows from.
+        Raises BackendError if it follows from a size that is open."""
+        for name, values in context.extras.items():
+            if "main" not in values or values.get("sizes", values["main"]) != values["main"]:
+                message = f"{self.dialect.title}: {self.model.name}: '{name}' differs where one value is due"
+                raise BackendError(message)
+            read = {each for item in context.readers[name] for each in names_of(item)}
+            for param in read & self.free or self.free:
+                context.resolved[param] = Const(self.model.params[param])
+            context.resolved[name] = Const(values["main"])
+        self.free -= context.resolved.keys()
 
     def _name_of(self, block: str, number: int = 1) -> str:
         """The class or function of a block, or of another form of it: not what a variable would be called."""
@@ -198,16 +206,16 @@ class Generator:
             position = list(next(iter(item.calls.values())).module.inputs).index(base)
             sizes = {key: call.inputs[position].shape[int(axis)] for key, call in item.calls.items()}
             rank = item.inputs[position].rank
-            return outer.unify(sizes, (), size_names(item.name, int(axis), rank, False)[0])
+            return outer.unify(sizes, item, (), size_names(item.name, int(axis), rank, False)[0])
         if name in inner.extras:
             values = {key: inner.extras[name][id(call.module)] for key, call in item.calls.items()}
             sources = inner.sources[name]
             exprs = [substitute(sources[id(call.module)], _outside(call))
                      for call in item.calls.values() if id(call.module) in sources]  # fmt: skip
-            return outer.unify(values, exprs, name)
+            return outer.unify(values, item, exprs, name)
         values = {key: call.module.params[name] for key, call in item.calls.items()}
         exprs = [call.arguments[name] for call in item.calls.values()]
-        return outer.unify(values, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
+        return outer.unify(values, item, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
 
     def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
         """The class or function of a block for inputs that are laid out so, written when it is first needed.

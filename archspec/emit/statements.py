@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archspec.emit.code import INDENT, WIDTH, Code, Style, Symbol, bracketless, broken, flat
-from archspec.expressions import Name
+from archspec.expressions import Expr, Name
 
 if TYPE_CHECKING:
     from archspec.emit.merge import Wire
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Assign:
-    """`targets = value  # comment`, with the type of an only target where readers want one."""
+    """`targets = value  # [sizes]`, with the type of an only target where readers want one."""
 
     targets: tuple[Code, ...]
     value: Code
-    comment: str = ""
+    sizes: tuple[Expr, ...] = ()
     kind: Code | None = None
 
 
@@ -83,7 +83,7 @@ def _assign(statement: Assign, style: Style, indent: int) -> list[str]:
     if not style.probes and flat(value, style) == left:
         return []
     left += f": {flat(statement.kind, style)}" if statement.kind is not None else ""
-    note = f"  # {statement.comment}" if statement.comment else ""
+    note = f"  # {shown(map(style.told, statement.sizes))}" if statement.sizes else ""
     text = _value(value, style, indent, len(left) + 3, len(note))
     if note and ("\n" in text or indent + len(left) + 3 + len(text) + len(note) > WIDTH):
         return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
@@ -96,6 +96,11 @@ def _value(code: Code, style: Style, indent: int, before: int, after: int) -> st
         inner = indent + len(INDENT)
         return f"(\n{' ' * inner}{broken(code, style, inner, 0, 0)}\n{' ' * indent})"
     return broken(code, style, indent, before, after)
+
+
+def shown(sizes: Iterable[Expr]) -> str:
+    """A shape: `[batch, 112, 112, 64]`."""
+    return f"[{', '.join(map(str, sizes))}]"
 
 
 def signature_lines(name: str, parameters: Sequence[str], returns: str, indent: int = 4) -> list[str]:

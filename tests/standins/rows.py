@@ -16,7 +16,7 @@ from typing import Any
 from archspec.emit.code import Code, Items, Local, Raw, Style, Symbol, Template, flat, literal
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.layouts import Layout
-from archspec.emit.merge import Key
+from archspec.emit.merge import Key, MCall, MStep
 from archspec.emit.program import Generator
 from archspec.expressions import Expr, Name, rename
 
@@ -41,8 +41,10 @@ class Told:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.context, name)
 
-    def unify(self, values: Mapping[Key, Any], exprs: Iterable[Expr] = (), name: str = "") -> Code:
-        return self._told(self.context.unify(values, exprs, name), values)
+    def unify(
+        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Iterable[Expr] = (), name: str = ""
+    ) -> Code:  # fmt: skip
+        return self._told(self.context.unify(values, item, exprs, name), values)
 
     def _told(self, code: Code, values: Mapping[Key, Any]) -> Code:
         if isinstance(code, Symbol):
