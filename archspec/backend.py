@@ -128,6 +128,10 @@ class Network(Protocol):
     def free_params(self) -> frozenset[str]:
         """The params that can stay arguments."""
 
+    @property
+    def one_size(self) -> frozenset[str]:
+        """The images and sequences among the inputs, if the network takes them in the spec's sizes alone."""
+
     def roots(self, free: frozenset[str]) -> dict[str, Module]:
         """The elaborated tree, and the same with other values for free params and open dimensions."""
 

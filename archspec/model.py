@@ -15,6 +15,7 @@ from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.free import free_params
 from archspec.graph.graph import Graph, flatten
 from archspec.graph.mode import Mode
+from archspec.graph.resizing import other_shapes
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape, describe, product, show
 from archspec.spec.document import Document
@@ -240,6 +241,23 @@ class Model:
             if name != "batch" and name not in elaborator.open_sizes:
                 raise UsageError(f"{self.name} has no open dimension '{name}'; {one_of(name, elaborator.open_sizes)}")
         return flatten(module, self.name, elaborator.limits)
+
+    @cached_property
+    def one_size(self) -> frozenset[str]:
+        """The images and sequences among the inputs, if the network takes them in the spec's sizes alone: in others,
+        steps do not fit together, or need weights of other shapes. Raises SpecError."""
+        tried = other_shapes(self._main[0].inputs)
+        fits = any(self._fits(shapes) for shapes in tried)
+        return frozenset() if fits else frozenset(name for shapes in tried for name in shapes)
+
+    def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether the network takes inputs of other shapes with the same weights, but for those of training alone."""
+        try:
+            graphs = self.graph, self.resized(shapes).graph
+        except SpecError:
+            return False
+        mine, others = ({name: p.shape for name, p in g.parameters(Mode.EVALUATION).items()} for g in graphs)
+        return mine == others
 
     @property
     def open_sizes(self) -> dict[str, int]:

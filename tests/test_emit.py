@@ -338,3 +338,65 @@ def test_what_is_said_three_times_gets_a_name(
     monkeypatch.setattr(repeated, "LENGTH", 5)
     statements = [Assign((Raw("x"),), Symbol(parse(text))) for text in said]
     assert repeated.repeated(statements, lambda expr: expr) == [parse(text) for text in named]
+
+
+# Sizes that cannot work ----------------------------------------------------------------------------------------------
+
+FIXED = """
+archspec: 1
+name: Fixed
+inputs: {{{inputs}}}
+layers: [{layers}]
+"""
+SAID = {
+    "weights for places": (
+        "image: [3, 8, 6]", "{op: flatten}, {op: linear, out_features: 5}",
+        ["image.shape[1:] != (3, 8, 6)", 'f"image must be [batch, 3, 8, 6], not {list(image.shape)}"'],
+    ),
+    "numbers of places": (
+        "tokens: {shape: [8], dtype: int64, below: 9}",
+        "{op: embedding, num_embeddings: 9, embedding_dim: 4}, {op: reshape, shape: [8, 2, 2]}",
+        ["tokens.shape[1] != 8"],
+    ),
+    "one of two axes": (
+        "image: [1, 6, time]",
+        "{op: permute, axes: [3, 1, 2]}, {op: flatten, start_axis: 2}, {op: linear, out_features: 2}",
+        ["image.shape[1:3] != (1, 6)", "image must be [batch, 1, 6, time]"],
+    ),
+    "between open ones": (
+        "volume: [1, depth, 6, width]",
+        "{op: mean, axis: [2, 4]}, {op: flatten}, {op: linear, out_features: 2}",
+        ["volume.shape[1] != 1 or volume.shape[3] != 6"],
+    ),
+    "two inputs": (
+        "image: [3, 8, 6], mask: {shape: [1, 8, 6], dtype: bool}",
+        "{op: where, from: [mask, image, image]}, {op: flatten}, {op: linear, out_features: 5}",
+        ["image.shape[1:] != (3, 8, 6)", "mask.shape[1:] != (1, 8, 6)"],
+    ),
+    "any image": ("image: [3, 8, 6]", "{op: conv2d, out_channels: 5, kernel_size: 3}, global_avg_pool2d", []),
+    "an even one": ("image: [3, 6, 6]", "{op: space_to_depth, block_size: 2}", []),
+    "features": ("x: [7]", "{op: linear, out_features: 5}", []),
+    "a sequence": ("x: [9, 7]", "{op: linear, out_features: 5}", []),
+    "points": ("x: [3, count]", "{op: conv1d, out_channels: 5, kernel_size: 1}", []),
+    "shorter sequences": (
+        "tokens: {shape: [8], dtype: int64, below: 9}",
+        "{op: embedding, num_embeddings: 9, embedding_dim: 4}, {op: learned_positions, max_length: 8}", [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_a_size_that_cannot_work_is_refused_at_the_top_and_no_other(case: str, tmp_path: Path) -> None:
+    inputs, layers, said = SAID[case]
+    path = tmp_path / "fixed.yaml"
+    path.write_text(FIXED.format(inputs=inputs, layers=layers))
+    network = archspec.load(path)
+    text = network.compile("pytorch")
+    assert text.count("raise ValueError") == len([line for line in said if "shape[1" in line])
+    assert [line for line in said if line not in text] == []
+    assert archspec.load(path).compile("paddle").count("raise") == text.count("raise")
+
+
+def test_what_only_training_needs_refuses_no_size() -> None:
+    assert model("googlenet").one_size == frozenset()
+    assert model("swin_t").one_size == {"image"}

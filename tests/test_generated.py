@@ -22,10 +22,10 @@ from archspec.verification import data, worker
 from .programs import BACKENDS, MORE, NETWORKS, model, program
 
 CHECKS: Final = {
-    "pytorch": ("canonical_names_are_its_own", "load_onto_meta", "export", "compile_", "bfloat16", "float16",
-                "autocast", "train"),
+    "pytorch": ("canonical_names_are_its_own", "load_onto_meta", "export", "compile_", "other_size", "bfloat16",
+                "float16", "autocast", "train"),
     "keras": ("save", "saved_model", "graph", "mixed_float16", "mixed_bfloat16", "train", "fit"),
-    "paddle": ("to_static", "jit_save", "amp", "train", "train_static"),
+    "paddle": ("to_static", "jit_save", "other_size", "amp", "train", "train_static"),
 }  # fmt: skip
 PRECISIONS: Final = ("bfloat16", "float16", "autocast", "mixed_float16", "mixed_bfloat16", "amp")
 CASES: Final = {
@@ -38,7 +38,7 @@ CASES: Final = {
     "stages": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
     "towers": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),
     "shared": ("export", "save", "graph", "to_static", "train", "train_static"),
-    "vit": ("export", "save", "graph", "to_static", "train", "train_static"),
+    "vit": ("export", "compile_", "save", "graph", "to_static", "jit_save", "other_size", "train", "train_static"),
     "wave": ("export", "compile_", "save", "graph", "to_static", "jit_save", "train", "train_static"),
 }  # fmt: skip
 """Small networks of all kinds, and a few large ones: what is tried with each."""

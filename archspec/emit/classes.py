@@ -42,6 +42,7 @@ from archspec.emit.merge import (
 from archspec.emit.names import Scope, pascal_case
 from archspec.emit.plan import Plan
 from archspec.emit.reads import codes, names_read
+from archspec.emit.refusal import refusal
 from archspec.emit.repeated import print_shortened
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
 from archspec.errors import BackendError
@@ -311,6 +312,9 @@ class ClassWriter(Flow):
     def write(self, training: Mapping[str, Wire]) -> None:
         outputs = {name: wire for name, wire in self.body.outputs.items() if name not in training}
         single = len(outputs) == 1 and not training
+        for name in self.inputs if self.root and self.words.shape else ():
+            if name in self.generator.model.one_size:
+                self.statements.append(refusal(self.inputs[name], self.body.inputs[name], self.words.shape))
         self.run(self.plan.main, Place(last=single))
         if training:
             self._write_training(self.plan.late, training)

@@ -298,7 +298,7 @@ class Style:
     layers: Callable[[LayerName], str] = lambda name: quote(name.path)
 
 
-_RANKS: Final = {"*": 7, "/": 7, "@": 7, "%": 7, "+": 6, "-": 6}
+_RANKS: Final = {"or": 3, "*": 7, "/": 7, "@": 7, "%": 7, "+": 6, "-": 6}
 """How tightly operators bind; others are comparisons, which need brackets around one another."""
 
 

@@ -36,6 +36,9 @@ class Classes:
     """The list that holds layers."""
     identity: str = ""
     """The layer that does nothing, if there is one."""
+    shape: str = ""
+    """The brackets of a tensor's `shape`, which is compared with the only sizes that a model takes; without,
+    it refuses none."""
     reserved: frozenset[str] = frozenset()
     """Attributes of the base class that a layer must not replace."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from archspec.emit.code import Code, Local, walk
 from archspec.emit.context import symbols
 from archspec.emit.merge import Wire
-from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
+from archspec.emit.statements import Assign, Carried, For, If, Raise, Return, Statement
 
 
 def names_read(statements: Iterable[Statement]) -> dict[str, None]:
@@ -15,7 +15,7 @@ def names_read(statements: Iterable[Statement]) -> dict[str, None]:
     found: dict[str, None] = {}
     for statement in statements:
         match statement:
-            case Assign(_, value) | Return(value):
+            case Assign(_, value) | Return(value) | Raise(value):
                 found |= symbols(value)
             case If(condition, body):
                 found |= symbols(condition) | names_read(body)
@@ -35,7 +35,7 @@ def codes(statements: Iterable[Statement]) -> Iterator[Code]:
                 yield value
                 if kind is not None:
                     yield kind
-            case Return(value):
+            case Return(value) | Raise(value):
                 yield value
             case If(code, body) | For(_, code, body):
                 yield code
@@ -56,7 +56,7 @@ def check_reads(holds: dict[str, Wire], statements: Sequence[Statement]) -> None
             case Assign(targets, value):
                 _check(value, holds)
                 holds.update((target.name, target.wire) for target in targets if isinstance(target, Local))
-            case Return(value):
+            case Return(value) | Raise(value):
                 _check(value, holds)
             case If(code, body, carried) | For(_, code, body, carried):
                 _check(code, holds)
@@ -70,7 +70,7 @@ def _check_body(holds: dict[str, Wire], body: Sequence[Statement], carried: Sequ
         _held(each.name, each.before, holds)
     inner = dict(holds)
     check_reads(inner, body)
-    if body and isinstance(body[-1], Return):
+    if body and isinstance(body[-1], (Return, Raise)):
         return
     for each in carried:
         _held(each.name, each.within, inner)

@@ -28,6 +28,11 @@ class Return:
     value: Code
 
 
+@dataclass(slots=True)
+class Raise:
+    value: Code
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """A variable that a loop or a condition goes on with: the value that it holds before, at the end of the body, and
@@ -54,7 +59,7 @@ class For:
     carried: tuple[Carried, ...] = ()
 
 
-Statement = Assign | Return | If | For
+Statement = Assign | Return | Raise | If | For
 
 
 def print_statements(statements: Sequence[Statement], style: Style, indent: int) -> list[str]:
@@ -67,6 +72,8 @@ def print_statements(statements: Sequence[Statement], style: Style, indent: int)
                 lines += _assign(statement, style, indent)
             case Return(value):
                 lines.append(f"{pad}return {_value(value, style, indent, 7, 0)}")
+            case Raise(value):
+                lines.append(f"{pad}raise {_value(value, style, indent, 6, 0)}")
             case If(condition, body):
                 lines.append(f"{pad}if {_value(condition, style, indent, 3, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))

@@ -33,6 +33,7 @@ DIALECT: Final = Dialect(
         named="",
         layer_list="nn.LayerList",
         identity="nn.Identity",
+        shape="[]",
         reserved=RESERVED,
     ),
     imports={

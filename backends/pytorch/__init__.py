@@ -31,6 +31,7 @@ DIALECT: Final = Dialect(
         named="OrderedDict",
         layer_list="nn.ModuleList",
         identity="nn.Identity",
+        shape="()",
         reserved=RESERVED,
     ),
     imports={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import warnings
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import paddle
+import pytest
 from common import Case, run  # type: ignore[import-not-found]
 
 
@@ -56,6 +58,14 @@ def jit_save(case: Case) -> None:
             np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-4, atol=1e-5)
 
 
+def other_size(case: Case) -> None:
+    """An image that cannot work is refused by name, at the top."""
+    model, inputs = make(case)
+    other = [paddle.concat([x, x], -1) for x in inputs]
+    with pytest.raises(ValueError, match=re.escape(f"not {list(other[0].shape)}")):
+        model(*other)
+
+
 def amp(case: Case) -> None:
     """Forward and backward with few bits where they do."""
     model, inputs = make(case, training=True)
@@ -92,4 +102,4 @@ def train_static(case: Case) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    run([to_static, jit_save, amp, train, train_static])
+    run([to_static, jit_save, other_size, amp, train, train_static])

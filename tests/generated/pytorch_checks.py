@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pytest
 import torch
 from common import Case, run  # type: ignore[import-not-found]
 
@@ -44,6 +46,14 @@ def export(case: Case) -> None:
     exported = torch.export.export(model, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs)).module()
     more = tuple(torch.cat([x, x[:1]]) for x in inputs)
     same(exported(*more), model(*more))
+
+
+def other_size(case: Case) -> None:
+    """An image that cannot work is refused by name, at the top."""
+    model, inputs = make(case)
+    other = tuple(torch.cat([x, x], -1) for x in inputs)
+    with pytest.raises(ValueError, match=re.escape(f"not {list(other[0].shape)}")):
+        model(*other)
 
 
 def bfloat16(case: Case) -> None:
@@ -99,4 +109,4 @@ def same(first: Any, second: Any) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    run([canonical_names_are_its_own, load_onto_meta, export, compile_, bfloat16, float16, autocast, train])
+    run([canonical_names_are_its_own, load_onto_meta, export, compile_, other_size, bfloat16, float16, autocast, train])

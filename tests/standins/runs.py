@@ -206,7 +206,9 @@ class ClassesRun(Run):
             if path not in self.model:
                 raise Wrong(f"there is no layer '{path}'")
             self.model[path].hook = partial(self.see, key)
-        self.finish(model(*(_leaf(self.graph.inputs[name], None) for name in self.program.inputs)))
+        sizes = list if framework == "paddle" else tuple
+        tensors = [self.graph.inputs[name] for name in self.program.inputs]
+        self.finish(model(*(Leaf(tensor, canonical(len(tensor.shape)).axes, sizes=sizes) for tensor in tensors)))
 
     def probe(self, owner: Any, key: str, value: Any) -> Any:
         path = self.places[id(owner)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 Axes = tuple[int, ...]
@@ -75,13 +75,14 @@ for _name, _sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
 class Leaf(Value):
     """A tensor of the graph, laid out in some order of axes."""
 
-    def __init__(self, tensor: Any, axes: Axes, flattened: Axes = ()) -> None:
+    def __init__(self, tensor: Any, axes: Axes, flattened: Axes = (), sizes: Callable[[Any], Any] = tuple) -> None:
         super().__init__("tensor", tensor, axes, flattened)
-        self.tensor, self.axes, self.flattened = tensor, axes, flattened
+        self.tensor, self.axes, self.flattened, self.sizes = tensor, axes, flattened, sizes
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(int(self.tensor.shape[axis]) for axis in self.axes)
+    def shape(self) -> Any:
+        """The sizes, in what the framework has them in: a tuple or a list."""
+        return self.sizes(int(self.tensor.shape[axis]) for axis in self.axes)
 
     @property
     def ndim(self) -> int:

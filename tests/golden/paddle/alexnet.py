@@ -39,6 +39,10 @@ class AlexNet(nn.Layer):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != [3, 224, 224]:
+            raise ValueError(
+                f"image must be [batch, 3, 224, 224], not {list(image.shape)}"
+            )
         x = self.features(image)  # [batch, 256, 6, 6]
         x = paddle.flatten(x, 1)  # [batch, 9216]
         return self.classifier(x)

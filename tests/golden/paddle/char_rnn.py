@@ -65,6 +65,10 @@ class CharRNN(nn.Layer):
     def forward(
         self, tokens: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
+        if h.shape[1:] != [2, 128]:
+            raise ValueError(f"h must be [batch, 2, 128], not {list(h.shape)}")
+        if c.shape[1:] != [2, 128]:
+            raise ValueError(f"c must be [batch, 2, 128], not {list(c.shape)}")
         letters = self.letters(tokens)  # [batch, time, 65]
         lstm_output, h, c = with_states(self.lstm(letters, batch_second(h, c)))
         predictions = exact_log_softmax(self.decoder(lstm_output), 2)

@@ -66,6 +66,10 @@ class DeepSpeech2GRU(nn.Layer):
         self.fc = nn.Linear(800, labels, bias_attr=False)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
+        if spectrogram.shape[1:3] != [1, 161]:
+            raise ValueError(
+                f"spectrogram must be [batch, 1, 161, time], not {list(spectrogram.shape)}",
+            )
         x = self.conv(spectrogram)  # [batch, 32, 41, (time - 1) // 2 + 1]
         x = self.frames(x)  # [batch, (time - 1) // 2 + 1, 1312]
         x = self.rnns(x)  # [batch, (time - 1) // 2 + 1, 800]

@@ -22,6 +22,10 @@ class LeNet5(nn.Layer):
         self.output = nn.Linear(84, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != [1, 32, 32]:
+            raise ValueError(
+                f"image must be [batch, 1, 32, 32], not {list(image.shape)}"
+            )
         x = F.tanh(self.c1(image))  # [batch, 6, 28, 28]
         x = F.avg_pool2d(x, kernel_size=2, stride=2)  # [batch, 6, 14, 14]
         x = F.tanh(self.c3(x))  # [batch, 16, 10, 10]

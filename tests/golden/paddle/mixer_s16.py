@@ -56,6 +56,10 @@ class MixerS16(nn.Layer):
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != [3, 224, 224]:
+            raise ValueError(
+                f"image must be [batch, 3, 224, 224], not {list(image.shape)}"
+            )
         x = self.stem_proj(image)  # [batch, width, 14, 14]
         x = paddle.flatten(x, 2)  # [batch, width, 196]
         x = x.transpose([0, 2, 1])  # [batch, 196, width]

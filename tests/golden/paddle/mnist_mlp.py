@@ -21,6 +21,10 @@ class MNISTMLP(nn.Layer):
         self.fc = nn.Linear(512, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != [1, 28, 28]:
+            raise ValueError(
+                f"image must be [batch, 1, 28, 28], not {list(image.shape)}"
+            )
         x = paddle.flatten(image, 1)  # [batch, 784]
         x = self.dropout1(F.relu(self.linear1(x)))  # [batch, 512]
         x = self.dropout2(F.relu(self.linear2(x)))  # [batch, 512]

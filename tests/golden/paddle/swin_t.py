@@ -214,6 +214,10 @@ class SwinT(nn.Layer):
         self.head = nn.Linear(768, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != [3, 224, 224]:
+            raise ValueError(
+                f"image must be [batch, 3, 224, 224], not {list(image.shape)}"
+            )
         x = self.patch_embed_proj(image)  # [batch, 96, 56, 56]
         x = paddle.flatten(x, 2)  # [batch, 96, 3136]
         x = self.patch_embed_norm(x.transpose([0, 2, 1]))  # [batch, 3136, 96]

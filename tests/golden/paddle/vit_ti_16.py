@@ -60,6 +60,10 @@ class ViTTI16(nn.Layer):
         self.head = nn.Linear(192, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != [3, 224, 224]:
+            raise ValueError(
+                f"image must be [batch, 3, 224, 224], not {list(image.shape)}"
+            )
         x = self.patch_embed_proj(image)  # [batch, 192, 14, 14]
         x = paddle.flatten(x, 2)  # [batch, 192, 196]
         patch_embed = x.transpose([0, 2, 1])  # [batch, 196, 192]

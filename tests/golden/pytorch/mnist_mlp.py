@@ -21,6 +21,10 @@ class MNISTMLP(nn.Module):
         self.fc = nn.Linear(512, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != (1, 28, 28):
+            raise ValueError(
+                f"image must be [batch, 1, 28, 28], not {list(image.shape)}"
+            )
         x = torch.flatten(image, 1)  # [batch, 784]
         x = self.dropout1(F.relu(self.linear1(x), inplace=True))  # [batch, 512]
         x = self.dropout2(F.relu(self.linear2(x), inplace=True))  # [batch, 512]

@@ -140,6 +140,10 @@ class T5Small(nn.Module):
         self.states = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        if tokens.shape[1] != 512:
+            raise ValueError(f"tokens must be [batch, 512], not {list(tokens.shape)}")
+        if mask.shape[1] != 512:
+            raise ValueError(f"mask must be [batch, 512], not {list(mask.shape)}")
         visible = mask[:, None, None]  # [batch, 1, 1, 512]
         x = torch.where(visible, self.nothing, self.lowest)  # [batch, 1, 1, 512]
         x = x.expand(-1, 8, 512, 512)  # [batch, 8, 512, 512]

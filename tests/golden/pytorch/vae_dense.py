@@ -59,6 +59,10 @@ class VAEDense(nn.Module):
         self.decoder = DenseDecoder(20)
 
     def forward(self, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if image.shape[1:] != (1, 28, 28):
+            raise ValueError(
+                f"image must be [batch, 1, 28, 28], not {list(image.shape)}"
+            )
         encoder = self.encoder(image)  # [batch, 400]
         mean = self.mean(encoder)  # [batch, 20]
         log_variance = self.log_variance(encoder)  # [batch, 20]

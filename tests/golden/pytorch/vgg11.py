@@ -47,6 +47,10 @@ class VGG11(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != (3, 224, 224):
+            raise ValueError(
+                f"image must be [batch, 3, 224, 224], not {list(image.shape)}"
+            )
         x = self.features(image)  # [batch, 512, 7, 7]
         x = torch.flatten(x, 1)  # [batch, 25088]
         return self.classifier(x)

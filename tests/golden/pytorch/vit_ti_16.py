@@ -63,6 +63,10 @@ class ViTTI16(nn.Module):
         self.head = nn.Linear(192, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != (3, 224, 224):
+            raise ValueError(
+                f"image must be [batch, 3, 224, 224], not {list(image.shape)}"
+            )
         x = self.patch_embed_proj(image)  # [batch, 192, 14, 14]
         x = torch.flatten(x, 2)  # [batch, 192, 196]
         patch_embed = x.permute(0, 2, 1)  # [batch, 196, 192]

@@ -30,6 +30,12 @@ class WideDeep(nn.Module):
         )
 
     def forward(self, numbers: Tensor, categories: Tensor, crosses: Tensor) -> Tensor:
+        if categories.shape[1] != 26:
+            raise ValueError(
+                f"categories must be [batch, 26], not {list(categories.shape)}"
+            )
+        if crosses.shape[1] != 10:
+            raise ValueError(f"crosses must be [batch, 10], not {list(crosses.shape)}")
         x = self.wide_0(crosses)  # [batch, 10, 1]
         wide = x.sum(1)  # [batch, 1]
         embedded = self.embedded(categories)  # [batch, 832]
