@@ -20,8 +20,8 @@ def refusal(given: Local, wire: Wire, brackets: str) -> If:
     ends = [place + 1 for place, after in pairwise([*fixed, 0]) if after != place + 1]
     wrong = tuple(_differs(given, wire, axes[start:end], range(start, end), brackets)
                   for start, end in zip(starts, ends, strict=True))  # fmt: skip
-    expected = physical_shape(wire.layout, wire.shape)
-    said = f'f"{given.name} must be {expected}, not {{list({given.name}.shape)}}"'
+    expected = ", ".join(map(str, physical_shape(wire.layout, wire.shape)))
+    said = f'f"{given.name} must be [{expected}], not {{list({given.name}.shape)}}"'
     condition = wrong[0] if len(wrong) == 1 else Infix("or", wrong)
     return If(condition, [Raise(Call(Global("ValueError"), (Raw(said),)))])
 
