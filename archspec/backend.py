@@ -159,6 +159,8 @@ class Backend:
     runner: Path
     """A script that needs numpy and the framework only; `archspec.verification.worker` loads it
     in the framework's process."""
+    training: Callable[[], Any] | None = None
+    """Gives the `archspec.training.script.Spelling` of scripts that train, if it can write such."""
 
     def write(self, model: Network) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""

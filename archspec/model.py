@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from archspec.backend import Backend, Program
     from archspec.ops.base import Array
     from archspec.summary import Summary
+    from archspec.training.plan import Plan
+    from archspec.training.script import Script
     from archspec.weights.names import Rules
 
 
@@ -276,10 +278,31 @@ class Model:
     def check(self) -> list[Diagnostic]:
         """Elaborates the network and confirms what the spec expects; gives the warnings. Raises SpecError."""
         module, elaborator = self._main
-        problems = self._unmet(self.graph, {name: value.shape for name, value in module.outputs.items()})
+        problems = [
+            *self._untrainable(),
+            *self._unmet(self.graph, {name: value.shape for name, value in module.outputs.items()}),
+        ]
         if problems:
             raise SpecError(problems)
         return [d for d in [*self.spec.findings, *elaborator.diagnostics] if d.severity == "warning"]
+
+    @cached_property
+    def training(self) -> Plan | None:
+        """How the network is trained; None if the spec does not say. Raises SpecError."""
+        module, elaborator = self._main
+        section = self.spec.document.training
+        if section is None:
+            return None
+        from archspec.training.plan import plan
+
+        return plan(section, self.spec.source, self.params, module, elaborator.open_sizes, elaborator.limits)
+
+    def _untrainable(self) -> list[Diagnostic]:
+        try:
+            _ = self.training
+        except SpecError as error:
+            return list(error.diagnostics)
+        return []
 
     def _unmet(self, graph: Graph, outputs: Mapping[str, Shape]) -> list[Diagnostic]:
         document = self.spec.document
@@ -323,6 +346,20 @@ class Model:
         UsageError if there is no such backend.
         """
         return one_backend(backend).write(self)
+
+    def script(self, backend: str) -> Script:
+        """What trains the network in one framework: a file beside that of `compile`.
+
+        Raises as `compile`, and UsageError if the spec has no `training` section, or the backend writes no scripts.
+        """
+        from archspec.training.script import Script
+
+        chosen = one_backend(backend)
+        if self.training is None:
+            raise UsageError(f"{self.name} says nothing of training: its spec has no section 'training'")
+        if chosen.training is None:
+            raise UsageError(f"the backend '{backend}' writes no scripts that train")
+        return Script(self, self.training, chosen.generate(self), backend, chosen.training())
 
     def program(self, backend: str) -> Program:
         """The generated code and what a runner needs to run it; raises as `compile`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec import reference
 from archspec.backend import Backend, backends
-from archspec.errors import ArchspecError, SpecError, UsageError, understood
+from archspec.errors import ArchspecError, BackendError, SpecError, UsageError, understood
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.loading import open_spec, variants
@@ -81,6 +81,7 @@ def verify(
     python: Mapping[str, str] | None = None,
     gradients: bool = False,
     training: bool = False,
+    steps: int = 0,
     require: bool = False,
     allow_unproven: bool = False,
     seed: int = 0,
@@ -96,7 +97,8 @@ def verify(
     and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run, and
     of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
     what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
-    random is left out. `sizes` are numbers for open dimensions, and for `batch`, which else is two. `picture` is run
+    random is left out. With `steps`, so many steps of training by the generated scripts are compared, and nothing else.
+    `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
     through instead of random numbers. Outputs that are NaN, infinite, or lost in rounding are no pass, unless
     `allow_unproven` says that they are meant. `watch` is told what happens, and `each` is given every report when it is
     done.
@@ -133,10 +135,12 @@ def verify(
         for number, model in enumerate(models, 1):
             watch(f"{model.name} ({number} of {len(models)})")
             with guarded(model):
-                for report in reports(
-                    model, chosen, pool, picture=picture, sizes=sizes, seed=seed, timeout=timeout,
-                    gradients=gradients, training=training, allow_unproven=allow_unproven,
-                ):  # fmt: skip
+                given: dict[str, Any] = {"seed": seed, "timeout": timeout, "sizes": sizes}
+                made = stepped(model, chosen, pool, steps, **given) if steps else reports(
+                    model, chosen, pool, picture=picture, gradients=gradients, training=training,
+                    allow_unproven=allow_unproven, **given,
+                )  # fmt: skip
+                for report in made:
                     found.append(report)
                     if each is not None:
                         each(report)
@@ -208,6 +212,27 @@ def _reports(
         _locate(report, model)
         made.append(report)
     return made
+
+
+def stepped(
+    model: Model, chosen: Sequence[Backend], pool: Pool, steps: int, *, seed: int, timeout: float,
+    sizes: Mapping[str, int] | None,
+) -> list[Report]:  # fmt: skip
+    """What is found about steps of training. Raises UsageError for a spec without a training section."""
+    from archspec.verification.steps import examine as train
+    from archspec.verification.trial import Trial
+
+    if model.training is None:
+        raise UsageError(f"{model.name} says nothing of training: its spec has no section 'training'")
+    refused, scripts = {}, []
+    for backend in chosen:
+        try:
+            scripts.append(model.script(backend.name))
+        except (BackendError, UsageError) as error:
+            refused[backend.name] = Outcome(backend.name, failure=Failure("refused", str(error)))
+    report = train(Trial.of(model, scripts, steps, seed, sizes), scripts, pool, timeout)
+    report.outcomes = {backend.name: (report.outcomes | refused)[backend.name] for backend in chosen}
+    return [report]
 
 
 _ABOUT = {Mode.EVALUATION: "", Mode.AUXILIARY: " with the outputs of training", Mode.TRAINING: " in training"}

@@ -17,11 +17,19 @@ FRAMEWORKS = {"torch", "tensorflow", "keras", "paddle"}
 LAYERS = [
     {"archspec._collector", "archspec._lazy", "archspec.errors", "archspec.expressions"},
     {"archspec.ops"},
+    {"archspec.training"},
     {"archspec.spec"},
-    {"archspec.graph"},
+    {"archspec.graph", "archspec.training.plan"},
     {"archspec.summary", "archspec.backend", "archspec.reference"},
     {"archspec.model", "archspec.loading"},
-    {"archspec.emit", "archspec.verification", "archspec.pictures"},
+    {
+        "archspec.emit",
+        "archspec.training.script",
+        "archspec.training.replay",
+        "archspec.training.suspects",
+        "archspec.verification",
+        "archspec.pictures",
+    },
     {"archspec.proof", "archspec.weights"},
     {"archspec.cli", "archspec.__main__"},
 ]

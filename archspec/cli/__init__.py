@@ -158,6 +158,7 @@ def compile_(
     spec: OneSpec,
     to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
     folder: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")] = None,
+    training: Annotated[bool, typer.Option("--training", help="With scripts that train; needs -o.")] = False,
     variant: Variant = None, settings: Settings = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write a network as source code, for one or more frameworks.
@@ -166,6 +167,7 @@ def compile_(
     archspec compile resnet18 --to keras                   to standard output
     archspec compile resnet18 -o models                    models/resnet18_pytorch.py, ..._keras.py, ..._paddle.py
     archspec compile net.yaml --to pytorch --to paddle -o models --set num_classes=10
+    archspec compile lenet --training -o models            models/train_lenet_pytorch.py, ..., too
 
     If a framework cannot express the network exactly, nothing is written.
     """
@@ -174,12 +176,18 @@ def compile_(
     from archspec.cli.files import write_all
 
     targets = backends(to or ())
+    if training and folder is None:
+        raise UsageError("a script that trains lies beside the model's file: give -o DIR")
     if folder is None and len(targets) != 1 and not as_json:
         raise UsageError("several frameworks make several files: give -o DIR, or one --to")
     model = one_network(spec, variant, settings)
     sources = {backend.name: backend.write(model) for backend in targets}
     names = {backend: f"{model.name}_{backend}.py" for backend in sources}
-    paths = write_all(folder, {names[backend]: text for backend, text in sources.items()}) if folder else []
+    texts = {names[backend]: text for backend, text in sources.items()}
+    if training:
+        scripts = [model.script(backend.name) for backend in targets]
+        texts |= {script.file: script.text() for script in scripts}
+    paths = write_all(folder, texts) if folder else []
     if as_json:
         files = [{"backend": key, "file": names[key], "source": source} for key, source in sources.items()]
         output.print_json({"network": model.name, "written": list(map(str, paths)), "files": files})
@@ -199,6 +207,9 @@ def verify(
     ] = None,
     gradients: Annotated[bool, typer.Option("--gradients", help="Compare gradients, too.")] = False,
     training: Annotated[bool, typer.Option("--training", help="Compare what they do in training, too.")] = False,
+    steps: Annotated[
+        int, typer.Option("--steps", min=0, metavar="N", help="Compare N steps of training, by the scripts, instead.")
+    ] = 0,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     allow_unproven: Annotated[
@@ -216,6 +227,7 @@ def verify(
     archspec verify vgg16 --to pytorch --to keras            those two, and neither may be missing
     archspec verify resnet18 --gradients                     by the input and by all weights, in float64
     archspec verify resnet18 --training                      with the statistics of the batch, which are compared
+    archspec verify lenet --steps 10                         losses, updates and all weights of ten steps
     archspec verify wavenet_small --size time=4000           at a size of its open dimension; also --size batch=1
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
@@ -239,7 +251,7 @@ def verify(
 
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, require=require, seed=seed, timeout=timeout,
+            gradients=gradients, training=training, steps=steps, require=require, seed=seed, timeout=timeout,
             allow_unproven=allow_unproven, sizes=dimensions(sizes), picture=picture, watch=watch, each=show,
         )  # fmt: skip
     if as_json:

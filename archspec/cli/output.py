@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = {"error": "31;1", "warning": "33;1", "failed": "31;1", "unproven": "33;1", "missing": "33;1",
                     "passed": "32;1"}  # fmt: skip
+_RUNGS: Final = ("edges", "gradient", "slope", "vjp")
 _MAX_RICH_ROWS: Final = 1000  # rich needs a millisecond for each
 _MOST_SHOWN: Final = 5
 
@@ -104,11 +105,14 @@ def print_report(report: Report) -> None:
     """Prints the table of a verification, and for each framework that did not pass, why."""
     from archspec.summary import columns
 
-    run = {name for outcome in report.outcomes.values() for name in outcome.rungs}
-    compared = ["float64", "float32", *(name for name in ("edges", "gradient", "slope", "vjp") if name in run)]
-    heads = [text for name in compared for text in (name, {"gradient": "worst", "slope": ""}.get(name, "worst step"))]
-    rows = [_row(outcome, compared) for outcome in report.outcomes.values()]
-    table = columns([("", *heads, "agreeing", "time", "memory", ""), *rows], "<" + "><" * len(compared) + ">>><")
+    run = dict.fromkeys(name for outcome in report.outcomes.values() for name in outcome.rungs)
+    steps = "updates" in run  # of training, where the column says what is compared
+    compared = [*run] if steps else ["float64", "float32", *(name for name in _RUNGS if name in run)]
+    worst = {"gradient": ["worst"], "slope": [""]}
+    heads = [text for name in compared for text in (name, *([] if steps else worst.get(name, ["worst step"])))]
+    rows = [_row(outcome, compared, named=not steps) for outcome in report.outcomes.values()]
+    columns_ = "<" + (">" if steps else "><") * len(compared) + ">>><"
+    table = columns([("", *heads, "agreeing", "time", "memory", ""), *rows], columns_)
     if is_coloured(sys.stdout):
         for status, colour in _COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
@@ -122,12 +126,12 @@ def print_report(report: Report) -> None:
     print("; ".join(f"{name}: {text}" for name, text in versions.items() if text))
 
 
-def _row(outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
+def _row(outcome: Outcome, names: Sequence[str], *, named: bool) -> tuple[str, ...]:
     cells = [outcome.subject]
     for name in names:
         rung = outcome.rungs.get(name)
         worst = rung.worst.tensor if rung is not None and rung.worst is not None and name != "slope" else ""
-        cells += [rung.agreement if rung is not None else "-", worst.removeprefix("gradient of ")]
+        cells += [rung.agreement if rung is not None else "-", *([worst.removeprefix("gradient of ")] * named)]
     rungs = [outcome.rungs[name] for name in names if name in outcome.rungs]
     compared, wrong = sum(rung.compared for rung in rungs), sum(len(rung.wrong) for rung in rungs)
     seconds = sum(sum(rung.seconds.values()) for rung in rungs)

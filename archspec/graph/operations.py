@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from archspec import ops
 from archspec.errors import ShapeError
@@ -22,6 +22,7 @@ from archspec.spec.lint import literal_texts
 from archspec.spec.source import Path
 
 KEYS = frozenset(ops.names())
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 _DIVIDE: Final = "write // to divide whole numbers, or int(...)"
@@ -76,39 +77,12 @@ class Operations:
                 continue
             if not isinstance(expr, Const):
                 exprs[attribute] = expr
-        op = self._validated(cls, values, given, shown, frame, path)
+        op = validated(self.findings, cls, values, given, shown, frame, path)
         if op is None or failed:
             raise Failed
         if step.op in KEYS and not any(_computed(raw, cls, name) for name, raw in given.items()):
             self._constants[id(step)] = op
         return op, exprs
-
-    def _validated(
-        self, cls: type[Operation], values: dict[str, Any], given: Mapping[str, Any], shown: str, frame: Frame,
-        path: Path,
-    ) -> Operation | None:  # fmt: skip
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            for detail in error.errors(include_url=False):
-                message = _lower(detail["msg"].removeprefix("Value error, "))
-                name = str(detail["loc"][0]) if detail["loc"] else ""
-                if detail["type"] == "missing":
-                    if name not in given:
-                        self.findings.error(path, f"{shown}: missing attribute '{name}'", frame=frame)
-                    continue
-                if not name:
-                    self.findings.error(path, f"{shown}: {message}", frame=frame)
-                    continue
-                given_value = values.get(name)
-                if detail["type"] in _LIMITS:
-                    phrase, key = _LIMITS[detail["type"]]
-                    message = f"must be {phrase}{detail['ctx'][key]}, not {given_value}"
-                hint = ""
-                if isinstance(given_value, float) and "whole number" in message:
-                    hint = _DIVIDE if isinstance(given[name], str) else f"write {given_value:g}"
-                self.findings.error((*path, *detail["loc"]), f"{shown}: {name} {message}", hint=hint, frame=frame)
-        return None
 
     def outputs(
         self, op: Operation, shown: str, inputs: Sequence[Value], frame: Frame, path: Path
@@ -218,6 +192,36 @@ class Operations:
             hint = hints.one_of(value, known) if param.type == "block" else hints.operation(value)
             raise self.findings.error(path, f"there is no {param.type} '{value}'", hint=hint, frame=frame)
         return value, expr
+
+
+def validated(
+    findings: Findings, cls: type[Kind], values: dict[str, Any], given: Mapping[str, Any], shown: str, frame: Frame,
+    path: Path,
+) -> Kind | None:  # fmt: skip
+    """An operation, or a rule of training, with attributes of these values; None after errors. `given` is what the
+    spec writes for them."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            message = _lower(detail["msg"].removeprefix("Value error, "))
+            name = str(detail["loc"][0]) if detail["loc"] else ""
+            if detail["type"] == "missing":
+                if name not in given:
+                    findings.error(path, f"{shown}: missing attribute '{name}'", frame=frame)
+                continue
+            if not name:
+                findings.error(path, f"{shown}: {message}", frame=frame)
+                continue
+            given_value = values.get(name)
+            if detail["type"] in _LIMITS:
+                phrase, key = _LIMITS[detail["type"]]
+                message = f"must be {phrase}{detail['ctx'][key]}, not {given_value}"
+            hint = ""
+            if isinstance(given_value, float) and "whole number" in message:
+                hint = _DIVIDE if isinstance(given[name], str) else f"write {given_value:g}"
+            findings.error((*path, *detail["loc"]), f"{shown}: {name} {message}", hint=hint, frame=frame)
+    return None
 
 
 def _computed(raw: Any, cls: type[Operation], attribute: str) -> bool:

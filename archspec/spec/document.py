@@ -423,6 +423,68 @@ class Block(_Model):
         return frozenset([*self.params, *self.inputs])
 
 
+# Training -----------------------------------------------------------------------------------------------------------
+
+
+def _chosen(kind: str) -> Callable[[Any], Any]:
+    """For a rule without attributes its name is enough."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str):
+            return {kind: value}
+        if not isinstance(value, dict) or not isinstance(value.get(kind), str):
+            raise problem(f"must be the name of a{'n' * (kind == 'optimizer')} {kind}, or a mapping with {kind}")
+        return value
+
+    return check
+
+
+class LossForm(_Model):
+    """A loss; its other keys are its attributes."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+    loss: str = Field(description="The loss's name.")
+
+
+class OptimizerForm(_Model):
+    """An optimizer; its other keys are its attributes."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+    optimizer: str = Field(description="The optimizer's name.")
+
+
+class ScheduleForm(_Model):
+    """A schedule; its other keys are its attributes."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+    schedule: str = Field(description="The schedule's name.")
+
+
+Number = Annotated[float | str, BeforeValidator(_one_of((int, float, str), "a number or an expression"))]
+
+
+class Clip(_Model):
+    """How gradients are made smaller before they are used."""
+
+    norm: Number | None = Field(None, description="The largest norm that all gradients together may have.")
+    value: Number | None = Field(None, description="The largest absolute value that an element may have.")
+
+
+class Training(_Model):
+    """How the network is trained."""
+
+    losses: dict[Identifier, Annotated[LossForm, BeforeValidator(_chosen("loss"))]] = Field(
+        min_length=1, description="By output: what training makes small."
+    )
+    optimizer: Annotated[OptimizerForm, BeforeValidator(_chosen("optimizer"))]
+    schedule: Annotated[ScheduleForm, BeforeValidator(_chosen("schedule"))] = ScheduleForm(schedule="constant")
+    clip: Clip = Clip()
+    ema: Number | None = Field(None, description="The share of a moving average of the weights that a step keeps.")
+    accumulate: Count = Field(1, description="How many batches one update adds up.")
+    batch_size: Count = Field(32, description="How many samples are one batch.")
+    epochs: Count = Field(10, description="How often training passes over the data.")
+
+
 class Document(_Model):
     """A whole spec."""
 
@@ -436,4 +498,5 @@ class Document(_Model):
     blocks: dict[Identifier, Block] = {}
     layers: list[AnyStep] = Field(min_length=1)
     outputs: Outputs | None = None
+    training: Training | None = None
     expect: Expect = Expect()

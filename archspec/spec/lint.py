@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, get_args
 
+from pydantic import BaseModel
+
 from archspec import ops
 from archspec.errors import Diagnostic
 from archspec.expressions import Attribute, ExpressionError, Name, free_names, parse, references, suggestion
-from archspec.ops.base import AXES, Operation
+from archspec.ops.base import AXES
 from archspec.spec import hints
 from archspec.spec.document import (
     RESERVED,
@@ -25,6 +27,7 @@ from archspec.spec.document import (
     StepForm,
 )
 from archspec.spec.source import MOST_FINDINGS, Path, Source
+from archspec.training import rules
 
 _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})
 _OPERATIONS: Final = frozenset(ops.names())
@@ -42,7 +45,7 @@ class Texts(frozenset[str]):
 
 
 @cache
-def literal_texts(cls: type[Operation], attribute: str) -> frozenset[str]:
+def literal_texts(cls: type[BaseModel], attribute: str) -> frozenset[str]:
     """The texts that an attribute takes as they are; any other text is an expression."""
     field = cls.model_fields[attribute]
     found = Texts(_texts(field.annotation, field.metadata))
@@ -135,6 +138,7 @@ class Lint:
             outer = {key: kind for key, kind in types.items() if key not in declared.hidden}
             names = _Names({**outer, **own}, declared.inputs, own=frozenset(own))
             self._steps(declared.layers, (*path, "layers"), names)
+        self._training(network)
         self._cycles()
         self._unused()
         return self.found
@@ -196,6 +200,33 @@ class Lint:
                 if declared.dtype != "int64":
                     message = f"below is for whole numbers, but {name} is {declared.dtype}"
                     self._report(("inputs", name, "below"), message, key=True, hint="add dtype: int64")
+
+    def _training(self, names: _Names) -> None:
+        section = self.document.training
+        if section is None:
+            return
+        forms: list[tuple[str, str, Any, Path]] = [
+            ("optimizer", section.optimizer.optimizer, section.optimizer, ("training", "optimizer")),
+            ("schedule", section.schedule.schedule, section.schedule, ("training", "schedule")),
+            *(("loss", form.loss, form, ("training", "losses", name)) for name, form in section.losses.items()),
+        ]
+        for kind, key, form, path in forms:
+            known = rules(kind)
+            if key not in known:
+                hint = hints.one_of(key, known)
+                where = (*path, kind) if isinstance(_at(self.source.data, path), dict) else path
+                self._report(where, f"there is no {kind} '{key}'", hint=hint)
+                continue
+            for attribute, raw in (form.__pydantic_extra__ or {}).items():
+                if attribute in known[key].model_fields:
+                    self._expression(raw, (*path, attribute), names, literal_texts(known[key], attribute))
+                else:
+                    hint = hints.one_of(attribute, known[key].model_fields, "it has")
+                    self._report((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
+        for number in ("ema", "accumulate", "batch_size", "epochs"):
+            self._expression(getattr(section, number), ("training", number), names)
+        for bound in ("norm", "value"):
+            self._expression(getattr(section.clip, bound), ("training", "clip", bound), names)
 
     # Steps ----------------------------------------------------------------------------------------------------------
 

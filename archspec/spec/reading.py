@@ -21,6 +21,7 @@ from archspec.spec.document import (
     Block,
     BranchesStep,
     BrokenStep,
+    Clip,
     Document,
     Expect,
     Input,
@@ -28,6 +29,7 @@ from archspec.spec.document import (
     Param,
     ParameterCounts,
     SequenceStep,
+    Training,
 )
 from archspec.spec.source import MOST_FINDINGS, Path, Source
 
@@ -45,9 +47,18 @@ _MISSING: Final = {
     "layers": "as in layers: [relu, {op: linear, out_features: 10}]",
     "shape": "as in shape: [3, 224, 224]",
     "from": "the name of the step whose output it is",
+    "losses": "as in losses: {logits: cross_entropy}",
+    "optimizer": "as in optimizer: {optimizer: sgd, learning_rate: 0.01}",
     "type": "one of int, float, bool, str, list, block, operation",
 }
-_STAND_INS: Final[dict[Any, Any]] = {"archspec": 1, "name": "Network", "summary": "", "source": "", "expect": {}}
+_STAND_INS: Final[dict[Any, Any]] = {
+    "archspec": 1,
+    "name": "Network",
+    "summary": "",
+    "source": "",
+    "expect": {},
+    "training": None,
+}
 """What can stand for parts of a spec whose form is wrong, or that are missing, since no step depends on them."""
 
 
@@ -120,6 +131,10 @@ def _keys_beside(path: Path, source: Source) -> list[str]:
             model = ParameterCounts
         case (*_, "expect"):
             model = Expect
+        case ("training",):
+            model = Training
+        case ("training", "clip"):
+            model = Clip
         case (*_, "params", str()):
             model = Param
         case ("inputs", str()):

@@ -14,6 +14,8 @@ from archspec import ops
 from archspec.expressions import MAX_LENGTH
 from archspec.ops.base import Operation
 from archspec.spec.document import MAX_NAME, Document
+from archspec.training import rules
+from archspec.training.base import Rule
 
 Schema = dict[str, Any]
 
@@ -50,6 +52,9 @@ def schema() -> Schema:
     definitions["BranchesStep"]["properties"]["join"] = _applied(several, "join.", "An operation of several inputs.")
     definitions |= {key: _operation(ops.get(key), common) for key in ops.names()}
     definitions |= {f"join.{key}": _operation(ops.get(key), {}) for key in several}
+    for kind, form in {"loss": "LossForm", "optimizer": "OptimizerForm", "schedule": "ScheduleForm"}.items():
+        definitions[form] = _chosen(kind)
+        definitions |= {f"{kind}.{key}": _rule(kind, rule) for key, rule in rules(kind).items()}
     definitions |= {"Step": _step(), "expression": _EXPRESSION, "identifier": _IDENTIFIER}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -102,6 +107,33 @@ def _operation(operation: type[Operation], common: dict[str, Schema]) -> Schema:
         "type": "object",
         "properties": {"op": {"const": operation.key}, **common, **attributes},
         "required": ["op", *own.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def _chosen(kind: str) -> Schema:
+    """A rule of training: its name alone, or with attributes."""
+    known = rules(kind)
+    alone = [key for key, rule in known.items() if not any(field.is_required() for field in rule.model_fields.values())]
+    attributes = [
+        {
+            "if": {"type": "object", "properties": {kind: {"const": key}}, "required": [kind]},
+            "then": {"$ref": f"#/$defs/{kind}.{key}"},
+        }
+        for key in known
+    ]
+    named = {"type": "object", "properties": {kind: {"enum": list(known)}}, "required": [kind], "allOf": attributes}
+    return {"if": {"type": "string"}, "then": {"enum": alone}, "else": named}
+
+
+def _rule(kind: str, rule: type[Rule]) -> Schema:
+    own = _tidied(rule.model_json_schema())
+    attributes = {name: _or_expression(attribute) for name, attribute in own["properties"].items()}
+    return {
+        "description": inspect.cleandoc(rule.__doc__ or ""),
+        "type": "object",
+        "properties": {kind: {"const": rule.key}, **attributes},
+        "required": [kind, *own.get("required", [])],
         "additionalProperties": False,
     }
 

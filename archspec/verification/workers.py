@@ -81,6 +81,8 @@ class Result:
     """Of `build`, `weights` and `run`."""
     memory: int
     """The most that the process has used so far, in bytes."""
+    seen: dict[str, list[Any]] = field(default_factory=dict)
+    """Of a run that trained: `losses`, `rates`, norms of gradients (`norms`) and numbers of `steps`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,8 @@ class Worker:
         path = Path(request["into"])
         try:
             match reply:
+                case {"arrays": index, "seconds": seconds, "memory": memory, "seen": dict(seen)}:
+                    return Result(worker.load(str(path), index), seconds, memory, seen)
                 case {"arrays": index, "seconds": seconds, "memory": memory}:
                     return Result(worker.load(str(path), index), seconds, memory)
                 case {"error": _, "arrays": index, "lines": lines, "shapes": shapes, "parameters": parameters}:

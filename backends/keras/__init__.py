@@ -11,6 +11,7 @@ from archspec.emit.dialect import Dialect, Functions
 
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
+    from archspec.training.script import Spelling
 
 
 def unlayered(mention: str) -> str:
@@ -61,10 +62,18 @@ def generator(model: Network) -> FileGenerator:
     return FileGenerator(model, DIALECT, rows, support)
 
 
+def training() -> Spelling:
+    """How scripts that train are written."""
+    from .training import SPELLING
+
+    return SPELLING
+
+
 BACKEND: Final = Backend(
     name="keras",
     title="Keras",
     framework="keras",
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
+    training=training,
 )

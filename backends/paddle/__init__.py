@@ -10,6 +10,7 @@ from archspec.emit.dialect import Classes, Dialect
 
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
+    from archspec.training.script import Spelling
 
 RESERVED: Final = frozenset(
     "add_module add_parameter add_sublayer apply astype backward bfloat16 buffers children clear_gradients cpu "
@@ -59,10 +60,18 @@ def generator(model: Network) -> FileGenerator:
     return FileGenerator(model, DIALECT, rows, support)
 
 
+def training() -> Spelling:
+    """How scripts that train are written."""
+    from .training import SPELLING
+
+    return SPELLING
+
+
 BACKEND: Final = Backend(
     name="paddle",
     title="PaddlePaddle",
     framework="paddle",
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
+    training=training,
 )

@@ -10,6 +10,7 @@ from archspec.emit.dialect import Classes, Dialect
 
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
+    from archspec.training.script import Spelling
 
 RESERVED: Final = frozenset(
     "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches "
@@ -58,10 +59,18 @@ def generator(model: Network) -> FileGenerator:
     return FileGenerator(model, DIALECT, rows, support)
 
 
+def training() -> Spelling:
+    """How scripts that train are written."""
+    from .training import SPELLING
+
+    return SPELLING
+
+
 BACKEND: Final = Backend(
     name="pytorch",
     title="PyTorch",
     framework="torch",
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
+    training=training,
 )

@@ -46,8 +46,9 @@ from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, 
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed
 from .shipped import hold
+from .steps import SAMPLE, train
 
-__all__ = ["Array", "Moves", "Writer", "arrange", "give_back", "load", "main", "restore", "run", "save"]
+__all__ = ["SAMPLE", "Array", "Moves", "Writer", "arrange", "give_back", "load", "main", "restore", "run", "save"]
 
 
 class Trace:
@@ -136,6 +137,8 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     clock = Clock(tell)
     reset_peak_memory()
     try:
+        if "script" in request:
+            return _trained(request, runner, clock)
         return _answer(request, runner, tell, clock)
     except NoRoom as error:
         return {**failure(clock.stage, error), "message": str(error), "detail": ""}
@@ -160,6 +163,18 @@ def _answer(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]
                 "parameters": getattr(error, "parameters", {}),
             }
     return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory()}
+
+
+def _trained(request: Mapping[str, Any], runner: Any, clock: Clock) -> dict[str, Any]:
+    """Trains a model with its script; the answer to a request."""
+    with contextlib.closing(Writer(request["into"])) as writer:
+        try:
+            seen = train(request, runner, clock, writer)
+        except NoRoom:
+            raise
+        except Exception as error:
+            return failure(clock.stage, error)
+    return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory(), "seen": seen}
 
 
 def _run(request: Any, runner: Any, program: types.ModuleType, trace: Trace, clock: Clock) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,197 @@
+"""A spec's `training` section with every number known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from archspec.errors import ShapeError, SpecError
+from archspec.expressions import Const, Dim, float32, free_names
+from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
+from archspec.graph.operations import validated
+from archspec.graph.tree import Module
+from archspec.ops.base import describe
+from archspec.spec import hints
+from archspec.spec.document import Training
+from archspec.spec.lint import literal_texts
+from archspec.spec.source import Path, Source
+from archspec.training import rules
+from archspec.training.base import Data, Loss, Optimizer, Schedule
+
+AnyRule = TypeVar("AnyRule", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a network is trained."""
+
+    losses: dict[str, Loss]
+    """By the output that they judge, in the order of the network's outputs."""
+    targets: dict[str, Data]
+    """What the data must have beside the inputs."""
+    inputs: dict[str, Data]
+    optimizer: Optimizer
+    schedule: Schedule
+    clip_norm: float | None
+    clip_value: float | None
+    ema: float | None
+    accumulate: int
+    batch_size: int
+    epochs: int
+
+    def rate(self, update: int, epoch: float) -> float:
+        """The learning rate of an update, counted from 0, of which a pass has `epoch`."""
+        return self.schedule.at(self.optimizer.learning_rate, update, self.batch_size * self.accumulate, epoch)
+
+    def rounded(self) -> Plan:
+        """The same with every float rounded to the nearest float32, as frameworks keep many of them."""
+        return replace(
+            self,
+            losses={name: _rounded(loss) for name, loss in self.losses.items()},
+            optimizer=_rounded(self.optimizer),
+            schedule=_rounded(self.schedule),
+            clip_norm=_nearest(self.clip_norm),
+            clip_value=_nearest(self.clip_value),
+            ema=_nearest(self.ema),
+        )
+
+
+def _nearest(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_nearest, value))
+    return float32(value) if isinstance(value, float) else value
+
+
+def _rounded(rule: AnyRule) -> AnyRule:
+    return rule.model_copy(update={name: _nearest(value) for name, value in rule})
+
+
+def plan(
+    section: Training, source: Source, params: Mapping[str, Any], network: Module, sizes: Collection[str],
+    limits: Mapping[str, int],
+) -> Plan:  # fmt: skip
+    """The plan of a network, whose `sizes` are open, and whose inputs have these `limits`. Raises SpecError with
+    everything that is wrong with the section."""
+    return _Planner(section, source, params, network, frozenset(sizes), limits).plan()
+
+
+class _Planner:
+    def __init__(
+        self, section: Training, source: Source, params: Mapping[str, Any], network: Module, sizes: frozenset[str],
+        limits: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        self.section, self.network, self.sizes, self.limits = section, network, sizes, limits
+        self.findings = Findings(source)
+        self.evaluator = Evaluator(self.findings)
+        self.frame = Frame(dict(params), {name: Const(value) for name, value in params.items()}, network=True)
+
+    def plan(self) -> Plan:
+        section = self.section
+        losses = self._losses()
+        optimizer = self._rule("optimizer", section.optimizer.optimizer, section.optimizer, ("training", "optimizer"))
+        schedule = self._rule("schedule", section.schedule.schedule, section.schedule, ("training", "schedule"))
+        norm = self._number(section.clip.norm, ("training", "clip", "norm"))
+        value = self._number(section.clip.value, ("training", "clip", "value"))
+        if norm is not None and value is not None:
+            self.findings.error(("training", "clip"), "clip has a norm or a value, not both")
+        ema = self._number(section.ema, ("training", "ema"), most=1)
+        counts = {name: self._count(name) for name in ("accumulate", "batch_size", "epochs")}
+        targets = self._targets(losses)
+        if self.findings.errors:
+            raise SpecError(list(self.findings.found))
+        inputs = {
+            name: self._plain(Data(value.shape[1:], value.dtype, self.limits.get(name)))
+            for name, value in self.network.inputs.items()
+        }
+        return Plan(losses, targets, inputs, optimizer, schedule, norm, value, ema, **counts)
+
+    def _losses(self) -> dict[str, Loss]:
+        outputs, found = self.network.outputs, {}
+        for name, form in self.section.losses.items():
+            path: Path = ("training", "losses", name)
+            if name not in outputs:
+                hint = hints.one_of(name, outputs)
+                self.findings.error(path, f"there is no output '{name}'", hint=hint, key=True)
+                continue
+            loss = self._rule("loss", form.loss, form, path)
+            if outputs[name].dtype != "float":
+                message = f"{form.loss}: a loss needs an output that has a slope, but {name} is {outputs[name].dtype}"
+                self.findings.error(path, message)
+            elif loss is not None:
+                found[name] = loss
+        return {name: found[name] for name in outputs if name in found}
+
+    def _targets(self, losses: Mapping[str, Loss]) -> dict[str, Data]:
+        targets: dict[str, Data] = {}
+        for name, loss in losses.items():
+            path: Path = ("training", "losses", name)
+            try:
+                due = self._plain(loss.due(self.network.outputs[name].shape))
+            except ShapeError as error:
+                where = (*path, error.attribute) if error.attribute else path
+                self.findings.error(where, f"{loss.key}: {error}", hint=error.hint)
+                continue
+            if loss.target in self.network.inputs:
+                self.findings.error((*path, "target"), f"'{loss.target}' is an input; a target needs a name of its own")
+            elif targets.setdefault(loss.target, due) != due:
+                message = f"the target '{loss.target}' is {_shown(targets[loss.target])} for another loss, and "
+                message += f"{_shown(due)} for this one"
+                self.findings.error((*path, "target"), message)
+        return targets
+
+    def _plain(self, due: Data) -> Data:
+        opened = (isinstance(size, Dim) and free_names(size.expr) & self.sizes for size in due.shape)
+        sizes = zip(due.shape, opened, strict=True)
+        return replace(due, shape=tuple(None if size is None or free else int(size) for size, free in sizes))
+
+    def _rule(self, kind: str, key: str, form: BaseModel, path: Path) -> Any:
+        known = rules(kind)
+        if key not in known:
+            self.findings.error((*path, kind), f"there is no {kind} '{key}'", hint=hints.one_of(key, known))
+            return None
+        values, failed = {}, False
+        given = form.__pydantic_extra__ or {}
+        for attribute, raw in given.items():
+            if attribute not in known[key].model_fields:
+                hint = hints.one_of(attribute, known[key].model_fields, "it has")
+                self.findings.error((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
+                failed = True
+                continue
+            try:
+                value, _ = self.evaluator.value(
+                    raw, self.frame, (*path, attribute), literal_texts(known[key], attribute)
+                )
+                values[attribute] = plain(value)
+            except Failed:
+                failed = True
+        if failed:
+            return None
+        return validated(self.findings, known[key], values, given, key, self.frame, path)
+
+    def _number(self, raw: Any, path: Path, most: float | None = None) -> float | None:
+        """A number above zero, and below `most`; None where there is none."""
+        try:
+            value = None if raw is None else self.evaluator.value(raw, self.frame, path)[0]
+        except Failed:
+            return None
+        if value is None:
+            return None
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0 or (most and value >= most):
+            due = f"between 0 and {most}" if most else "above 0"
+            self.findings.error(path, f"{path[-1]} must be a number {due}, not {describe(value)}")
+            return None
+        return float(value)
+
+    def _count(self, name: str) -> int:
+        try:
+            return int(self.evaluator.whole(getattr(self.section, name), self.frame, ("training", name), name)[0])
+        except Failed:
+            return 1
+
+
+def _shown(target: Data) -> str:
+    classes = f"classes below {target.below}" if target.below is not None else "numbers"
+    return f"{classes} of shape [{', '.join(['batch', *map(str, target.shape)])}]"

@@ -1,0 +1,71 @@
+"""What weights become by a plan's rules, in NumPy, from gradients that somebody else computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archspec.training.plan import Plan
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+Update = Callable[[int, float, float, "Array", "Array", dict[str, "Array"]], "Array"]
+"""Step from 1, rate, decay, weight, gradient, and what is kept of the weight: the new weight."""
+Clip = Callable[["Array", float], "Array"]
+"""A gradient, and the norm of all: what the update uses of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How updates are made; all parts can be exchanged for what somebody may have taken for them."""
+
+    update: Update
+    clip: Clip
+    rates: Sequence[float]
+    """By update."""
+    decays: Mapping[str, float]
+    """By weight."""
+    slots: tuple[str, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, axes: Mapping[str, int], updates: int, epoch: float) -> Rules:
+        """The rules of a plan, for weights with so many axes; `epoch` is how many updates one pass has."""
+        optimizer = plan.optimizer
+        flat = 0.0 if optimizer.decays == "matrices" else optimizer.weight_decay
+        return cls(
+            update=optimizer.reference,
+            clip=clipping(plan),
+            rates=[plan.rate(update, epoch) for update in range(updates)],
+            decays={name: optimizer.weight_decay if count > 1 else flat for name, count in axes.items()},
+            slots=optimizer.kept(),
+        )
+
+
+def clipping(plan: Plan) -> Clip:
+    """How a plan makes gradients smaller."""
+    if plan.clip_norm is not None:
+        most = plan.clip_norm
+        return lambda gradient, norm: gradient * min(1.0, most / norm) if norm else gradient
+    if plan.clip_value is not None:
+        bound = plan.clip_value
+        return lambda gradient, norm: np.clip(gradient, -bound, bound)
+    return lambda gradient, norm: gradient
+
+
+def replay(
+    rules: Rules, weights: Mapping[str, Array], gradients: Sequence[Mapping[str, Array]], norms: Sequence[float]
+) -> Iterator[tuple[dict[str, Array], dict[str, dict[str, Array]]]]:
+    """After each update the weights, and what is kept of each. What has no gradient stays as it is."""
+    now = {name: np.asarray(array, np.float64) for name, array in weights.items()}
+    kept: dict[str, dict[str, Array]] = {
+        name: {slot: np.zeros_like(array) for slot in rules.slots} for name, array in now.items()
+    }
+    for index, (given, norm) in enumerate(zip(gradients, norms, strict=True)):
+        for name, gradient in given.items():
+            used = rules.clip(gradient, norm)
+            now[name] = rules.update(index + 1, rules.rates[index], rules.decays[name], now[name], used, kept[name])
+        yield dict(now), {name: dict(state) for name, state in kept.items()}

@@ -1,0 +1,324 @@
+"""Writes the script that trains a generated model in one framework."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import json
+import keyword
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from archspec.backend import Moves, Network, Program
+from archspec.emit.code import Code, Infix, Items, Number, Raw, Style, Template, broken, call, literal
+from archspec.emit.docs import class_name, module_docstring
+from archspec.emit.source import import_lines
+from archspec.graph.mode import Mode
+from archspec.training.base import Loss, Optimizer
+from archspec.training.plan import Plan
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HERE: Final = Path(__file__).parent
+_ALWAYS: Final = (
+    "import argparse",
+    "import json",
+    "import os",
+    "import sys",
+    "from pathlib import Path",
+    "import numpy as np",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a framework says what training does: rows for rules, and the file around them."""
+
+    title: str
+    folder: Path
+    """Where its `train.py.jinja` is."""
+    losses: Mapping[str, Callable[[Any, str, str, Judged], Code]]
+    """By the key of the loss: its code, of the names of output and target."""
+    optimizers: Mapping[str, Callable[[Any, Code, Plan], Code]]
+    """By the key of the optimizer: what makes one, of the code that gives the weights."""
+    matrices: Callable[[Script], list[str]]
+    """The statements that make `weights` of a model if only matrices decay."""
+    tensor: Callable[[Code, str], Code]
+    """How an array of the data becomes a tensor, given the kind of its numbers."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What else the file says in its own way."""
+    support: Mapping[str, str] = field(default_factory=dict)
+    """Functions and classes that rows may mention, which the file then has."""
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """Statements by the name that they import, where it is mentioned; those of `*` names, always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An output and its target as a loss sees them."""
+
+    shape: tuple[Any, ...]
+    """Of the output, in canonical order."""
+    layout: Moves
+    """How the framework lays it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A file that trains a model."""
+
+    model: Network
+    plan: Plan
+    program: Program
+    backend: str
+    spelling: Spelling
+
+    @property
+    def file(self) -> str:
+        """What it is called."""
+        return f"train_{self.model.name}_{self.backend}.py"
+
+    @property
+    def module(self) -> str:
+        """The module of the model's code, which lies beside it."""
+        return f"{self.model.name}_{self.backend}"
+
+    def text(self, *, rounded: bool = False) -> str:
+        """The file; for verification with its floats `rounded` to float32, as frameworks keep many of them."""
+        plan = self.plan.rounded() if rounded else self.plan
+        environment = _environment(self.spelling.folder)
+        # Until all is known that the file mentions, it is written with what its own names could be taken for.
+        template = environment.get_template("train.py.jinja")
+        return template.render(self._words(plan)) + "\n"
+
+    def _words(self, plan: Plan) -> dict[str, Any]:
+        spelling, style = self.spelling, Style()
+        inputs = list(self.program.inputs)
+        data = {**dict.fromkeys(inputs), **plan.targets}
+        names = self._names(data, plan)
+        losses = self._losses(plan, names)
+        mentioned = {word for code in losses.values() for word in re.findall(r"\w+", _flat(code))}
+        grouped = plan.optimizer.weight_decay > 0 and plan.optimizer.decays == "matrices"
+        weights = Raw("weights" if grouped else "model.parameters()")
+        make = spelling.optimizers[plan.optimizer.key](plan.optimizer, weights, plan)
+        mentioned |= set(re.findall(r"\w+", _flat(make)))
+        support = {name: text for name, text in spelling.support.items() if name in mentioned}
+        mentioned |= {word for text in support.values() for word in re.findall(r"\w+", text)}
+        judge = next((name for name, loss in plan.losses.items() if _classifies(loss, self._shape(name))), None)
+        rate, with_heads = self._rate(plan), self.program.training_arguments
+        return {
+            "plan": plan,
+            "name": class_name(self.model),
+            "title": spelling.title,
+            "file": self.file,
+            "note": module_docstring(self.model).split("\n\n")[1].strip(),
+            "imports": import_lines(
+                [
+                    *_ALWAYS,
+                    *(f"import {name}" for name in ("math",) if any("math." in line for line in rate)),
+                    self._import(plan),
+                    *(text for name, text in spelling.imports.items() if name in mentioned or name[0] == "*"),
+                ]
+            ),
+            "shapes": f"ARRAYS = {broken(_shapes(plan), style, 0, 9, 0)}",
+            "entry": names[self.program.entry],
+            "spec": fingerprint(self.model),
+            "arrays": {name: self._array(name, names[name], plan) for name in data},
+            "first": inputs[0],
+            "lr": rate,
+            "names": ", ".join(names[name] for name in data),
+            "inputs": ", ".join(names[name] for name in inputs),
+            "targets": ", ".join(names[name] for name in plan.targets),
+            "parameters": ", ".join([*(names[name] for name in self._outputs()), *(names[n] for n in plan.targets)]),
+            "outputs": [names[name] for name in self._outputs()],
+            "outputs_of": f"{'*' * (len(self._outputs()) > 1)}model({', '.join(names[name] for name in inputs)})",
+            "loss": _sum(losses, plan, style),
+            "given": _group([names[name] for name in inputs]),
+            "held": _group([names[plan.losses[name].target] for name in self._outputs() if name in plan.losses]),
+            "scored": "" if len(self._outputs()) == 1 else f"[{self._outputs().index(judge)}]" if judge else "",
+            "judged_target": "targets"
+            if len(plan.losses) == 1
+            else f"targets[{list(plan.losses).index(judge)}]"
+            if judge
+            else "",
+            "compiled": self._compiled(losses, make, plan, style),
+            "optimizer": [*(spelling.matrices(self) if grouped else []), *_statement("return ", make, style)],
+            "clip_norm": _flat(Number(plan.clip_norm)) if plan.clip_norm else "",
+            "clip_value": _flat(Number(plan.clip_value)) if plan.clip_value else "",
+            "update": "step" if plan.accumulate == 1 else f"step // {plan.accumulate}",
+            "per_epoch": "epoch_steps" if plan.accumulate == 1 else f"epoch_steps / {plan.accumulate}",
+            "judged": names[judge] if judge else "",
+            "judge": names[plan.losses[judge].target] if judge else "",
+            "evaluation": "classes" if judge else "" if self.model.graph.training_outputs else "loss",
+            "judged_output": ""
+            if len(self.model.graph.results(Mode.EVALUATION)) == 1
+            else f"[{self._outputs().index(judge)}]"
+            if judge
+            else "",
+            "judged_at": list(self._outputs()).index(judge) if judge else 0,
+            "heads": bool(self.model.graph.training_outputs),
+            "made": f"{names[self.program.entry]}({', '.join(f'{key}={value}' for key, value in with_heads.items())})",
+            "picture": self._picture(plan),
+            "ignored": self._ignored(plan),
+            "support": list(support.values()),
+            **spelling.words,
+        }
+
+    # Names ----------------------------------------------------------------------------------------------------------
+
+    def _names(self, data: Mapping[str, Any], plan: Plan) -> dict[str, str]:
+        """What arrays, outputs and the model are called in the file, each unlike all that it says itself."""
+        taken = _own_words(self.spelling.folder) | set(self.spelling.support) | set(keyword.kwlist) | set(dir(builtins))
+        found: dict[str, str] = {}
+        for name in [self.program.entry, *data, *self._outputs()]:
+            own = name
+            while own in taken or own in found.values():
+                own += "_"
+            found[name] = own
+        return found
+
+    def _import(self, plan: Plan) -> str:
+        entry = self._names({}, plan)[self.program.entry]
+        renamed = "" if entry == self.program.entry else f" as {entry}"
+        return f"from {self.module} import {self.program.entry}{renamed}"
+
+    # Parts ----------------------------------------------------------------------------------------------------------
+
+    def _outputs(self) -> list[str]:
+        return list(self.program.outputs)
+
+    def _shape(self, output: str) -> tuple[Any, ...]:
+        return self.model.graph.outputs[output].shape
+
+    def _losses(self, plan: Plan, names: Mapping[str, str]) -> dict[str, Code]:
+        rows = self.spelling.losses
+        return {
+            name: rows[loss.key](
+                loss, names[name], names[loss.target], Judged(self._shape(name), self.program.outputs[name])
+            )
+            for name, loss in plan.losses.items()
+        }
+
+    def _compiled(self, losses: Mapping[str, Code], make: Code, plan: Plan, style: Style) -> list[str]:
+        """The statement that compiles a Keras model."""
+        codes = [losses[name] for name in self._outputs()]
+        given = {"loss": codes[0] if len(codes) == 1 else Items(tuple(codes), "[]")}
+        weights = [plan.losses[name].weight for name in self._outputs()]
+        if any(weight != 1 for weight in weights):
+            given["loss_weights"] = literal(weights)
+        return _statement("", call("model.compile", optimizer=make, **given), style)
+
+    def _rate(self, plan: Plan) -> list[str]:
+        schedule, rate = plan.schedule, plan.optimizer.learning_rate
+        time = {"step": "step", "epoch": "step / epoch_steps", "sample": "step * batch_size"}[schedule.per]
+        code = schedule.code(rate)
+        lines = [f"t = {time}"] if schedule.warmup or re.search(r"\bt\b", code) else []
+        if schedule.warmup:
+            begin, grow = schedule.warmup_from, 1 - schedule.warmup_from
+            share = f"({begin!r} + {grow!r} * t / {schedule.warmup!r})" if begin else f"t / {schedule.warmup!r}"
+            lines += [f"if t < {schedule.warmup!r}:", f"    return {rate!r} * {share}", f"t -= {schedule.warmup!r}"]
+        return [*lines, f"return {code}"]
+
+    def _array(self, name: str, own: str, plan: Plan) -> dict[str, Any]:
+        due = plan.targets.get(name) or plan.inputs[name]
+        layout: Moves = self.program.inputs.get(name, ())
+        if name in plan.targets and due.dtype == "float":
+            layout = next(self.program.outputs[o] for o, loss in plan.losses.items() if loss.target == name)
+        array = f'data["{name}"][chosen]' + "".join(_moved(step, argument) for step, argument in layout)
+        return {"tensor": f"{broken(self.spelling.tensor(Raw(array), due.dtype), Style(), 8, 0, 1)},", "name": own}
+
+    def _picture(self, plan: Plan) -> dict[str, Any] | None:
+        """How a folder of images becomes the data, if the network takes one picture and tells its class."""
+        if list(plan.targets.values()) == [] or len(self.program.inputs) != 1 or len(plan.targets) != 1:
+            return None
+        (image,), ((target, due),) = self.program.inputs, plan.targets.items()
+        shape = plan.inputs[image].shape
+        if due.dtype != "int64" or due.shape or len(shape) != 3 or shape[0] not in (1, 3) or None in shape:
+            return None
+        mode = "RGB" if shape[0] == 3 else "L"
+        return {"input": image, "target": target, "mode": mode, "size": (shape[2], shape[1])}
+
+    def _ignored(self, plan: Plan) -> str:
+        found = [getattr(loss, "ignore_index", None) for loss in plan.losses.values()]
+        ignored = sorted({index for index in found if index is not None})
+        return "".join(f"(data[name] == {index}) | " for index in ignored)
+
+
+def _group(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _shapes(plan: Plan) -> Code:
+    rows = {name: literal((each.shape, each.below)) for name, each in (plan.inputs | plan.targets).items()}
+    return Items(tuple(Template("{0}: {1}", (literal(name), row)) for name, row in rows.items()), "{}")
+
+
+def _moved(step: str, argument: tuple[int, ...]) -> str:
+    if step not in ("transpose", "reshape"):
+        raise AssertionError(f"an input or output is never laid out by {step}")
+    return f".{step}({', '.join(map(str, argument))})"
+
+
+def _flat(code: Code) -> str:
+    return broken(code, Style(), 0, -10_000, 0)
+
+
+def _statement(lead: str, code: Code, style: Style) -> list[str]:
+    """The lines of a statement in a function, without the function's indent."""
+    first, *rest = broken(code, style, 4, len(lead), 0).splitlines()
+    return [lead + first, *(line[4:] for line in rest)]
+
+
+def _sum(losses: Mapping[str, Code], plan: Plan, style: Style) -> list[str]:
+    """Statements that add up losses."""
+    lines: list[str] = []
+    for index, (name, code) in enumerate(losses.items()):
+        weight = plan.losses[name].weight
+        term = code if weight == 1 else Infix("*", (Number(weight), code))
+        lead = "return " if len(losses) == 1 else "loss = " if not index else "loss = loss + "
+        lines += _statement(lead, term, style)
+    return lines if len(losses) == 1 else [*lines, "return loss"]
+
+
+def _classifies(loss: Loss, shape: Sequence[Any]) -> bool:
+    return loss.key == "cross_entropy" and len(shape) == 2
+
+
+def fingerprint(model: Network) -> str:
+    """Tells specs apart, and values of their params."""
+    text = json.dumps([model.spec.source.data, model.variant, model.params], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def arguments(optimizer: Optimizer, **names: str) -> dict[str, Code]:
+    """Attributes of an optimizer by the names that a framework has for them, without what is zero or false, as it is
+    by default in all of them."""
+    return {own: literal(value) for own, name in names.items() if (value := getattr(optimizer, name))}
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader([folder, HERE]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=False,
+        autoescape=False,
+    )
+
+
+@cache
+def _own_words(folder: Path) -> frozenset[str]:
+    files = (HERE / "script.py.jinja", HERE / "loop.py.jinja", folder / "train.py.jinja")
+    texts = (_NO_NAMES.sub(" ", file.read_text(encoding="utf-8")) for file in files)
+    return frozenset(word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text))
+
+
+_NO_NAMES: Final = re.compile(r'\{[{%#].*?[}%#]\}|""".*?"""|"[^"\n]*"|#.*', re.DOTALL)
+"""What no name of a file's own stands in: what Jinja fills in, texts, and comments."""

@@ -1,0 +1,240 @@
+"""What somebody may have taken for a rule: if updates are wrong, one of these may explain them.
+
+Each is a rule that some framework has, or an error that is easily made. None is right: what it gives is compared with
+what was observed only after the rule of the spec did not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archspec.training.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
+from archspec.training.plan import Plan
+from archspec.training.replay import Rules, Update
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def suspects(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
+    """Other rules, by what is then wrong."""
+    yield from _rates(plan, rules)
+    yield from _decays(plan, rules)
+    yield from _clips(plan, rules)
+    for name, update in _updates(plan):
+        yield name, replace(rules, update=update)
+
+
+def _rates(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
+    rates = list(rules.rates)
+    base = plan.optimizer.learning_rate
+    yield "the schedule is one step late", replace(rules, rates=[base, *rates[:-1]])
+    yield "the schedule is one step early", replace(rules, rates=[*rates[1:], rates[-1]])
+    yield "the rate stays the same: the schedule is lost", replace(rules, rates=[base] * len(rates))
+    yield "nothing is learned: the update is lost", replace(rules, rates=[0.0] * len(rates))
+
+
+def _decays(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
+    decay = plan.optimizer.weight_decay
+    if not decay:
+        return
+    everywhere, nowhere = dict.fromkeys(rules.decays, decay), dict.fromkeys(rules.decays, 0.0)
+    yield "weight decay is missing", replace(rules, decays=nowhere)
+    yield "weight decay draws at all weights: the group without is lost", replace(rules, decays=everywhere)
+    swapped = {name: decay - value for name, value in rules.decays.items()}
+    yield "weight decay draws at the wrong group", replace(rules, decays=swapped)
+    halved = {name: value / 2 for name, value in rules.decays.items()}
+    yield "weight decay is half of what it is (of w^2 / 2)", replace(rules, decays=halved)
+    doubled = {name: value * 2 for name, value in rules.decays.items()}
+    yield "weight decay is twice what it is (of w^2)", replace(rules, decays=doubled)
+    inner = rules.update
+
+    def decoupled(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        return inner(step, rate, 0.0, w - rate * d * w, g, state)
+
+    def coupled(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        return inner(step, rate, 0.0, w, g + d * w, state)
+
+    def unscaled(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        return inner(step, rate, 0.0, w - d * w, g, state)
+
+    if isinstance(plan.optimizer, Adamw):
+        yield "weight decay is coupled: it is part of the gradient", replace(rules, update=coupled)
+    else:
+        yield "weight decay is decoupled: it is no part of the gradient", replace(rules, update=decoupled)
+    yield "weight decay is not multiplied by the rate", replace(rules, update=unscaled)
+
+
+def _clips(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
+    most = plan.clip_norm or plan.clip_value
+    if most is None:
+        return
+    yield "gradients are not clipped", replace(rules, clip=lambda g, norm: g)
+    if plan.clip_norm:
+        yield "the norm for clipping has 1e-6 added", replace(rules, clip=lambda g, n: g * min(1.0, most / (n + 1e-6)))
+        yield "gradients are always scaled to the norm", replace(rules, clip=lambda g, norm: g * most / norm)
+        own = lambda g, norm: g * min(1.0, most / float(np.linalg.norm(g)))  # noqa: E731
+        yield "each gradient is clipped by its own norm", replace(rules, clip=own)
+        yield "gradients are clipped by value, not by norm", replace(rules, clip=lambda g, n: np.clip(g, -most, most))
+    else:
+        scaled = lambda g, norm: g * min(1.0, most / norm)  # noqa: E731
+        yield "gradients are clipped by norm, not by value", replace(rules, clip=scaled)
+
+
+def _updates(plan: Plan) -> Iterator[tuple[str, Update]]:
+    match plan.optimizer:
+        case Sgd() as rule:
+            yield from _of_sgd(rule)
+        case Adam() as rule:
+            yield from _of_adam(rule)
+        case Rmsprop() as rule:
+            yield from _of_rmsprop(rule)
+        case Adagrad() as rule:
+            yield "epsilon is inside of the root", _adagrad(rule, lambda s: np.sqrt(s + rule.epsilon))
+            yield "epsilon is missing", _adagrad(rule, np.sqrt)
+            yield "the sum begins with 0.1", _adagrad(rule, lambda s: np.sqrt(s + 0.1) + rule.epsilon)
+
+
+def _of_sgd(rule: Sgd) -> Iterator[tuple[str, Update]]:
+    m = rule.momentum
+    if not m:
+        yield "there is a momentum of 0.9", rule.model_copy(update={"momentum": 0.9}).reference
+        return
+
+    def inside(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        g = g + d * w
+        v = state["velocity"] = m * state["velocity"] - rate * g
+        return w + (m * v - rate * g if rule.nesterov else v)
+
+    def dampened(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        v = state["velocity"] = m * state["velocity"] + (1 - m) * (g + d * w)
+        return w - rate * v
+
+    yield "the learning rate is inside of the velocity", inside
+    yield "the momentum is lost", rule.model_copy(update={"momentum": 0.0, "nesterov": False}).reference
+    other = rule.model_copy(update={"nesterov": not rule.nesterov})
+    yield "nesterov is missing" if rule.nesterov else "the step is nesterov's", other.reference
+    yield "the velocity is dampened", dampened
+
+
+def _of_adam(rule: Adam) -> Iterator[tuple[str, Update]]:
+    a, b, e = rule.beta1, rule.beta2, rule.epsilon
+    decoupled = isinstance(rule, Adamw)
+
+    def made(root: Callable[[Array, int], Array], first: Callable[[int], float]) -> Update:
+        def update(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+            w, g = (w - rate * d * w, g) if decoupled else (w, g + d * w)
+            m = state["first"] = a * state["first"] + (1 - a) * g
+            v = state["second"] = b * state["second"] + (1 - b) * g**2
+            return w - rate * m / first(step) / root(v, step)
+
+        return update
+
+    corrected: Callable[[int], float] = lambda t: 1 - a**t  # noqa: E731
+    yield (
+        "epsilon is added before the bias is corrected",
+        made(lambda v, t: (np.sqrt(v) + e) / np.sqrt(1 - b**t), corrected),
+    )
+    yield "epsilon is inside of the root", made(lambda v, t: np.sqrt(v / (1 - b**t) + e), corrected)
+    yield "epsilon is missing", made(lambda v, t: np.sqrt(v / (1 - b**t)), corrected)
+    yield "the bias is not corrected", made(lambda v, t: np.sqrt(v) + e, lambda t: 1.0)
+    yield (
+        "the bias is corrected one step late",
+        made(lambda v, t: np.sqrt(v / (1 - b ** (t + 1))) + e, lambda t: 1 - a ** (t + 1)),
+    )
+    swapped = rule.model_copy(update={"beta1": b, "beta2": a})
+    yield "beta1 and beta2 are swapped", swapped.reference
+
+
+def _of_rmsprop(rule: Rmsprop) -> Iterator[tuple[str, Update]]:
+    a, e, m = rule.alpha, rule.epsilon, rule.momentum
+
+    def made(root: Callable[[Array], Array], *, inside: bool = False) -> Update:
+        def update(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+            g = g + d * w
+            v = state["square"] = a * state["square"] + (1 - a) * g**2
+            u = g / root(v)
+            if not m:
+                return w - rate * u
+            b = state["velocity"] = m * state["velocity"] + (rate * u if inside else u)
+            return w - (b if inside else rate * b)
+
+        return update
+
+    yield "epsilon is inside of the root", made(lambda v: np.sqrt(v + e))
+    yield "epsilon is missing", made(np.sqrt)
+    if m:
+        yield "the learning rate is inside of the velocity", made(lambda v: np.sqrt(v) + e, inside=True)
+        yield (
+            "epsilon is inside of the root, and the learning rate inside of the velocity",
+            made(lambda v: np.sqrt(v + e), inside=True),
+        )
+        yield "the momentum is lost", rule.model_copy(update={"momentum": 0.0}).reference
+
+
+def _adagrad(rule: Adagrad, root: Callable[[Array], Array]) -> Update:
+    def update(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        g = g + d * w
+        s = state["sum"] = state["sum"] + g**2
+        return w - rate * g / root(s)
+
+    return update
+
+
+def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Callable[[dict[str, Array], dict[str, Array]], float]]]:
+    """Other losses, by what is then wrong: functions of outputs and targets."""
+    right = losses(plan)
+    yield "it is the sum over the batch, not the mean", lambda outputs, targets: batch * right(outputs, targets)
+    for name, loss in plan.losses.items():
+        if len(plan.losses) > 1:
+            rest = {key: each for key, each in plan.losses.items() if key != name}
+            yield f"the loss of {name} is missing", losses(replace(plan, losses=rest))
+        if loss.weight != 1:
+            one = plan.losses | {name: loss.model_copy(update={"weight": 1.0})}
+            yield f"the weight of {name} is lost", losses(replace(plan, losses=one))
+        for attribute, value in (
+            ("label_smoothing", 0.0),
+            ("class_weights", None),
+            ("ignore_index", None),
+            ("delta", 1.0),
+        ):
+            if getattr(loss, attribute, value) != value:
+                other = plan.losses | {name: loss.model_copy(update={attribute: value})}
+                yield f"{attribute} is lost", losses(replace(plan, losses=other))
+        if getattr(loss, "ignore_index", None) is not None:
+            yield "what is ignored counts in the mean", _counted(plan, name)
+        if getattr(loss, "class_weights", None) is not None:
+            yield "the weighted sum is divided by the number of samples", _unweighted(plan, name)
+
+
+def losses(plan: Plan) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+    """The loss of a plan, of outputs and targets by name."""
+    return lambda outputs, targets: sum(
+        loss.weight * loss.reference(outputs[name], targets[loss.target]) for name, loss in plan.losses.items()
+    )
+
+
+def _counted(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+    loss: Any = plan.losses[name]
+
+    def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
+        share = float(np.mean(targets[loss.target] != loss.ignore_index))
+        own: float = loss.weight * loss.reference(outputs[name], targets[loss.target])
+        return losses(plan)(outputs, targets) + (share - 1) * own
+
+    return wrong
+
+
+def _unweighted(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+    loss: Any = plan.losses[name]
+
+    def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
+        share = float(np.mean(np.array(loss.class_weights)[targets[loss.target]]))
+        own: float = loss.weight * loss.reference(outputs[name], targets[loss.target])
+        return losses(plan)(outputs, targets) + (share - 1) * own
+
+    return wrong

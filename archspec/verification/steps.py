@@ -1,0 +1,399 @@
+"""Whether scripts train alike, and as the spec says: what `archspec verify --steps N` does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from math import inf, isfinite, prod
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from archspec.backend import Program
+from archspec.expressions import float32
+from archspec.training.replay import Rules, replay
+from archspec.training.script import Script
+from archspec.training.suspects import losses, suspects, wrong_losses
+from archspec.verification import worker
+from archspec.verification.compare import FLOAT64_BOUND
+from archspec.verification.report import Finding, Outcome, Report, Rung
+from archspec.verification.trial import Trial
+from archspec.verification.worker import Array, arrange, restore
+from archspec.verification.worker.steps import sample
+from archspec.verification.workers import Failure, Pool, Result
+
+SLOPE_BOUND: Final = 1e-5
+DUE: Final = ("rates", "losses", "slope", "updates", "state")
+"""What a framework is held to by itself; `statistics` where there are any, and `others` where there are others."""
+
+
+def examine(trial: Trial, scripts: Sequence[Script], pool: Pool, timeout: float) -> Report:
+    """Trains in every framework, and compares what is seen with the rules of the spec, and among frameworks."""
+    started = time.perf_counter()
+    names = [script.backend for script in scripts]
+    with threadpool_limits(max(1, (os.cpu_count() or 1) // 2), "blas"):
+        stored = pool.scratch.save({**trial.weights, **{f"data {name}": array for name, array in trial.data.items()}})
+        waiting = {
+            script.backend: pool.submit(script.backend, request(trial, script, stored, pool), timeout=timeout)
+            for script in scripts
+        }
+        outcomes = {name: Outcome(name, due=DUE) for name in names}
+        seen: dict[str, Seen] = {}
+        for name, future in waiting.items():
+            result = future.result()
+            if isinstance(result, Failure):
+                outcomes[name].failure = result
+            else:
+                seen[name] = Seen(trial, name, result)
+                outcomes[name].memory = result.memory
+                outcomes[name].rungs = {rung.name: rung for rung in seen[name].rungs()}
+        for name, rung in others(seen, {name for name in seen if not _wrong(outcomes[name])}):
+            outcomes[name].rungs["others"] = rung
+        pool.scratch.remove(Path(stored["path"]))
+    for name, outcome in outcomes.items():
+        greeting = pool.greet(name).result()
+        if not isinstance(greeting, Failure):
+            outcome.versions, outcome.import_seconds = greeting.versions, greeting.seconds
+    seconds = {"total": time.perf_counter() - started}
+    title = f"{trial.model.name}, {trial.steps} steps"
+    return Report(title, trial.seed, outcomes, seconds, tuple(remarks(trial, seen)))
+
+
+def _wrong(outcome: Outcome) -> bool:
+    return any(rung.wrong for rung in outcome.rungs.values())
+
+
+def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) -> dict[str, Any]:
+    """What a worker is asked to do."""
+    program = script.program
+    return {
+        "source": program.rounded,
+        "script": trial.scripts[script.backend],
+        "module": script.module,
+        "trainer": str(script.spelling.folder / "runner.py"),
+        "dtype": "float64",
+        "data": stored,
+        "weights": [(w.parameter, w.target, w.layout, False, w.shared) for w in program.weights],
+        "arrays": list(trial.data),
+        "masks": trial.masks(program),
+        "idle": len(trial.random) > len(trial.fed),
+        "seed": trial.seed,
+        "batches": trial.batches,
+        "accumulate": trial.plan.accumulate,
+        "batch_size": trial.batch,
+        "into": str(pool.scratch.file(1 << 20)),
+    }
+
+
+class Seen:
+    """What was seen of one framework."""
+
+    def __init__(self, trial: Trial, name: str, result: Result) -> None:
+        self.trial, self.name, self.program = trial, name, trial.programs[name]
+        self.arrays, self.losses, self.rates = result.arrays, result.seen["losses"], result.seen["rates"]
+        self.norms, self.steps = result.seen["norms"], result.seen["steps"]
+        parameters = trial.graph.parameters()
+        self.axes: dict[str, int] = {}
+        """Of the variables that training changes by gradients: how many axes they have in canonical order."""
+        self.start: dict[str, Array] = {}
+        for weight in self.program.weights:
+            if weight.parameter in parameters:
+                array = arrange(trial.weights[weight.parameter].astype(np.float64), weight.layout)
+                self.start[weight.target] = self.start.get(weight.target, 0) + array
+                if parameters[weight.parameter].trainable:
+                    self.axes[weight.target] = len(parameters[weight.parameter].shape)
+        self.called = {weight.target: weight.parameter for weight in self.program.weights}
+
+    def rungs(self) -> Iterator[Rung]:
+        """What the framework is held to by itself."""
+        yield Rung.of("rates", [self._rates()], ())
+        yield Rung.of("losses", [*self._losses(), self._first()], ())
+        yield Rung.of("slope", [self._slope()], ())
+        yield from self._updated()
+        statistics = list(self._statistics())
+        if statistics:
+            yield Rung.of("statistics", statistics, ())
+
+    def _rates(self) -> Finding:
+        trial, plan = self.trial, self.trial.plan
+        if len(self.losses) != trial.batches or self.steps != list(range(trial.batches)):
+            return Finding("steps", "", inf, 0.0, f"took the steps {self.steps}, not {trial.batches} from 0")
+        due = [plan.rate(index // plan.accumulate, trial.epoch / plan.accumulate) for index in range(trial.batches)]
+        for step, (found, rate) in enumerate(zip(self.rates, due, strict=True)):
+            if not abs(found - rate) <= 1e-14 * rate:
+                shifts = {"late": [plan.optimizer.learning_rate, *due[:-1]], "early": [*due[1:], due[-1]]}
+                why = "".join(f": the schedule is one step {name}" for name, rates in shifts.items()
+                              if np.allclose(rates[1:-1], self.rates[1:-1], rtol=1e-12, atol=0))  # fmt: skip
+                return Finding("learning rate", "", inf, 0.0, f"step {step} has {found:.6g}, not {rate:.6g}{why}")
+        return Finding("learning rate", "", 0.0, 1e-14)
+
+    def outputs(self, index: int) -> dict[str, Array]:
+        """What the model gave in a step, in canonical order."""
+        return {
+            name: restore(self.arrays[f"output {index} {number}"], layout, self.trial.graph.outputs[name].shape)
+            for number, (name, layout) in enumerate(self.program.outputs.items())
+        }
+
+    def _losses(self) -> Iterator[Finding]:
+        right = losses(self.trial.plan)
+        wrong: list[str] | None = None
+        for step, found in enumerate(self.losses):
+            outputs, targets = self.outputs(step), self.trial.targets(step)
+            due = float(right(outputs, targets))
+            error = abs(found - due) / max(1.0, abs(due))
+            problem = ""
+            if not error <= FLOAT64_BOUND:
+                if wrong is None:
+                    wrong = [
+                        name for name, other in wrong_losses(self.trial.plan, self.trial.batch)
+                        if abs(other(outputs, targets) - found) <= FLOAT64_BOUND * max(1.0, abs(found))
+                    ]  # fmt: skip
+                problem = f"step {step} has a loss of {found:.6g}, and its outputs one of {due:.6g}"
+                problem += f": {wrong[0]}" if wrong else ""
+            yield Finding(f"loss {step}", "", error if isfinite(error) else inf, FLOAT64_BOUND, problem)
+
+    def _first(self) -> Finding:
+        """The whole network, in training, on the first batch."""
+        due = self.trial.loss(self.trial.weights)
+        error = abs(self.losses[0] - due) / max(1.0, abs(due))
+        problem = ""
+        if not error <= FLOAT64_BOUND:
+            problem = f"the first loss is {self.losses[0]:.6g}, and the reference's {due:.6g}"
+            for how, what in _MASKS.items() if self.trial.fed else ():
+                if abs(self.trial.loss(self.trial.weights, how=how) - self.losses[0]) <= FLOAT64_BOUND:
+                    problem += f": {what}"
+                    break
+        return Finding("first loss", "", error if isfinite(error) else inf, FLOAT64_BOUND, problem)
+
+    def _slope(self) -> Finding:
+        """The gradient of the first loss, along a random direction: at a kink the slope is off, so there are three."""
+        error = inf
+        for number in range(3):
+            along, slope = self.trial.slope(number)
+            total, size = 0.0, 0.0
+            for target, direction in self.arranged(along).items():
+                gradient = self.arrays.get(f"gradient {target}")
+                if gradient is not None:
+                    part = float(np.vdot(gradient, direction))
+                    total, size = total + part, size + part**2
+            error = min(error, abs(total - slope) / max(abs(slope), size**0.5, 1e-12))
+            if error <= SLOPE_BOUND:
+                break
+        return Finding("gradient of the first loss", "", error if isfinite(error) else inf, SLOPE_BOUND)
+
+    def arranged(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Arrays by parameter as those of variables."""
+        found: dict[str, Array] = {}
+        for weight in self.program.weights:
+            if weight.parameter in arrays:
+                array = arrange(arrays[weight.parameter], weight.layout)
+                found[weight.target] = found.get(weight.target, 0) + array
+        return found
+
+    # Updates --------------------------------------------------------------------------------------------------------
+
+    @property
+    def gradients(self) -> list[dict[str, Array]]:
+        """Of each update, by variable: some elements."""
+        return [
+            {name: self.arrays[key] for name in self.axes if (key := f"gradient {update} {name}") in self.arrays}
+            for update in range(self.trial.steps)
+        ]
+
+    def weight(self, update: int, name: str) -> Array:
+        """Some elements of a variable after an update; before the first one, of -1."""
+        return self.arrays[f"weight {update} {name}"] if update >= 0 else sample(name, self.start[name])
+
+    def _updated(self) -> Iterator[Rung]:
+        trial, gradients = self.trial, self.gradients
+        rules = Rules.of(trial.plan, self.axes, trial.steps, trial.epoch / trial.plan.accumulate)
+        start = {name: self.weight(-1, name) for name in self.axes}
+        findings, final = [], {}
+        for update, (weights, kept) in enumerate(replay(rules, start, gradients, self.norms)):
+            for name in self.axes:
+                error = self._off(update, name, weights[name])
+                findings.append(Finding(f"update {update} of {self.called[name]}", "", error, FLOAT64_BOUND))
+            final = kept
+        wrong = next((index for index, finding in enumerate(findings) if finding.wrong), None)
+        if wrong is not None:
+            update, name = wrong // len(self.axes), list(self.axes)[wrong % len(self.axes)]
+            why = self._explained(rules, start, gradients)
+            first = findings[wrong]
+            problem = f"{first}: {why}" if why else f"{first}: by no rule that is known"
+            problem = f"step {update} changes {self.called[name]} in another way, {problem}"
+            findings[wrong] = Finding(first.tensor, "", first.error, first.bound, problem)
+        yield Rung.of("updates", findings, ())
+        yield Rung.of("state", [*self._state(final)], ())
+
+    def _off(self, update: int, name: str, due: Array) -> float:
+        """How far a weight is off, in units of what it was changed by."""
+        found, before = self.weight(update, name), self.weight(update - 1, name)
+        if not found.size:
+            return 0.0
+        change = max(float(np.abs(due - before).max()), 1e-4 * float(np.abs(due).max()), 1e-30)
+        error = float(np.abs(found - due).max()) / change
+        return error if isfinite(error) else inf
+
+    def _explained(self, rules: Rules, start: Mapping[str, Array], gradients: Sequence[Mapping[str, Array]]) -> str:
+        for name, other in suspects(self.trial.plan, rules):
+            with np.errstate(all="ignore"):
+                made = replay(other, start, gradients, self.norms)
+                if all(
+                    self._off(update, each, weights[each]) <= FLOAT64_BOUND * 10
+                    for update, (weights, _) in enumerate(islice(made, self.trial.steps)) for each in self.axes
+                ):  # fmt: skip
+                    return name
+        return ""
+
+    def _state(self, kept: Mapping[str, Mapping[str, Array]]) -> Iterator[Finding]:
+        slots = self.trial.plan.optimizer.kept()
+        if not slots:
+            yield Finding("nothing is kept", "", 0.0, FLOAT64_BOUND)
+        for name, state in kept.items():
+            for slot in slots:
+                key = f"state {slot} {name}"
+                if key not in self.arrays:
+                    if name in self.gradients[0]:
+                        yield Finding(f"{slot} of {self.called[name]}", "", inf, 0.0, f"no {slot} is kept of it")
+                    continue
+                found, due = sample(name, self.arrays[key]), state[slot]
+                size = max(float(np.abs(due).max(initial=0.0)), 1e-30)
+                error = float(np.abs(found - due).max(initial=0.0)) / size
+                yield Finding(f"{slot} of {self.called[name]}", "", error if isfinite(error) else inf, FLOAT64_BOUND)
+
+    # Statistics -----------------------------------------------------------------------------------------------------
+
+    def seen_of_batches(self) -> dict[str, list[Array]]:
+        """The statistics of each batch, by parameter, as what is kept of them tells; variances with n in the
+        denominator."""
+        found: dict[str, list[Array]] = {}
+        targets = {weight.parameter: weight.target for weight in self.program.weights}
+        for node in self.trial.graph.nodes:
+            op: Any = node.op
+            for part, parameter in node.op.parameters(*(t.shape for t in node.inputs)).items():
+                name = node.parameter(part)
+                if parameter.trainable or not getattr(op, "momentum", 0) or name not in targets or node.owner:
+                    continue
+                share = 1 - float32(1 - op.momentum) if self.program.keeps_old else op.momentum
+                unbiased = self.program.unbiased_variance and part == "running_var"
+                count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
+                factor = (count - 1) / count if unbiased else 1.0
+                each = []
+                for update in range(self.trial.steps):
+                    new, old = (self.weight(index, targets[name]) for index in (update, update - 1))
+                    each.append(factor * (new - (1 - share) * old) / share)
+                found[name] = each
+        return found
+
+    def _statistics(self) -> Iterator[Finding]:
+        """Of the first batch, against the reference's."""
+        if self.trial.plan.accumulate > 1:
+            return
+        _, new = self.trial.forward(self.trial.weights)
+        momenta: dict[str, float] = {
+            node.parameter(part): getattr(node.op, "momentum", 0.0) for node in self.trial.graph.nodes
+            for part in node.op.parameters(*(t.shape for t in node.inputs))
+        }  # fmt: skip
+        targets = {weight.parameter: weight.target for weight in self.program.weights}
+        for name, each in self.seen_of_batches().items():
+            old = self.trial.weights[name].astype(np.float64)
+            due = sample(targets[name], (new[name] - (1 - momenta[name]) * old) / momenta[name])
+            error = float(np.abs(each[0] - due).max()) / max(1.0, float(np.abs(due).max()))
+            problem = ""
+            if not error <= FLOAT64_BOUND:
+                problem = _scaled(each[0], due, name)
+            yield Finding(f"{name} of the first batch", "", error if isfinite(error) else inf, FLOAT64_BOUND, problem)
+
+
+def _scaled(found: Array, due: Array, name: str) -> str:
+    """What is wrong with the statistics of a batch, if they are all too large or small by a factor."""
+    ratio = found / due
+    if np.ptp(ratio) > 1e-6 * abs(ratio.mean()):
+        return ""
+    return f"{name} is {ratio.mean():.6g} times what it is: the variance is corrected by n - 1, or not"
+
+
+_MASKS: Final = {
+    "idle": "nothing is dropped",
+    "unpermuted": "the mask is in another order of axes than what it is for",
+    "inverted": "what is kept, and what is dropped, are swapped",
+}
+
+
+def others(seen: Mapping[str, Seen], right: set[str]) -> Iterator[tuple[str, Rung]]:
+    """Each framework against the first other one that is right by itself, or against the first."""
+    for name, own in seen.items():
+        rest = [other for other in seen if other != name]
+        other = next((each for each in rest if each in right), next(iter(rest), None))
+        if other is not None:
+            unseen = tuple(_shared(own.program) | _shared(seen[other].program))
+            yield name, Rung.of("others", list(_against(own, seen[other])), unseen)
+
+
+def _against(own: Seen, other: Seen) -> Iterator[Finding]:
+    for what, ours, yours in (("loss", own.losses, other.losses), ("norm of gradients", own.norms, other.norms)):
+        for step, (a, b) in enumerate(zip(ours, yours, strict=False)):
+            error = abs(a - b) / max(1.0, abs(b))
+            yield Finding(f"{what} {step}", "", error if isfinite(error) else inf, FLOAT64_BOUND)
+    a_weights, b_weights = canonical(own, "weight"), canonical(other, "weight")
+    statistics = own.seen_of_batches()
+    for name in a_weights.keys() & b_weights.keys() - statistics.keys():
+        yield _compared(f"{name} at the end", a_weights[name], b_weights[name])
+    for slot in own.trial.plan.optimizer.kept():
+        mine, theirs = canonical(own, f"state {slot}"), canonical(other, f"state {slot}")
+        for name in mine.keys() & theirs.keys():
+            yield _compared(f"{slot} of {name} at the end", mine[name], theirs[name])
+    elsewhere = other.seen_of_batches()
+    for name, each in statistics.items():
+        for step, (one, two) in enumerate(zip(each, elsewhere.get(name, ()), strict=False)):
+            yield _compared(f"{name} of batch {step}", one, two)
+
+
+def _compared(name: str, a: Array, b: Array) -> Finding:
+    if a.shape != b.shape:
+        return Finding(name, "", inf, 0.0, f"shape {a.shape}, and {b.shape} elsewhere")
+    error = float(np.abs(a - b).max(initial=0.0)) / max(1.0, float(np.abs(b).max(initial=0.0)))
+    return Finding(name, "", error if isfinite(error) else inf, FLOAT64_BOUND)
+
+
+def canonical(seen: Seen, what: str) -> dict[str, Array]:
+    """Arrays of variables by parameter, in canonical order; but for parameters that are one variable together."""
+    parameters, summed = seen.trial.graph.parameters(), _shared(seen.program)
+    return {
+        weight.parameter: restore(array, weight.layout, tuple(map(int, parameters[weight.parameter].shape)))
+        for weight in seen.program.weights
+        if weight.parameter in parameters and weight.parameter not in summed
+        and (array := seen.arrays.get(f"{what} {weight.target}")) is not None
+    }  # fmt: skip
+
+
+def _shared(program: Program) -> set[str]:
+    """Parameters that are added up in one variable: what training makes of it, it makes of none of them."""
+    places: dict[tuple[str, Any], list[str]] = {}
+    for weight in program.weights:
+        if weight.shared:
+            places.setdefault((weight.target, weight.layout), []).append(weight.parameter)
+    return {name for names in places.values() if len(names) > 1 for name in names}
+
+
+def remarks(trial: Trial, seen: Mapping[str, Seen]) -> Iterator[str]:
+    """What was done to make frameworks comparable, and what was not compared."""
+    yield "floats of the spec are rounded to float32 in all, as frameworks keep many of them"
+    if trial.fed:
+        yield f"fed with the same masks: {', '.join(node.path for node in trial.fed)}"
+    idle = [node.path for node in trial.random if node not in trial.fed]
+    if idle:
+        yield f"random, not fed, and set idle: {', '.join(idle)}"
+    unbiased = [name for name, each in seen.items() if each.program.unbiased_variance and each.seen_of_batches()]
+    if unbiased:
+        yield f"running variances, corrected by (n - 1) / n: {', '.join(unbiased)}"
+    shared = {name: sorted(_shared(each.program)) for name, each in seen.items() if _shared(each.program)}
+    for name, parameters in shared.items():
+        yield f"{name} has one variable for several, which training moves as one: {', '.join(parameters)}"
+    large = max((array.size for each in seen.values() for array in each.start.values()), default=0)
+    if large > worker.SAMPLE:
+        yield f"the rules of updates are compared at {worker.SAMPLE} elements of each weight, drawn by its name"

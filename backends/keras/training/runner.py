@@ -1,0 +1,90 @@
+"""How `archspec.verification.worker` watches a script that trains in Keras. Needs nothing of archspec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import keras
+import tensorflow
+
+RATES = ("rate", "dropout", "stddev")
+
+
+class Trainer:
+    """The script's compiled model in a session."""
+
+    def __init__(self, session: Any, script: Any) -> None:
+        self.model, self.script = session.model, script
+        self.optimizer = self.model.optimizer
+        self.optimizer.build(self.model.trainable_variables)
+        self.model.run_eagerly = True  # or nothing could be seen between steps
+        self._gradients: dict[str, Any] = {}
+        self._outputs: Any = ()
+        apply = self.optimizer.apply
+
+        def watched(gradients: Any, variables: Any = None) -> Any:
+            gradients = list(gradients)
+            pairs = zip(gradients, variables or self.model.trainable_variables, strict=True)
+            self._gradients = {each.path: _dense(gradient) for gradient, each in pairs if gradient is not None}
+            return apply(gradients, variables)
+
+        self.optimizer.apply = watched
+        compute_loss = self.model.compute_loss
+
+        def seen(*given: Any, **named: Any) -> Any:
+            outputs = named.get("y_pred", given[2] if len(given) > 2 else None)
+            self._outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+            return compute_loss(*given, **named)
+
+        self.model.compute_loss = seen
+
+    def idle(self, but: Collection[str]) -> None:
+        for layer in self.model.layers:
+            for name in RATES:
+                rate = getattr(layer, name, None)
+                if layer.name not in but and isinstance(rate, float) and rate:
+                    setattr(layer, name, 0.0)
+
+    def mask(self, path: str, factor: Callable[[tuple[int, ...]], Any]) -> None:
+        def multiply(inputs: Any, training: Any = None, **named: Any) -> Any:
+            return inputs * tensorflow.convert_to_tensor(factor(tuple(inputs.shape))) if training else inputs
+
+        self.model.get_layer(path).call = multiply
+
+    def run(
+        self, data: Any, epochs: int, batch_size: int, seed: int, seen: Callable[[int, float, float], None]
+    ) -> None:
+        batches = self.script.Batches(data, batch_size, seed)
+        steps = self.script.Steps(batches, seen)
+        self.model.fit(batches, epochs=epochs, callbacks=[steps], shuffle=False, verbose=0)
+
+    def gradient(self, variable: Any) -> Any:
+        return self._gradients.get(variable.path)
+
+    def outputs(self) -> list[Any]:
+        return list(self._outputs)
+
+    def state(self, variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """What the optimizer keeps. Keras' own velocity is -r v, with the learning rate r in it."""
+        order = [each.path for each in self.optimizer._trainable_variables]
+        own = type(self.optimizer) is keras.optimizers.SGD
+        factor = -1 / float(self.optimizer.learning_rate) if own else 1.0
+        lists = {"velocity": "momentums", "first": "_momentums", "second": "_velocities"}
+        if not hasattr(self.optimizer, "_velocities"):
+            lists = {"velocity": "momentums", "square": "_velocities", "sum": "_accumulators"}
+        found: dict[str, dict[str, Any]] = {}
+        for slot, attribute in lists.items():
+            kept = getattr(self.optimizer, attribute, None) or []
+            arrays = {path: each.numpy() for path, each in zip(order, kept, strict=False) if each is not None}
+            for name, variable in variables.items():
+                if variable.path in arrays:
+                    found.setdefault(slot, {})[name] = factor * arrays[variable.path]
+        return found
+
+    def averages(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+
+def _dense(gradient: Any) -> Any:
+    return tensorflow.convert_to_tensor(gradient).numpy().copy()
