@@ -20,6 +20,8 @@ from archspec.model import Spec
 from archspec.verification.workers import Pool
 
 from .fuzz import draw
+from .fuzz.builder import Drawing
+from .fuzz.scopes import Network
 from .fuzz.verify import BACKENDS, compiled, problems, reduced, text
 
 FOUND: Final = sorted((Path(__file__).parent / "fuzz_found").glob("*.yaml"))
@@ -99,6 +101,15 @@ def test_a_smaller_spec_that_fails_is_found() -> None:
     drawn["layers"].append({"op": "tanh", "name": "culprit", "from": next(iter(drawn["inputs"]))})
     small = reduced(drawn, lambda each: "culprit" in str(each["layers"]))
     assert small["layers"] == [{"op": "tanh", "name": "culprit"}]
+
+
+def test_what_is_left_out_has_no_parts() -> None:
+    network = Network(Drawing(0))
+    left, right = network.fresh((7,)), network.fresh((5,))
+    network.add({"op": "mod", "from": [left, right], "when": False})
+    name = network.name_last()
+    assert len(network.names[name]) == 2
+    assert not any(reference.startswith(f"{name}.") for reference in network.names)
 
 
 @pytest.mark.frameworks

@@ -12,7 +12,7 @@ import numpy as np
 from archspec import ops
 
 from .attributes import Sizes
-from .interpret import Interpreter, Names, Rejected, Step, Value, Wires, given
+from .interpret import Interpreter, Names, Rejected, Step, Value, Wires, evaluate, given
 
 MOST_STEPS: Final = 30
 OPS: Final = ops.names()
@@ -151,7 +151,8 @@ class Builder:
             if "layers" in last:  # opens a scope now
                 for inner in self.added:
                     self.names[f"{name}.{inner}"] = self.names.pop(inner)
-            if len(self.current) > 1 and "op" in last:
+            ran = evaluate(last.get("when", True), self.env)  # what is left out passes its inputs on, and has no parts
+            if len(self.current) > 1 and "op" in last and ran:
                 self.names.update((f"{name}.{i}", (value,)) for i, value in enumerate(self.current))
         self.names[last["name"]] = self.current
         return str(last["name"])
