@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 
 import pytest
 
+from archspec import ops
 from archspec.errors import BackendError
 from archspec.graph.mode import Mode
-from archspec.model import parameter_count
+from archspec.model import Spec, parameter_count
 
+from .cases import CASES, Case
+from .programs import BACKENDS
+from .standins.check import written
 from .test_language import CONV, HEAD, error, graph, network
 
 TEXT: Final = HEAD + "inputs: {tokens: {shape: [5], dtype: int64, below: 10}}\n"
@@ -63,3 +68,50 @@ def test_a_framework_may_need_another_layer() -> None:
     )
     with pytest.raises(BackendError, match=message):
         network(text).compile("keras")
+
+
+def lends(case: Case) -> bool:
+    """Whether its weights can be shared, and its inputs lie in more than one order of axes."""
+    shapes = [(2, *shape) for shape in case.shapes]
+    weights = ops.get(case.op)(**case.attributes).parameters(*shapes).values() if shapes else ()
+    images = any(len(shape) > 2 for shape in shapes) and set(case.dtypes) <= {"float"}
+    return bool(weights) and all(weight.trainable for weight in weights) and images
+
+
+@pytest.mark.parametrize("first", ["plain", "turned"])
+def test_what_shares_a_layer_may_lie_in_another_order(first: str) -> None:
+    refused = {}
+    for case in filter(lends, CASES):
+        inputs: dict[str, Any] = {}
+        layers: list[Any] = []
+        for number, shape in enumerate(case.shapes):
+            inputs |= {f"plain{number}": list(shape), f"other{number}": list(shape[::-1])}
+            axes = list(range(len(shape), 0, -1))
+            layers.append({"op": "permute", "axes": axes, "from": f"other{number}", "name": f"turned{number}"})
+        step = {"op": case.op, **case.attributes}
+        for name, own in (("owner", first), ("user", "plain" if first == "turned" else "turned")):
+            layers.append({**step, "name": name, "from": [f"{own}{number}" for number in range(len(case.shapes))]})
+        layers[-1]["weights_of"] = "owner"
+        given = ops.get(case.op)(**case.attributes).infer(*((2, *shape) for shape in case.shapes))
+        parts = [f".{i}" for i in range(len(given))] if len(given) > 1 else [""]
+        outputs = {f"{name}{part[1:]}": f"{name}{part}" for name in ("owner", "user") for part in parts}
+        text = json.dumps({"archspec": 1, "name": "N", "inputs": inputs, "layers": layers, "outputs": outputs})
+        try:
+            problem = written(BACKENDS["keras"], Spec.parse(text).network()).problem()
+        except BackendError as error:
+            problem = str(error)
+        if problem:
+            refused[f"{case.op} {case.attributes}"] = problem
+    assert not refused
+
+
+def test_a_linear_layer_may_read_what_was_flattened_and_what_was_not() -> None:
+    text = """
+layers:
+  - {op: flatten, from: image}
+  - {op: linear, name: fc, out_features: 4}
+  - {op: reshape, name: features, from: other, shape: [192]}
+  - {op: linear, name: again, from: features, out_features: 4, weights_of: fc}
+outputs: {fc: fc, again: again}"""
+    model = network(text, head=HEAD + "inputs: {image: [3, 8, 8], other: [12, 16]}\n")
+    assert written(BACKENDS["keras"], model).problem() == ""

@@ -38,9 +38,12 @@ def _complement(momentum: float) -> float:
 
 
 def layer_norm(site: Site) -> Lowered:
+    """Keras counts axes as they lie: what shares a layer with another step comes in the order of that one's input."""
     wire = site.inputs[0]
     axes = site.same(lambda step: step.op.axes(wire.rank), "axis")
-    layout = held(wire)
+    layout, owner = held(wire), site.step.owner
+    if owner is not None and any(layout.position(a) != held(owner.inputs[0]).position(a) for a in axes):
+        layout = held(owner.inputs[0])
     if len(axes) > 1:
         layout = canonical(wire.rank)
     positions = [layout.position(a) for a in axes]

@@ -87,7 +87,7 @@ def _only_linear(wire: Wire) -> bool:
     for reader in wire.consumers:
         if not isinstance(reader, MStep) or isinstance(reader, MCall):
             return False
-        if reader.op.key == "linear" and not reader.tied:
+        if reader.op.key == "linear" and reader.owner is None and not reader.users:
             continue
         if not (reader.op.elementwise and len(reader.inputs) == 1 and _only_linear(reader.outputs[0])):
             return False
