@@ -6,7 +6,7 @@ Backends are found by the entry-point group `archspec.backends`; the built-in on
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -161,6 +161,9 @@ class Backend:
     in the framework's process."""
     training: Callable[[], Any] | None = None
     """Gives the `archspec.training.script.Spelling` of scripts that train, if it can write such."""
+    saved: Callable[[Program, Graph], Mapping[str, str]] | None = None
+    """Where the framework's own files of weights have each target of a model, for those that have no names of weights.
+    Raises BackendError if that cannot be told."""
 
     def write(self, model: Network) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""

@@ -114,7 +114,8 @@ def test_a_square_kernel_of_unknown_origin_is_refused() -> None:
     assert square().weights(kernel, backend="pytorch")["fc.weight"].tolist() == [[1, 3], [2, 4]]
 
 
-ENDINGS = {"safetensors": "canonical", "pt": "pytorch", "pth": "pytorch", "bin": "pytorch", "pdparams": "paddle"}
+ENDINGS = {"safetensors": "canonical", "pt": "pytorch", "pth": "pytorch", "bin": "pytorch", "pdparams": "paddle",
+           "weights.h5": "keras"}  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

@@ -7,16 +7,18 @@ square kernel from its transpose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archspec.backend import Backend, Network, Weight, backends
+from archspec.backend import Backend, Network, Program, Weight, backends
 from archspec.errors import BackendError, UsageError
 from archspec.weights import files
 from archspec.weights.canonical import checked, fingerprint, floats, problems_of, shapes
+from archspec.weights.files import keras
 from archspec.weights.files.stored import CANONICAL
 from archspec.weights.layouts import arranged, physical_shape, restored
 from archspec.weights.names import Rules, renamed, rules
@@ -46,17 +48,31 @@ def load(
 def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin: str = "") -> None:
     """Writes canonical weights of a network as a file of the kind that the path's ending says.
 
-    `origin` is whose layouts a `.safetensors` file has: by default it is canonical. Raises UsageError.
+    `origin` is whose layouts a `.safetensors` file has: by default it is canonical. Raises UsageError, and BackendError
+    as the backend does.
     """
-    kind = files.kind_of(Path(path))
+    path = Path(path)
+    kind = files.kind_of(path)
+    if origin and origin != kind.origin and kind.origin != CANONICAL:
+        raise UsageError(f"{path}: a file of this kind is for {kind.origin}, not for {origin}")
     origin = origin or kind.origin
     about = {NETWORK: network.name, FINGERPRINT: fingerprint(network.graph)}
-    files.write(Path(path), laid_out(network, arrays, origin), origin, about)
+    if origin == CANONICAL:
+        files.write(path, arrays, origin, about, {})
+        return
+    backend = _backend(origin)
+    program = backend.generate(network)
+    places: Mapping[str, str] = {}
+    found = arranged(arrays, program.weights)
+    if backend.saved is not None and kind.origin == origin:
+        places = backend.saved(program, network.graph)
+        found = {target: array for target, array in found.items() if target in places}  # no heads for training alone
+    files.write(path, found, origin, about, places)
 
 
 def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:
     """Canonical weights by the names and in the layouts of an origin. Raises UsageError, BackendError."""
-    return dict(arrays) if origin == CANONICAL else arranged(arrays, _weights(network, origin))
+    return dict(arrays) if origin == CANONICAL else arranged(arrays, _backend(origin).generate(network).weights)
 
 
 def canonical(
@@ -107,7 +123,11 @@ def _from(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[st
     """
     if origin == CANONICAL:
         return dict(arrays)
-    weights, due = _weights(network, origin), shapes(network.graph)
+    backend = _backend(origin)
+    program = backend.generate(network)
+    weights, due = program.weights, shapes(network.graph)
+    if backend.saved is not None:
+        arrays = _by_target(arrays, program, partial(backend.saved, program, network.graph))
     fitting: dict[str, Array] = {}
     for weight in weights:
         array = arrays.get(weight.target)
@@ -128,8 +148,14 @@ def _alone(weight: Weight) -> Weight:
     return Weight(weight.parameter, weight.parameter, moves[: pads[0]] if pads else moves)
 
 
-def _weights(network: Network, origin: str) -> tuple[Weight, ...]:
-    return _backend(origin).generate(network).weights
+def _by_target(
+    arrays: Mapping[str, Array], program: Program, saved: Callable[[], Mapping[str, str]]
+) -> Mapping[str, Array]:  # fmt: skip
+    """Arrays of a file that counts the weights of each layer, and perhaps the layers, by their targets."""
+    targets = {place: target for target, place in keras.numbered(w.target for w in program.weights).items()}
+    if any("/vars/" in name for name in arrays):
+        targets |= {place: target for target, place in saved().items()}
+    return {targets.get(name, name): array for name, array in arrays.items()}
 
 
 def _backend(origin: str) -> Backend:

@@ -10,7 +10,11 @@ from archspec.backend import Backend, Network
 from archspec.emit.dialect import Dialect, Functions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archspec.backend import Program
     from archspec.emit.source import FileGenerator
+    from archspec.graph.graph import Graph
     from archspec.training.script import Spelling
 
 
@@ -69,6 +73,13 @@ def training() -> Spelling:
     return SPELLING
 
 
+def saved(program: Program, graph: Graph) -> Mapping[str, str]:
+    """Where a file of Keras has the weights of a model; see `order`."""
+    from . import order
+
+    return order.saved(program, graph)
+
+
 BACKEND: Final = Backend(
     name="keras",
     title="Keras",
@@ -76,4 +87,5 @@ BACKEND: Final = Backend(
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
     training=training,
+    saved=saved,
 )

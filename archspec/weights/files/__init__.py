@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from archspec.errors import UsageError
-from archspec.weights.files import paddle, pytorch, safetensors
+from archspec.weights.files import keras, paddle, pytorch, safetensors
 from archspec.weights.files.stored import CANONICAL, Stored
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ class Format(Protocol):
 
     def read(self, path: Path) -> Stored: ...
 
-    def write(self, path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str]) -> None: ...
+    def write(
+        self, path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str],
+        places: Mapping[str, str],
+    ) -> None: ...  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ KINDS = {
     ".pth": Kind(pytorch, "pytorch"),
     ".bin": Kind(pytorch, "pytorch"),
     ".pdparams": Kind(paddle, "paddle"),
+    ".h5": Kind(keras, "keras"),
+    ".keras": Kind(keras, "keras"),
 }
 
 
@@ -60,6 +65,8 @@ def read(path: Path) -> Stored:
             first = file.read(16)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if first.startswith(keras.START) or (first.startswith(b"PK") and path.suffix == ".keras"):
+        return keras.read(path)
     if first.startswith((b"PK", pytorch.LEGACY_START)):
         return pytorch.read(path)
     if first.startswith(b"\x80"):
@@ -67,6 +74,9 @@ def read(path: Path) -> Stored:
     return safetensors.read(path)
 
 
-def write(path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str]) -> None:
-    """Writes arrays that have the layouts of an origin. Raises UsageError."""
-    kind_of(path).format.write(path, arrays, origin, metadata)
+def write(
+    path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str], places: Mapping[str, str]
+) -> None:
+    """Writes arrays that have the layouts of an origin. `places` are where a file that has no names of weights has
+    each. Raises UsageError."""
+    kind_of(path).format.write(path, arrays, origin, metadata, places)

@@ -58,7 +58,9 @@ def _floats(array: Array) -> Array:
     return array.view(needs("ml_dtypes").bfloat16) if array.dtype == "uint16" else array
 
 
-def write(path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str]) -> None:
+def write(
+    path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str], places: Mapping[str, str]
+) -> None:
     """Writes arrays, as `paddle.load` takes them. Raises UsageError."""
     plain = {name: array.view("uint16") if array.dtype.name == "bfloat16" else array for name, array in arrays.items()}
     with put(path) as aside, open(aside, "wb") as file:

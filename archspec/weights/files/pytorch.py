@@ -178,7 +178,9 @@ def _arrays(found: Any) -> dict[str, Array]:
 # Writing --------------------------------------------------------------------------------------------------------------
 
 
-def write(path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str]) -> None:
+def write(
+    path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str], places: Mapping[str, str]
+) -> None:
     """Writes arrays as a state dictionary, as `torch.load` takes it with `weights_only=True`. Raises UsageError."""
     for name, array in arrays.items():
         if array.dtype.name not in KINDS.values():

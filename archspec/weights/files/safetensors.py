@@ -34,7 +34,9 @@ def read(path: Path) -> Stored:
     return Stored(arrays, ORIGINS.get(metadata.get("format", ""), ""), metadata)
 
 
-def write(path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str]) -> None:
+def write(
+    path: Path, arrays: Mapping[str, Array], origin: str, metadata: Mapping[str, str], places: Mapping[str, str]
+) -> None:
     """Writes arrays of an origin. Raises UsageError."""
     needs("safetensors")
     from safetensors.numpy import save_file

@@ -1,0 +1,114 @@
+"""Makes generated models in the process of one framework, as people would, and lets it save and load their weights.
+
+Run by itself, with the name of the framework. A request is a line of JSON: `source` and `entry` of a file, `inputs` and
+`output` (files of NumPy), and `save` or `load`, paths for the framework's own calls; `save` trains one step before.
+Answers are the paths that were saved, or what went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def with_pytorch(make: Callable[[], Any], inputs: list[Any], request: dict[str, Any]) -> tuple[Any, list[str]]:
+    import torch
+
+    torch.manual_seed(1)
+    model, given = make(), [torch.from_numpy(array) for array in inputs]
+    saved = []
+    if "save" in request:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        first(model(*given)).square().mean().backward()
+        optimizer.step()
+        saved = [f"{request['save']}.pt", f"{request['save']}_old.pth"]
+        torch.save(model.state_dict(), saved[0])
+        torch.save(model.state_dict(), saved[1], _use_new_zipfile_serialization=False)
+    else:
+        model.load_state_dict(torch.load(request["load"], weights_only=True))
+    with torch.no_grad():
+        return first(model.eval()(*given)).numpy(), saved
+
+
+def with_paddle(make: Callable[[], Any], inputs: list[Any], request: dict[str, Any]) -> tuple[Any, list[str]]:
+    import paddle
+
+    paddle.seed(1)
+    model, given = make(), [paddle.to_tensor(array) for array in inputs]
+    saved = []
+    if "save" in request:
+        optimizer = paddle.optimizer.SGD(0.01, parameters=model.parameters())
+        first(model(*given)).square().mean().backward()
+        optimizer.step()
+        saved = [f"{request['save']}.pdparams"]
+        paddle.save(model.state_dict(), saved[0])
+    else:
+        missing, unexpected = model.set_state_dict(paddle.load(request["load"]))
+        if unexpected or [name for name in missing if ".cell" not in f".{name}"]:  # a cell's weights have two names
+            raise AssertionError(f"missing {missing}, unexpected {unexpected}")
+    model.eval()
+    with paddle.no_grad():
+        return first(model(*given)).numpy(), saved
+
+
+def with_keras(make: Callable[[], Any], inputs: list[Any], request: dict[str, Any]) -> tuple[Any, list[str]]:
+    import keras
+
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
+    model, given = make(), inputs[0] if len(inputs) == 1 else inputs
+    saved = []
+    if "save" in request:
+        model.compile(keras.optimizers.SGD(0.01), loss="mse")
+        zeros = [np.zeros(value.shape) for value in everything(model(given))]
+        model.train_on_batch(given, zeros[0] if len(zeros) == 1 else zeros)
+        saved = [f"{request['save']}{ending}" for ending in (".weights.h5", ".keras", ".h5")]
+        model.save_weights(saved[0])
+        model.save(saved[1])
+        model.save(saved[2])
+    else:
+        model.load_weights(request["load"])
+    return first(model(given, training=False)).numpy(), saved
+
+
+def everything(outputs: Any) -> list[Any]:
+    values = outputs.values() if isinstance(outputs, dict) else outputs
+    return list(values) if isinstance(outputs, (dict, tuple, list)) else [outputs]
+
+
+def first(outputs: Any) -> Any:
+    return everything(outputs)[0]
+
+
+WITH = {"pytorch": with_pytorch, "keras": with_keras, "paddle": with_paddle}
+
+
+def main(framework: str) -> None:
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # frameworks print, too
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            names: dict[str, Any] = {"__name__": "generated"}
+            exec(compile(request["source"], "<generated>", "exec"), names)
+            with np.load(request["inputs"]) as stored:
+                inputs = list(stored.values())
+            output, saved = WITH[framework](names[request["entry"]], inputs, request)
+            np.save(request["output"], output)
+            answer: Any = {"saved": saved}
+        except Exception:
+            answer = {"error": traceback.format_exc()[-1500:]}
+        print(json.dumps(answer), file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
