@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -14,10 +14,11 @@ import pytest
 import archspec
 from archspec.emit import repeated
 from archspec.emit.code import Call, Code, Global, Local, Own, Raw, Symbol, call
-from archspec.emit.context import Lowered, Site
+from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.flow import Flow
 from archspec.emit.merge import Wire
 from archspec.emit.names import PYTHON, Scope
+from archspec.emit.plan import Plan
 from archspec.emit.program import Generator
 from archspec.emit.reads import Misread, check_reads
 from archspec.emit.source import FileGenerator, check_names, import_lines
@@ -27,6 +28,7 @@ from archspec.emit.variables import Variables
 from archspec.errors import BackendError
 from archspec.expressions import parse
 from archspec.graph.tree import Value
+from archspec.model import Model
 from tests.programs import BACKENDS, NETWORKS, model
 from tests.standins.check import written
 
@@ -279,6 +281,58 @@ def test_a_number_that_follows_from_an_open_size_is_an_error() -> None:
     rows = {"tanh": lambda site: Lowered(lambda own, inputs: site.value(lambda step: int(step.inputs[0].shape[1]), ""))}
     with pytest.raises(BackendError, match="PyTorch: net: 'tanh_' differs where one value is due"):
         FileGenerator(network, dialect, rows, {})
+
+
+# Blocks -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["nasnet_mobile", "mobilenet_v3_large", "units", "lstm_tagger"])
+def test_nothing_is_planned_or_lowered_twice(name: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network is elaborated, aligned and planned once, each block once for inputs that are laid out alike, and each
+    step is lowered as often as its block is planned."""
+    planned: Counter[Any] = Counter()
+    lowered: Counter[Any] = Counter()
+    plan, lower, roots = Plan.__init__, Generator.lower, Model.roots
+
+    def noted(self: Plan, generator: Any, context: Context, body: Any, *, root: bool) -> None:
+        layouts = tuple(wire.layout for wire in body.inputs.values())
+        planned.update((id(module), layouts) for module in context.modules.values())
+        plan(self, generator, context, body, root=root)
+        planned["steps"] += len(self.lowered)
+
+    def asked(self: Generator, site: Site) -> Lowered:
+        lowered.update([site.step])
+        return lower(self, site)
+
+    def given(self: Model, free: frozenset[str]) -> Any:
+        planned.update(["roots"])
+        return roots(self, free)
+
+    monkeypatch.setattr(Plan, "__init__", noted)
+    monkeypatch.setattr(Generator, "lower", asked)
+    monkeypatch.setattr(Model, "roots", given)
+    BACKENDS[backend].write(model(name))
+    steps = planned.pop("steps")
+    assert steps == lowered.total() > 0
+    assert {*planned.values(), *lowered.values()} == {1}
+
+
+def test_instances_that_code_tells_apart_are_written_once_for_each_kind() -> None:
+    text = """archspec: 1
+name: Net
+inputs: {image: [3, 8, 8]}
+blocks:
+  Mirror:
+    params: {axis: int}
+    layers:
+      - {op: flip, axis: axis}
+      - {op: conv2d, out_channels: x.channels, kernel_size: 3, padding: 1}
+layers: [{block: Mirror, axis: 2}, {block: Mirror, axis: 3}, {block: Mirror, axis: 2}]
+"""
+    network = archspec.Spec.parse(text).network()
+    assert re.findall("def (mirror.*)[(]", network.compile("keras")) == ["mirror", "mirror2"]
+    assert re.findall("class (Mirror.*)[(]", network.compile("pytorch")) == ["Mirror"]
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------

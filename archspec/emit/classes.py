@@ -36,7 +36,6 @@ from archspec.emit.merge import (
     MSequence,
     MStep,
     MWhen,
-    Unmergeable,
     Wire,
 )
 from archspec.emit.names import Scope, pascal_case
@@ -165,7 +164,7 @@ class ClassWriter(Flow):
             self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
         elif not self._loop(item, place):
             if item.varies:
-                raise Unmergeable(f"'{item.path}' is repeated differently")
+                raise item.differs()
             self.run(item.iterations, place)
 
     def when(self, item: MWhen, place: Place) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.backend import Moves
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
-from archspec.emit.merge import Key, MCall, MStep, Unmergeable, Wire
+from archspec.emit.merge import Differs, Key, MCall, MStep, Wire
 from archspec.emit.names import word
 from archspec.expressions import (
     Apply,
@@ -233,10 +233,11 @@ class Site:
         )  # fmt: skip
 
     def same(self, compute: Callable[[Step], Any], what: str) -> Any:
-        """What is one and the same in all instances. Raises Unmergeable if it is not."""
-        first, *others = (compute(step) for step in self.step.steps.values())
+        """What is one and the same in all instances. Raises Differs if it is not."""
+        values = {key: compute(step) for key, step in self.step.steps.items()}
+        first, *others = values.values()
         if any(other != first for other in others):
-            raise Unmergeable(f"step '{self.path}' differs in its {what}")
+            raise Differs(f"step '{self.path}' differs in its {what}", values)
         return first
 
     def shared(self, which: int) -> bool:

@@ -31,7 +31,7 @@ from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import generalize
-from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Unmergeable, Wire, leaves
+from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.names import Scope, snake_case
 from archspec.emit.plan import Plan
 from archspec.emit.reads import codes
@@ -169,7 +169,7 @@ class FunctionWriter(Flow):
         consecutive = firsts == list(range(firsts[0], firsts[0] + len(firsts))) if firsts else False
         if not calls or len(prefixes) > 1 or not consecutive:
             if item.varies:
-                raise Unmergeable(f"'{item.path}' is repeated differently")
+                raise item.differs()
             self.run(item.iterations, place)
             return
         prefix = prefixes.pop()
@@ -184,7 +184,7 @@ class FunctionWriter(Flow):
         if item.varies:
             general = generalize(made)
             if general is None or not isinstance(general[0], Call):
-                raise Unmergeable(f"'{item.path}' is repeated differently")
+                raise item.differs()
             count = self.context.condition(next(iter(item.repeats.values())).count)
             self.variables.release(item.inputs)  # the calls that the loop stands for, which read them, are not written
             self._loop(item.inputs, item.outputs, general[0], prefix, call("range", count), place)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from archspec.backend import Moves
 from archspec.emit.code import Code, call, literal
-from archspec.emit.merge import MCall, Merged, MStep, Wire, merge
+from archspec.emit.merge import Body, MCall, Merged, MStep, Wire, merge
 from archspec.expressions import Expr, expr_of
 from archspec.graph.tree import Module
 from archspec.ops.base import Shape
@@ -150,6 +150,7 @@ _KNOWN: WeakKeyDictionary[Module, list[str | None]] = WeakKeyDictionary()
 def _demands(module: Module) -> list[str | None]:
     """The orders that a block's inputs are read in."""
     if module not in _KNOWN:
-        inputs = merge({0: module}).inputs.values()
-        _KNOWN[module] = [_demand(wire.consumers, wire) for wire in inputs]
+        body = merge({0: module})
+        assert isinstance(body, Body)
+        _KNOWN[module] = [_demand(wire.consumers, wire) for wire in body.inputs.values()]
     return _KNOWN[module]

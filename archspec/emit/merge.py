@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from archspec.expressions import Expr, expr_of, free_names
@@ -18,6 +19,14 @@ from archspec.spec.source import Path
 
 Key = Hashable
 """Tells instances apart."""
+
+
+class Differs(Exception):
+    """What must be the same in all instances of a class is not; `values` is what it is in those that have it."""
+
+    def __init__(self, message: str, values: Mapping[Key, Any] = MappingProxyType({})) -> None:
+        super().__init__(message)
+        self.values = values
 
 
 @dataclass(eq=False, slots=True)
@@ -129,6 +138,11 @@ class MRepeat:
     def varies(self) -> bool:
         return len({len(repeat.iterations) for repeat in self.repeats.values()}) > 1
 
+    def differs(self) -> Differs:
+        """Why there is no code for it that repeats as often as each instance does."""
+        counts = {key: len(repeat.iterations) for key, repeat in self.repeats.items()}
+        return Differs(f"'{self.path}' is repeated differently", counts)
+
 
 @dataclass(eq=False, slots=True)
 class MWhen:
@@ -162,10 +176,6 @@ class MBranches:
 Merged = MStep | MCall | MSequence | MRepeat | MWhen | MBranches
 
 
-class Unmergeable(Exception):
-    """These instances cannot share a class; the message says why."""
-
-
 @dataclass(slots=True)
 class Merger:
     """Aligns trees. `said` tells of a condition that holds in all instances whether the class says it all the same, for
@@ -180,9 +190,9 @@ class Merger:
     """id of a step of a tree: what it was aligned to."""
 
     def wire(self, values: dict[Key, Value]) -> Wire:
-        """A new wire for these values. Raises Unmergeable if they differ in more than their sizes."""
+        """A new wire for these values. Raises Differs if they differ in more than their sizes."""
         if len({(len(value.shape), value.dtype) for value in values.values()}) > 1:
-            raise Unmergeable("its instances have values of different kinds")
+            raise Differs("its instances have values of different kinds")
         label = next((self.labels[key, id(v)] for key, v in values.items() if (key, id(v)) in self.labels), "")
         wire = Wire(values, label)
         for key, value in values.items():
@@ -197,21 +207,21 @@ class Merger:
         found = {key: tuple(self.wires[key, id(value)] for value in row) for key, row in values.items()}
         first = next(iter(found.values()))
         if any(row != first for row in found.values()):
-            raise Unmergeable("its instances are wired differently")
+            raise Differs("its instances are wired differently")
         return first
 
     def _outputs(self, items: Mapping[Key, tree.Item]) -> tuple[Wire, ...]:
         rows = {key: item.outputs for key, item in items.items()}
         count = {len(row) for row in rows.values()}
         if len(count) > 1:
-            raise Unmergeable("its instances have different numbers of outputs")
+            raise Differs("its instances have different numbers of outputs")
         return tuple(self.wire({key: row[i] for key, row in rows.items()}) for i in range(count.pop()))
 
     def items(self, lists: Mapping[Key, list[tree.Item]], prefix: str) -> list[Merged]:
         """The steps of one scope, aligned."""
         lengths = {len(items) for items in lists.values()}
         if len(lengths) > 1:
-            raise Unmergeable("its instances have different steps")
+            raise Differs("its instances have different steps")
         merged = (self.item({key: items[i] for key, items in lists.items()}, prefix) for i in range(lengths.pop()))
         return [item for item in merged if item is not None]
 
@@ -219,13 +229,13 @@ class Merger:
         """One step of all instances; None for one that no instance has."""
         kinds = {type(item) for item in items.values()}
         if len(kinds) > 1:
-            raise Unmergeable("its instances have different steps")
+            raise Differs("its instances have different steps")
         match kinds.pop():
             case tree.Step:
                 return self._step(items, prefix)
             case tree.Use:
                 if len({call.module.block for call in items.values()}) > 1:
-                    raise Unmergeable("its instances contain different blocks")
+                    raise Differs("its instances contain different blocks")
                 call = MCall(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
                 for wire in call.outputs:
                     wire.step = call.path
@@ -244,13 +254,13 @@ class Merger:
 
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
         if len({step.op.key for step in items.values()}) > 1:
-            raise Unmergeable("its instances apply different operations")
+            raise Differs("its instances apply different operations")
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
         for wire in step.outputs:
             wire.producer, wire.step = step.op.key, step.path
         owners = {self.steps[id(item.owner)] if item.owner else None for item in items.values()}
         if len(owners) > 1:
-            raise Unmergeable("its instances share weights in different ways")
+            raise Differs("its instances share weights in different ways")
         step.owner = owners.pop()
         if step.owner is not None:
             step.owner.users.append(step)
@@ -292,7 +302,8 @@ class Merger:
         inputs = self._inputs(items)
         body = self.item(taken, prefix)
         if body is None:
-            raise Unmergeable("a condition inside a condition differs")
+            self._pass(items)
+            return None
         condition = next(iter(items.values())).condition
         if len(taken) == len(items) and not (self._may_be_left_out(inputs, body) and self.said(condition)):
             return body
@@ -326,18 +337,20 @@ class Body:
     inputs: dict[str, Wire]
     items: list[Merged]
     outputs: dict[str, Wire]
-    merger: Merger
 
 
-def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda condition: False) -> Body:
-    """The instances of a block, aligned; for `said` see Merger. Raises Unmergeable if they cannot share a class."""
+def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda condition: False) -> Body | str:
+    """The instances of a block, aligned, or why they cannot be; for `said` see Merger."""
     labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
     merger = Merger(said, labels)
     first = next(iter(modules.values()))
-    inputs = {name: merger.wire({key: m.inputs[name] for key, m in modules.items()}) for name in first.inputs}
-    items = merger.items({key: module.items for key, module in modules.items()}, "")
-    wires = merger.found({key: tuple(module.outputs.values()) for key, module in modules.items()})
-    body = Body(inputs, items, dict(zip(first.outputs, wires, strict=True)), merger)
+    try:
+        inputs = {name: merger.wire({key: m.inputs[name] for key, m in modules.items()}) for name in first.inputs}
+        items = merger.items({key: module.items for key, module in modules.items()}, "")
+        wires = merger.found({key: tuple(module.outputs.values()) for key, module in modules.items()})
+    except Differs as reason:
+        return str(reason)
+    body = Body(inputs, items, dict(zip(first.outputs, wires, strict=True)))
     count_uses(body.items)
     for wire in wires:
         wire.uses += 1

@@ -64,7 +64,7 @@ class Plan:
     """A block, or the network, with all that its code needs to be told: each step is lowered once, and each block that
     it calls is written by then.
 
-    Raises BackendError for what the backend cannot express; Unmergeable if these instances cannot have one code.
+    Raises BackendError for what the backend cannot express; Differs if these instances cannot have one code.
     """
 
     def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:

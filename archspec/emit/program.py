@@ -16,13 +16,14 @@ from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
-from archspec.emit.instances import called, form, kinds, leaves, never
-from archspec.emit.merge import Body, Key, MCall, MStep, Unmergeable, merge, names_of
+from archspec.emit.instances import leaves
+from archspec.emit.merge import Body, Differs, Key, MCall, MStep, merge, names_of
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import Misread
+from archspec.emit.sharing import Form, Sharing
 from archspec.errors import BackendError
-from archspec.expressions import Const, Dim, Expr, Name, evaluate, expr_of, free_names, substitute
+from archspec.expressions import Const, Dim, Expr, Name, evaluate, expr_of, substitute
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Module
@@ -83,17 +84,14 @@ class Generator:
         self.file.spell(self.entry, self.entry)
         try:
             self._network()
-        except Unmergeable as error:
+        except Differs as error:
             raise BackendError(f"{self.dialect.title}: {self.model.name} cannot be written: {error}") from None
 
     def _network(self) -> None:
         roots, body = self._aligned()
-        self.instances: dict[str, dict[Key, Module]] = {}
-        for module in called(roots.values()):
-            self.instances.setdefault(module.block, {})[id(module)] = module
-        for block in self.instances:
-            if block:
-                self._name_of(block)
+        self.sharing = Sharing(self.model.spec.document, roots.values())
+        for block in self.sharing.instances:
+            self._name_of(block)
         self.training_outputs = roots["main"].training_outputs
         for name, wire in body.outputs.items():
             wire.label = name if name != "output" else wire.label
@@ -107,13 +105,13 @@ class Generator:
 
     def _aligned(self) -> tuple[dict[Key, Module], Body]:
         """The network with several values of the params that stay arguments; with one, if its steps change with them.
-        Raises Unmergeable if they change with open sizes."""
+        Raises Differs if they change with open sizes."""
         roots: dict[Key, Module] = dict(self.model.roots(self.free).items())
-        try:
-            return roots, merge(roots)
-        except Unmergeable:
-            if not self.free:
-                raise
+        body = merge(roots)
+        if isinstance(body, Body):
+            return roots, body
+        if not self.free:
+            raise Differs(body)
         self.free = frozenset()
         return self._aligned()
 
@@ -163,8 +161,8 @@ class Generator:
             raise BackendError(self.located(site, f"{self.dialect.title} cannot express this {key}: {error}")) from None
 
     def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
-        """The layers of the step whose weights a step uses. Raises BackendError, or Unmergeable where other instances
-        may be the reason, if its own would be others."""
+        """The layers of the step whose weights a step uses. Raises BackendError if its own would be others, or
+        Differs if there are instances that do not use them, which may be the reason."""
         owner = site.step.owner
         assert owner is not None
         there, layers = spelled[owner]
@@ -177,8 +175,8 @@ class Generator:
                 problem = f"it uses the weights of '{owner.path}', but {code}"
         if not problem:
             return layers
-        if len(site.context.modules) > 1 and "" not in {module.block for module in site.context.modules.values()}:
-            raise Unmergeable(problem)
+        if len(site.step.steps) < len(site.context.modules):
+            raise Differs(problem, {key: key in site.step.steps for key in site.context.modules})
         raise BackendError(self.located(site, f"{self.dialect.title} cannot express this {site.op.key}: {problem}"))
 
     def located(self, site: Site, message: str) -> str:
@@ -220,69 +218,40 @@ class Generator:
     def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
         """The class or function of a block for inputs that are laid out so, written when it is first needed.
 
-        Raises Unmergeable if the instances that are called here need different ones.
+        Raises Differs if the instances that are called here need different ones.
         """
         for call in item.calls.values():
             if (id(call.module), layouts) not in self._written:
-                self._block(call.module, layouts)
-        found = {id(written): written for call in item.calls.values()
-                 if (written := self._written[id(call.module), layouts])}  # fmt: skip
-        if len(found) > 1:
-            raise Unmergeable(f"its instances need different forms of block {item.block}")
-        return next(iter(found.values()))
+                for form in self.sharing.forms(call.module):
+                    self._write_form(form, layouts)
+        found = {key: self._written[id(call.module), layouts] for key, call in item.calls.items()}
+        first, *others = found.values()
+        if any(other is not first for other in others):
+            names = {key: written.name for key, written in found.items()}
+            raise Differs(f"its instances need different forms of block {item.block}", names)
+        return first
 
-    def _block(self, like: Module, layouts: tuple[Any, ...]) -> None:
-        """Writes a block once for all its instances that take such inputs; or once for those that are told to use the
-        same operations; or for each form that they have; or for each of them."""
-        due = kinds(like.inputs.values())
-        alike = {key: m for key, m in self.instances[like.block].items() if kinds(m.inputs.values()) == due}
-        self._forms(like.block, alike, layouts)
-
-    def _forms(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
+    def _write_form(self, form: Form, layouts: tuple[Any, ...]) -> None:
+        """Writes a block once for these instances, or once for those of each kind, if its code tells them apart."""
         try:
-            self._write_block(block, modules, layouts)
-        except Unmergeable:
-            if len(modules) == 1:
-                raise
-            for split in (self._told, form, id):
-                forms: dict[Any, dict[Key, Module]] = {}
-                for key, module in modules.items():
-                    forms.setdefault(split(module), {})[key] = module
-                if len(forms) > 1:
-                    break
-            for same in forms.values():
-                self._forms(block, same, layouts)
+            self._write_block(form, layouts)
+        except Differs as found:
+            for part in self.sharing.split(form, found.values):
+                self._write_form(part, layouts)
 
-    def _told(self, module: Module) -> Any:
-        """The operations and blocks that an instance of a block was told to use."""
-        params = self.model.spec.document.blocks[module.block].params
-        return tuple(module.params[name] for name, param in params.items() if param.type in ("operation", "block"))
-
-    def _write_block(self, block: str, modules: dict[Key, Module], layouts: tuple[Any, ...]) -> None:
+    def _write_block(self, form: Form, layouts: tuple[Any, ...]) -> None:
+        block, body = form.block, form.body()
         declared = self.model.spec.document.blocks[block]
-        defaults = {name: p.default for name, p in declared.params.items() if not p.required}
-        folded: dict[str, Expr] = {
-            name: Const(default) for name, default in defaults.items()
-            if all(module.params[name] == default for module in modules.values())
-        }  # fmt: skip
-        for name in sorted(never(modules) - folded.keys()):
-            first, *others = (module.params.get(name) for module in modules.values())
-            if isinstance(first, (bool, int, float, str)) and all(other == first for other in others):
-                folded[name] = Const(first)  # code for other values would need steps that no instance has
-        known = {name for name in declared.params if name not in folded}
-        ranks = {name: len(value.shape) for name, value in next(iter(modules.values())).inputs.items()}
-        known |= {f"{name}.{2 if rank == 3 else 1}" for name, rank in ranks.items() if rank > 1}
-        body = merge(modules, lambda condition: bool(names := free_names(condition)) and names <= known)
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
-        flow = self.flow(Plan(self, Context(modules, folded), body, root=False))
+        flow = self.flow(Plan(self, Context(form.modules, form.folded), body, root=False))
         flow.write({})
         self._check(flow, block)
         name = self._name_of(block, 1 + sum(other.block == block for other in self.blocks))
-        kept = {k: v for k, v in defaults.items() if k not in folded}
+        kept = {k: p.default for k, p in declared.params.items() if not p.required and k not in form.folded}
         result = Written(block, name, flow, kept, declared.summary, tuple(flow.arguments(kept)))
         self.blocks.append(result)
-        for key in modules:
+        for key in form.modules:
             self._written[key, layouts] = result
 
     # Bindings -------------------------------------------------------------------------------------------------------

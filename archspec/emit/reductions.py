@@ -8,7 +8,6 @@ from typing import Any
 
 from archspec.emit.code import Code, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.merge import Unmergeable
 from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
@@ -47,9 +46,7 @@ def one_by_one(name: str) -> Lowering:
     """A row for a method that takes one axis. The last axis goes first, which leaves the others where they are."""
 
     def lower(site: Site) -> Lowered:
-        count = len(site.op.axis)
-        if not site.every(lambda step: len(step.op.axis) == count):
-            raise Unmergeable("its instances reduce different numbers of axes")
+        count = site.same(lambda step: len(step.op.axis), "number of axes")
         places = [site.value(partial(_number, index=index), "axis") for index in reversed(range(count))]
         options = keepdim(site)
 

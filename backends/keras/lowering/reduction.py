@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Final
 
 from archspec.emit.code import Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, held
-from archspec.emit.merge import Unmergeable
-from archspec.graph.tree import Step
 from archspec.ops.base import resolve_axis
 
 from .rows import axis_of, float_of
-
-
-def alike(site: Site, compute: Callable[[Step], Any], what: str) -> Any:
-    """What must be the same in all instances, because the order of axes depends on it."""
-    value = compute(next(iter(site.step.steps.values())))
-    if not site.every(lambda step: compute(step) == value):
-        raise Unmergeable(f"its instances reduce with different {what}")
-    return value
 
 
 def axes_of(axis: Any, rank: int) -> list[int]:
@@ -33,10 +22,10 @@ def reduced(site: Site) -> tuple[dict[str, Code], Layout]:
     """The arguments `axis` and `keepdims`, and how the output is laid out."""
     wire = site.inputs[0]
     layout = held(wire)
-    gone = alike(site, lambda step: axes_of(step.op.axis, wire.rank), "axes")
+    gone = site.same(lambda step: axes_of(step.op.axis, wire.rank), "axes")
     shown = tuple(sorted(layout.position(a) for a in gone))
     options = {"axis": literal(shown if len(shown) > 1 else shown[0])}
-    if alike(site, lambda step: step.op.keepdims, "keepdims"):
+    if site.same(lambda step: step.op.keepdims, "keepdims"):
         return options | {"keepdims": literal(True)}, layout.plain()
     kept = [axis for axis in layout.axes if axis not in gone]
     return options, Layout(tuple(sorted(kept).index(axis) for axis in kept))
@@ -107,7 +96,7 @@ def extremum(name: str) -> Lowering:
 
 def place(site: Site) -> Code:
     wire = site.inputs[0]
-    return literal(axis_of(site, alike(site, lambda step: resolve_axis(step.op.axis, wire.rank), "axes")))
+    return literal(axis_of(site, site.same(lambda step: resolve_axis(step.op.axis, wire.rank), "axes")))
 
 
 def cumsum(site: Site) -> Lowered:
