@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from archspec.cli import output
+from archspec.cli import output, weights
 from archspec.errors import UsageError, understood
 
 INVALID, WRONG_USAGE, FRAMEWORK_MISSING = 1, 2, 3
@@ -46,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(weights.app, name="weights")
 
 _SPEC = typer.Argument(metavar="SPEC", help="A path, or the name of a spec or variant that comes along (resnet50).")
 

@@ -63,21 +63,35 @@ def checked(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[st
     """
     problems = problems_of(graph, found, allow_missing)
     if problems:
-        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise UsageError(f"these are not the weights of {graph.name}: {'; '.join(problems[:5])}{more}")
+        raise UsageError(f"these are not the weights of {graph.name}: {_told(problems)}")
     return {name: found[name].reshape(shape) for name, shape in shapes(graph).items() if name in found}
 
 
-def problems_of(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()) -> list[str]:
-    """Everything that keeps arrays from being the weights of a network."""
+def problems_of(
+    graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()
+) -> dict[str, list[str]]:  # fmt: skip
+    """Everything that keeps arrays from being the weights of a network, by kind; nothing, if nothing does."""
     due, needed = shapes(graph), graph.parameters(Mode.EVALUATION)
     missing = [name for name in needed if name not in found]
-    problems = [f"nothing gives '{name}'" for name in missing if not any(fnmatchcase(name, p) for p in allow_missing)]
-    problems += [f"'{name}' is none of its weights" for name in found if name not in due]
-    return problems + [
-        f"'{name}' has shape {list(array.shape)}, not {list(due[name])}"
-        for name, array in found.items() if name in due and not _alike(array.shape, due[name])
-    ]  # fmt: skip
+    kinds = {
+        "missing": [
+            f"nothing gives '{name}'" for name in missing if not any(fnmatchcase(name, p) for p in allow_missing)
+        ],
+        "left over": [f"'{name:.100}' is none of its weights" for name in found if name not in due],
+        "shapes": [
+            f"'{name}' has shape {list(array.shape)}, not {list(due[name])}"
+            for name, array in found.items() if name in due and not _alike(array.shape, due[name])
+        ],
+    }  # fmt: skip
+    return {kind: problems for kind, problems in kinds.items() if problems}
+
+
+def _told(problems: Mapping[str, Sequence[str]], most: int = 3) -> str:
+    """Some problems of each kind, and how many more there are."""
+    parts = []
+    for kind, each in problems.items():
+        parts += [*each[:most], *([f"{len(each) - most:,} more {kind}"] if len(each) > most else ())]
+    return "; ".join(parts)
 
 
 def _alike(one: Shape, other: Shape) -> bool:

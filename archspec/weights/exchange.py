@@ -19,7 +19,7 @@ from archspec.errors import BackendError, UsageError
 from archspec.weights import files
 from archspec.weights.canonical import checked, fingerprint, floats, problems_of, shapes
 from archspec.weights.files import keras
-from archspec.weights.files.stored import CANONICAL
+from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.layouts import arranged, physical_shape, restored
 from archspec.weights.names import Rules, renamed, rules
 
@@ -38,7 +38,13 @@ def load(
     `origin` says whose layouts they have, where the file does not. `names` is a library or a mapping of names, as in
     `Model.weights`. Raises UsageError, and as the backend does whose layouts they have.
     """
-    stored = files.read(Path(path))
+    return of_file(network, Path(path), files.read(Path(path)), names, origin, allow_missing)
+
+
+def of_file(
+    network: Network, path: Path, stored: Stored, names: Rules | str, origin: str, allow_missing: Sequence[str]
+) -> dict[str, Array]:  # fmt: skip
+    """The same of a file that was read."""
     try:
         return canonical(network, stored.arrays, names, origin or stored.origin, allow_missing)
     except UsageError as error:

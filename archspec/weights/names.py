@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import yaml
 
@@ -35,6 +36,19 @@ def rules(library: str, *networks: str) -> Rules:
             found: Rules = yaml.safe_load(path.read_text(encoding="utf-8"))
             return found
     return {}
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules of a YAML file. Raises UsageError."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: no mapping of the beginnings of names to others")
+    return found
 
 
 def renamed(arrays: Mapping[str, Array], rules: Rules) -> dict[str, Array]:

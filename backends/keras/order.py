@@ -129,7 +129,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 def _dummy(value: Any) -> Any:
     """Arrays of no size in memory for the tensors among arguments."""
     if isinstance(value, Tensor):
-        return np.broadcast_to(np.int8(0), value.shape)
+        return np.broadcast_to(np.float32(0), value.shape)
     return type(value)(map(_dummy, value)) if isinstance(value, (list, tuple)) else value
 
 

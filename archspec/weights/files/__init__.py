@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from archspec.errors import UsageError
-from archspec.weights.files import keras, paddle, pytorch, safetensors
+from archspec.weights.files import keras, paddle, pytorch, safetensors, sharded
+from archspec.weights.files.libraries import needs
 from archspec.weights.files.stored import CANONICAL, Stored
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
+
+__all__ = ["KINDS", "Kind", "Stored", "kind_of", "needs", "read", "write"]
 
 
 class Format(Protocol):
@@ -65,11 +68,13 @@ def read(path: Path) -> Stored:
             first = file.read(16)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if path.suffix == ".json":
+        return sharded.read(path, read)
     if first.startswith(keras.START) or (first.startswith(b"PK") and path.suffix == ".keras"):
         return keras.read(path)
     if first.startswith((b"PK", pytorch.LEGACY_START)):
         return pytorch.read(path)
-    if first.startswith(b"\x80"):
+    if first.startswith(b"\x80") and first[4:9] != b"\0\0\0\0{":  # which is the length of a header, and the header
         return paddle.read(path)
     return safetensors.read(path)
 

@@ -7,6 +7,7 @@ own name stands beside them, if Keras was new enough; then weights are `conv1/0`
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -59,7 +60,8 @@ def read(path: Path) -> Stored:
                 content = file
             with h5py.File(content, "r") as opened:
                 return Stored(dict(_arrays(opened, h5py)), "keras")
-    except (_Refused, zipfile.BadZipFile, KeyError, OSError, RuntimeError, ValueError, TypeError) as error:
+    except (_Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
+            ValueError) as error:  # fmt: skip
         raise BrokenFile(path, f"this file of Keras is not read: {' '.join(str(error).split())[:200]}") from None
 
 

@@ -7,6 +7,7 @@ then the numbers. Both are read; a whole module in a file is code, and refused.
 from __future__ import annotations
 
 import mmap
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,14 +110,19 @@ class _Storages:
         raise Refused("it names a storage in an unknown way")
 
 
+_BROKEN: Final = (Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
+                  ValueError, ArithmeticError)  # fmt: skip
+"""What archives and pickles raise that are not complete, or lie."""
+
+
 def read(path: Path) -> Stored:
     """The arrays of a file. Raises UsageError."""
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
             found = _zipped(file, len(memory)) if zipfile.is_zipfile(file) else _legacy(memory)
         return Stored(_arrays(found), "pytorch")
-    except (Refused, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, ValueError) as error:
-        raise BrokenFile(path, f"this file of PyTorch is not read: {error}") from None
+    except _BROKEN as error:
+        raise BrokenFile(path, f"this file of PyTorch is not read: {' '.join(str(error).split())[:200]}") from None
 
 
 def _zipped(file: IO[bytes], size: int) -> Any:

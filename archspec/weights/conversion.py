@@ -1,0 +1,160 @@
+"""What `archspec weights` does: files of weights converted, shown and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archspec.backend import Network
+from archspec.errors import UsageError
+from archspec.weights import files
+from archspec.weights.canonical import fingerprint, shapes
+from archspec.weights.exchange import FINGERPRINT, NETWORK, of_file, save
+from archspec.weights.files.stored import CANONICAL, Stored
+from archspec.weights.names import Rules
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was written, and what one should know of it."""
+
+    file: str
+    network: str
+    weights: int
+    origin: str
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.weights} weights of {self.network}, in the layout of {self.origin}"
+
+
+def convert(
+    network: Network, source: Path, target: Path, *, names: Rules | str = "", origin: str = "", to: str = "",
+    allow_missing: Sequence[str] = (), dtype: str = "",
+) -> Converted:  # fmt: skip
+    """Writes the weights of a file as those of a generated model, or of the spec.
+
+    `origin` and `to` say whose layouts the files have, where they do not. Raises UsageError, BackendError.
+    """
+    kind = files.kind_of(target)
+    stored = files.read(source)
+    arrays = of_file(network, source, stored, names, origin, allow_missing)
+    if dtype:
+        arrays = {name: array.astype(_dtype(dtype)) for name, array in arrays.items()}
+    save(network, target, arrays, to)
+    notes = _notes(network, source, stored)
+    missing = [name for name in shapes(network.graph) if name not in arrays]
+    if missing:
+        notes.append(f"without {_some(missing)}: {source} does not have them")
+    return Converted(str(target), network.name, len(arrays), to or kind.origin, notes)
+
+
+def _notes(network: Network, path: Path, stored: Stored) -> list[str]:
+    known = stored.metadata.get(FINGERPRINT)
+    if known is None or known == fingerprint(network.graph):
+        return []
+    of = stored.metadata.get(NETWORK, "a network")
+    return [f"{path} was written for another network, {of:.80}, whose weights have the same names and shapes"]
+
+
+def _dtype(name: str) -> Any:
+    if name not in ("float16", "bfloat16", "float32", "float64"):
+        raise UsageError(f"the numbers of weights are float16, bfloat16, float32 or float64, not '{name}'")
+    return np.dtype(name) if name != "bfloat16" else files.needs("ml_dtypes").bfloat16
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + f" and {len(names) - most} more" * (len(names) > most)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two arrays of one name differ."""
+
+    name: str
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    largest: float | None = None
+    """The largest absolute difference; None of arrays that have different shapes."""
+    relative: float | None = None
+    """By the largest value of the first array."""
+    unequal: int = 0
+    """How many numbers are NaN or infinite in one and not in the other."""
+
+    def __str__(self) -> str:
+        if self.largest is None:
+            return f"{self.name}: shape {list(self.shapes[0])} and {list(self.shapes[1])}"
+        text = f"{self.name}: up to {self.largest:.2g}"
+        if self.relative is not None:
+            text += f" ({self.relative:.1g} of the largest value)"
+        return text + f"; {self.unequal} are NaN or infinite in one of them" * bool(self.unequal)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sets of weights, side by side."""
+
+    only: tuple[list[str], list[str]]
+    """The names that the first has alone, and the second."""
+    differences: list[Difference]
+    equal: int
+    notes: list[str]
+
+    @property
+    def same(self) -> bool:
+        return not (self.only[0] or self.only[1] or self.differences)
+
+
+def compare(
+    paths: tuple[Path, Path], network: Network | None = None, names: Rules | str = "", origin: str = ""
+) -> Comparison:
+    """What differs between the weights of two files. Raises UsageError, BackendError.
+
+    With a network they may be of any two origins; `names` are those that files have, but for canonical ones.
+    """
+    stored = [files.read(path) for path in paths]
+    if network is None:
+        if stored[0].origin != stored[1].origin:
+            whose = " and ".join(each.origin or "unknown" for each in stored)
+            raise UsageError(
+                f"these files have weights as two frameworks have them ({whose}): --spec says of which network"
+            )
+        return _compared(stored[0].arrays, stored[1].arrays, [])
+    found = [_leniently(network, *each, names, origin) for each in zip(paths, stored, strict=True)]
+    notes = [note for path, each in zip(paths, stored, strict=True) for note in _notes(network, path, each)]
+    return _compared(found[0], found[1], notes)
+
+
+def _leniently(network: Network, path: Path, stored: Stored, names: Rules | str, origin: str) -> dict[str, Array]:
+    """The weights of a file as those of a network, whatever is missing."""
+    own = "" if stored.origin == CANONICAL else names
+    return of_file(network, path, stored, own, stored.origin or origin, ("*",))
+
+
+def _compared(first: dict[str, Array], second: dict[str, Array], notes: list[str]) -> Comparison:
+    only = [name for name in first if name not in second], [name for name in second if name not in first]
+    found = [_difference(name, array, second[name]) for name, array in first.items() if name in second]
+    differences = [each for each in found if each is not None]
+    return Comparison(only, differences, len(found) - len(differences), notes)
+
+
+def _difference(name: str, first: Array, second: Array) -> Difference | None:
+    sizes = first.shape, second.shape
+    if first.shape != second.shape:
+        return Difference(name, sizes)
+    one, other = first.astype(np.float64), second.astype(np.float64)
+    finite = np.isfinite(one) & np.isfinite(other)
+    unequal = int((~finite & ~((one == other) | (np.isnan(one) & np.isnan(other)))).sum())
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.where(finite, np.abs(one - other), 0)
+    largest = float(apart.max(initial=0))
+    if not largest and not unequal:
+        return None
+    scale = float(np.abs(one[np.isfinite(one)]).max(initial=0))
+    return Difference(name, sizes, largest, largest / scale if scale else None, unequal)

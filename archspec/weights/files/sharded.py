@@ -1,0 +1,40 @@
+"""An index of several files, as Hugging Face has them: `model.safetensors.index.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from archspec.weights.files.stored import BrokenFile, Stored
+
+MOST: Final = 2**26
+"""Bytes of an index."""
+
+
+def read(path: Path, read_one: Callable[[Path], Stored]) -> Stored:
+    """The arrays of all files that an index names, which lie beside it. Raises UsageError."""
+    try:
+        if path.stat().st_size > MOST:
+            raise ValueError(f"larger than {MOST} bytes")
+        places = json.loads(path.read_bytes())["weight_map"]
+        names = dict.fromkeys(places.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BrokenFile(path, f"no index of files of weights: {type(error).__name__}: {error}") from None
+    shards = {}
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name or "\\" in name or name.endswith(".json"):
+            raise BrokenFile(path, f"it names {name!a:.80}, which is no file beside it")
+        shards[name] = read_one(path.with_name(name))
+    arrays = {}
+    for name, shard in shards.items():
+        for weight, array in shard.arrays.items():
+            if weight in arrays:
+                raise BrokenFile(path, f"two of its files have '{weight:.80}'")
+            arrays[weight] = array
+        missing = [weight for weight, place in places.items() if place == name and weight not in shard.arrays]
+        if missing:
+            raise BrokenFile(path, f"{name} does not have '{missing[0]:.80}'")
+    origins = {shard.origin for shard in shards.values()}
+    return Stored(arrays, origins.pop() if len(origins) == 1 else "")

@@ -1,0 +1,157 @@
+"""`archspec weights` as people call it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import archspec
+from archspec.cli import app
+from archspec.weights import files
+from archspec.weights.exchange import save
+
+from .test_weight_files import SQUARE, numbers, same, square
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a spec, and its weights as PyTorch has them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "square.yaml").write_text(SQUARE)
+    save(square(), tmp_path / "net.pt", numbers(square()))
+    return tmp_path
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["weights", *arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result.output
+
+
+def test_around_all_kinds(folder: Path) -> None:
+    kinds = ["net.weights.h5", "net.pdparams", "net.h5", "net.safetensors", "net.bin", "again.pt"]
+    before = "net.pt"
+    for name in kinds:
+        assert "2 weights of square" in run("convert", before, name, "--spec", "square.yaml")
+        assert run("diff", "net.pt", name, "--spec", "square.yaml") == "2 weights are equal, 0 differ\n"
+        before = name
+    one, other = (files.read(folder / name).arrays for name in ("net.pt", "again.pt"))
+    assert all(same(array, other[name]) for name, array in one.items())
+    kernel = files.read(folder / "net.weights.h5").arrays["fc/0"]
+    np.testing.assert_array_equal(kernel, one["fc.weight"].T)
+
+
+def test_inspect(folder: Path) -> None:
+    run("convert", "net.pt", "net.safetensors", "--spec", "square.yaml")
+    shown = run("inspect", "net.safetensors")
+    assert "fc.weight    2x2  float32" in shown
+    assert "2 arrays, 24 bytes, as canonical has them" in shown
+    told = json.loads(run("inspect", "net.safetensors", "--json"))
+    assert told["metadata"]["archspec.network"] == "square"
+    assert told["weights"][0] == {"name": "fc.bias", "shape": [2], "dtype": "float32"}
+
+
+def test_differences(folder: Path) -> None:
+    other = numbers(square())
+    other["fc.weight"][0, 1] += 0.5
+    other["fc.bias"] = np.array([np.nan, 1], np.float32)
+    save(square(), folder / "other.pdparams", other)
+    shown = run("diff", "net.pt", "other.pdparams", "--spec", "square.yaml", code=1)
+    assert "fc.weight: up to 0.5 (" in shown
+    assert "1 are NaN or infinite in one of them" in shown
+    files.write(folder / "more.pt", {"fc.weight": other["fc.weight"].T[:1], "new": np.zeros(3)}, "pytorch", {}, {})
+    shown = run("diff", "net.pt", "more.pt", code=1)
+    assert shown.splitlines() == [
+        "only net.pt has fc.bias",
+        "only more.pt has new",
+        "fc.weight: shape [2, 2] and [1, 2]",
+        "0 weights are equal, 1 differ",
+    ]
+
+
+def test_layouts_of_plain_files_are_stated(folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    kernel = np.array([[1, 2], [3, 4]], np.float32)
+    save_file({"fc.weight": kernel, "fc.bias": np.zeros(2, np.float32)}, folder / "plain.safetensors")
+    asked = ["convert", "plain.safetensors", "out.safetensors", "--spec", "square.yaml"]
+    run(*asked, code=2)
+    assert not (folder / "out.safetensors").exists()
+    for kind, expected in (("paddle", kernel.T), ("keras", kernel.T), ("pytorch", kernel), ("canonical", kernel)):
+        run(*asked, "--from", kind)
+        np.testing.assert_array_equal(files.read(folder / "out.safetensors").arrays["fc.weight"], expected)
+    run(*asked, "--from", "paddle", "--to", "paddle")
+    found = files.read(folder / "out.safetensors")
+    np.testing.assert_array_equal(found.arrays["fc.weight"], kernel)
+    assert found.origin == "paddle"
+
+
+def test_other_numbers(folder: Path) -> None:
+    run("convert", "net.pt", "small.weights.h5", "--spec", "square.yaml", "--dtype", "bfloat16")
+    assert files.read(folder / "small.weights.h5").arrays["fc/0"].dtype.name == "bfloat16"
+    run("convert", "net.pt", "small.pt", "--spec", "square.yaml", "--dtype", "int8", code=2)
+
+
+def test_rules_of_a_file(folder: Path) -> None:
+    own = {f"net.{name}": array for name, array in numbers(square()).items()}
+    files.write(folder / "theirs.pth", own, "pytorch", {}, {})
+    (folder / "names.yaml").write_text("net.fc: fc\n")
+    run("convert", "theirs.pth", "ours.pt", "--spec", "square.yaml", "--names", "names.yaml")
+    run("diff", "theirs.pth", "ours.pt", "--spec", "square.yaml", code=2)
+    run("diff", "net.pt", "ours.pt")
+
+
+def test_what_may_be_missing(folder: Path) -> None:
+    own = numbers(square())
+    files.write(folder / "part.pt", {"fc.weight": own["fc.weight"]}, "pytorch", {}, {})
+    asked = ["convert", "part.pt", "out.safetensors", "--spec", "square.yaml"]
+    run(*asked, code=2)
+    assert "without fc.bias: part.pt does not have them" in run(*asked, "--allow-missing", "fc.b*")
+
+
+def test_a_file_of_another_network_is_noted(folder: Path) -> None:
+    (folder / "other.yaml").write_text(SQUARE.replace("layers: [", "layers: [relu, "))
+    run("convert", "net.pt", "net.safetensors", "--spec", "square.yaml")
+    shown = run("convert", "net.safetensors", "out.pt", "--spec", "other.yaml")
+    assert "net.safetensors was written for another network, square" in shown
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (["convert", "none.pt", "out.pt", "--spec", "square.yaml"], "cannot read none.pt"),
+    (["convert", "net.pt", "out.npz", "--spec", "square.yaml"], "out.npz: the name of a file of weights ends in"),
+    (["convert", "net.pt", "out.keras", "--spec", "square.yaml"], "which Keras alone can write"),
+    (["convert", "net.pt", "out.pt", "--spec", "lenet5"], "net.pt: these are not the weights of lenet5: nothing gives"),
+    (["convert", "net.pt", "out.pt", "--spec", "square.yaml", "--from", "mxnet"], "there is no backend 'mxnet'"),
+    (["convert", "net.pt", "out.pt", "--spec", "square.yaml", "--to", "keras"], "is for pytorch, not for keras"),
+    (["convert", "net.pt", "out.pt", "--spec", "square.yaml", "--names", "caffe"], "no names of a library 'caffe'"),
+    (["convert", "net.pt", "out.pt", "--spec", "square.yaml", "--names", "none.yaml"], "cannot read none.yaml"),
+    (["convert", "net.pt", "none/out.pt", "--spec", "square.yaml"], "cannot write none/out.pt: No such file"),
+    (["diff", "net.pt", "net.pt", "--names", "torchvision"], "say more of a --spec"),
+    (["inspect", "square.yaml"], "square.yaml: no complete .safetensors file"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes(folder: Path, arguments: list[str], message: str, capsys: Any) -> None:
+    assert message in run(*arguments, code=2)
+    assert sorted(path.name for path in folder.iterdir()) == ["net.pt", "square.yaml"]
+
+
+def test_the_example_in_the_docs(folder: Path) -> None:
+    root = Path(__file__).parent.parent
+    text = (root / "docs/weights.md").read_text(encoding="utf-8")
+    (folder / "docs").symlink_to(root / "docs")
+    save(archspec.load(root / "docs/example/tiny_resnet.yaml"), folder / "trained.pt",
+         numbers(archspec.load(root / "docs/example/tiny_resnet.yaml")))  # fmt: skip
+    lines = re.findall(r"^\$ archspec (.*)$", text.partition("## From another")[0], re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        result = CliRunner().invoke(app, line.split())
+        assert result.exit_code == 0, result.output
+    assert (folder / "tiny.weights.h5").is_file()
