@@ -41,7 +41,7 @@ class Rules:
             clip=clipping(plan),
             rates=[plan.rate(update, epoch) for update in range(updates)],
             decays={name: optimizer.weight_decay if count > 1 else flat for name, count in axes.items()},
-            slots=optimizer.kept(),
+            slots=optimizer.slots,
         )
 
 

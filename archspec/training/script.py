@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import hashlib
 import json
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Moves, Network, Program
-from archspec.emit.code import Code, Infix, Items, Number, Raw, Style, Template, broken, call, literal
+from archspec.emit.code import WIDTH, Code, Infix, Items, Number, Raw, Style, Template, broken, call, literal
 from archspec.emit.docs import class_name, module_docstring
 from archspec.emit.source import import_lines
 from archspec.graph.mode import Mode
-from archspec.training.base import Loss, Optimizer
+from archspec.training.base import Loss, Rule
 from archspec.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -150,6 +151,9 @@ class Script:
             "optimizer": [*(spelling.matrices(self) if grouped else []), *_statement("return ", make, style)],
             "clip_norm": _flat(Number(plan.clip_norm)) if plan.clip_norm else "",
             "clip_value": _flat(Number(plan.clip_value)) if plan.clip_value else "",
+            "full": "COUNT // BATCH"
+            if plan.accumulate == 1
+            else f"COUNT // ({plan.accumulate} * BATCH) * {plan.accumulate}",
             "update": "step" if plan.accumulate == 1 else f"step // {plan.accumulate}",
             "per_epoch": "epoch_steps" if plan.accumulate == 1 else f"epoch_steps / {plan.accumulate}",
             "judged": names[judge] if judge else "",
@@ -164,7 +168,6 @@ class Script:
             "heads": bool(self.model.graph.training_outputs),
             "made": f"{names[self.program.entry]}({', '.join(f'{key}={value}' for key, value in with_heads.items())})",
             "picture": self._picture(plan),
-            "ignored": self._ignored(plan),
             "support": list(support.values()),
             **spelling.words,
         }
@@ -206,12 +209,16 @@ class Script:
 
     def _compiled(self, losses: Mapping[str, Code], make: Code, plan: Plan, style: Style) -> list[str]:
         """The statement that compiles a Keras model."""
-        codes = [losses[name] for name in self._outputs()]
+        codes = [losses.get(name, Raw("None")) for name in self._outputs()]
         given = {"loss": codes[0] if len(codes) == 1 else Items(tuple(codes), "[]")}
-        weights = [plan.losses[name].weight for name in self._outputs()]
+        weights = [plan.losses[name].weight if name in plan.losses else 1.0 for name in self._outputs()]
         if any(weight != 1 for weight in weights):
             given["loss_weights"] = literal(weights)
-        return _statement("", call("model.compile", optimizer=make, **given), style)
+        lines = []
+        if plan.optimizer.weight_decay and plan.optimizer.decays == "matrices":
+            lines = [*_statement("optimizer = ", make, style), *self.spelling.matrices(self)]
+            make = Raw("optimizer")
+        return [*lines, *_statement("", call("model.compile", optimizer=make, **given), style)]
 
     def _rate(self, plan: Plan) -> list[str]:
         schedule, rate = plan.schedule, plan.optimizer.learning_rate
@@ -243,19 +250,21 @@ class Script:
         mode = "RGB" if shape[0] == 3 else "L"
         return {"input": image, "target": target, "mode": mode, "size": (shape[2], shape[1])}
 
-    def _ignored(self, plan: Plan) -> str:
-        found = [getattr(loss, "ignore_index", None) for loss in plan.losses.values()]
-        ignored = sorted({index for index in found if index is not None})
-        return "".join(f"(data[name] == {index}) | " for index in ignored)
-
 
 def _group(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def _shapes(plan: Plan) -> Code:
-    rows = {name: literal((each.shape, each.below)) for name, each in (plan.inputs | plan.targets).items()}
-    return Items(tuple(Template("{0}: {1}", (literal(name), row)) for name, row in rows.items()), "{}")
+    rows = []
+    for name, each in (plan.inputs | plan.targets).items():
+        classes: Code = Raw("None") if each.below is None else call("range", literal(each.below))
+        ignored = [getattr(loss, "ignore_index", None) for loss in plan.losses.values() if loss.target == name]
+        ignored = [index for index in dict.fromkeys(ignored) if index not in (None, *range(each.below or 0))]
+        if ignored:
+            classes = Items((Template("*{0}", (classes,)), *map(literal, ignored)), "[]")
+        rows.append(Template("{0}: {1}", (literal(name), Items((literal(each.shape), classes)))))
+    return Items(tuple(rows), "{}")
 
 
 def _moved(step: str, argument: tuple[int, ...]) -> str:
@@ -281,6 +290,9 @@ def _sum(losses: Mapping[str, Code], plan: Plan, style: Style) -> list[str]:
         weight = plan.losses[name].weight
         term = code if weight == 1 else Infix("*", (Number(weight), code))
         lead = "return " if len(losses) == 1 else "loss = " if not index else "loss = loss + "
+        if weight != 1 and len(_flat(term)) + len(lead) + 4 > WIDTH:
+            lines += _statement("term = ", code, style)
+            term = Infix("*", (Number(weight), Raw("term")))
         lines += _statement(lead, term, style)
     return lines if len(losses) == 1 else [*lines, "return loss"]
 
@@ -295,10 +307,17 @@ def fingerprint(model: Network) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def arguments(optimizer: Optimizer, **names: str) -> dict[str, Code]:
-    """Attributes of an optimizer by the names that a framework has for them, without what is zero or false, as it is
+def bridges(folder: Path) -> dict[str, str]:
+    """The functions and classes of a backend's `bridges.py`, by name, as text."""
+    text = (folder / "bridges.py").read_text(encoding="utf-8")
+    return {node.name: ast.get_source_segment(text, node) or "" for node in ast.parse(text).body
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef))}  # fmt: skip
+
+
+def arguments(rule: Rule | Plan, **names: str) -> dict[str, Code]:
+    """Attributes of a rule by the names that a framework has for them, without what is zero or false, as it is
     by default in all of them."""
-    return {own: literal(value) for own, name in names.items() if (value := getattr(optimizer, name))}
+    return {own: literal(value) for own, name in names.items() if (value := getattr(rule, name))}
 
 
 @cache

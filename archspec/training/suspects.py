@@ -96,7 +96,10 @@ def _updates(plan: Plan) -> Iterator[tuple[str, Update]]:
         case Adagrad() as rule:
             yield "epsilon is inside of the root", _adagrad(rule, lambda s: np.sqrt(s + rule.epsilon))
             yield "epsilon is missing", _adagrad(rule, np.sqrt)
-            yield "the sum begins with 0.1", _adagrad(rule, lambda s: np.sqrt(s + 0.1) + rule.epsilon)
+            yield (
+                "the sum begins with 0.1",
+                _adagrad(rule, lambda s: np.sqrt(s + float(np.float32(0.1))) + rule.epsilon),
+            )
 
 
 def _of_sgd(rule: Sgd) -> Iterator[tuple[str, Update]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from archspec.verification.worker.steps import sample
 from archspec.verification.workers import Failure, Pool, Result
 
 SLOPE_BOUND: Final = 1e-5
+_NOISE: Final = 1e-12
+"""The share of the norm of all gradients up to which that of a weight is nothing but rounding."""
 DUE: Final = ("rates", "losses", "slope", "updates", "state")
 """What a framework is held to by itself; `statistics` where there are any, and `others` where there are others."""
 
@@ -69,7 +72,7 @@ def _wrong(outcome: Outcome) -> bool:
 
 def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) -> dict[str, Any]:
     """What a worker is asked to do."""
-    program = script.program
+    program, parameters = script.program, trial.graph.parameters()
     return {
         "source": program.rounded,
         "script": trial.scripts[script.backend],
@@ -81,6 +84,9 @@ def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) ->
         "arrays": list(trial.data),
         "masks": trial.masks(program),
         "idle": len(trial.random) > len(trial.fed),
+        "statistics": [
+            w.target for w in program.weights if w.parameter in parameters and not parameters[w.parameter].trainable
+        ],
         "seed": trial.seed,
         "batches": trial.batches,
         "accumulate": trial.plan.accumulate,
@@ -121,14 +127,16 @@ class Seen:
     def _rates(self) -> Finding:
         trial, plan = self.trial, self.trial.plan
         if len(self.losses) != trial.batches or self.steps != list(range(trial.batches)):
-            return Finding("steps", "", inf, 0.0, f"took the steps {self.steps}, not {trial.batches} from 0")
+            return Finding("steps", "", inf, FLOAT64_BOUND, f"took the steps {self.steps}, not {trial.batches} from 0")
         due = [plan.rate(index // plan.accumulate, trial.epoch / plan.accumulate) for index in range(trial.batches)]
         for step, (found, rate) in enumerate(zip(self.rates, due, strict=True)):
             if not abs(found - rate) <= 1e-14 * rate:
                 shifts = {"late": [plan.optimizer.learning_rate, *due[:-1]], "early": [*due[1:], due[-1]]}
                 why = "".join(f": the schedule is one step {name}" for name, rates in shifts.items()
                               if np.allclose(rates[1:-1], self.rates[1:-1], rtol=1e-12, atol=0))  # fmt: skip
-                return Finding("learning rate", "", inf, 0.0, f"step {step} has {found:.6g}, not {rate:.6g}{why}")
+                return Finding(
+                    "learning rate", "", inf, FLOAT64_BOUND, f"step {step} has {found:.6g}, not {rate:.6g}{why}"
+                )
         return Finding("learning rate", "", 0.0, 1e-14)
 
     def outputs(self, index: int) -> dict[str, Array]:
@@ -148,17 +156,21 @@ class Seen:
             problem = ""
             if not error <= FLOAT64_BOUND:
                 if wrong is None:
-                    wrong = [
-                        name for name, other in wrong_losses(self.trial.plan, self.trial.batch)
-                        if abs(other(outputs, targets) - found) <= FLOAT64_BOUND * max(1.0, abs(found))
-                    ]  # fmt: skip
+                    wrong = list(self._taken_for(found, outputs, targets))
                 problem = f"step {step} has a loss of {found:.6g}, and its outputs one of {due:.6g}"
                 problem += f": {wrong[0]}" if wrong else ""
             yield Finding(f"loss {step}", "", error if isfinite(error) else inf, FLOAT64_BOUND, problem)
 
+    def _taken_for(self, found: float, outputs: dict[str, Array], targets: dict[str, Array]) -> Iterator[str]:
+        """The other losses that give this one."""
+        for name, other in wrong_losses(self.trial.plan, self.trial.batch):
+            with contextlib.suppress(IndexError):  # an ignored class may be none
+                if abs(other(outputs, targets) - found) <= FLOAT64_BOUND * max(1.0, abs(found)):
+                    yield name
+
     def _first(self) -> Finding:
         """The whole network, in training, on the first batch."""
-        due = self.trial.loss(self.trial.weights)
+        due = self.trial.first[0]
         error = abs(self.losses[0] - due) / max(1.0, abs(due))
         problem = ""
         if not error <= FLOAT64_BOUND:
@@ -171,7 +183,7 @@ class Seen:
 
     def _slope(self) -> Finding:
         """The gradient of the first loss, along a random direction: at a kink the slope is off, so there are three."""
-        error = inf
+        error, ratios = inf, []
         for number in range(3):
             along, slope = self.trial.slope(number)
             total, size = 0.0, 0.0
@@ -183,7 +195,11 @@ class Seen:
             error = min(error, abs(total - slope) / max(abs(slope), size**0.5, 1e-12))
             if error <= SLOPE_BOUND:
                 break
-        return Finding("gradient of the first loss", "", error if isfinite(error) else inf, SLOPE_BOUND)
+            ratios.append(total / slope if slope else inf)
+        problem = ""
+        if not error <= SLOPE_BOUND and np.ptp(ratios) <= 1e-4 * abs(ratios[0]):
+            problem = f"the gradient of the first loss is {ratios[0]:.4g} times what it is"
+        return Finding("gradient of the first loss", "", error if isfinite(error) else inf, SLOPE_BOUND, problem)
 
     def arranged(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Arrays by parameter as those of variables."""
@@ -258,12 +274,25 @@ class Seen:
                 key = f"state {slot} {name}"
                 if key not in self.arrays:
                     if name in self.gradients[0]:
-                        yield Finding(f"{slot} of {self.called[name]}", "", inf, 0.0, f"no {slot} is kept of it")
+                        yield Finding(
+                            f"{slot} of {self.called[name]}", "", inf, FLOAT64_BOUND, f"no {slot} is kept of it"
+                        )
                     continue
                 found, due = sample(name, self.arrays[key]), state[slot]
                 size = max(float(np.abs(due).max(initial=0.0)), 1e-30)
                 error = float(np.abs(found - due).max(initial=0.0)) / size
                 yield Finding(f"{slot} of {self.called[name]}", "", error if isfinite(error) else inf, FLOAT64_BOUND)
+
+    def noise(self) -> set[str]:
+        """The weights whose gradients are zero but for rounding (a bias before batch normalization), if the optimizer
+        divides gradients by their own size: what it makes of them is as large as of any, and means nothing."""
+        if self.trial.plan.optimizer.key == "sgd":
+            return set()
+        return {
+            self.called[name]
+            for given, norm in zip(self.gradients, self.norms, strict=False) for name, gradient in given.items()
+            if 0 < np.abs(gradient).max(initial=0.0) <= _NOISE * norm
+        }  # fmt: skip
 
     # Statistics -----------------------------------------------------------------------------------------------------
 
@@ -283,17 +312,17 @@ class Seen:
                 count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
                 factor = (count - 1) / count if unbiased else 1.0
                 each = []
-                for update in range(self.trial.steps):
-                    new, old = (self.weight(index, targets[name]) for index in (update, update - 1))
+                old = sample(targets[name], self.start[targets[name]])
+                for index in range(self.trial.batches):
+                    new = self.arrays[f"statistic {index} {targets[name]}"]
                     each.append(factor * (new - (1 - share) * old) / share)
+                    old = new
                 found[name] = each
         return found
 
     def _statistics(self) -> Iterator[Finding]:
         """Of the first batch, against the reference's."""
-        if self.trial.plan.accumulate > 1:
-            return
-        _, new = self.trial.forward(self.trial.weights)
+        _, new = self.trial.first
         momenta: dict[str, float] = {
             node.parameter(part): getattr(node.op, "momentum", 0.0) for node in self.trial.graph.nodes
             for part in node.op.parameters(*(t.shape for t in node.inputs))
@@ -330,32 +359,37 @@ def others(seen: Mapping[str, Seen], right: set[str]) -> Iterator[tuple[str, Run
         rest = [other for other in seen if other != name]
         other = next((each for each in rest if each in right), next(iter(rest), None))
         if other is not None:
-            unseen = tuple(_shared(own.program) | _shared(seen[other].program))
-            yield name, Rung.of("others", list(_against(own, seen[other])), unseen)
+            noise = own.noise() | seen[other].noise()
+            if noise:  # which a mean of the next batch has in it
+                noise |= {name for name in own.seen_of_batches() if name.endswith("running_mean")}
+            unseen = _shared(own.program) | _shared(seen[other].program) | noise
+            yield name, Rung.of("others", list(_against(own, seen[other], unseen)), tuple(sorted(unseen)))
 
 
-def _against(own: Seen, other: Seen) -> Iterator[Finding]:
+def _against(own: Seen, other: Seen, unseen: set[str]) -> Iterator[Finding]:
     for what, ours, yours in (("loss", own.losses, other.losses), ("norm of gradients", own.norms, other.norms)):
         for step, (a, b) in enumerate(zip(ours, yours, strict=False)):
             error = abs(a - b) / max(1.0, abs(b))
             yield Finding(f"{what} {step}", "", error if isfinite(error) else inf, FLOAT64_BOUND)
     a_weights, b_weights = canonical(own, "weight"), canonical(other, "weight")
     statistics = own.seen_of_batches()
-    for name in a_weights.keys() & b_weights.keys() - statistics.keys():
+    for name in sorted((a_weights.keys() & b_weights.keys()) - statistics.keys() - unseen):
         yield _compared(f"{name} at the end", a_weights[name], b_weights[name])
     for slot in own.trial.plan.optimizer.kept():
         mine, theirs = canonical(own, f"state {slot}"), canonical(other, f"state {slot}")
-        for name in mine.keys() & theirs.keys():
+        for name in sorted((mine.keys() & theirs.keys()) - unseen):
             yield _compared(f"{slot} of {name} at the end", mine[name], theirs[name])
     elsewhere = other.seen_of_batches()
     for name, each in statistics.items():
+        if name in unseen:
+            continue
         for step, (one, two) in enumerate(zip(each, elsewhere.get(name, ()), strict=False)):
             yield _compared(f"{name} of batch {step}", one, two)
 
 
 def _compared(name: str, a: Array, b: Array) -> Finding:
     if a.shape != b.shape:
-        return Finding(name, "", inf, 0.0, f"shape {a.shape}, and {b.shape} elsewhere")
+        return Finding(name, "", inf, FLOAT64_BOUND, f"shape {a.shape}, and {b.shape} elsewhere")
     error = float(np.abs(a - b).max(initial=0.0)) / max(1.0, float(np.abs(b).max(initial=0.0)))
     return Finding(name, "", error if isfinite(error) else inf, FLOAT64_BOUND)
 

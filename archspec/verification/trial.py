@@ -4,7 +4,7 @@ makes of the first batch."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -41,6 +41,8 @@ class Trial:
     batch: int
     programs: dict[str, Program]
     scripts: dict[str, str]
+    slopes: list[tuple[dict[str, Array], float]] = field(default_factory=list)
+    """Those that were computed so far."""
 
     @classmethod
     def of(
@@ -185,7 +187,13 @@ class Trial:
 
     def targets(self, index: int) -> dict[str, Array]:
         """Those of a batch."""
-        return {name: self.data[name][self.chosen(index)] for name in self.plan.targets}
+        return reference.doubles({name: self.data[name][self.chosen(index)] for name in self.plan.targets})
+
+    @cached_property
+    def first(self) -> tuple[float, dict[str, Array]]:
+        """The first loss, and the statistics that are kept of the first batch."""
+        outputs, statistics = self.forward(self.weights)
+        return float(losses(self.plan)(outputs, self.targets(0))), statistics
 
     def loss(self, weights: Mapping[str, Array], *, how: str = "") -> float:
         """Of the first batch."""
@@ -193,6 +201,11 @@ class Trial:
 
     def slope(self, number: int) -> tuple[dict[str, Array], float]:
         """A random direction of all weights, and the slope of the first loss along it."""
+        while number >= len(self.slopes):
+            self.slopes.append(self._slope(len(self.slopes)))
+        return self.slopes[number]
+
+    def _slope(self, number: int) -> tuple[dict[str, Array], float]:
         along, moved = {}, []
         for name, parameter in self.graph.parameters().items():
             if parameter.trainable:
@@ -218,7 +231,9 @@ def _target(loss: Loss, due: Data, shape: Sequence[Any], random: np.random.Gener
     if due.dtype == "int64":
         found = random.integers(0, due.below, sizes)
         ignored = getattr(loss, "ignore_index", None)
-        return found if ignored is None else np.where(random.random(sizes) < 0.25, ignored, found)
+        if ignored is not None:  # a third of all, so that there are some in every few
+            found.reshape(-1)[1::3] = ignored
+        return found
     drawn = random.standard_normal(sizes)
     if loss.key == "binary_cross_entropy":
         return np.asarray(random.random(sizes), np.float32)

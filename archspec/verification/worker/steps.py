@@ -3,8 +3,8 @@
 A backend's `training/runner.py` defines `Trainer(session, script)`, the script's model and optimizer in a session, with
 `run(data, epochs, batch_size, seed, seen)`, which calls `seen(step, rate, loss)` after each step; of that step then
 `gradient(variable)`, before anything was done to it, and `outputs()`; `state(variables)`, what the optimizer keeps now,
-by slot and variable; `mask(layer, factor)`, by which a layer is to multiply in training; and `idle(but)`, which takes
-the randomness out of all layers but these.
+by slot and variable; `mask(layer, factor)`, by which a layer is to multiply in training; `idle(but)`, which takes the
+randomness out of all layers but these; and `divides`, whether losses are divided of which gradients are added up.
 """
 
 from __future__ import annotations
@@ -83,10 +83,13 @@ def train(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -
         seen["losses"].append(float(loss))
         for number, output in enumerate(trainer.outputs()):
             writer.add(f"output {at} {number}", np.array(runner.to_numpy(output)))
+        for name in request["statistics"]:
+            writer.add(f"statistic {at} {name}", sample(name, runner.to_numpy(variables[name])))
         for name in names:
             gradient = trainer.gradient(variables[name])
             if gradient is None:
                 continue
+            gradient = gradient * (accumulate if trainer.divides else 1)
             if not at:
                 writer.add(f"gradient {name}", np.array(gradient))
             sums[name] = gradient / accumulate + sums.get(name, 0)

@@ -9,10 +9,20 @@ import keras
 import tensorflow
 
 RATES = ("rate", "dropout", "stddev")
+SLOTS = {
+    keras.optimizers.SGD: {"velocity": "momentums"},
+    keras.optimizers.Adam: {"first": "_momentums", "second": "_velocities"},
+    keras.optimizers.RMSprop: {"square": "_velocities", "velocity": "_momentums"},
+    keras.optimizers.Adagrad: {"sum": "_accumulators"},
+}
+"""Where Keras has what its optimizers keep."""
 
 
 class Trainer:
     """The script's compiled model in a session."""
+
+    divides = False
+    """Whether the script divides the losses of batches that it adds up."""
 
     def __init__(self, session: Any, script: Any) -> None:
         self.model, self.script = session.model, script
@@ -70,9 +80,7 @@ class Trainer:
         order = [each.path for each in self.optimizer._trainable_variables]
         own = type(self.optimizer) is keras.optimizers.SGD
         factor = -1 / float(self.optimizer.learning_rate) if own else 1.0
-        lists = {"velocity": "momentums", "first": "_momentums", "second": "_velocities"}
-        if not hasattr(self.optimizer, "_velocities"):
-            lists = {"velocity": "momentums", "square": "_velocities", "sum": "_accumulators"}
+        lists = next(lists for kind, lists in SLOTS.items() if isinstance(self.optimizer, kind))
         found: dict[str, dict[str, Any]] = {}
         for slot, attribute in lists.items():
             kept = getattr(self.optimizer, attribute, None) or []

@@ -22,24 +22,21 @@ SLOTS = {
 class Trainer:
     """The script's model and optimizer in a session."""
 
+    divides = True
+    """Whether the script divides the losses of batches that it adds up."""
+
     def __init__(self, session: Any, script: Any) -> None:
         self.model, self.script = session.model, script
         self.optimizer = script.make_optimizer(self.model)
         self._gradients: dict[str, Any] = {}
         self._outputs: Any = ()
-        step = self.optimizer.step
-
-        def watched() -> None:
-            self._keep()
-            step()
-
-        self.optimizer.step = watched
+        for each in self.model.parameters():
+            if not each.stop_gradient:
+                each.register_hook(lambda gradient, key=each.name: self._keep(key, gradient))
         self.model.register_forward_post_hook(self._see)
 
-    def _keep(self) -> None:
-        for each in self.model.parameters():
-            if each.grad is not None:
-                self._gradients[each.name] = each.grad.numpy().copy()
+    def _keep(self, key: str, gradient: Any) -> None:
+        self._gradients[key] = gradient.numpy().copy()
 
     def _see(self, _: Any, __: Any, value: Any) -> None:
         self._outputs = value if isinstance(value, (tuple, list)) else (value,)

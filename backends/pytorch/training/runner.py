@@ -16,17 +16,20 @@ SLOTS = {"momentum_buffer": "velocity", "exp_avg": "first", "exp_avg_sq": "secon
 class Trainer:
     """The script's model and optimizer in a session."""
 
+    divides = True
+    """Whether the script divides the losses of batches that it adds up."""
+
     def __init__(self, session: Any, script: Any) -> None:
         self.model, self.script = session.model, script
         self.optimizer = script.make_optimizer(self.model)
         self._gradients: dict[int, Any] = {}
         self._outputs: Any = ()
         for each in self.model.parameters():
-            each.register_post_accumulate_grad_hook(self._keep)
+            each.register_hook(lambda gradient, each=each: self._keep(id(each), gradient))
         self.model.register_forward_hook(self._see)
 
-    def _keep(self, parameter: Any) -> None:
-        self._gradients[id(parameter)] = parameter.grad.detach().clone()  # clipping changes it in place
+    def _keep(self, key: int, gradient: Any) -> None:
+        self._gradients[key] = gradient.detach().clone()  # clipping changes it in place
 
     def _see(self, _: Any, __: Any, value: Any) -> None:
         self._outputs = value if isinstance(value, tuple) else (value,)

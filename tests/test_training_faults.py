@@ -1,0 +1,137 @@
+"""Faults put into scripts that train, one at a time: `verify --steps` finds each, and says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from archspec.backend import Program, backends
+from archspec.verification.steps import examine
+from archspec.verification.trial import Trial
+from archspec.verification.workers import Pool
+
+from .test_steps import CONFIGURATIONS
+
+pytestmark = pytest.mark.frameworks
+
+FAULTS = [
+    # What frameworks do by themselves, where a bridge stands.
+    ("discexp", "keras", r"optimizer=SGD\(", "optimizer=keras.optimizers.SGD(",
+     "the learning rate is inside of the velocity"),
+    ("momentum and decay", "keras", r"optimizer=SGD\(\s*l2", "optimizer=keras.optimizers.SGD(weight_decay",
+     "weight decay is decoupled"),
+    ("adam", "keras", r"optimizer=Adam\(", "optimizer=keras.optimizers.Adam(",
+     "epsilon is added before the bias is corrected"),
+    ("adamw", "keras", r"optimizer=Adam\(", "optimizer=keras.optimizers.Adam(",
+     "epsilon is added before the bias is corrected"),
+    ("rmsprop", "keras", r"optimizer=RMSprop\(", "optimizer=keras.optimizers.RMSprop(",
+     "epsilon is inside of the root"),
+    ("rmsprop", "paddle", r"return RMSProp\(", "return paddle.optimizer.RMSProp(", "epsilon is inside of the root"),
+    ("rmsprop, momentum", "paddle", r"return RMSProp\(", "return paddle.optimizer.RMSProp(",
+     "epsilon is inside of the root"),
+    ("adagrad", "keras", r"optimizer=Adagrad\(", "optimizer=keras.optimizers.Adagrad(initial_accumulator_value=0.0, ",
+     "epsilon is inside of the root"),
+    ("adagrad", "keras", "initial_accumulator_value=0.0", "initial_accumulator_value=0.1", "the sum begins with 0.1"),
+    ("clip by norm", "pytorch", r" / norm\)", " / (norm + 1e-6))", "the norm for clipping has 1e-6 added"),
+    ("clip by norm", "keras", "global_clipnorm", "clipnorm", "each gradient is clipped by its own norm"),
+    ("ignored", "paddle", r"of_kept\(F.cross_entropy, logits, target, -100\)",
+     "F.cross_entropy(logits, target, ignore_index=-100)", "what is ignored counts in the mean"),
+    ("class weights", "keras", r"ops.sum\(share\)", "ops.cast(ops.shape(each)[0], each.dtype)",
+     "the weighted sum is divided by the number of samples"),
+    # What is easily lost, or done twice.
+    ("momentum", "pytorch", r", momentum=[\d.]+", "", "the momentum is lost"),
+    ("momentum", "pytorch", r"(momentum=)([\d.]+)", r"\1\2, dampening=\2", "by no rule that is known"),
+    ("nesterov", "pytorch", r"nesterov=True", "nesterov=False", "nesterov is missing"),
+    ("nesterov", "paddle", r"use_nesterov=True", "use_nesterov=False", "nesterov is missing"),
+    ("nesterov", "keras", r"nesterov=True", "nesterov=False", "nesterov is missing"),
+    ("decay", "pytorch", r"weight_decay=[\d.]+", "weight_decay=0.0", "weight decay is missing"),
+    ("decay", "paddle", r"weight_decay=([\d.]+)", r"weight_decay=2 * \1", "weight decay is twice what it is"),
+    ("decay", "keras", r"l2=([\d.]+)", r"l2=\1 / 2", "weight decay is half of what it is"),
+    ("decay of matrices", "pytorch", r'"weight_decay": 0.0', '"weight_decay": 0.05000000074505806',
+     "the group without is lost"),
+    ("decay of matrices", "keras", r"optimizer.exclude_from_weight_decay\(var_list=vectors\)", "",
+     "the group without is lost"),
+    ("adamw, decay of matrices", "paddle", "matrices.__contains__", "lambda name: name not in matrices",
+     "weight decay draws at the wrong group"),
+    ("adamw", "pytorch", "torch.optim.AdamW", "torch.optim.Adam", "weight decay is coupled"),
+    ("adam, decay", "pytorch", r"torch.optim.Adam\(", "torch.optim.AdamW(", "weight decay is decoupled"),
+    ("adam", "pytorch", r"betas=\(([\d.]+), ([\d.]+)\)", r"betas=(\2, \1)", "beta1 and beta2 are swapped"),
+    ("adam, decay", "keras", r"power\(self.beta_2, step\)\)\) \+ self.epsilon",
+     "power(self.beta_2, step)) + self.epsilon)", "epsilon is inside of the root"),
+    ("adam, decay", "keras", r"self.iterations \+ 1,", "self.iterations + 2,", "the bias is corrected one step late"),
+    ("steps", "pytorch", r"lr\(step,", "lr(max(step - 1, 0),", "the schedule is one step late"),
+    ("cosine", "keras", r"lr\(step,", "lr(step + 1,", "the schedule is one step early"),
+    ("cosine by epochs", "paddle", r"batch_size, epoch_steps\)\n", "batch_size, epoch_steps + 1)\n", "step 1 has"),
+    ("discexp", "paddle", r"optimizer.set_lr\(rate\)", "pass", "the rate stays the same: the schedule is lost"),
+    ("clip by norm", "paddle", "grad_clip=", "grad_clip=None and ", "gradients are not clipped"),
+    ("clip by value", "keras", "clipvalue", "global_clipnorm", "gradients are clipped by norm, not by value"),
+    ("accumulate", "pytorch", r"\(loss / 3\)", "loss", "the gradient of the first loss is 3 times what it is"),
+    ("accumulate", "keras", "gradient_accumulation_steps=3", "gradient_accumulation_steps=2", "in another way"),
+    ("sgd", "pytorch", r"F.cross_entropy\(logits, label", 'F.cross_entropy(logits, label, reduction="sum"',
+     "it is the sum over the batch, not the mean"),
+    ("label smoothing", "pytorch", r"label_smoothing=[\d.]+", "label_smoothing=0.0", "label_smoothing is lost"),
+    ("class weights", "paddle", "weight=paddle", "weight=None and paddle", "class_weights is lost"),
+    ("huber", "paddle", "delta=0.5", "delta=1.0", "delta is lost"),
+    ("heads", "keras", r"loss_weights=\[1.0, [\d.]+\]", "loss_weights=[1.0, 1.0]", "the weight of aux is lost"),
+    ("heads", "pytorch", r"loss = loss \+ .*\n", "pass\n", "the loss of aux is missing"),
+    # The data, and what the model makes of it.
+    ("sgd", "paddle", r"default_rng\(\[seed, epoch\]\)", "default_rng([epoch, seed])", None),
+    ("sgd", "keras", r"default_rng\(\[self.seed, self.epoch\]\)", "default_rng([self.seed, 1])", None),
+    ("sgd", "pytorch", r"model.train\(\)", "model.eval()", None),
+]  # fmt: skip
+"""Configuration, framework, what stands in its script and what is put there, and what is said."""
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool({backend.name: backend.runner for backend in backends()}) as made:
+        yield made
+
+
+def _case(index: int, fault: tuple[str, str, str, str, str | None]) -> Any:
+    name, backend, old, _, said = fault
+    marks = [] if index % 6 == 0 else [pytest.mark.long]
+    return pytest.param(*fault, id=f"{backend}: {said or old} ({name})", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "backend", "old", "new", "said"), [_case(*each) for each in enumerate(FAULTS)])
+def test_faults_are_found_and_named(name: str, backend: str, old: str, new: str, said: str | None, pool: Pool) -> None:
+    script = CONFIGURATIONS[name].script(backend)
+    trial = Trial.of(CONFIGURATIONS[name], [script], 4, 0, None)
+    text, count = re.subn(old, new, trial.scripts[backend])
+    assert count
+    wrong = replace(trial, scripts={backend: text})
+    outcome = examine(wrong, [script], pool, 60).outcomes[backend]
+    assert outcome.status == "failed", outcome.message
+    if said is not None:
+        assert said in outcome.message
+
+
+class Unpermuted(Trial):
+    """The masks of Keras in the spec's order of axes."""
+
+    def masks(self, program: Program) -> dict[str, dict[str, Any]]:
+        found = super().masks(program)
+        return {layer: each | {"layout": ()} if layer == "drop" else each for layer, each in found.items()}
+
+
+class Idle(Trial):
+    """Nothing is dropped."""
+
+    def masks(self, program: Program) -> dict[str, dict[str, Any]]:
+        return {layer: each | {"p": 0.0} for layer, each in super().masks(program).items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(Unpermuted, "the mask is in another order of axes than what it is for"), (Idle, "nothing is dropped")],
+)
+def test_wrong_masks_are_found_and_named(kind: type[Trial], said: str, pool: Pool) -> None:
+    script = CONFIGURATIONS["sgd"].script("keras")
+    outcome = examine(kind.of(CONFIGURATIONS["sgd"], [script], 4, 0, None), [script], pool, 60).outcomes["keras"]
+    assert outcome.status == "failed"
+    assert said in outcome.message
