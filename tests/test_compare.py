@@ -231,10 +231,11 @@ def test_what_values_are_made_of() -> None:
     inputs["x"][0, :3] = -40, 40, -0.54132485
     truth = reference.run(graph, parameters, inputs)
     found: dict[str, np.ndarray] = {}
-    for seed in range(3):  # by chance a value may hardly move
-        sizes = rounding.magnitudes(graph, parameters, inputs, truth, rounding.UNITS["float64"], seed)
-        found |= {name: np.maximum(found.get(name, 0.0), size) for name, size in sizes}
-    assert found.keys() == {name for name, array in truth.items() if array.dtype.kind == "f"}
+    for seed, unit in enumerate(rounding.UNITS["float64"]):  # by chance a value may hardly move
+        sizes = rounding.magnitudes(graph, parameters, inputs, truth, unit, seed)
+        found |= {name: np.maximum(found.get(name, size), size) for name, size in sizes}
+    assert found.keys() == truth.keys()
+    assert not found.pop("hidden").any(), "a truth value that is far from another"
     assert all((size >= abs(truth[name])).all() for name, size in found.items())
     assert abs(truth["rest"]).max() < 1e-15
     assert (found["rest"] > 0.1).all(), "a difference of ones"
@@ -246,6 +247,26 @@ def test_what_values_are_made_of() -> None:
     assert truth["log"][0, 2] == pytest.approx(-1)
     assert found["log"][0, 2] > 1
     assert (found["pooled"] < 10).all()
+
+
+def test_a_whole_number_that_rounding_makes_another_proves_nothing() -> None:
+    """A cosine next to one is one in float32, and its whole number another."""
+    spec = "archspec: 1\nname: Cos\ninputs: {x: [400]}\nlayers: [cos, {op: cast, dtype: int64}]"
+    graph = Spec.parse(spec).network().graph
+    inputs = {"x": np.full((2, 400), 2e-4)}
+    inputs["x"][:, 200:] = 0.5
+    truth = reference.run(graph, {}, inputs)
+    assert not truth["cast"].any()
+    runs = [dict(rounding.magnitudes(graph, {}, inputs, truth, unit, n))["cast"]
+            for n, unit in enumerate(rounding.UNITS["float32"])]  # fmt: skip
+    may_differ = np.logical_or.reduce(runs)
+    assert may_differ[:, :200].mean() > 0.9
+    assert not may_differ[:, 200:].any()
+    found = np.cos(inputs["x"].astype("float32")).astype("int64")
+    assert found[:, :200].all()
+    off = difference(found, truth["cast"], "int64", np.ones_like(may_differ))
+    assert (off.problem, off.unproven, off.size) == ("", 400, 800)
+    assert difference(1 - found, truth["cast"], "int64", may_differ).problem == "400 of 800 values differ"
 
 
 def test_what_is_not_finite_has_no_size() -> None:
@@ -274,7 +295,7 @@ outputs: {spread: spread, apart: apart}
     graph = Spec.parse(spec).network().graph
     parameters, inputs = data.parameters(graph), data.inputs(graph)
     truth = reference.run(graph, parameters, inputs)
-    found = dict(rounding.magnitudes(graph, parameters, inputs, truth, rounding.UNITS["float64"]))
+    found = dict(rounding.magnitudes(graph, parameters, inputs, truth, rounding.UNITS["float64"][0]))
     assert found["spread"].min() > 2.0**-24
     assert truth["spread"].max() < 1e-30
     assert found["apart"].max() == truth["apart"].max() == 0

@@ -26,7 +26,6 @@ from archspec.spec.document import type_of
 from archspec.verification import compare, data, edges, gradients, rounding, vjp, worker
 from archspec.verification.compare import Difference
 from archspec.verification.subject import Generated
-from archspec.verification.task import ROUNDINGS
 from archspec.verification.worker import Array
 from archspec.verification.workers import Failure, Pool, Result, message
 
@@ -148,8 +147,8 @@ class Run:
         parameters, inputs = data.parameters(self.graph), values(self.cases, self.graph)
         truth = reference.run(self.graph, parameters, inputs)
         scales: dict[str, Array] = {}
-        for seed in range(ROUNDINGS):
-            found = rounding.magnitudes(self.graph, parameters, inputs, truth, rounding.UNITS["float64"], seed)
+        for seed, unit in enumerate(rounding.UNITS["float64"]):
+            found = rounding.magnitudes(self.graph, parameters, inputs, truth, unit, seed)
             scales |= {name: np.maximum(scales.get(name, 0.0), scale) for name, scale in found}
         arrays = parameters | inputs
         stored = self._stored(arrays)

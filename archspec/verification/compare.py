@@ -59,7 +59,7 @@ def difference(actual: Array, expected: Array, dtype: str, scale: Array | None =
 
     `dtype` is that of the run for floating-point tensors, and the tensor's own for others, which must be equal. `scale`
     tells for each value how large it is, or what it is made of (`rounding.magnitudes`); without it, all are held
-    against the largest of them, or one.
+    against the largest of them, or one. Of others it tells which may differ, and prove nothing if they do.
     """
     if actual.shape != expected.shape:
         return Difference(inf, f"shape {actual.shape} instead of {expected.shape}")
@@ -68,9 +68,10 @@ def difference(actual: Array, expected: Array, dtype: str, scale: Array | None =
     if actual.size == 0:
         return Difference(0.0)
     if expected.dtype.kind != "f":
-        wrong = int(np.count_nonzero(actual != expected))
+        differ = actual != expected
+        wrong = int(np.count_nonzero(differ if scale is None else differ & ~scale))
         problem = f"{wrong} of {actual.size} values differ" if wrong else ""
-        return Difference(inf if wrong else 0.0, problem, size=actual.size)
+        return Difference(inf if wrong else 0.0, problem, int(np.count_nonzero(differ)) - wrong, actual.size)
     with np.errstate(all="ignore"):
         delta = np.asarray(np.subtract(actual, expected, dtype=np.float64))
         np.abs(delta, out=delta)

@@ -22,8 +22,10 @@ from archspec.graph.mode import Mode
 if TYPE_CHECKING:
     from archspec.ops.base import Array
 
-UNITS = {"float64": 2.0**-45, "float32": 2.0**-24}
-"""How far values are moved: for float64 by more than the reference itself is off, and so little that nothing jumps."""
+UNITS = {"float64": (2.0**-45,) * 3, "float32": (2.0**-24, 2.0**-23, 2.0**-22, 2.0**-21, 2.0**-20)}
+"""How far values are moved in one run after the other: for float64 by more than the reference itself is off, and so
+little that nothing jumps; for float32 by as much as one rounding does, and then by more, up to what a framework may be
+off, since a jump may lie there."""
 
 ADDED_AT_ONCE = 256
 """A sum of n terms, one added after the other, is off by about sqrt(n) times what one is; one that is added in parts is
@@ -35,8 +37,9 @@ def magnitudes(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], truth: Mapping[str, Array], unit: float,
     seed: int = 0, *, mode: Mode = Mode.AUXILIARY,
 ) -> Iterator[tuple[str, Array]]:  # fmt: skip
-    """For each floating-point tensor and each statistic that training keeps: its name, and for each value its own size,
-    or that of what it is made of, if that is larger. NaN or infinite where the `truth` is."""
+    """For each tensor and each statistic that training keeps: its name, and for each value its own size, or that of
+    what it is made of, if that is larger. NaN or infinite where the `truth` is. For each whole number and truth value:
+    whether it became another."""
     random = np.random.default_rng([seed, 1])
 
     def moved(array: Array, share: float = 1.0, inner: Array | float = 0.0) -> Array:
@@ -67,16 +70,18 @@ def magnitudes(
     vectors = {name: array.astype(np.float64) for name, array in parameters.items() if array.ndim < 2}
     weights = {**parameters, **{name: moved(array) for name, array in vectors.items()}}
     for name, array in start.items():
-        if array.dtype.kind == "f":
-            yield name, _magnitude(truth[name], array, unit)
+        yield name, _magnitude(truth[name], array, unit)
     for node, arrays, statistics in reference.steps(graph, weights, start, mode=mode, then=after):
         for name, array in reference.named(node, arrays, statistics).items():
-            if array.dtype.kind == "f":
-                found, added = _magnitude(truth[name], array, unit), inner(node)
-                yield name, np.maximum(found, added, out=found) if np.any(added) else found
+            found = _magnitude(truth[name], array, unit)
+            added = inner(node) if array.dtype.kind == "f" else 0.0
+            yield name, np.maximum(found, added, out=found) if np.any(added) else found
 
 
 def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
+    if truth.dtype.kind != "f":
+        changed: Array = moved != truth
+        return changed
     with np.errstate(all="ignore"):
         found = np.subtract(moved, truth)
         np.abs(found, out=found)

@@ -37,9 +37,6 @@ class Run:
     """The largest error that passes, by tensor and statistic."""
 
 
-ROUNDINGS = 3
-"""How many times, at most, the reference tells what rounding makes."""
-
 Measured = tuple[dict[str, Difference], dict[str, float]]
 """The differences, and the seconds of the run."""
 
@@ -198,19 +195,20 @@ class Task:
 
         One run of the reference tells it within a factor, but for a few of many values, which hardly move by chance;
         another one, which is made for what is wrong without, moves them. In float32, where kinks and jumps may lie
-        between the truth and what is right all the same, it moves values by as much.
+        between the truth and what is right all the same, it moves values by as much; float64's first run comes first.
         """
         number = self._roundings[dtype]
-        if number == ROUNDINGS:
+        units = rounding.UNITS[dtype] if dtype == "float64" else (None, *rounding.UNITS[dtype])
+        if number == len(units):
             return False
         self._roundings[dtype] += 1
-        if dtype == "float32" and not number:
+        unit = units[number]
+        if unit is None:
             self._scales[dtype] = self._scales["float64"]
             return True
         found = rounding.magnitudes(
-            self.graph, self.parameters, self.inputs, self.truth, rounding.UNITS[dtype], self.seed + number,
-            mode=self.mode,
-        )  # fmt: skip
+            self.graph, self.parameters, self.inputs, self.truth, unit, self.seed + number, mode=self.mode
+        )
         before = self._scales.get(dtype)
         if before is not None:
             found = ((name, np.maximum(before[name], array)) for name, array in found)
@@ -246,7 +244,8 @@ class Task:
 
     def _difference(self, run: Run, array: Array, name: str, layout: Moves) -> Difference:
         expected = self.truth[name]
-        if expected.dtype.kind != "f":
+        whole = expected.dtype.kind != "f"
+        if whole and run.dtype == "float64":
             return compare.difference(array, worker.arrange(expected, layout), expected.dtype.name)
         if name in self.statistics:
             expected = self._kept(name, expected, run.subject.interface)
@@ -255,8 +254,8 @@ class Task:
             self.round(run.dtype)
         while True:
             scale = worker.arrange(self._scales[run.dtype][name], layout)
-            found = compare.difference(array, expected, run.dtype, scale)
-            if found.problem or found.within(run.bounds[name]) or not self.round(run.dtype):
+            found = compare.difference(array, expected, expected.dtype.name if whole else run.dtype, scale)
+            if (found.problem and not whole) or found.within(run.bounds[name]) or not self.round(run.dtype):
                 return found
 
     def _kept(self, name: str, new: Array, shows: Interface) -> Array:
