@@ -174,6 +174,12 @@ def in_hdf5(make: Callable[[Any], None]) -> Callable[[Path], None]:
     return write
 
 
+def twice(group: Any) -> None:
+    group["0"] = np.zeros(2)
+    other = group.file.create_group("layers/dense_1/vars")
+    other.attrs["name"], other["0"] = "fc", np.zeros(2)
+
+
 HDF5: dict[str, Callable[[Path], None]] = {
     "external link": in_hdf5(lambda group: group.__setitem__("0", h5py.ExternalLink("/etc/passwd", "/"))),
     "soft link": in_hdf5(lambda group: group.__setitem__("0", h5py.SoftLink("/layers"))),
@@ -183,6 +189,7 @@ HDF5: dict[str, Callable[[Path], None]] = {
     "virtual": in_hdf5(lambda group: group.create_virtual_dataset("0", h5py.VirtualLayout((2**40,), "f4"))),
     "texts": in_hdf5(lambda group: group.create_dataset("0", data=["a", "b"], dtype=h5py.string_dtype())),
     "circle": in_hdf5(lambda group: group.file.__setitem__("layers/dense/again", group.file["layers"])),
+    "two of one name": in_hdf5(lambda group: twice(group)),
     "array for a group": in_hdf5(lambda group: group.file.__setitem__("layers/other", 1.0)),
 }
 

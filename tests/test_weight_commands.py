@@ -107,6 +107,52 @@ def test_rules_of_a_file(folder: Path) -> None:
     run("diff", "net.pt", "ours.pt")
 
 
+ATTENTION = """
+archspec: 1
+name: Attention
+inputs: {x: [3, 8]}
+layers: [{op: multi_head_attention, name: attn, num_heads: 2}, {op: linear, name: fc, out_features: 5}]
+"""
+PACKED = """
+qkv.{kind}: ["attn.q_proj_{kind}", "attn.k_proj_{kind}", "attn.v_proj_{kind}"]
+out.{kind}: attn.out_proj_{kind}
+head: fc
+old: null
+"""
+
+
+def test_as_another_file_has_them(folder: Path) -> None:
+    """Packed, renamed, with axes of size one, and beside what is no weight; and all the way back."""
+    (folder / "attention.yaml").write_text(ATTENTION)
+    (folder / "names.yaml").write_text(PACKED)
+    model = archspec.load(folder / "attention.yaml")
+    own = numbers(model)
+    save(model, folder / "ours.weights.h5", own)
+    shapes = {"qkv.weight": (24, 8), "qkv.bias": (24,), "out.weight": (8, 8), "out.bias": (8,),
+              "head.weight": (5, 8, 1), "head.bias": (5,), "old": (2,)}  # fmt: skip
+    library = {name: np.full(shape, 7, np.float32) for name, shape in shapes.items()} | {"steps": np.array(3)}
+    files.write(folder / "library.pth", library, "pytorch", {}, {})
+    given = ["--spec", "attention.yaml", "--names", "names.yaml"]
+    run("convert", "ours.weights.h5", "theirs.pth", *given, "--like", "library.pth")
+    found = files.read(folder / "theirs.pth").arrays
+    assert {name: array.shape for name, array in found.items()} == {**shapes, "steps": ()}
+    parts = [own[f"attn.{part}_proj_weight"] for part in "qkv"]
+    np.testing.assert_array_equal(found["qkv.weight"], np.concatenate(parts))
+    assert found["old"].tolist() == [7, 7]
+    assert found["steps"] == 3
+    run("convert", "theirs.pth", "back.safetensors", *given)
+    back = files.read(folder / "back.safetensors").arrays
+    assert all(same(array, own[name]) for name, array in back.items())
+
+
+def test_as_a_file_of_keras_has_them(folder: Path) -> None:
+    run("convert", "net.pt", "net.weights.h5", "--spec", "square.yaml")
+    asked = ["--spec", "square.yaml", "--like", "net.weights.h5"]
+    run("convert", "net.pt", "again.weights.h5", *asked)
+    run("diff", "net.weights.h5", "again.weights.h5")
+    run("convert", "net.pt", "again.pt", *asked, code=2)
+
+
 def test_what_may_be_missing(folder: Path) -> None:
     own = numbers(square())
     files.write(folder / "part.pt", {"fc.weight": own["fc.weight"]}, "pytorch", {}, {})

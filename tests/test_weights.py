@@ -14,7 +14,7 @@ import pytest
 import archspec
 from archspec.errors import UsageError
 from archspec.spec import catalogue
-from archspec.weights.names import Rules, renamed
+from archspec.weights.names import Rules, read_rules, renamed
 
 ROOT = Path(__file__).parent.parent
 
@@ -149,3 +149,11 @@ numpy.save("keras.npy", network(image, training=False).numpy())
 def run(folder: Path, code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("library", ["keras", "paddle", "timm", "torchvision"])
+def test_rules_that_come_along_are_of_networks_that_do(library: str) -> None:
+    names = {name for path in catalogue.files() for name in (path.stem, *catalogue.variants_in(path))}
+    for path in (catalogue.folder() / library).glob("*.yaml"):
+        assert path.stem in names
+        assert renamed({"nothing.like.these": np.zeros(6)}, read_rules(path)), path

@@ -35,6 +35,9 @@ def convert(
     spec: Annotated[str, SpecOption],
     variant: Variant = None, settings: Settings = None, names: Names = "", origin: From = "",
     to: Annotated[str, typer.Option("--to", metavar="KIND", help="Whose layouts a .safetensors file gets.")] = "",
+    like: Annotated[
+        Path | None, typer.Option("--like", metavar="FILE", help="Whose names and shapes OUT gets; --names are its.")
+    ] = None,
     allow_missing: Annotated[
         list[str] | None, typer.Option("--allow-missing", metavar="PATTERN", help="What may be missing: 'fc.*'.")
     ] = None,
@@ -48,6 +51,7 @@ def convert(
     archspec weights convert net.keras net.pdparams --spec net.yaml           from Keras to PaddlePaddle
     archspec weights convert net.pdparams net.safetensors --spec net.yaml     the spec's own names and shapes
     archspec weights convert theirs.pth ours.pt --spec vit_b_16 --names torchvision
+    archspec weights convert ours.keras theirs.pth --spec vit_b_16 --names torchvision --like library.pth
     archspec weights convert a.safetensors b.safetensors --spec net.yaml --from keras --to pytorch
 
     Endings: .safetensors, .pt, .pth, .bin, .weights.h5, .h5, .pdparams; only read: .keras, .safetensors.index.json.
@@ -56,7 +60,7 @@ def convert(
     from archspec.weights.conversion import convert
 
     model = one_network(spec, variant, settings)
-    done = convert(model, source, target, names=_rules(names), origin=origin, to=to,
+    done = convert(model, source, target, names=_rules(names), origin=origin, to=to, like=like,
                    allow_missing=allow_missing or (), dtype=dtype)  # fmt: skip
     if as_json:
         output.print_json({"file": done.file, "network": done.network, "weights": done.weights, "kind": done.origin,

@@ -80,7 +80,7 @@ def problems_of(
         "left over": [f"'{name:.100}' is none of its weights" for name in found if name not in due],
         "shapes": [
             f"'{name}' has shape {list(array.shape)}, not {list(due[name])}"
-            for name, array in found.items() if name in due and not _alike(array.shape, due[name])
+            for name, array in found.items() if name in due and not alike(array.shape, due[name])
         ],
     }  # fmt: skip
     return {kind: problems for kind, problems in kinds.items() if problems}
@@ -94,5 +94,6 @@ def _told(problems: Mapping[str, Sequence[str]], most: int = 3) -> str:
     return "; ".join(parts)
 
 
-def _alike(one: Shape, other: Shape) -> bool:
+def alike(one: Shape, other: Shape) -> bool:
+    """Whether shapes are the same but for axes of size one."""
     return [size for size in one if size != 1] == [size for size in other if size != 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 from archspec.backend import Network
 from archspec.errors import UsageError
 from archspec.weights import files
-from archspec.weights.canonical import fingerprint, shapes
+from archspec.weights.canonical import fingerprint, is_float, shapes
 from archspec.weights.exchange import FINGERPRINT, NETWORK, of_file, save
 from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.names import Rules
@@ -37,18 +37,26 @@ class Converted:
 
 def convert(
     network: Network, source: Path, target: Path, *, names: Rules | str = "", origin: str = "", to: str = "",
-    allow_missing: Sequence[str] = (), dtype: str = "",
+    like: Path | None = None, allow_missing: Sequence[str] = (), dtype: str = "",
 ) -> Converted:  # fmt: skip
-    """Writes the weights of a file as those of a generated model, or of the spec.
+    """Writes the weights of a file as those of a generated model, or of the spec; or as the file `like`, which is of
+    the kind of the target, has them.
 
-    `origin` and `to` say whose layouts the files have, where they do not. Raises UsageError, BackendError.
+    `origin` and `to` say whose layouts the files have, where they do not. `names` are those of the source, or, if it is
+    given, of `like`. Raises UsageError, BackendError.
     """
     kind = files.kind_of(target)
+    if like is not None and (to or kind.origin != files.kind_of(like).origin):
+        raise UsageError(f"{target}: what is to be like {like} is a file of its kind, and in its layout")
     stored = files.read(source)
-    arrays = of_file(network, source, stored, names, origin, allow_missing)
+    arrays = of_file(network, source, stored, "" if like is not None else names, origin, allow_missing)
     if dtype:
         arrays = {name: array.astype(_dtype(dtype)) for name, array in arrays.items()}
-    save(network, target, arrays, to)
+    if like is None:
+        save(network, target, arrays, to)
+    else:
+        there = files.read(like)
+        files.write(target, alike(network, arrays, like, there, names), kind.origin, {}, there.places)
     notes = _notes(network, source, stored)
     missing = [name for name in shapes(network.graph) if name not in arrays]
     if missing:
@@ -72,6 +80,37 @@ def _dtype(name: str) -> Any:
 
 def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + f" and {len(names) - most} more" * (len(names) > most)
+
+
+def alike(
+    network: Network, arrays: Mapping[str, Array], path: Path, stored: Stored, names: Rules | str
+) -> dict[str, Array]:  # fmt: skip
+    """Canonical weights by the names and in the shapes of another file's. What are no weights there stays.
+
+    Each number of that file gets a number of its own; where these are found among canonical weights says where each
+    comes from, whatever was renamed, split, transposed or left out on the way. Raises UsageError.
+    """
+    ours = {name: array for name, array in stored.arrays.items() if is_float(array.dtype)}
+    ends = np.cumsum([1, *(array.size for array in ours.values())])
+    marks = {name: np.arange(end - array.size, end, dtype=np.float64).reshape(array.shape)
+             for (name, array), end in zip(ours.items(), ends[1:], strict=True)}  # fmt: skip
+    places = of_file(network, path, Stored(marks, stored.origin), names, "", ())
+    missing = [name for name in places if name not in arrays]
+    if missing:
+        raise UsageError(f"{path} has {_some(missing)}, which nothing gives")
+    numbers = np.zeros(ends[-1], np.result_type(*(array.dtype for array in arrays.values())))
+    filled = np.zeros(ends[-1], bool)
+    for name, mark in places.items():
+        place = mark.astype(np.int64)
+        numbers[place], filled[place] = arrays[name], True
+        if not place.all():
+            raise UsageError(f"{path} has no place for the whole of '{name}'")
+    found = dict(stored.arrays)
+    for name, mark in marks.items():
+        place = mark.astype(np.int64)
+        if filled[place].all():
+            found[name] = numbers[place]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ import numpy as np
 from archspec.backend import Backend, Network, Program, Weight, backends
 from archspec.errors import BackendError, UsageError
 from archspec.weights import files
-from archspec.weights.canonical import checked, fingerprint, floats, problems_of, shapes
+from archspec.weights.canonical import alike, checked, fingerprint, floats, problems_of, shapes
 from archspec.weights.files import keras
 from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.layouts import arranged, physical_shape, restored
-from archspec.weights.names import Rules, renamed, rules
+from archspec.weights.names import LAYOUTS, Rules, renamed, rules
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
@@ -46,7 +46,7 @@ def of_file(
 ) -> dict[str, Array]:  # fmt: skip
     """The same of a file that was read."""
     try:
-        return canonical(network, stored.arrays, names, origin or stored.origin, allow_missing)
+        return canonical(network, stored.arrays, names, origin, allow_missing, stored.origin)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 
@@ -83,17 +83,20 @@ def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict
 
 def canonical(
     network: Network, arrays: Mapping[str, Array], names: Rules | str = "", origin: str = "",
-    allow_missing: Sequence[str] = (),
+    allow_missing: Sequence[str] = (), kind: str = "",
 ) -> dict[str, Array]:  # fmt: skip
-    """Weights of an origin, if it is known, as those of a spec. Raises UsageError, BackendError."""
+    """Weights of an origin as those of a spec. It is what `origin` states; else the library of `names` says it, or the
+    `kind` of file that they are of. Raises UsageError, BackendError."""
     found = floats(arrays)
     if isinstance(names, str):
         family = Path(network.spec.source.file).stem
-        origin = origin or (CANONICAL if names else "")
+        origin = origin or (LAYOUTS.get(names, CANONICAL) if names else "")
         names = rules(names, network.name, family)
+    if "keras" in (origin, kind):
+        found = keras.by_number(found)
     found = renamed(found, names)
-    if origin:
-        return checked(network.graph, _from(network, found, origin), allow_missing)
+    if origin or kind:
+        return checked(network.graph, _from(network, found, origin or kind), allow_missing)
     return _of_unknown_origin(network, found, allow_missing)
 
 
@@ -136,9 +139,9 @@ def _from(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[st
         arrays = _by_target(arrays, program, partial(backend.saved, program, network.graph))
     fitting: dict[str, Array] = {}
     for weight in weights:
-        array = arrays.get(weight.target)
-        if array is not None and array.shape == physical_shape(weight, due[weight.parameter]):
-            fitting[weight.target] = array
+        array, shape = arrays.get(weight.target), physical_shape(weight, due[weight.parameter])
+        if array is not None and alike(array.shape, shape):
+            fitting[weight.target] = array.reshape(shape)
     found = {name: array for name, array in arrays.items() if name not in fitting}
     named = [_alone(weight) for weight in weights if weight.parameter in found]
     named = [w for w in named if found[w.parameter].shape == physical_shape(w, due[w.parameter])]
@@ -159,6 +162,7 @@ def _by_target(
 ) -> Mapping[str, Array]:  # fmt: skip
     """Arrays of a file that counts the weights of each layer, and perhaps the layers, by their targets."""
     targets = {place: target for target, place in keras.numbered(w.target for w in program.weights).items()}
+    arrays = keras.by_number(arrays)
     if any("/vars/" in name for name in arrays):
         targets |= {place: target for target, place in saved().items()}
     return {targets.get(name, name): array for name, array in arrays.items()}

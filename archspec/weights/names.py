@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import yaml
 
@@ -15,8 +16,13 @@ from archspec.spec.hints import one_of
 from archspec.verification.worker import Array
 
 Rules = Mapping[str, str | list[str] | None]
-"""What the beginning of a name becomes. `{i}` stands for a number or a word, of which the new name may calculate:
-`features.{i}.conv: blocks.{i - 1}.expand`. Several names share the rows of an array equally; None drops it."""
+"""What the beginning of a name becomes. `{i}` stands for a number or a word; for a number if the new name calculates,
+as in `features.{i}.conv: blocks.{i - 1}.expand`. Several names share the rows of an array equally; None drops it."""
+
+
+LAYOUTS: Final = {"keras": "keras", "paddle": "paddle"}
+"""Libraries whose names become those of the model that a backend makes, and in whose layouts their weights are; the
+names of others become the spec's."""
 
 
 def rules(library: str, *networks: str) -> Rules:
@@ -75,9 +81,12 @@ def _beginning(pattern: str, target: str | list[str] | None) -> re.Pattern[str]:
     if not isinstance(pattern, str) or not targets or not all(isinstance(text, str) for text in targets):
         raise UsageError(f"'{pattern}: {target}' is no rule: it gives the beginning of a name another name, or several")
     places = re.split(r"\{(\w+)\}", pattern)
+    reckoned = {word for text in targets for place in re.findall(r"\{(.+?)\}", text) if not place.isidentifier()
+                for word in re.findall(r"[A-Za-z_]\w*", place)}  # fmt: skip
+    kinds = {place: r"\d+" if place in reckoned else r"[^./]+?" for place in places[1::2]}
     try:
-        return re.compile("".join(f"(?P<{p}>[^.]+?)" if i % 2 else re.escape(p) for i, p in enumerate(places))
-                          + r"(?=\.|$)")  # fmt: skip
+        return re.compile("".join(f"(?P<{p}>{kinds[p]})" if i % 2 else re.escape(p) for i, p in enumerate(places))
+                          + r"(?=[./]|$)")  # fmt: skip
     except re.error as error:
         raise UsageError(f"'{pattern}' is not the beginning of names: {error}") from None
 

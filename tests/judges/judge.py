@@ -89,6 +89,8 @@ class Library:
             canonical = model.renamed(theirs, self.name)
         else:
             canonical = by_order(model, program, theirs, network)
+            named = model.renamed(theirs, self.name)
+            assert all(np.array_equal(array, named[name]) for name, array in canonical.items()), "other names"
         ours = self._ours(model, backend, program, canonical, {name: given}, network.mode)
         parameters = parameter_count(model.graph, network.mode)
         if len(ours) > len(outputs):

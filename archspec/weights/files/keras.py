@@ -39,9 +39,20 @@ def numbered(targets: Iterable[str]) -> dict[str, str]:
         layers.setdefault(target.rpartition("/")[0], []).append(target)
     found = {}
     for layer, own in layers.items():
-        for number, target in enumerate(sorted(own, key=lambda target: ORDER.index(target.rpartition("/")[2]))):
+        for number, target in enumerate(sorted(own, key=_rank)):
             found[target] = f"{layer}/{number}"
     return found
+
+
+def _rank(target: str) -> int:
+    name = target.rpartition("/")[2]
+    return ORDER.index(name) if name in ORDER else len(ORDER)
+
+
+def by_number(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays with numbers in place of the names of variables, as files have them."""
+    places = numbered(name for name in arrays if "/" in name and not name.rpartition("/")[2].isdecimal())
+    return {places.get(name, name): array for name, array in arrays.items()}
 
 
 class _Refused(Exception):
@@ -59,13 +70,24 @@ def read(path: Path) -> Stored:
             else:
                 content = file
             with h5py.File(content, "r") as opened:
-                return Stored(dict(_arrays(opened, h5py)), "keras")
+                return _stored(_arrays(opened, h5py))
     except (_Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
             ValueError) as error:  # fmt: skip
         raise BrokenFile(path, f"this file of Keras is not read: {' '.join(str(error).split())[:200]}") from None
 
 
-def _arrays(file: Any, h5py: Any) -> Iterator[tuple[str, Array]]:
+def _stored(found: Iterable[tuple[str, str, Array]]) -> Stored:
+    arrays: dict[str, Array] = {}
+    places = {}
+    for name, place, array in found:
+        if name in arrays:
+            raise _Refused(f"it has two arrays for '{name:.80}'")
+        arrays[name], places[name] = array, place
+    return Stored(arrays, "keras", places=places)
+
+
+def _arrays(file: Any, h5py: Any) -> Iterator[tuple[str, str, Array]]:
+    """Names, paths and numbers."""
     layers = _item(file, "model_weights", h5py) if "model_weights" in file else file
     if "layer_names" not in layers.attrs and "layer_names0" not in layers.attrs:
         for name in _inner(file, h5py):
@@ -75,10 +97,10 @@ def _arrays(file: Any, h5py: Any) -> Iterator[tuple[str, Array]]:
     for name in _inner(layers, h5py):
         if name != "optimizer_weights":
             for path, array in _named(_item(layers, name, h5py), "", h5py, 0):
-                yield path.removesuffix(":0"), array
+                yield path.removesuffix(":0"), path, array
 
 
-def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) -> Iterator[tuple[str, Array]]:
+def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) -> Iterator[tuple[str, str, Array]]:
     """The variables of a group and of those in it, by `names` of layers, which is None if one has none."""
     if depth > DEEPEST or not isinstance(group, h5py.Group):
         raise _Refused("its groups are nested too deeply, or are none")
@@ -92,7 +114,8 @@ def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) ->
             names = f"{names}/{name}".removeprefix("/") if isinstance(name, str) and names is not None else None
         for number in _inner(variables, h5py):
             array = _numbers(_item(variables, number, h5py), h5py)
-            yield f"{path}/vars/{number}" if names is None else f"{names}/{number}", array
+            place = f"{path}/vars/{number}"
+            yield place if names is None else f"{names}/{number}", place, array
     for name in own:
         if name != "vars":
             yield from _counted(_item(group, name, h5py), f"{path}/{name}", names, h5py, depth + 1)
@@ -158,10 +181,11 @@ def write(
 def _write_counted(file: Any, arrays: Mapping[str, Array], places: Mapping[str, str]) -> None:
     for target, array in arrays.items():
         inside, _, number = places[target].rpartition("/vars/")
-        groups, names = inside.split("/")[1:], target.split("/")[:-1]
-        path = "layers"
-        for group, name in zip(groups, names, strict=True):
-            path = f"{path}/{group}"
+        groups, names = inside.split("/"), target.split("/")[:-1]
+        above = len(groups) - len(names)  # that have no name of their own
+        path = "/".join(groups[:above])
+        for group, name in zip(groups[above:], names, strict=True):
+            path = f"{path}/{group}".removeprefix("/")
             file.require_group(f"{path}/vars").attrs["name"] = name
         small = array.dtype.name == "bfloat16"
         data = file[f"{inside}/vars"].create_dataset(number, data=array.view("V2") if small else array)

@@ -26,6 +26,8 @@ class Stored:
     origin: str = ""
     """Whose layouts they have: `canonical`, or the name of a backend; empty if the file does not say."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where the file has each array, if not under its name."""
 
 
 class BrokenFile(UsageError):
