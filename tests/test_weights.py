@@ -151,9 +151,90 @@ def run(folder: Path, code: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("library", ["keras", "paddle", "timm", "torchvision"])
+@pytest.mark.parametrize("library", ["keras", "paddle", "timm", "torchvision", "transformers"])
 def test_rules_that_come_along_are_of_networks_that_do(library: str) -> None:
     names = {name for path in catalogue.files() for name in (path.stem, *catalogue.variants_in(path))}
     for path in (catalogue.folder() / library).glob("*.yaml"):
         assert path.stem in names
         assert renamed({"nothing.like.these": np.zeros(6)}, read_rules(path)), path
+
+
+SMALL: dict[str, int] = {"vocabulary": 50, "width": 16, "depth": 1, "num_heads": 2}
+TRANSFORMERS: dict[str, tuple[str, dict[str, int], str]] = {
+    "GPT2LMHeadModel": ("gpt2", SMALL, """
+        transformer.wte.weight 50x16, transformer.wpe.weight 1024x16, lm_head.weight 50x16,
+        transformer.h.0.ln_1.weight 16, transformer.h.0.ln_1.bias 16, transformer.h.0.attn.bias 1x1x1024x1024,
+        transformer.h.0.attn.c_attn.weight 16x48, transformer.h.0.attn.c_attn.bias 48,
+        transformer.h.0.attn.c_proj.weight 16x16, transformer.h.0.attn.c_proj.bias 16,
+        transformer.h.0.ln_2.weight 16, transformer.h.0.ln_2.bias 16, transformer.h.0.mlp.c_fc.weight 16x64,
+        transformer.h.0.mlp.c_fc.bias 64, transformer.h.0.mlp.c_proj.weight 64x16, transformer.h.0.mlp.c_proj.bias 16,
+        transformer.ln_f.weight 16, transformer.ln_f.bias 16"""),
+    "BertForPreTraining": ("bert_base", SMALL, """
+        bert.embeddings.word_embeddings.weight 50x16, bert.embeddings.position_embeddings.weight 512x16,
+        bert.embeddings.token_type_embeddings.weight 2x16, bert.embeddings.LayerNorm.gamma 16,
+        bert.embeddings.LayerNorm.beta 16, bert.encoder.layer.0.attention.self.query.weight 16x16,
+        bert.encoder.layer.0.attention.self.query.bias 16, bert.encoder.layer.0.attention.self.key.weight 16x16,
+        bert.encoder.layer.0.attention.self.key.bias 16, bert.encoder.layer.0.attention.self.value.weight 16x16,
+        bert.encoder.layer.0.attention.self.value.bias 16, bert.encoder.layer.0.attention.output.dense.weight 16x16,
+        bert.encoder.layer.0.attention.output.dense.bias 16, bert.encoder.layer.0.attention.output.LayerNorm.gamma 16,
+        bert.encoder.layer.0.attention.output.LayerNorm.beta 16, bert.encoder.layer.0.intermediate.dense.weight 64x16,
+        bert.encoder.layer.0.intermediate.dense.bias 64, bert.encoder.layer.0.output.dense.weight 16x64,
+        bert.encoder.layer.0.output.dense.bias 16, bert.encoder.layer.0.output.LayerNorm.weight 16,
+        bert.encoder.layer.0.output.LayerNorm.bias 16, bert.pooler.dense.weight 16x16, bert.pooler.dense.bias 16,
+        cls.predictions.bias 50"""),
+    "LlamaForCausalLM": ("llama_tiny", {"depth": 1}, """
+        model.embed_tokens.weight 256x48, model.layers.0.self_attn.q_proj.weight 48x48,
+        model.layers.0.self_attn.k_proj.weight 16x48, model.layers.0.self_attn.v_proj.weight 16x48,
+        model.layers.0.self_attn.o_proj.weight 48x48, model.layers.0.self_attn.rotary_emb.inv_freq 4,
+        model.layers.0.mlp.gate_proj.weight 128x48, model.layers.0.mlp.up_proj.weight 128x48,
+        model.layers.0.mlp.down_proj.weight 48x128, model.layers.0.input_layernorm.weight 48,
+        model.layers.0.post_attention_layernorm.weight 48, model.norm.weight 48, lm_head.weight 256x48"""),
+    "T5EncoderModel": ("t5_small", {**SMALL, "hidden": 32}, """
+        shared.weight 50x16, encoder.embed_tokens.weight 50x16,
+        encoder.block.0.layer.0.SelfAttention.q.weight 128x16, encoder.block.0.layer.0.SelfAttention.k.weight 128x16,
+        encoder.block.0.layer.0.SelfAttention.v.weight 128x16, encoder.block.0.layer.0.SelfAttention.o.weight 16x128,
+        encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight 32x2,
+        encoder.block.0.layer.0.layer_norm.weight 16, encoder.block.0.layer.1.DenseReluDense.wi.weight 32x16,
+        encoder.block.0.layer.1.DenseReluDense.wo.weight 16x32, encoder.block.0.layer.1.layer_norm.weight 16,
+        encoder.final_layer_norm.weight 16"""),
+}  # fmt: skip
+"""Their weights as the library has them, with one layer; what the models compute was compared with its own."""
+SHARED = ("lm_head.weight", "encoder.embed_tokens.weight")
+
+
+def of_transformers(theirs: str) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    entries = [entry.split() for entry in TRANSFORMERS[theirs][2].split(",")]
+    found = {name: random.standard_normal(tuple(map(int, shape.split("x")))) for name, shape in entries}
+    for name in SHARED:
+        if name in found and theirs != "LlamaForCausalLM":
+            found[name] = next(array for array in found.values() if array.shape == found[name].shape)
+    return found
+
+
+@pytest.mark.parametrize("theirs", TRANSFORMERS)
+def test_names_of_transformers(theirs: str) -> None:
+    name, params, _ = TRANSFORMERS[theirs]
+    model, arrays = archspec.load(name, params=params), of_transformers(theirs)
+    assert model.renamed(arrays, "transformers").keys() == model.graph.parameters().keys()
+    with pytest.raises(UsageError, match=r"'other.weight' is none of its weights"):
+        model.renamed({**arrays, "other.weight": np.eye(2)}, "transformers")
+
+
+def test_transposed_matrices_of_gpt2() -> None:
+    arrays = of_transformers("GPT2LMHeadModel")
+    found = archspec.load("gpt2", params=SMALL).renamed(arrays, "transformers")
+    packed, out = (arrays[f"transformer.h.0.attn.{name}.weight"] for name in ("c_attn", "c_proj"))
+    np.testing.assert_array_equal(found["h.0.attn.k_proj_weight"], packed[:, 16:32].T)
+    np.testing.assert_array_equal(found["h.0.attn.out_proj_weight"], out.T)
+    with pytest.raises(UsageError, match=r"two arrays are called 'wte.weight'"):
+        archspec.load("gpt2", params=SMALL).renamed({**arrays, "lm_head.weight": packed[:, :16]}, "transformers")
+
+
+def test_what_two_layers_share_may_be_there_twice() -> None:
+    arrays = of_transformers("LlamaForCausalLM")
+    model = archspec.load("llama_tiny", params={"depth": 1, "tie_embeddings": True})
+    same = {**arrays, "lm_head.weight": arrays["model.embed_tokens.weight"]}
+    assert "lm_head.weight" not in model.renamed(same, "transformers")
+    with pytest.raises(UsageError, match=r"'lm_head.weight' is none of its weights"):
+        model.renamed(arrays, "transformers")

@@ -58,13 +58,26 @@ def is_float(dtype: np.dtype[np.generic]) -> bool:
 def checked(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()) -> dict[str, Array]:
     """Weights in the order and the shapes that the spec gives them; axes of size one may come and go.
 
-    Heads that only training needs may be missing, and what `allow_missing` matches (`fc.*`). Raises UsageError with
+    A matrix that is there again, by a name that is none of the spec's, is one that layers of the library share. Heads
+    that only training needs may be missing, and what `allow_missing` matches (`fc.*`). Raises UsageError with
     everything else that is missing, left over, or has another shape.
     """
+    due = shapes(graph)
+    found = {name: array for name, array in found.items() if name in due or not _shared(array, found, due)}
     problems = problems_of(graph, found, allow_missing)
     if problems:
         raise UsageError(f"these are not the weights of {graph.name}: {_told(problems)}")
-    return {name: found[name].reshape(shape) for name, shape in shapes(graph).items() if name in found}
+    return {name: found[name].reshape(shape) for name, shape in due.items() if name in found}
+
+
+def _shared(array: Array, found: Mapping[str, Array], due: Mapping[str, Shape]) -> bool:
+    return any(are_one(array, found[name]) for name in due if name in found)
+
+
+def are_one(one: Array, other: Array) -> bool:
+    """Whether arrays are a matrix that two layers share, and not the same by chance, as zeros are."""
+    alike = one.ndim > 1 and one.dtype == other.dtype and one.shape == other.shape
+    return alike and np.array_equal(one, other) and bool(np.ptp(one))
 
 
 def problems_of(

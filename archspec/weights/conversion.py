@@ -12,7 +12,7 @@ import numpy as np
 from archspec.backend import Network
 from archspec.errors import UsageError
 from archspec.weights import files
-from archspec.weights.canonical import fingerprint, is_float, shapes
+from archspec.weights.canonical import are_one, fingerprint, is_float, shapes
 from archspec.weights.exchange import FINGERPRINT, NETWORK, of_file, save
 from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.names import Rules
@@ -90,7 +90,9 @@ def alike(
     Each number of that file gets a number of its own; where these are found among canonical weights says where each
     comes from, whatever was renamed, split, transposed or left out on the way. Raises UsageError.
     """
-    ours = {name: array for name, array in stored.arrays.items() if is_float(array.dtype)}
+    weights = {name: array for name, array in stored.arrays.items() if is_float(array.dtype)}
+    twins = _twins(weights)
+    ours = {name: array for name, array in weights.items() if name not in twins}
     ends = np.cumsum([1, *(array.size for array in ours.values())])
     marks = {name: np.arange(end - array.size, end, dtype=np.float64).reshape(array.shape)
              for (name, array), end in zip(ours.items(), ends[1:], strict=True)}  # fmt: skip
@@ -110,6 +112,18 @@ def alike(
         place = mark.astype(np.int64)
         if filled[place].all():
             found[name] = numbers[place]
+    return {name: found[twins.get(name, name)] for name in found}
+
+
+def _twins(arrays: Mapping[str, Array]) -> dict[str, str]:
+    """The matrices that are there under another name, too, as those that two layers share; by that name."""
+    first: dict[tuple[Any, ...], str] = {}
+    found = {}
+    for name, array in arrays.items():
+        if array.ndim > 1:
+            other = first.setdefault((array.shape, array.dtype.name, hash(array.tobytes())), name)
+            if other != name and are_one(array, arrays[other]):
+                found[name] = other
     return found
 
 

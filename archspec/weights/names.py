@@ -14,11 +14,12 @@ from archspec.expressions import ExpressionError, evaluate, parse
 from archspec.spec import catalogue
 from archspec.spec.hints import one_of
 from archspec.verification.worker import Array
+from archspec.weights.canonical import are_one
 
 Rules = Mapping[str, str | list[str] | None]
 """What the beginning of a name becomes. `{i}` stands for a number or a word; for a number if the new name calculates,
-as in `features.{i}.conv: blocks.{i - 1}.expand`. Several names share the rows of an array equally; None drops it."""
-
+as in `features.{i}.conv: blocks.{i - 1}.expand`. Several names share the rows of an array equally; None drops it. A
+name that ends in `^T` gets the matrix transposed, as does each of several, which then share what were its columns."""
 
 LAYOUTS: Final = {"keras": "keras", "paddle": "paddle"}
 """Libraries whose names become those of the model that a backend makes, and in whose layouts their weights are; the
@@ -60,7 +61,8 @@ def read_rules(path: Path) -> Rules:
 def renamed(arrays: Mapping[str, Array], rules: Rules) -> dict[str, Array]:
     """Arrays by other names; each rule in turn is applied to all names that are there by then.
 
-    Raises UsageError for a rule that is none, and if two arrays get the same name.
+    Raises UsageError for a rule that is none, and if two arrays get the same name, unless they are the same, as a table
+    is that two layers share.
     """
     found = {name: (name, array) for name, array in arrays.items()}
     for pattern, target in rules.items():
@@ -68,7 +70,7 @@ def renamed(arrays: Mapping[str, Array], rules: Rules) -> dict[str, Array]:
         made: dict[str, tuple[str, Array]] = {}
         for old, (first, item) in found.items():
             for name, array in _applied(begins, target, old, item):
-                if name in made:
+                if name in made and not are_one(made[name][1], array):
                     raise UsageError(f"two arrays are called '{name}': '{made[name][0]}' and '{first}'")
                 made[name] = first, array
         found = made
@@ -99,6 +101,8 @@ def _applied(
         yield name, array
     elif target is not None:
         targets = [target] if isinstance(target, str) else target
+        if all(text.endswith("^T") for text in targets):
+            array, targets = array.T, [text.removesuffix("^T") for text in targets]
         words = {key: int(text) if text.isdecimal() else text for key, text in match.groupdict().items()}
         rows, left = divmod(array.shape[0] if array.ndim else 1, len(targets))
         if left:
