@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.emit import repeated
+from archspec.emit import loops, repeated
 from archspec.emit.code import Call, Code, Global, Local, Own, Raw, Symbol, call
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.flow import Flow
@@ -26,8 +26,8 @@ from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
 from archspec.emit.table import Table
 from archspec.emit.variables import Variables
 from archspec.errors import BackendError
-from archspec.expressions import parse
-from archspec.graph.tree import Value
+from archspec.expressions import Name, parse, rename
+from archspec.graph.tree import INDEX, Value
 from archspec.model import Model
 from tests.programs import BACKENDS, NETWORKS, model
 from tests.standins.check import written
@@ -454,3 +454,52 @@ def test_a_size_that_cannot_work_is_refused_at_the_top_and_no_other(case: str, t
 def test_what_only_training_needs_refuses_no_size() -> None:
     assert model("googlenet").one_size == frozenset()
     assert model("swin_t").one_size == {"image"}
+
+
+# Repeats -------------------------------------------------------------------------------------------------------------
+
+REPEATED = """
+archspec: 1
+name: Repeated
+params: {{rate: 0.2}}
+inputs: {{x: [4]}}
+blocks:
+  Unit:
+    params: {{width: 4, rate: 0.0, first: false}}
+    layers: [{{op: linear, out_features: width}}, {{op: dropout, p: rate, when: rate > 0}},
+             {{op: relu, when: first}}]
+layers: [{{block: Unit, name: units, repeat: {count}, {arguments}}}]
+"""
+SAID_OF = {
+    "rates": (5, "rate: rate * index / 7", ["*(Unit(4, rate=0.2 * index / 7) for index in range(5))"]),
+    "two rates": (2, "rate: rate * (index + 1) / 7", ["Unit(4, rate=0.2 * 1 / 7)", "Unit(4, rate=0.2 * 2 / 7)"]),
+    "short rates": (2, "rate: rate * (index + 1)", ["Unit(4, rate=0.2)", "Unit(4, rate=0.4)"]),
+    "widths": (4, "width: 4 * 2 ** index", ["Unit(4)", "Unit(4, width=8)", "Unit(8, width=16)"]),
+    "another first": (
+        5, "width: 8, first: index == 0, rate: rate * index / 7",
+        ["Unit(4, width=8, first=True)", "Unit(8, width=8, rate=0.2 * index / 7) for index in range(1, 5)"],
+    ),
+    "every other": (6, "first: index % 2 == 1", ["Unit(4, first=index % 2 == 1) for index in range(6)"]),
+    "no formula": (3, "rate: 'rate if index == 1 else 0.0'", ["rate=0.2 if index == 1 else 0.0"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SAID_OF)
+def test_what_follows_from_the_number_of_an_iteration_is_said_as_in_the_spec(case: str, tmp_path: Path) -> None:
+    count, arguments, said = SAID_OF[case]
+    path = tmp_path / "repeated.yaml"
+    path.write_text(REPEATED.format(count=count, arguments=arguments))
+    text = " ".join(archspec.load(path).compile("pytorch").split()).replace("( ", "(").replace(" )", ")")
+    assert [line for line in said if line not in text] == [], text
+
+
+def test_loops_that_begin_with_another_number_say_the_same() -> None:
+    code, due = (
+        call("unit", Symbol(rename(parse(text), lambda _: Name(INDEX)))) for text in ("2 ** (i + 1)", "2 ** i")
+    )
+    assert loops.numbered(code, 1) == due
+
+
+def test_an_optional_step_that_holds_another_needs_no_second_variable() -> None:
+    text = written(BACKENDS["pytorch"], model("nasnet_mobile")).program.source
+    assert "y = x" not in text

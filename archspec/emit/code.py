@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.expressions import Apply, Expr, Name, float32, operands, render
+from archspec.graph.tree import INDEX
 
 if TYPE_CHECKING:
     from archspec.emit.merge import Wire
 
 WIDTH: Final = 88
 INDENT: Final = "    "
-INDEX: Final = "#index"
-"""The variable of a loop over numbers, as expressions name it: no param can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +154,17 @@ class Implied(Code):
     """An argument that equals its default, and so is not written, but for a float where defaults are."""
 
     value: Code
+
+    def parts(self) -> tuple[Code, ...]:
+        return (self.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(Code):
+    """An argument in one iteration of a repeat, and the expression in `INDEX` that gives it in all of them."""
+
+    value: Code
+    expr: Expr = field(compare=False)
 
     def parts(self) -> tuple[Code, ...]:
         return (self.value,)
@@ -316,7 +326,7 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
         case Number(value):
             text = number(float32(value) if style.rounded else value)
             return f"({text})" if value < 0 and rank > 8 else text
-        case Implied(value):
+        case Implied(value) | Repeated(value):
             return flat(value, style, rank)
         case Symbol(expr, fraction):
             rounded = style.rounded and fraction
@@ -381,7 +391,7 @@ def broken(code: Code, style: Style, indent: int, before: int, after: int) -> st
     text = flat(code, style)
     if indent + before + len(text) + after <= WIDTH:
         return text
-    if isinstance(code, Implied) or (isinstance(code, Probe) and not style.probes):
+    if isinstance(code, (Implied, Repeated)) or (isinstance(code, Probe) and not style.probes):
         return broken(code.value, style, indent, before, after)
     if isinstance(code, Probe):
         code = call("probe", *([Raw(code.owner)] if code.owner else []), code.key, code.value)

@@ -31,7 +31,7 @@ from archspec.emit.context import Lowered, Spelling, WeightPlace, size_names
 from archspec.emit.dialect import Dialect
 from archspec.emit.docs import described
 from archspec.emit.layouts import Layout, arranged, held, physical_shape
-from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
+from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire, count_reads
 from archspec.emit.names import Scope
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import check_reads, names_read
@@ -329,7 +329,9 @@ class Flow(ABC):
         (code,), mentioned = self.variables.read(item.inputs)
         self.variables.release(mentioned)
         wanted = output.label or place.label
-        if isinstance(code, Local) and self.variables.left(before) == 1 and wanted in ("", code.name):
+        left, usual = self.variables.left(before), isinstance(code, Local) and code.name in (self.main, "y")
+        alone = left == 1 or (usual and left == count_reads(item.item, before))
+        if isinstance(code, Local) and alone and wanted in ("", code.name):
             return code  # only the optional step itself reads it from here on
         target = self.variables.take(Wire(before.values), wanted or self._spare() or self.main)
         if isinstance(code, Local) and code.name == target.name:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from archspec.emit.code import (
-    INDEX,
     Call,
     Code,
     Global,
@@ -30,7 +29,7 @@ from archspec.emit.dialect import Dialect, Functions
 from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
-from archspec.emit.loops import generalize
+from archspec.emit.loops import generalize, numbered, pieces
 from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.names import Scope, snake_case
 from archspec.emit.plan import Plan
@@ -40,6 +39,7 @@ from archspec.emit.table import needed
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr, Name, expr_of, free_names, rename
 from archspec.graph.graph import unreachable
+from archspec.graph.tree import INDEX
 
 
 class FunctionWriter(Flow):
@@ -189,22 +189,19 @@ class FunctionWriter(Flow):
             self.variables.release(item.inputs)  # the calls that the loop stands for, which read them, are not written
             self._loop(item.inputs, item.outputs, general[0], prefix, call("range", count), place)
             return
-        at = 0
-        while at < len(made):
-            run = 1
-            while at + run < len(made) and made[at + run] == made[at]:
-                run += 1
-            here = calls[at : at + run]
-            if run == 1:
+        for piece in pieces(made):
+            end = piece.start + piece.count
+            here = calls[piece.start : end]
+            assert isinstance(piece.code, Call)
+            if piece.count == 1:
                 codes, mentioned = self.given(here[0])
-                value = self._applied(made[at], codes, LayerName(here[0].path))
-                inner_place = place if at + run == len(made) else Place(calls[at + 1], place.label)
+                value = self._applied(piece.code, codes, LayerName(here[0].path))
+                inner_place = place if end == len(made) else Place(calls[end], place.label)
                 self.define(here[0].outputs, value, mentioned, inner_place, here[0].inputs, here[0].path)
             else:
-                start, stop = first + at, first + at + run
-                bounds = (literal(stop),) if start == 0 else (literal(start), literal(stop))
-                self._loop(here[0].inputs, here[-1].outputs, made[at], prefix, call("range", *bounds), place)
-            at += run
+                code = numbered(piece.code, first)
+                assert isinstance(code, Call)
+                self._loop(here[0].inputs, here[-1].outputs, code, prefix, piece.numbers(first), place)
 
     def _loop(
         self, inputs: Sequence[Wire], outputs: Sequence[Wire], made: Call, prefix: str, numbers: Code, place: Place

@@ -109,6 +109,11 @@ class MCall:
     def block(self) -> str:
         return next(iter(self.calls.values())).module.block
 
+    def repeated(self, name: str) -> Expr | None:
+        """The expression in `INDEX` that gives an argument in all iterations of a repeat, if all instances have one."""
+        first, *others = (call.repeated.get(name) for call in self.calls.values())
+        return first if all(other == first for other in others) else None
+
     @property
     def key(self) -> tuple[str, Path]:
         """Tells it apart from all others in its block: two steps may have one name if their conditions exclude each
@@ -357,10 +362,19 @@ def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda c
     return body
 
 
+def count_reads(item: Merged, wire: Wire) -> int:
+    """How many steps inside read a wire."""
+    return sum(other is wire for leaf in leaves([item]) for other in _read_by(leaf))
+
+
+def _read_by(leaf: Merged) -> tuple[Wire, ...]:
+    return leaf.results if isinstance(leaf, MBranches) else leaf.inputs
+
+
 def count_uses(items: list[Merged]) -> None:
     """Notes for every wire which steps read it."""
     for item in leaves(items):
-        for wire in item.results if isinstance(item, MBranches) else item.inputs:
+        for wire in _read_by(item):
             wire.uses += 1
             wire.consumers.append(item.join if isinstance(item, MBranches) else item)
 

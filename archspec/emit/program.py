@@ -10,7 +10,7 @@ from typing import Any
 from archspec.backend import Moves, Network, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.classes import ClassWriter
-from archspec.emit.code import Call, Code, Global, Implied, Style, exact, flat, literal
+from archspec.emit.code import Call, Code, Global, Implied, Repeated, Style, exact, flat, literal
 from archspec.emit.context import Context, Lowered, Lowering, Site, size_names
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
@@ -191,11 +191,13 @@ class Generator:
         kwargs: list[tuple[str, Code]] = []
         for name in written.arguments:
             code = self._argument(name, item, child.context, context)
+            repeated = item.repeated(name)
+            shown = exact(code) if repeated is None else Repeated(exact(code), substitute(repeated, context.folded))
             if name not in written.defaults:
-                args.append(exact(code))
+                args.append(shown)
             else:
                 same = code == literal(written.defaults[name])
-                kwargs.append((child.argument(name), Implied(exact(code)) if same else exact(code)))
+                kwargs.append((child.argument(name), Implied(shown) if same else shown))
         return Call(Global(written.name), tuple(args), (*kwargs, *self.flow.handed(self.dialect)))
 
     def _argument(self, name: str, item: MCall, inner: Context, outer: Context) -> Code:

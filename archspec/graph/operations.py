@@ -10,10 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from archspec import ops
 from archspec.errors import ShapeError
-from archspec.expressions import Const, Dim, Expr, free_names
+from archspec.expressions import Const, Dim, Expr, Name, free_names, parse, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
-from archspec.graph.tree import Value
+from archspec.graph.tree import INDEX, Value
 from archspec.ops.base import Operation, Shape, describe, show
 from archspec.ops.spans import TRUTH
 from archspec.spec import hints
@@ -147,6 +147,17 @@ class Operations:
             hint = hints.one_of(str(name), blocks)
             raise self.findings.error((*path, "block"), f"there is no block '{name}'", hint=hint, frame=frame)
         return name, blocks[name]
+
+    @staticmethod
+    def repeated(step: BlockStep, block: Block, frame: Frame) -> dict[str, Expr]:
+        """The arguments that follow from the number of an iteration, with `INDEX` for it."""
+        found: dict[str, Expr] = {}
+        for key, raw in (step.__pydantic_extra__ or {}).items() if "index" in frame.bound else ():
+            if isinstance(raw, str) and block.params[key].type not in ("str", "block", "operation"):
+                parsed = parse(raw)
+                if "index" in free_names(parsed):
+                    found[key] = substitute(parsed, {**frame.exprs, "index": Name(INDEX)})
+        return found
 
     def arguments(
         self, step: BlockStep, name: str, block: Block, frame: Frame, path: Path

@@ -326,7 +326,8 @@ class Steps:
         self.tally(1, here.path)
         module = self._module(step, called, block, params, inputs, here)
         outputs = _outer(module, inputs, arguments)
-        result = tree.Use("", module, inputs, outputs, arguments, here.path)
+        repeated = self._operations.repeated(step, block, here.frame)
+        result = tree.Use("", module, inputs, outputs, arguments, here.path, repeated)
         here.names.add(result, snake(called), name)
         if name is not None and name == step.name:
             labels = {label: index for index, label in enumerate(module.outputs)}

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from archspec.expressions import Expr
 from archspec.ops.base import DType, Shape
 from archspec.ops.spans import Span
 from archspec.spec.source import Path
+
+INDEX: Final = "#index"
+"""The number of an iteration of a repeat, as expressions name it: no param can be called so."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +57,8 @@ class Use:
     arguments: Mapping[str, Expr]
     """What the step passes for the block's params, as expressions over names of the surrounding block."""
     origin: Path
+    repeated: Mapping[str, Expr] = field(default_factory=dict)
+    """Those that follow from the number of the iteration of a repeat, with `INDEX` for it."""
 
 
 @dataclass(eq=False, slots=True)
