@@ -379,6 +379,10 @@ class ClassWriter(Flow):
         lines += print_statements([*self.sizes(), *self.statements], called, 8)
         return lines
 
+    @property
+    def whole(self) -> list[Statement]:
+        return [*self.init, *self.statements]
+
     def _short(self, expr: Expr) -> str:
         """The name of what the constructor says several times: mostly a number of channels inside the block."""
         return self.constructor.spell(("repeated", expr), "hidden")
@@ -387,7 +391,7 @@ class ClassWriter(Flow):
         yield from (self.words.base, self.words.tensor, *self.words.handed.values())
         for name in self.arguments(defaults):
             yield self._kind(name).partition("[")[0]
-        for code in codes([*self.init, *self.statements]):
+        for code in codes(self.whole):
             yield from mentioned(code)
 
     def _kind(self, name: str) -> str:

@@ -179,6 +179,11 @@ class Flow(ABC):
         )
         return described(lead, inputs, outputs, self.generator.training_outputs, when)
 
+    @property
+    def whole(self) -> list[Statement]:
+        """All statements of the block."""
+        return self.statements
+
     def unwritten(self) -> frozenset[str]:
         """Steps of the network that the generated model does not have."""
         return frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,17 @@ from archspec.emit.instances import leaves
 from archspec.emit.merge import Body, Differs, Key, MCall, MStep, merge, names_of
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.plan import Plan, Spelled, Written
-from archspec.emit.reads import Misread
+from archspec.emit.reads import Misread, said
 from archspec.emit.sharing import Form, Sharing
 from archspec.errors import BackendError
-from archspec.expressions import Const, Dim, Expr, Name, evaluate, expr_of, substitute
+from archspec.expressions import Const, Dim, Expr, Name, evaluate, expr_of, free_names, render, substitute
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
 from archspec.graph.tree import Module
 from archspec.spec.document import BranchesStep, Document, SequenceStep
+
+LONGEST = 24
+"""How long an expression in a param of the network may be; a number says more than a longer one."""
 
 PROBES = frozenset({"nearest", "probe"})
 """What verification adds to a file."""
@@ -99,7 +102,7 @@ class Generator:
         flow = self.flow(Plan(self, context, body, root=True))
         flow.write({name: body.outputs[name] for name in body.outputs if name in self.training_outputs})
         self._check(flow, self.entry)
-        self._resolve(context)
+        self._resolve(context, said(flow.whole))
         defaults = {name: self.model.params[name] for name in self.model.spec.document.params if name in self.free}
         self.root = Written("", self.entry, flow, defaults, "")
 
@@ -115,9 +118,10 @@ class Generator:
         self.free = frozenset()
         return self._aligned()
 
-    def _resolve(self, context: Context) -> None:
-        """What the network's code has no expression for becomes a number, and so do the params that it follows from.
-        Raises BackendError if it follows from a size that is open."""
+    def _resolve(self, context: Context, written: Iterable[Expr]) -> None:
+        """What the network's code has no expression for becomes a number, and so do the params that it follows from,
+        and those of which it would say what nobody reads: `(((stem + 192) // 2 + 384) // 2 + 768) // 2 + 512`. Raises
+        BackendError if it follows from a size that is open."""
         for name, values in context.extras.items():
             if "main" not in values or values.get("sizes", values["main"]) != values["main"]:
                 message = f"{self.dialect.title}: {self.model.name}: '{name}' differs where one value is due"
@@ -126,6 +130,9 @@ class Generator:
             for param in read & self.free or self.free:
                 context.resolved[param] = Const(self.model.params[param])
             context.resolved[name] = Const(values["main"])
+        for expr in written:
+            if len(render(expr)) > LONGEST:
+                context.resolved |= {name: Const(self.model.params[name]) for name in free_names(expr) & self.free}
         self.free -= context.resolved.keys()
 
     def _name_of(self, block: str, number: int = 1) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from archspec.emit.code import Code, Local, walk
+from archspec.emit.code import Code, Local, Symbol, walk
 from archspec.emit.context import symbols
 from archspec.emit.merge import Wire
 from archspec.emit.statements import Assign, Carried, For, If, Raise, Return, Statement
+from archspec.expressions import Expr
 
 
 def names_read(statements: Iterable[Statement]) -> dict[str, None]:
@@ -40,6 +41,17 @@ def codes(statements: Iterable[Statement]) -> Iterator[Code]:
             case If(code, body) | For(_, code, body):
                 yield code
                 yield from codes(body)
+
+
+def said(statements: Iterable[Statement]) -> Iterator[Expr]:
+    """All expressions in names of params and sizes that statements say, in comments, too."""
+    for statement in statements:
+        if isinstance(statement, (If, For)):
+            yield from said(statement.body)
+        elif isinstance(statement, Assign):
+            yield from statement.sizes
+    for code in codes(statements):
+        yield from (part.expr for part in walk(code) if isinstance(part, Symbol))
 
 
 class Misread(AssertionError):

@@ -58,30 +58,20 @@ def ConvNeXtTiny(num_classes=1000, input_shape=(224, 224, 3)):
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(96, 4, strides=4, name="stem_0")(image)  # [batch, 56, 56, 96]
     x = layers.LayerNormalization(epsilon=1e-6, name="stem_1")(x)
-    x = block(x, 0.0, name="stages_0_blocks_0")
-    x = block(x, 0.0058823529411764705, name="stages_0_blocks_1")
-    x = block(x, 0.011764705882352941, name="stages_0_blocks_2")
+    for index in range(3):
+        x = block(x, 0.1 * index / 17, name=f"stages_0_blocks_{index}")
     x = layers.LayerNormalization(epsilon=1e-6, name="stages_1_downsample_0")(x)
     x = layers.Conv2D(192, 2, strides=2, name="stages_1_downsample_1")(x)
-    x = block(x, 0.017647058823529415, name="stages_1_blocks_0")
-    x = block(x, 0.023529411764705882, name="stages_1_blocks_1")
-    x = block(x, 0.029411764705882353, name="stages_1_blocks_2")
+    for index in range(3):
+        x = block(x, 0.1 * (index + 3) / 17, name=f"stages_1_blocks_{index}")
     x = layers.LayerNormalization(epsilon=1e-6, name="stages_2_downsample_0")(x)
     x = layers.Conv2D(384, 2, strides=2, name="stages_2_downsample_1")(x)
-    x = block(x, 0.03529411764705883, name="stages_2_blocks_0")
-    x = block(x, 0.0411764705882353, name="stages_2_blocks_1")
-    x = block(x, 0.047058823529411764, name="stages_2_blocks_2")
-    x = block(x, 0.052941176470588235, name="stages_2_blocks_3")
-    x = block(x, 0.058823529411764705, name="stages_2_blocks_4")
-    x = block(x, 0.06470588235294118, name="stages_2_blocks_5")
-    x = block(x, 0.07058823529411766, name="stages_2_blocks_6")
-    x = block(x, 0.07647058823529412, name="stages_2_blocks_7")
-    x = block(x, 0.0823529411764706, name="stages_2_blocks_8")
+    for index in range(9):
+        x = block(x, 0.1 * (index + 6) / 17, name=f"stages_2_blocks_{index}")
     x = layers.LayerNormalization(epsilon=1e-6, name="stages_3_downsample_0")(x)
     x = layers.Conv2D(768, 2, strides=2, name="stages_3_downsample_1")(x)
-    x = block(x, 0.08823529411764706, name="stages_3_blocks_0")
-    x = block(x, 0.09411764705882353, name="stages_3_blocks_1")
-    x = block(x, 0.1, name="stages_3_blocks_2")
+    for index in range(3):
+        x = block(x, 0.1 * (index + 15) / 17, name=f"stages_3_blocks_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 768]
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
     logits = layers.Dense(num_classes, name="head_fc")(x)  # [batch, num_classes]

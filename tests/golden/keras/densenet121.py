@@ -36,30 +36,30 @@ def transition(x, *, name):
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
-def DenseNet121(num_classes=1000, stem=64, input_shape=(224, 224, 3)):
+def DenseNet121(num_classes=1000, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="features_conv0_pad")(image)
-    x = layers.Conv2D(stem, 7, strides=2, use_bias=False, name="features_conv0")(x)
+    x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="features_conv0")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="features_norm0")(x)
     x = layers.ReLU(name="features_relu0")(x)
     x = layers.ZeroPadding2D(1, name="features_pool0_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_pool0")(x)
     for index in range(6):
         x = dense_layer(x, name=f"features_denseblock1_{index}")
-    x = transition(x, name="features_transition1")  # [batch, 28, 28, (stem + 192) // 2]
+    x = transition(x, name="features_transition1")  # [batch, 28, 28, 128]
     for index in range(12):
         x = dense_layer(x, name=f"features_denseblock2_{index}")
-    x = transition(x, name="features_transition2")
+    x = transition(x, name="features_transition2")  # [batch, 14, 14, 256]
     for index in range(24):
         x = dense_layer(x, name=f"features_denseblock3_{index}")
-    x = transition(x, name="features_transition3")
+    x = transition(x, name="features_transition3")  # [batch, 7, 7, 512]
     for index in range(16):
         x = dense_layer(x, name=f"features_denseblock4_{index}")
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="features_norm5")(x)
     x = layers.ReLU(name="relu")(x)
-    x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)
+    x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1024]
     logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
     return keras.Model(image, logits, name="DenseNet121")

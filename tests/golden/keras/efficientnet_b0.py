@@ -56,9 +56,11 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
         momentum=0.9, epsilon=1e-5, name=f"{name}_project_bn"
     )(y)
     if stride == 1 and channels == in_channels:
-        dropped = layers.Dropout(
-            drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
-        )(y)
+        dropped = y
+        if drop_path > 0:
+            dropped = layers.Dropout(
+                drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
+            )(y)
         y = layers.Add(name=f"{name}_residual_1")([x, dropped])
     return y
 
@@ -77,16 +79,31 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     x = mb_conv(x, 24, drop_path=0.025, name="blocks_1_1")
     x = mb_conv(x, 40, kernel_size=5, stride=2, drop_path=0.0375, name="blocks_2_0")
     x = mb_conv(x, 40, kernel_size=5, drop_path=0.05, name="blocks_2_1")
-    x = mb_conv(x, 80, stride=2, drop_path=0.0625, name="blocks_3_0")
-    x = mb_conv(x, 80, drop_path=0.075, name="blocks_3_1")
-    x = mb_conv(x, 80, drop_path=0.0875, name="blocks_3_2")
-    x = mb_conv(x, 112, kernel_size=5, drop_path=0.1, name="blocks_4_0")
-    x = mb_conv(x, 112, kernel_size=5, drop_path=0.1125, name="blocks_4_1")
-    x = mb_conv(x, 112, kernel_size=5, drop_path=0.125, name="blocks_4_2")
+    for index in range(3):
+        x = mb_conv(
+            x,
+            80,
+            stride=2 if index == 0 else 1,
+            drop_path=0.2 * (index + 5) / 16,
+            name=f"blocks_3_{index}",
+        )
+    for index in range(3):
+        x = mb_conv(
+            x,
+            112,
+            kernel_size=5,
+            drop_path=0.2 * (index + 8) / 16,
+            name=f"blocks_4_{index}",
+        )
     x = mb_conv(x, 192, kernel_size=5, stride=2, drop_path=0.1375, name="blocks_5_0")
-    x = mb_conv(x, 192, kernel_size=5, drop_path=0.15, name="blocks_5_1")
-    x = mb_conv(x, 192, kernel_size=5, drop_path=0.1625, name="blocks_5_2")
-    x = mb_conv(x, 192, kernel_size=5, drop_path=0.175, name="blocks_5_3")
+    for index in range(1, 4):
+        x = mb_conv(
+            x,
+            192,
+            kernel_size=5,
+            drop_path=0.2 * (index + 11) / 16,
+            name=f"blocks_5_{index}",
+        )
     x = mb_conv(x, 320, drop_path=0.1875, name="blocks_6_0")  # [batch, 7, 7, 320]
     x = layers.Conv2D(1280, 1, use_bias=False, name="conv_head")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn2")(x)

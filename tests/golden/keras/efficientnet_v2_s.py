@@ -33,9 +33,11 @@ def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
         )
         y = layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_bn")(y)
     if stride == 1 and channels == in_channels:
-        dropped = layers.Dropout(
-            drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
-        )(y)
+        dropped = y
+        if drop_path > 0:
+            dropped = layers.Dropout(
+                drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
+            )(y)
         y = layers.Add(name=f"{name}_residual_1")([x, dropped])
     return y
 
@@ -80,9 +82,11 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_bn")(y)
     if stride == 1 and channels == in_channels:
-        dropped = layers.Dropout(
-            drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
-        )(y)
+        dropped = y
+        if drop_path > 0:
+            dropped = layers.Dropout(
+                drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_residual_dropped"
+            )(y)
         y = layers.Add(name=f"{name}_residual_1")([x, dropped])
     return y
 
@@ -101,43 +105,29 @@ def EfficientNetV2S(
     x = fused_mb_conv(x, 24, 1, name="blocks_0_0")
     x = fused_mb_conv(x, 24, 1, drop_path=0.005, name="blocks_0_1")
     x = fused_mb_conv(x, 48, 4, stride=2, drop_path=0.01, name="blocks_1_0")
-    x = fused_mb_conv(x, 48, 4, drop_path=0.015, name="blocks_1_1")
-    x = fused_mb_conv(x, 48, 4, drop_path=0.02, name="blocks_1_2")
-    x = fused_mb_conv(x, 48, 4, drop_path=0.025, name="blocks_1_3")
+    for index in range(1, 4):
+        x = fused_mb_conv(
+            x, 48, 4, drop_path=0.2 * (index + 2) / 40, name=f"blocks_1_{index}"
+        )
     x = fused_mb_conv(x, 64, 4, stride=2, drop_path=0.03, name="blocks_2_0")
-    x = fused_mb_conv(x, 64, 4, drop_path=0.035, name="blocks_2_1")
-    x = fused_mb_conv(x, 64, 4, drop_path=0.04, name="blocks_2_2")
-    x = fused_mb_conv(x, 64, 4, drop_path=0.045, name="blocks_2_3")
+    for index in range(1, 4):
+        x = fused_mb_conv(
+            x, 64, 4, drop_path=0.2 * (index + 6) / 40, name=f"blocks_2_{index}"
+        )
     x = mb_conv(x, 128, 4, stride=2, drop_path=0.05, name="blocks_3_0")
-    x = mb_conv(x, 128, 4, drop_path=0.055, name="blocks_3_1")
-    x = mb_conv(x, 128, 4, drop_path=0.06, name="blocks_3_2")
-    x = mb_conv(x, 128, 4, drop_path=0.065, name="blocks_3_3")
-    x = mb_conv(x, 128, 4, drop_path=0.07, name="blocks_3_4")
-    x = mb_conv(x, 128, 4, drop_path=0.075, name="blocks_3_5")
-    x = mb_conv(x, 160, 6, drop_path=0.08, name="blocks_4_0")  # [batch, 24, 24, 160]
-    x = mb_conv(x, 160, 6, drop_path=0.085, name="blocks_4_1")
-    x = mb_conv(x, 160, 6, drop_path=0.09, name="blocks_4_2")
-    x = mb_conv(x, 160, 6, drop_path=0.095, name="blocks_4_3")
-    x = mb_conv(x, 160, 6, drop_path=0.1, name="blocks_4_4")
-    x = mb_conv(x, 160, 6, drop_path=0.105, name="blocks_4_5")
-    x = mb_conv(x, 160, 6, drop_path=0.11, name="blocks_4_6")
-    x = mb_conv(x, 160, 6, drop_path=0.115, name="blocks_4_7")
-    x = mb_conv(x, 160, 6, drop_path=0.12, name="blocks_4_8")
+    for index in range(1, 6):
+        x = mb_conv(
+            x, 128, 4, drop_path=0.2 * (index + 10) / 40, name=f"blocks_3_{index}"
+        )
+    for index in range(9):
+        x = mb_conv(
+            x, 160, 6, drop_path=0.2 * (index + 16) / 40, name=f"blocks_4_{index}"
+        )
     x = mb_conv(x, 256, 6, stride=2, drop_path=0.125, name="blocks_5_0")
-    x = mb_conv(x, 256, 6, drop_path=0.13, name="blocks_5_1")
-    x = mb_conv(x, 256, 6, drop_path=0.135, name="blocks_5_2")
-    x = mb_conv(x, 256, 6, drop_path=0.14, name="blocks_5_3")
-    x = mb_conv(x, 256, 6, drop_path=0.145, name="blocks_5_4")
-    x = mb_conv(x, 256, 6, drop_path=0.15, name="blocks_5_5")
-    x = mb_conv(x, 256, 6, drop_path=0.155, name="blocks_5_6")
-    x = mb_conv(x, 256, 6, drop_path=0.16, name="blocks_5_7")
-    x = mb_conv(x, 256, 6, drop_path=0.165, name="blocks_5_8")
-    x = mb_conv(x, 256, 6, drop_path=0.17, name="blocks_5_9")
-    x = mb_conv(x, 256, 6, drop_path=0.175, name="blocks_5_10")
-    x = mb_conv(x, 256, 6, drop_path=0.18, name="blocks_5_11")
-    x = mb_conv(x, 256, 6, drop_path=0.185, name="blocks_5_12")
-    x = mb_conv(x, 256, 6, drop_path=0.19, name="blocks_5_13")
-    x = mb_conv(x, 256, 6, drop_path=0.195, name="blocks_5_14")
+    for index in range(1, 15):
+        x = mb_conv(
+            x, 256, 6, drop_path=0.2 * (index + 25) / 40, name=f"blocks_5_{index}"
+        )
     x = layers.Conv2D(head, 1, use_bias=False, name="conv_head")(x)
     x = layers.BatchNormalization(momentum=0.9, name="bn2")(x)
     x = layers.Activation("silu", name="silu2")(x)

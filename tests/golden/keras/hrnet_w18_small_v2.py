@@ -58,20 +58,18 @@ def resample(x, levels, *, name):
     convolution and copies of pixels.
     """
     in_channels = x.shape[-1]
-    y = x
     if levels > 0:
-        y = x
         for index in range(levels - 1):
-            y = conv_block(y, in_channels, stride=2, name=f"{name}_convs_{index}")
-        y = conv_block(
-            y, in_channels * 2**levels, stride=2, act=False, name=f"{name}_last"
+            x = conv_block(x, in_channels, stride=2, name=f"{name}_convs_{index}")
+        x = conv_block(
+            x, in_channels * 2**levels, stride=2, act=False, name=f"{name}_last"
         )
     if levels < 0:
-        y = conv_block(
-            y, in_channels // 2**-levels, kernel_size=1, act=False, name=f"{name}_conv"
+        x = conv_block(
+            x, in_channels // 2**-levels, kernel_size=1, act=False, name=f"{name}_conv"
         )
-        y = layers.UpSampling2D(2**-levels, name=f"{name}_upsample")(y)
-    return y
+        x = layers.UpSampling2D(2**-levels, name=f"{name}_upsample")(x)
+    return x
 
 
 def fusion(a, b, level, *, name):

@@ -16,7 +16,6 @@ def squeeze(x, channels, halve=False, *, name):
     x = layers.ReLU(name=f"{name}_relu")(x)
     if not halve:
         x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv")(x)
-    y = x
     if halve:
         even = layers.AveragePooling2D(1, strides=2, name=f"{name}_avg_pool2d1")(x)
         even = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{name}_conv1")(
@@ -27,8 +26,8 @@ def squeeze(x, channels, halve=False, *, name):
         odd = odd[:, :, 1:]
         odd = layers.AveragePooling2D(1, strides=2, name=f"{name}_avg_pool2d2")(odd)
         odd = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{name}_conv2")(odd)
-        y = layers.Concatenate(name=f"{name}_concat")([even, odd])
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(y)
+        x = layers.Concatenate(name=f"{name}_concat")([even, odd])
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
 
 
 def separable(x, k, channels, stride=1, *, name):

@@ -157,19 +157,22 @@ def SwinT(num_classes=1000):
     x = layers.Reshape((3136, 96), name="patch_embed_1")(x)  # [batch, 3136, 96]
     x = layers.LayerNormalization(epsilon=1e-5, name="patch_embed_norm")(x)
     x = block(x, 56, 0, 3, name="layers_0_blocks_0")
-    x = block(x, 56, 3, 3, drop_path=0.018181818181818184, name="layers_0_blocks_1")
+    x = block(x, 56, 3, 3, drop_path=0.2 * 1 / 11, name="layers_0_blocks_1")
     x = patch_merging(x, 28, name="layers_1_downsample")  # [batch, 784, 192]
-    x = block(x, 28, 0, 6, drop_path=0.03636363636363637, name="layers_1_blocks_0")
-    x = block(x, 28, 3, 6, drop_path=0.05454545454545456, name="layers_1_blocks_1")
+    x = block(x, 28, 0, 6, drop_path=0.2 * 2 / 11, name="layers_1_blocks_0")
+    x = block(x, 28, 3, 6, drop_path=0.2 * 3 / 11, name="layers_1_blocks_1")
     x = patch_merging(x, 14, name="layers_2_downsample")  # [batch, 196, 384]
-    x = block(x, 14, 0, 12, drop_path=0.07272727272727274, name="layers_2_blocks_0")
-    x = block(x, 14, 3, 12, drop_path=0.09090909090909091, name="layers_2_blocks_1")
-    x = block(x, 14, 0, 12, drop_path=0.10909090909090911, name="layers_2_blocks_2")
-    x = block(x, 14, 3, 12, drop_path=0.1272727272727273, name="layers_2_blocks_3")
-    x = block(x, 14, 0, 12, drop_path=0.14545454545454548, name="layers_2_blocks_4")
-    x = block(x, 14, 3, 12, drop_path=0.16363636363636364, name="layers_2_blocks_5")
+    for index in range(6):
+        x = block(
+            x,
+            14,
+            3 if index % 2 == 1 else 0,
+            12,
+            drop_path=0.2 * (index + 4) / 11,
+            name=f"layers_2_blocks_{index}",
+        )
     x = patch_merging(x, 7, name="layers_3_downsample")  # [batch, 49, 768]
-    x = block(x, 7, 0, 24, drop_path=0.18181818181818182, name="layers_3_blocks_0")
+    x = block(x, 7, 0, 24, drop_path=0.2 * 10 / 11, name="layers_3_blocks_0")
     x = block(x, 7, 0, 24, drop_path=0.2, name="layers_3_blocks_1")
     x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
     x = ops.mean(x, axis=1)  # [batch, 768]

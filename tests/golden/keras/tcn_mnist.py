@@ -33,14 +33,9 @@ def TCNMNIST(dropout=0.05, out_features=10):
     [batch, out_features].
     """
     sequence = keras.Input((None, 1), name="sequence")
-    x = temporal_block(sequence, 25, 1, dropout=dropout, name="network_0")
-    x = temporal_block(x, 25, 2, dropout=dropout, name="network_1")
-    x = temporal_block(x, 25, 4, dropout=dropout, name="network_2")
-    x = temporal_block(x, 25, 8, dropout=dropout, name="network_3")
-    x = temporal_block(x, 25, 16, dropout=dropout, name="network_4")
-    x = temporal_block(x, 25, 32, dropout=dropout, name="network_5")
-    x = temporal_block(x, 25, 64, dropout=dropout, name="network_6")
-    x = temporal_block(x, 25, 128, dropout=dropout, name="network_7")
+    x = sequence
+    for index in range(8):
+        x = temporal_block(x, 25, 2**index, dropout=dropout, name=f"network_{index}")
     x = ops.take(x, [-1], axis=1)  # [batch, 1, 25]
     x = layers.Reshape((25,), name="reshape")(x)  # [batch, 25]
     result = layers.Dense(out_features, name="linear")(x)  # [batch, out_features]

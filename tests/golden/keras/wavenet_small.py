@@ -45,36 +45,15 @@ def WaveNetSmall(residual=32, skip=256):
     x = ops.one_hot(sound, 256)  # [batch, time, 256]
     x = layers.Conv1D(residual, 2, padding="causal", name="causal")(x)
     first_signal, first_skip = gated_block(x, skip, 1, name="first")
-    x0, x1 = layer(first_signal, first_skip, skip, 2, name="rest_0")
-    x0, x1 = layer(x0, x1, skip, 4, name="rest_1")
-    x0, x1 = layer(x0, x1, skip, 8, name="rest_2")
-    x0, x1 = layer(x0, x1, skip, 16, name="rest_3")
-    x0, x1 = layer(x0, x1, skip, 32, name="rest_4")
-    x0, x1 = layer(x0, x1, skip, 64, name="rest_5")
-    x0, x1 = layer(x0, x1, skip, 128, name="rest_6")
-    x0, x1 = layer(x0, x1, skip, 256, name="rest_7")
-    x0, x1 = layer(x0, x1, skip, 512, name="rest_8")
-    x0, x1 = layer(x0, x1, skip, 1, name="rest_9")
-    x0, x1 = layer(x0, x1, skip, 2, name="rest_10")
-    x0, x1 = layer(x0, x1, skip, 4, name="rest_11")
-    x0, x1 = layer(x0, x1, skip, 8, name="rest_12")
-    x0, x1 = layer(x0, x1, skip, 16, name="rest_13")
-    x0, x1 = layer(x0, x1, skip, 32, name="rest_14")
-    x0, x1 = layer(x0, x1, skip, 64, name="rest_15")
-    x0, x1 = layer(x0, x1, skip, 128, name="rest_16")
-    x0, x1 = layer(x0, x1, skip, 256, name="rest_17")
-    x0, x1 = layer(x0, x1, skip, 512, name="rest_18")
-    x0, x1 = layer(x0, x1, skip, 1, name="rest_19")
-    x0, x1 = layer(x0, x1, skip, 2, name="rest_20")
-    x0, x1 = layer(x0, x1, skip, 4, name="rest_21")
-    x0, x1 = layer(x0, x1, skip, 8, name="rest_22")
-    x0, x1 = layer(x0, x1, skip, 16, name="rest_23")
-    x0, x1 = layer(x0, x1, skip, 32, name="rest_24")
-    x0, x1 = layer(x0, x1, skip, 64, name="rest_25")
-    x0, x1 = layer(x0, x1, skip, 128, name="rest_26")
-    x0, x1 = layer(x0, x1, skip, 256, name="rest_27")
-    x0, rest_total = layer(x0, x1, skip, 512, name="rest_28")
-    x = layers.ReLU(name="head_0")(rest_total)
+    for index in range(29):
+        first_signal, first_skip = layer(
+            first_signal,
+            first_skip,
+            skip,
+            2 ** ((index + 1) % 10),
+            name=f"rest_{index}",
+        )
+    x = layers.ReLU(name="head_0")(first_skip)
     x = layers.Conv1D(skip, 1, name="head_1")(x)
     x = layers.ReLU(name="head_2")(x)
     x = layers.Conv1D(256, 1, name="head_3")(x)

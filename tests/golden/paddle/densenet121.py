@@ -48,59 +48,40 @@ class Transition(nn.Layer):
 class DenseNet121(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
-    def __init__(self, num_classes: int = 1000, stem: int = 64) -> None:
+    def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
             (
                 "conv0",
-                nn.Conv2D(3, stem, kernel_size=7, stride=2, padding=3, bias_attr=False),
+                nn.Conv2D(3, 64, kernel_size=7, stride=2, padding=3, bias_attr=False),
             ),
-            ("norm0", nn.BatchNorm2D(stem)),
+            ("norm0", nn.BatchNorm2D(64)),
             ("relu0", nn.ReLU()),
             ("pool0", nn.MaxPool2D(kernel_size=3, stride=2, padding=1)),
             (
                 "denseblock1",
-                nn.Sequential(*(DenseLayer(stem + 32 * index) for index in range(6))),
+                nn.Sequential(*(DenseLayer(32 * index + 64) for index in range(6))),
             ),
-            ("transition1", Transition(stem + 192)),
+            ("transition1", Transition(256)),
             (
                 "denseblock2",
-                nn.Sequential(
-                    *(DenseLayer((stem + 192) // 2 + 32 * index) for index in range(12))
-                ),
+                nn.Sequential(*(DenseLayer(32 * index + 128) for index in range(12))),
             ),
-            ("transition2", Transition((stem + 192) // 2 + 384)),
+            ("transition2", Transition(512)),
             (
                 "denseblock3",
-                nn.Sequential(
-                    *(
-                        DenseLayer(((stem + 192) // 2 + 384) // 2 + 32 * index)
-                        for index in range(24)
-                    )
-                ),
+                nn.Sequential(*(DenseLayer(32 * index + 256) for index in range(24))),
             ),
-            ("transition3", Transition(((stem + 192) // 2 + 384) // 2 + 768)),
+            ("transition3", Transition(1024)),
             (
                 "denseblock4",
-                nn.Sequential(
-                    *(
-                        DenseLayer(
-                            (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 32 * index
-                        )
-                        for index in range(16)
-                    )
-                ),
+                nn.Sequential(*(DenseLayer(32 * index + 512) for index in range(16))),
             ),
-            (
-                "norm5",
-                nn.BatchNorm2D((((stem + 192) // 2 + 384) // 2 + 768) // 2 + 512),
-            ),
+            ("norm5", nn.BatchNorm2D(1024)),
         )
-        self.classifier = nn.Linear(
-            (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 512, num_classes
-        )
+        self.classifier = nn.Linear(1024, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.relu(self.features(image))
-        x = x.mean([2, 3])  # [batch, (((stem + 192) // 2 + 384) // 2 + 768) // 2 + 512]
+        x = F.relu(self.features(image))  # [batch, 1024, 7, 7]
+        x = x.mean([2, 3])  # [batch, 1024]
         return self.classifier(x)

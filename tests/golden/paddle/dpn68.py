@@ -114,18 +114,11 @@ class DPN68(nn.Layer):
             (
                 "conv4",
                 nn.Sequential(
+                    DualPath(320, 256, 512, 32, 32, stride=2, project=True),
                     *(
-                        DualPath(
-                            32 * index + 320,
-                            256,
-                            512,
-                            32,
-                            32,
-                            stride=2 if index == 0 else 1,
-                            project=index == 0,
-                        )
-                        for index in range(12)
-                    )
+                        DualPath(32 * index + 320, 256, 512, 32, 32)
+                        for index in range(1, 12)
+                    ),
                 ),
             ),
             (

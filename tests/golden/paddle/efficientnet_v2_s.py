@@ -46,7 +46,9 @@ class FusedMBConv(nn.Layer):
             )
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:
-            self.residual_dropped = nn.Dropout(drop_path, axis=0)
+            self.residual_dropped: nn.Layer = nn.Identity()
+            if drop_path > 0:
+                self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
         y = silu(self.expand_bn(self.expand(x)))
@@ -106,7 +108,9 @@ class MBConv(nn.Layer):
         self.project_bn = nn.BatchNorm2D(channels, epsilon=0.001)
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:
-            self.residual_dropped = nn.Dropout(drop_path, axis=0)
+            self.residual_dropped: nn.Layer = nn.Identity()
+            if drop_path > 0:
+                self.residual_dropped = nn.Dropout(drop_path, axis=0)
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
@@ -141,51 +145,38 @@ class EfficientNetV2S(nn.Layer):
         )
         self.blocks_1 = nn.Sequential(
             FusedMBConv(24, 48, 4, stride=2, drop_path=0.01),
-            FusedMBConv(48, 48, 4, drop_path=0.015),
-            FusedMBConv(48, 48, 4, drop_path=0.02),
-            FusedMBConv(48, 48, 4, drop_path=0.025),
+            *(
+                FusedMBConv(48, 48, 4, drop_path=0.2 * (index + 2) / 40)
+                for index in range(1, 4)
+            ),
         )
         self.blocks_2 = nn.Sequential(
             FusedMBConv(48, 64, 4, stride=2, drop_path=0.03),
-            FusedMBConv(64, 64, 4, drop_path=0.035),
-            FusedMBConv(64, 64, 4, drop_path=0.04),
-            FusedMBConv(64, 64, 4, drop_path=0.045),
+            *(
+                FusedMBConv(64, 64, 4, drop_path=0.2 * (index + 6) / 40)
+                for index in range(1, 4)
+            ),
         )
         self.blocks_3 = nn.Sequential(
             MBConv(64, 128, 4, stride=2, drop_path=0.05),
-            MBConv(128, 128, 4, drop_path=0.055),
-            MBConv(128, 128, 4, drop_path=0.06),
-            MBConv(128, 128, 4, drop_path=0.065),
-            MBConv(128, 128, 4, drop_path=0.07),
-            MBConv(128, 128, 4, drop_path=0.075),
+            *(
+                MBConv(128, 128, 4, drop_path=0.2 * (index + 10) / 40)
+                for index in range(1, 6)
+            ),
         )
         self.blocks_4 = nn.Sequential(
             MBConv(128, 160, 6, drop_path=0.08),
-            MBConv(160, 160, 6, drop_path=0.085),
-            MBConv(160, 160, 6, drop_path=0.09),
-            MBConv(160, 160, 6, drop_path=0.095),
-            MBConv(160, 160, 6, drop_path=0.1),
-            MBConv(160, 160, 6, drop_path=0.105),
-            MBConv(160, 160, 6, drop_path=0.11),
-            MBConv(160, 160, 6, drop_path=0.115),
-            MBConv(160, 160, 6, drop_path=0.12),
+            *(
+                MBConv(160, 160, 6, drop_path=0.2 * (index + 16) / 40)
+                for index in range(1, 9)
+            ),
         )
         self.blocks_5 = nn.Sequential(
             MBConv(160, 256, 6, stride=2, drop_path=0.125),
-            MBConv(256, 256, 6, drop_path=0.13),
-            MBConv(256, 256, 6, drop_path=0.135),
-            MBConv(256, 256, 6, drop_path=0.14),
-            MBConv(256, 256, 6, drop_path=0.145),
-            MBConv(256, 256, 6, drop_path=0.15),
-            MBConv(256, 256, 6, drop_path=0.155),
-            MBConv(256, 256, 6, drop_path=0.16),
-            MBConv(256, 256, 6, drop_path=0.165),
-            MBConv(256, 256, 6, drop_path=0.17),
-            MBConv(256, 256, 6, drop_path=0.175),
-            MBConv(256, 256, 6, drop_path=0.18),
-            MBConv(256, 256, 6, drop_path=0.185),
-            MBConv(256, 256, 6, drop_path=0.19),
-            MBConv(256, 256, 6, drop_path=0.195),
+            *(
+                MBConv(256, 256, 6, drop_path=0.2 * (index + 25) / 40)
+                for index in range(1, 15)
+            ),
         )
         self.conv_head = nn.Conv2D(256, head, kernel_size=1, bias_attr=False)
         self.bn2 = nn.BatchNorm2D(head, epsilon=0.001)

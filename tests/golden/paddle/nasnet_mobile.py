@@ -33,7 +33,6 @@ class Squeeze(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         x = self.conv(x)
-        y = x
         if self.halve:
             even = F.avg_pool2d(x, kernel_size=1, stride=2)
             even = self.conv1(even)
@@ -41,8 +40,8 @@ class Squeeze(nn.Layer):
             odd = odd[:, :, 1:]
             odd = odd[:, :, :, 1:]
             odd = F.avg_pool2d(odd, kernel_size=1, stride=2)
-            y = paddle.concat([even, self.conv2(odd)], axis=1)
-        return self.bn(y)
+            x = paddle.concat([even, self.conv2(odd)], axis=1)
+        return self.bn(x)
 
 
 class Separable(nn.Layer):

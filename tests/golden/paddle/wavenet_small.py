@@ -89,37 +89,7 @@ class WaveNetSmall(nn.Layer):
         self.causal = nn.Conv1D(256, residual, kernel_size=2, padding=(1, 0))
         self.first = Gated(residual, skip, 1)
         self.rest = nn.LayerList(
-            [
-                Layer(residual, skip, 2),
-                Layer(residual, skip, 4),
-                Layer(residual, skip, 8),
-                Layer(residual, skip, 16),
-                Layer(residual, skip, 32),
-                Layer(residual, skip, 64),
-                Layer(residual, skip, 128),
-                Layer(residual, skip, 256),
-                Layer(residual, skip, 512),
-                Layer(residual, skip, 1),
-                Layer(residual, skip, 2),
-                Layer(residual, skip, 4),
-                Layer(residual, skip, 8),
-                Layer(residual, skip, 16),
-                Layer(residual, skip, 32),
-                Layer(residual, skip, 64),
-                Layer(residual, skip, 128),
-                Layer(residual, skip, 256),
-                Layer(residual, skip, 512),
-                Layer(residual, skip, 1),
-                Layer(residual, skip, 2),
-                Layer(residual, skip, 4),
-                Layer(residual, skip, 8),
-                Layer(residual, skip, 16),
-                Layer(residual, skip, 32),
-                Layer(residual, skip, 64),
-                Layer(residual, skip, 128),
-                Layer(residual, skip, 256),
-                Layer(residual, skip, 512),
-            ],
+            [Layer(residual, skip, 2 ** ((index + 1) % 10)) for index in range(29)]
         )
         self.head = nn.Sequential(
             nn.ReLU(),

@@ -73,9 +73,7 @@ class ConvNeXtTiny(nn.Module):
                     (
                         "blocks",
                         nn.Sequential(
-                            Block(96, 0.0),
-                            Block(96, 0.0058823529411764705),
-                            Block(96, 0.011764705882352941),
+                            *(Block(96, 0.1 * index / 17) for index in range(3))
                         ),
                     ),
                 ],
@@ -84,29 +82,17 @@ class ConvNeXtTiny(nn.Module):
         self.stages_1_downsample_0 = nn.LayerNorm(96, eps=1e-6)
         self.stages_1_downsample_1 = nn.Conv2d(96, 192, kernel_size=2, stride=2)
         self.stages_1_blocks = nn.Sequential(
-            Block(192, 0.017647058823529415),
-            Block(192, 0.023529411764705882),
-            Block(192, 0.029411764705882353),
+            *(Block(192, 0.1 * (index + 3) / 17) for index in range(3))
         )
         self.stages_2_downsample_0 = nn.LayerNorm(192, eps=1e-6)
         self.stages_2_downsample_1 = nn.Conv2d(192, 384, kernel_size=2, stride=2)
         self.stages_2_blocks = nn.Sequential(
-            Block(384, 0.03529411764705883),
-            Block(384, 0.0411764705882353),
-            Block(384, 0.047058823529411764),
-            Block(384, 0.052941176470588235),
-            Block(384, 0.058823529411764705),
-            Block(384, 0.06470588235294118),
-            Block(384, 0.07058823529411766),
-            Block(384, 0.07647058823529412),
-            Block(384, 0.0823529411764706),
+            *(Block(384, 0.1 * (index + 6) / 17) for index in range(9))
         )
         self.stages_3_downsample_0 = nn.LayerNorm(384, eps=1e-6)
         self.stages_3_downsample_1 = nn.Conv2d(384, 768, kernel_size=2, stride=2)
         self.stages_3_blocks = nn.Sequential(
-            Block(768, 0.08823529411764706),
-            Block(768, 0.09411764705882353),
-            Block(768, 0.1),
+            *(Block(768, 0.1 * (index + 15) / 17) for index in range(3))
         )
         self.head = nn.Sequential(
             OrderedDict(

@@ -75,7 +75,9 @@ class MBConv(nn.Module):
         self.project_bn = nn.BatchNorm2d(channels)
         self.has_residual = stride == 1 and channels == in_channels
         if self.has_residual:
-            self.residual_dropped = DropPath(drop_path)
+            self.residual_dropped: nn.Module = nn.Identity()
+            if drop_path > 0:
+                self.residual_dropped = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
@@ -121,9 +123,10 @@ class EfficientNetB0(nn.Module):
             ),
             nn.Sequential(
                 MBConv(112, 192, kernel_size=5, stride=2, drop_path=0.1375),
-                MBConv(192, 192, kernel_size=5, drop_path=0.15),
-                MBConv(192, 192, kernel_size=5, drop_path=0.1625),
-                MBConv(192, 192, kernel_size=5, drop_path=0.175),
+                *(
+                    MBConv(192, 192, kernel_size=5, drop_path=0.2 * (index + 11) / 16)
+                    for index in range(1, 4)
+                ),
             ),
             nn.Sequential(MBConv(192, 320, drop_path=0.1875)),
         )

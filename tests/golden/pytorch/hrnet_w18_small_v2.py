@@ -95,14 +95,13 @@ class Resample(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x
         if self.levels > 0:
-            y = self.convs(x)
-            y = self.last(y)
+            x = self.convs(x)
+            x = self.last(x)
         if self.levels < 0:
-            y = self.conv(y)
-            y = F.interpolate(y, scale_factor=2**-self.levels)
-        return y
+            x = self.conv(x)
+            x = F.interpolate(x, scale_factor=2**-self.levels)
+        return x
 
 
 class Fusion(nn.Module):

@@ -59,7 +59,6 @@ class Squeeze(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         x = self.conv(x)
-        y = x
         if self.halve:
             even = F.avg_pool2d(x, kernel_size=1, stride=2)
             even = self.conv1(even)
@@ -67,8 +66,8 @@ class Squeeze(nn.Module):
             odd = odd[:, :, 1:]
             odd = odd[:, :, :, 1:]
             odd = F.avg_pool2d(odd, kernel_size=1, stride=2)
-            y = torch.cat((even, self.conv2(odd)), dim=1)
-        return self.bn(y)
+            x = torch.cat((even, self.conv2(odd)), dim=1)
+        return self.bn(x)
 
 
 class Separable(nn.Module):

@@ -200,7 +200,7 @@ class SwinT(nn.Module):
                             "blocks",
                             nn.Sequential(
                                 Block(96, 56, 0, 3),
-                                Block(96, 56, 3, 3, drop_path=0.018181818181818184),
+                                Block(96, 56, 3, 3, drop_path=0.2 * 1 / 11),
                             ),
                         ),
                     ],
@@ -213,8 +213,8 @@ class SwinT(nn.Module):
                         (
                             "blocks",
                             nn.Sequential(
-                                Block(192, 28, 0, 6, drop_path=0.03636363636363637),
-                                Block(192, 28, 3, 6, drop_path=0.05454545454545456),
+                                Block(192, 28, 0, 6, drop_path=0.2 * 2 / 11),
+                                Block(192, 28, 3, 6, drop_path=0.2 * 3 / 11),
                             ),
                         ),
                     ],
@@ -227,12 +227,16 @@ class SwinT(nn.Module):
                         (
                             "blocks",
                             nn.Sequential(
-                                Block(384, 14, 0, 12, drop_path=0.07272727272727274),
-                                Block(384, 14, 3, 12, drop_path=0.09090909090909091),
-                                Block(384, 14, 0, 12, drop_path=0.10909090909090911),
-                                Block(384, 14, 3, 12, drop_path=0.1272727272727273),
-                                Block(384, 14, 0, 12, drop_path=0.14545454545454548),
-                                Block(384, 14, 3, 12, drop_path=0.16363636363636364),
+                                *(
+                                    Block(
+                                        384,
+                                        14,
+                                        3 if index % 2 == 1 else 0,
+                                        12,
+                                        drop_path=0.2 * (index + 4) / 11,
+                                    )
+                                    for index in range(6)
+                                )
                             ),
                         ),
                     ],
@@ -245,7 +249,7 @@ class SwinT(nn.Module):
                         (
                             "blocks",
                             nn.Sequential(
-                                Block(768, 7, 0, 24, drop_path=0.18181818181818182),
+                                Block(768, 7, 0, 24, drop_path=0.2 * 10 / 11),
                                 Block(768, 7, 0, 24, drop_path=0.2),
                             ),
                         ),

@@ -39,13 +39,10 @@ class TCNMNIST(nn.Module):
         super().__init__()
         self.network = nn.Sequential(
             TemporalBlock(1, 25, 1, dropout=dropout),
-            TemporalBlock(25, 25, 2, dropout=dropout),
-            TemporalBlock(25, 25, 4, dropout=dropout),
-            TemporalBlock(25, 25, 8, dropout=dropout),
-            TemporalBlock(25, 25, 16, dropout=dropout),
-            TemporalBlock(25, 25, 32, dropout=dropout),
-            TemporalBlock(25, 25, 64, dropout=dropout),
-            TemporalBlock(25, 25, 128, dropout=dropout),
+            *(
+                TemporalBlock(25, 25, 2**index, dropout=dropout)
+                for index in range(1, 8)
+            ),
         )
         self.linear = nn.Linear(25, out_features)
 
