@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage zoo judges faults mutants steps flax clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo judges faults mutants steps flax clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -31,6 +31,11 @@ plain: $(INSTALLED)
 # One network of each family exported, compiled, saved, trained and run with few bits, and mypy on files for PyTorch
 usage: $(INSTALLED)
 	$(BIN)/python -m tests.usage
+
+# Two networks trained on real digits in all frameworks, killed and resumed, with the curves in docs/training.svg
+train-demo: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --constraint constraints.txt
+	$(BIN)/python benchmarks/train_demo.py
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py

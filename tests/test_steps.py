@@ -152,7 +152,7 @@ def test_what_is_only_rounding_is_not_compared(pool: Pool) -> None:
         ({"optimizer": "{optimizer: sgd, learning_rate: 0.1, nesterov: true}"}, "nesterov needs a momentum"),
         ({"more": "schedule: {schedule: multi_step, milestones: [3, 2]}"}, "must rise"),
         ({"more": "clip: {norm: 1, value: 1}"}, "not both"),
-        ({"more": "ema: 1.5"}, "ema must be a number between 0 and 1"),
+        ({"more": "clip: {norm: 0}"}, "norm must be a number above 0"),
         ({"more": "epochs: 0"}, "epochs must be a whole number from 1"),
     ],
 )

@@ -479,7 +479,6 @@ class Training(_Model):
     optimizer: Annotated[OptimizerForm, BeforeValidator(_chosen("optimizer"))]
     schedule: Annotated[ScheduleForm, BeforeValidator(_chosen("schedule"))] = ScheduleForm(schedule="constant")
     clip: Clip = Clip()
-    ema: Number | None = Field(None, description="The share of a moving average of the weights that a step keeps.")
     accumulate: Count = Field(1, description="How many batches one update adds up.")
     batch_size: Count = Field(32, description="How many samples are one batch.")
     epochs: Count = Field(10, description="How often training passes over the data.")

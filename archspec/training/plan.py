@@ -37,7 +37,6 @@ class Plan:
     schedule: Schedule
     clip_norm: float | None
     clip_value: float | None
-    ema: float | None
     accumulate: int
     batch_size: int
     epochs: int
@@ -55,7 +54,6 @@ class Plan:
             schedule=_rounded(self.schedule),
             clip_norm=_nearest(self.clip_norm),
             clip_value=_nearest(self.clip_value),
-            ema=_nearest(self.ema),
         )
 
 
@@ -97,7 +95,6 @@ class _Planner:
         value = self._number(section.clip.value, ("training", "clip", "value"))
         if norm is not None and value is not None:
             self.findings.error(("training", "clip"), "clip has a norm or a value, not both")
-        ema = self._number(section.ema, ("training", "ema"), most=1)
         counts = {name: self._count(name) for name in ("accumulate", "batch_size", "epochs")}
         targets = self._targets(losses)
         if self.findings.errors:
@@ -106,7 +103,7 @@ class _Planner:
             name: self._plain(Data(value.shape[1:], value.dtype, self.limits.get(name)))
             for name, value in self.network.inputs.items()
         }
-        return Plan(losses, targets, inputs, optimizer, schedule, norm, value, ema, **counts)
+        return Plan(losses, targets, inputs, optimizer, schedule, norm, value, **counts)
 
     def _losses(self) -> dict[str, Loss]:
         outputs, found = self.network.outputs, {}
@@ -171,17 +168,16 @@ class _Planner:
             return None
         return validated(self.findings, known[key], values, given, key, self.frame, path)
 
-    def _number(self, raw: Any, path: Path, most: float | None = None) -> float | None:
-        """A number above zero, and below `most`; None where there is none."""
+    def _number(self, raw: Any, path: Path) -> float | None:
+        """A number above zero; None where there is none."""
         try:
             value = None if raw is None else self.evaluator.value(raw, self.frame, path)[0]
         except Failed:
             return None
         if value is None:
             return None
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0 or (most and value >= most):
-            due = f"between 0 and {most}" if most else "above 0"
-            self.findings.error(path, f"{path[-1]} must be a number {due}, not {describe(value)}")
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+            self.findings.error(path, f"{path[-1]} must be a number above 0, not {describe(value)}")
             return None
         return float(value)
 

@@ -20,7 +20,7 @@ from archspec.training.replay import Rules, replay
 from archspec.training.script import Script
 from archspec.training.suspects import losses, suspects, wrong_losses
 from archspec.verification import worker
-from archspec.verification.compare import FLOAT64_BOUND
+from archspec.verification.compare import FLOAT64_BOUND, INEXACT_MULTIPLE
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.trial import Trial
 from archspec.verification.worker import Array, arrange, restore
@@ -173,13 +173,18 @@ class Seen:
         due = self.trial.first[0]
         error = abs(self.losses[0] - due) / max(1.0, abs(due))
         problem = ""
-        if not error <= FLOAT64_BOUND:
+        if not error <= self.bound:
             problem = f"the first loss is {self.losses[0]:.6g}, and the reference's {due:.6g}"
             for how, what in _MASKS.items() if self.trial.fed else ():
-                if abs(self.trial.loss(self.trial.weights, how=how) - self.losses[0]) <= FLOAT64_BOUND:
+                if abs(self.trial.loss(self.trial.weights, how=how) - self.losses[0]) <= self.bound:
                     problem += f": {what}"
                     break
-        return Finding("first loss", "", error if isfinite(error) else inf, FLOAT64_BOUND, problem)
+        return Finding("first loss", "", error if isfinite(error) else inf, self.bound, problem)
+
+    @property
+    def bound(self) -> float:
+        """What the forward run may be off, whose native operations may be declared inexact."""
+        return max(FLOAT64_BOUND, INEXACT_MULTIPLE * max(self.program.inexact.values(), default=0.0))
 
     def _slope(self) -> Finding:
         """The gradient of the first loss, along a random direction: at a kink the slope is off, so there are three."""
@@ -197,7 +202,7 @@ class Seen:
                 break
             ratios.append(total / slope if slope else inf)
         problem = ""
-        if not error <= SLOPE_BOUND and np.ptp(ratios) <= 1e-4 * abs(ratios[0]):
+        if not error <= SLOPE_BOUND and np.ptp(ratios) <= 1e-4 * abs(ratios[0]) and abs(ratios[0] - 1) > 1e-3:
             problem = f"the gradient of the first loss is {ratios[0]:.4g} times what it is"
         return Finding("gradient of the first loss", "", error if isfinite(error) else inf, SLOPE_BOUND, problem)
 
@@ -332,10 +337,8 @@ class Seen:
             old = self.trial.weights[name].astype(np.float64)
             due = sample(targets[name], (new[name] - (1 - momenta[name]) * old) / momenta[name])
             error = float(np.abs(each[0] - due).max()) / max(1.0, float(np.abs(due).max()))
-            problem = ""
-            if not error <= FLOAT64_BOUND:
-                problem = _scaled(each[0], due, name)
-            yield Finding(f"{name} of the first batch", "", error if isfinite(error) else inf, FLOAT64_BOUND, problem)
+            problem = "" if error <= self.bound else _scaled(each[0], due, name)
+            yield Finding(f"{name} of the first batch", "", error if isfinite(error) else inf, self.bound, problem)
 
 
 def _scaled(found: Array, due: Array, name: str) -> str:
@@ -363,7 +366,31 @@ def others(seen: Mapping[str, Seen], right: set[str]) -> Iterator[tuple[str, Run
             if noise:  # which a mean of the next batch has in it
                 noise |= {name for name in own.seen_of_batches() if name.endswith("running_mean")}
             unseen = _shared(own.program) | _shared(seen[other].program) | noise
-            yield name, Rung.of("others", list(_against(own, seen[other], unseen)), tuple(sorted(unseen)))
+            inexact = {*_inexact(own.program).values(), *_inexact(seen[other].program).values()}
+            if inexact:
+                bound = INEXACT_MULTIPLE * max(inexact)
+                yield name, Rung.of("others", list(_first_step(own, seen[other], bound)), _LATER)
+            else:
+                yield name, Rung.of("others", list(_against(own, seen[other], unseen)), tuple(sorted(unseen)))
+
+
+_LATER: Final = ("what follows from the second update on",)
+
+
+def _inexact(program: Program) -> dict[str, float]:
+    """The tensors whose native operation is known to be less exact than float64, or its gradient."""
+    declared = (*program.inexact.items(), *program.inexact_gradients.items())
+    return {name: bound for name, bound in declared if bound > FLOAT64_BOUND}
+
+
+def _first_step(own: Seen, other: Seen, bound: float) -> Iterator[Finding]:
+    """What can be held to a bound if an operation is inexact: training amplifies that, and more with every kink."""
+    for what, ours, yours, steps in (
+        ("loss", own.losses, other.losses, 2), ("norm of gradients", own.norms, other.norms, 1)
+    ):  # fmt: skip
+        for step, (a, b) in enumerate(zip(ours[:steps], yours, strict=False)):
+            error = abs(a - b) / max(1.0, abs(b))
+            yield Finding(f"{what} {step}", "", error if isfinite(error) else inf, bound)
 
 
 def _against(own: Seen, other: Seen, unseen: set[str]) -> Iterator[Finding]:
@@ -425,6 +452,10 @@ def remarks(trial: Trial, seen: Mapping[str, Seen]) -> Iterator[str]:
     unbiased = [name for name, each in seen.items() if each.program.unbiased_variance and each.seen_of_batches()]
     if unbiased:
         yield f"running variances, corrected by (n - 1) / n: {', '.join(unbiased)}"
+    for name, each in seen.items():
+        if found := _inexact(each.program):
+            which = ", ".join(f"{tensor} ({bound:.0e})" for tensor, bound in found.items())
+            yield f"{name} is held against others for one step only, since training amplifies what is inexact: {which}"
     shared = {name: sorted(_shared(each.program)) for name, each in seen.items() if _shared(each.program)}
     for name, parameters in shared.items():
         yield f"{name} has one variable for several, which training moves as one: {', '.join(parameters)}"

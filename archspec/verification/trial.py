@@ -28,7 +28,8 @@ BATCH: Final = 4
 """Samples of a batch: few, since NumPy computes the first one, and more than two, for the statistics of a batch."""
 _DROPS: Final = {"dropout", "dropout1d", "dropout2d", "dropout3d", "drop_path"}
 """What multiplies with a mask of zeros and 1 / (1 - p), and so can be given one."""
-_REACH: Final = 2.0**-24
+_REACH: Final = 2.0**-28
+"""How far weights are moved along a direction, in units of their size: few kinks lie within."""
 
 
 @dataclass(frozen=True)

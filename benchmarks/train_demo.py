@@ -1,0 +1,199 @@
+"""Trains two small networks on scikit-learn's digits in all frameworks, by the generated scripts, unedited.
+
+python benchmarks/train_demo.py [--folder DIR] [--networks lenet5_relu benchmarks/small_resnet.yaml]
+
+Each script runs as a process of its own, in float64 and in float32, from one file of weights that `archspec weights
+convert` brings into each framework's. Shown, and written to docs/training.json and docs/training.svg: the losses of
+all steps, and how far they are from PyTorch's. One run is killed in its second epoch and goes on with `--resume`. The
+exit code is 1 if a loss in float64 is off by more than 1e-9 in the first epoch, if fewer than 97 % of the held-out
+digits are right, or if what was killed ends with other numbers than what was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from math import prod, sqrt
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from archspec.graph.graph import Graph
+from archspec.loading import load
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+ENDINGS: Final = {"pytorch": ".pt", "keras": ".weights.h5", "paddle": ".pdparams"}
+PARAMS: Final = ["--set", "momentum=0.875", "--set", "weight_decay=0.00048828125"]
+"""PaddlePaddle keeps these as float32 numbers even in float64: 0.9 would be 2.6e-8 off, and these are what they are."""
+RIGHT: Final = 0.97
+EQUAL: Final = 1e-9
+HELD_OUT: Final = 360
+ENVIRONMENT: Final = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "",
+                      "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}  # fmt: skip
+
+
+def digits(folder: Path, size: int) -> None:
+    """Writes scikit-learn's digits, enlarged to `size` by repetition, to `train.npz` and `test.npz`."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = np.kron(found.images[:, None] / 16, np.ones((1, 1, size // 8, size // 8)))
+    order = np.random.default_rng(0).permutation(len(images))
+    image = ((images - images.mean()) / images.std())[order].astype(np.float32)
+    label = found.target[order].astype(np.int64)
+    np.savez(folder / "test.npz", image=image[:HELD_OUT], label=label[:HELD_OUT])
+    np.savez(folder / "train.npz", image=image[HELD_OUT:], label=label[HELD_OUT:])
+
+
+def start(graph: Graph) -> dict[str, Any]:
+    """Weights to begin with, by canonical name: He's normal numbers, no biases, scales of one; float32 numbers."""
+    random = np.random.default_rng(1)
+    found = {}
+    for name, parameter in graph.parameters().items():
+        shape = tuple(map(int, parameter.shape))
+        if parameter.kind in ("bias", "mean"):
+            found[name] = np.zeros(shape, np.float32)
+        elif parameter.kind in ("scale", "variance"):
+            found[name] = np.ones(shape, np.float32)
+        else:
+            found[name] = random.standard_normal(shape, np.float32) * np.float32(sqrt(2 / prod(shape[1:])))
+    return found
+
+
+def prepared(network: str, folder: Path) -> str:
+    """Writes data, scripts and weights of a network to a folder; its name."""
+    from safetensors.numpy import save_file
+
+    model = load(network)
+    digits(folder, int(model.graph.inputs["image"].shape[-1]))
+    save_file(start(model.graph), folder / "start.safetensors")
+    archspec = [sys.executable, "-m", "archspec"]
+    compiled = [*archspec, "compile", network, "--training", "-o", str(folder), *PARAMS]
+    subprocess.run(compiled, check=True, stdout=subprocess.DEVNULL)
+    for ending in ENDINGS.values():
+        files = [folder / "start.safetensors", folder / f"start{ending}"]
+        subprocess.run([*archspec, "weights", "convert", *files, "--spec", network], check=True, capture_output=True)
+    return model.name
+
+
+def command(name: str, backend: str, folder: Path, output: Path, *more: str) -> list[str]:
+    """What runs a script."""
+    script = folder / f"train_{name}_{backend}.py"
+    data = ["--data", str(folder / "train.npz"), "--test", str(folder / "test.npz")]
+    return [sys.executable, str(script), *data, "--start", str(folder / f"start{ENDINGS[backend]}"),
+            "--output", str(output), *more]  # fmt: skip
+
+
+def run(words: list[str]) -> float:
+    """Runs a script to its end; the seconds that it took."""
+    started = time.perf_counter()
+    ran = subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT)
+    if ran.returncode:
+        raise SystemExit(f"{' '.join(words)}\n{ran.stderr[-2000:]}")
+    return time.perf_counter() - started
+
+
+def read(output: Path) -> tuple[list[float], list[dict[str, Any]]]:
+    """The losses of all steps, and the results of the epochs, of a log."""
+    lines = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line], [line for line in lines if "epoch" in line]
+
+
+def interrupted(words: list[str], output: Path) -> None:
+    """Runs a script, kills it in its second epoch, and lets it go on."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    log = output / "log.jsonl"
+    while process.poll() is None and not (log.exists() and '"epoch": 1' in log.read_text()):
+        time.sleep(0.01)
+    while process.poll() is None and not log.read_text().splitlines()[-1].startswith('{"step"'):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run([*words, "--resume"])
+
+
+def trained(network: str, folder: Path) -> dict[str, Any]:
+    """What came of one network: losses and results by dtype and framework, and what is wrong."""
+    name = prepared(network, folder)
+    found: dict[str, Any] = {"network": name, "wrong": []}
+    for dtype in ("float64", "float32"):
+        found[dtype] = {}
+        for backend in ENDINGS:
+            output = folder / f"{backend}_{dtype}"
+            seconds = run(command(name, backend, folder, output, "--dtype", dtype))
+            losses, epochs = read(output)
+            found[dtype][backend] = {"losses": losses, "top1": epochs[-1]["top1"], "seconds": round(seconds, 1)}
+            first = len(losses) // len(epochs)
+            off = np.abs(np.subtract(losses, found[dtype]["pytorch"]["losses"]))
+            found[dtype][backend] |= {"off": off.tolist(), "first": float(off[:first].max())}
+            print(f"{name} {dtype} {backend:8} {len(losses)} steps, off by {off[:first].max():.1e} in the first epoch, "
+                  f"{off.max():.1e} in all; {epochs[-1]['top1']:.1%} right", flush=True)  # fmt: skip
+            if dtype == "float64" and not off[:first].max() <= EQUAL:
+                found["wrong"].append(f"{backend}: the losses of the first epoch differ")
+            if not epochs[-1]["top1"] >= RIGHT:
+                found["wrong"].append(f"{backend}, {dtype}: only {epochs[-1]['top1']:.1%} are right")
+    for backend in ENDINGS:
+        output = folder / f"{backend}_killed"
+        interrupted(command(name, backend, folder, output, "--dtype", "float32"), output)
+        same = (output / "log.jsonl").read_text() == (folder / f"{backend}_float32" / "log.jsonl").read_text()
+        print(f"{name} {backend:8} killed in the second epoch and gone on: {'the same' if same else 'other'} numbers")
+        if not same:
+            found["wrong"].append(f"{backend}: what was killed ends with other numbers")
+    return found
+
+
+def plot(found: list[dict[str, Any]], path: Path) -> None:
+    """The curves of all frameworks, and how far they are from PyTorch's."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams |= {"svg.hashsalt": "archspec", "font.size": 8}
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, len(found), figsize=(4.5 * len(found), 5), squeeze=False, layout="constrained")
+    styles = {"pytorch": ("-", 3.0), "keras": ("--", 1.6), "paddle": (":", 1.2)}
+    for column, each in enumerate(found):
+        for backend, (line, width) in styles.items():
+            axes[0][column].plot(each["float64"][backend]["losses"], line, linewidth=width, label=backend)
+            for dtype in ("float64", "float32") if backend != "pytorch" else ():
+                off = np.maximum(each[dtype][backend]["off"], 1e-17)
+                axes[1][column].semilogy(off, line, linewidth=1, label=f"{backend}, {dtype}")
+        axes[0][column].set(title=each["network"], ylabel="loss (float64)")
+        axes[1][column].set(xlabel="step", ylabel="distance from PyTorch's loss")
+        for axis in axes[:, column]:
+            axis.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="where files go, and stay")
+    here = Path(__file__).parent
+    parser.add_argument("--networks", nargs="+", default=["lenet5_relu", str(here / "small_resnet.yaml")])
+    args = parser.parse_args()
+    found = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for network in args.networks:
+            folder = (args.folder or Path(scratch)) / Path(network).stem
+            folder.mkdir(parents=True, exist_ok=True)
+            found.append(trained(network, folder))
+    plot(found, DOCS / "training.svg")
+    for each in found:
+        for result in (each[dtype][backend] for dtype in ("float64", "float32") for backend in ENDINGS):
+            result.pop("losses")
+            result["off"] = max(result["off"])
+    (DOCS / "training.json").write_text(json.dumps(found, indent=1) + "\n")
+    wrong = [f"{each['network']}: {what}" for each in found for what in each["wrong"]]
+    print(*wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
