@@ -275,6 +275,20 @@ def test_params_stay_arguments_unless_code_cannot_say_what_follows_from_them(
     assert arguments == ["width", "classes"] or not re.search(r"\bwidth\b", code)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_param_by_which_a_block_is_another_one_is_resolved(backend: str) -> None:
+    """Another axis, which in Keras stands elsewhere, is other code."""
+    text = """
+archspec: 1
+name: Net
+params: {width: 7}
+inputs: {signal: [4, 11]}
+blocks: {Total: {layers: [{op: sum, axis: [x.channels - 6], keepdims: true}]}}
+layers: [{op: conv1d, out_channels: width, kernel_size: 2}, {block: Total}]
+"""
+    assert "width" not in archspec.Spec.parse(text).network().compile(backend)
+
+
 def test_a_number_that_follows_from_an_open_size_is_an_error() -> None:
     network = archspec.Spec.parse("{archspec: 1, name: Net, inputs: {x: [time, 8]}, layers: [tanh]}").network()
     dialect = BACKENDS["pytorch"].generator(network).dialect  # type: ignore[attr-defined]

@@ -127,7 +127,8 @@ WORDS = re.compile(
     r"torch|keras|paddle|tensorflow|jax|flax|\bnnx?\.|\bforward\b|transpose\(|super\(\)|self\.training", re.I
 )
 """What only a backend may know."""
-GENERAL = sorted([*(ROOT / "archspec").glob("*.py"), *(ROOT / "archspec" / "emit").rglob("*.py*")])
+EMIT = ROOT / "archspec" / "emit"
+GENERAL = sorted([*(ROOT / "archspec").glob("*.py"), *EMIT.rglob("*.py"), *EMIT.glob("*.jinja")])
 
 
 def _said(tree: ast.Module) -> Iterator[str]:

@@ -88,7 +88,12 @@ class Generator:
         try:
             self._network()
         except Differs as error:
-            raise BackendError(f"{self.dialect.title}: {self.model.name} cannot be written: {error}") from None
+            if not self.free:
+                raise BackendError(f"{self.dialect.title}: {self.model.name} cannot be written: {error}") from None
+            # Blocks are others with other params of the network, as where an axis is a width: anew, with their values.
+            self.free, self.blocks, self._written = frozenset(), [], {}
+            self.file, self.sized = Scope(None, self._taken), False
+            self.run()
 
     def _network(self) -> None:
         roots, body = self._aligned()
