@@ -109,13 +109,11 @@ class Session:
     def pull(self, values: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]) -> Sequence[Any]:
         for source in sources:
             source.clear_gradient(False)
-        kept: dict[int, tuple[Any, Any]] = {}
-        for value, cotangent in zip(values, cotangents, strict=True):
-            if not value.stop_gradient:  # each value once, whatever it is called
-                before = kept[id(value)][1] if id(value) in kept else 0
-                kept[id(value)] = value, cotangent + before
+        # Paddle takes no value twice, not even by another name, as a slice of all of it gives: so each is another one.
+        pairs = zip(values, cotangents, strict=True)
+        kept = [(paddle.assign(value), cotangent) for value, cotangent in pairs if not value.stop_gradient]
         if kept:
-            found, of = zip(*kept.values(), strict=True)
+            found, of = zip(*kept, strict=True)
             # `paddle.grad` is wrong for some layers unless all weights take part.
             paddle.autograd.backward(list(found), list(of), retain_graph=True)
         return [source.grad for source in sources]
