@@ -1,8 +1,8 @@
 """Makes generated models in the process of one framework, as people would, and lets it save and load their weights.
 
 Run by itself, with the name of the framework. A request is a line of JSON: `source` and `entry` of a file, `inputs` and
-`output` (files of NumPy), and `save` or `load`, paths for the framework's own calls; `save` trains one step before.
-Answers are the paths that were saved, or what went wrong.
+`output` (files of NumPy), and `save` or `load`, paths for the framework's own calls; `save` trains one step before. Or
+`places`, a file by which Keras shows where it keeps weights. Answers are what was saved, or what went wrong.
 """
 
 from __future__ import annotations
@@ -80,6 +80,30 @@ def with_keras(make: Callable[[], Any], inputs: list[Any], request: dict[str, An
     return first(model(given, training=False)).numpy(), saved
 
 
+def places(make: Callable[[], Any], path: str) -> list[str]:
+    """Where Keras keeps each weight of a model: the names of its layers, and the path in the file."""
+    import h5py
+    import keras
+
+    keras.utils.clear_session()
+    for random in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal, keras.initializers.RandomNormal):
+        random.__call__ = keras.initializers.Zeros.__call__
+    make().save_weights(path)
+    found: list[str] = []
+
+    def walk(group: Any, names: str, inside: str) -> None:
+        if "vars" in group and inside:
+            names = f"{names}/{group['vars'].attrs['name']}".removeprefix("/")
+            found.extend(f"{names}/{number} {inside}/vars/{number}" for number in group["vars"])
+        for name in group:
+            if name != "vars":
+                walk(group[name], names, f"{inside}/{name}".removeprefix("/"))
+
+    with h5py.File(path) as file:
+        walk(file, "", "")
+    return found
+
+
 def everything(outputs: Any) -> list[Any]:
     values = outputs.values() if isinstance(outputs, dict) else outputs
     return list(values) if isinstance(outputs, (dict, tuple, list)) else [outputs]
@@ -100,11 +124,15 @@ def main(framework: str) -> None:
         try:
             names: dict[str, Any] = {"__name__": "generated"}
             exec(compile(request["source"], "<generated>", "exec"), names)
+            if "places" in request:
+                answer: Any = {"saved": places(names[request["entry"]], request["places"])}
+                print(json.dumps(answer), file=replies, flush=True)
+                continue
             with np.load(request["inputs"]) as stored:
                 inputs = list(stored.values())
             output, saved = WITH[framework](names[request["entry"]], inputs, request)
             np.save(request["output"], output)
-            answer: Any = {"saved": saved}
+            answer = {"saved": saved}
         except Exception:
             answer = {"error": traceback.format_exc()[-1500:]}
         print(json.dumps(answer), file=replies, flush=True)

@@ -14,10 +14,12 @@ import pytest
 
 import archspec
 from archspec.backend import Backend, backends
+from archspec.spec import catalogue
 from archspec.verification.worker import arrange
 from archspec.weights.exchange import load, save
+from archspec.weights.files import keras
 
-from .test_weight_files import CHOSEN
+from .test_weight_files import CHOSEN, smallest
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.xdist_group("saved_models")]
 
@@ -139,3 +141,21 @@ def test_networks_go_between_frameworks(name: str, frameworks: dict[str, Framewo
 @pytest.mark.parametrize("name", [name for name in CHOSEN if name not in FEW])
 def test_more_networks_go_between_frameworks(name: str, frameworks: dict[str, Framework], tmp_path: Path) -> None:
     between(archspec.load(name, params=CHOSEN[name]), frameworks, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", catalogue.files(), ids=lambda path: path.stem)
+def test_keras_keeps_weights_where_they_are_looked_for(
+    path: Path, frameworks: dict[str, Framework], tmp_path: Path
+) -> None:  # fmt: skip
+    """Of every family: the stand-ins find the order of layers that Keras has."""
+    (backend,) = backends(["keras"])
+    assert backend.saved is not None
+    model = smallest(path)
+    program = backend.generate(model)
+    file = tmp_path / "there.weights.h5"
+    there = frameworks["keras"].ask(source=program.source, entry=program.entry, places=str(file))
+    file.unlink()
+    numbers = keras.numbered(weight.target for weight in program.weights)
+    ours = {f"{numbers[target]} {place}" for target, place in backend.saved(program, model.graph).items()}
+    assert ours == set(there)

@@ -103,7 +103,10 @@ def test_rules_of_a_file(folder: Path) -> None:
     files.write(folder / "theirs.pth", own, "pytorch", {}, {})
     (folder / "names.yaml").write_text("net.fc: fc\n")
     run("convert", "theirs.pth", "ours.pt", "--spec", "square.yaml", "--names", "names.yaml")
-    run("diff", "theirs.pth", "ours.pt", "--spec", "square.yaml", code=2)
+    shown = run("diff", "theirs.pth", "ours.pt", "--spec", "square.yaml", code=1)
+    assert "only theirs.pth has net.fc.weight\n" in shown
+    assert "only ours.pt has fc.weight\n" in shown
+    run("diff", "theirs.pth", "net.pt", "--spec", "square.yaml", "--names", "names.yaml")
     run("diff", "net.pt", "ours.pt")
 
 
@@ -159,6 +162,20 @@ def test_what_may_be_missing(folder: Path) -> None:
     asked = ["convert", "part.pt", "out.safetensors", "--spec", "square.yaml"]
     run(*asked, code=2)
     assert "without fc.bias: part.pt does not have them" in run(*asked, "--allow-missing", "fc.b*")
+
+
+def test_a_head_of_another_size_is_left_out(folder: Path) -> None:
+    (folder / "head.yaml").write_text(
+        SQUARE.replace("layers: [", "layers: [{op: linear, name: body, out_features: 2}, ")
+    )
+    own = numbers(archspec.load(folder / "head.yaml"))
+    theirs = {**own, "fc.weight": np.zeros((9, 2)), "fc.bias": np.zeros(9), "fc.scale": np.zeros(1)}
+    files.write(folder / "theirs.pt", theirs, "pytorch", {}, {})
+    asked = ["convert", "theirs.pt", "out.safetensors", "--spec", "head.yaml"]
+    shown = run(*asked, code=2)
+    assert "'fc.scale' is none of its weights; 'fc.weight' has shape [9, 2], not [2, 2]" in shown
+    assert "without fc.weight, fc.bias" in run(*asked, "--allow-missing", "fc.*")
+    assert set(files.read(folder / "out.safetensors").arrays) == {"body.weight", "body.bias"}
 
 
 def test_a_file_of_another_network_is_noted(folder: Path) -> None:

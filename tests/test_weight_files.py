@@ -82,11 +82,15 @@ def test_layouts_and_back(name: str, backend: archspec.Backend) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("path", catalogue.files(), ids=lambda path: path.stem)
 def test_layouts_and_back_of_every_family(path: Path) -> None:
-    """Of each the network with the fewest parameters."""
-    models = [archspec.load(path, variant=each) for each in catalogue.variants_in(path) or [None]]
-    smallest = min(models, key=lambda model: sum(map(math.prod, shapes(model.graph).values())))
+    model = smallest(path)
     for backend in backends():
-        check(smallest, backend)
+        check(model, backend)
+
+
+def smallest(path: Path) -> archspec.Model:
+    """Of a family the network with the fewest parameters."""
+    models = [archspec.load(path, variant=each) for each in catalogue.variants_in(path) or [None]]
+    return min(models, key=lambda model: sum(map(math.prod, shapes(model.graph).values())))
 
 
 SQUARE = """
@@ -112,6 +116,17 @@ def test_a_square_kernel_of_unknown_origin_is_refused() -> None:
         assert square().weights(arrays, origin=origin, backend="pytorch")["fc.weight"].tolist() == [[1, 2], [3, 4]]
     kernel = {"fc/kernel": arrays["fc.weight"], "fc/bias": arrays["fc.bias"]}  # only Keras has these names
     assert square().weights(kernel, backend="pytorch")["fc.weight"].tolist() == [[1, 3], [2, 4]]
+
+
+def test_ones_in_other_places_tell_a_kernel_s_layout() -> None:
+    text = SQUARE.replace("[2]", "[2, 3, 3]").replace("op: linear, name: fc, out_features: 2",
+                          "op: conv2d, name: fc, out_channels: 2, kernel_size: 1")  # fmt: skip
+    model = archspec.Spec.parse(text).network()
+    kernel, bias = np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2)
+    found = model.weights({"fc.weight": kernel.reshape(2, 2, 1, 1), "fc.bias": bias}, backend="pytorch")
+    assert found["fc.weight"].ravel().tolist() == [1, 2, 3, 4]
+    with pytest.raises(archspec.UsageError, match="nothing gives"):
+        model.weights({"fc/kernel": kernel.reshape(2, 2, 1, 1), "fc/bias": bias}, origin="keras", backend="pytorch")
 
 
 ENDINGS = {"safetensors": "canonical", "pt": "pytorch", "pth": "pytorch", "bin": "pytorch", "pdparams": "paddle",

@@ -59,15 +59,29 @@ def checked(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[st
     """Weights in the order and the shapes that the spec gives them; axes of size one may come and go.
 
     A matrix that is there again, by a name that is none of the spec's, is one that layers of the library share. Heads
-    that only training needs may be missing, and what `allow_missing` matches (`fc.*`). Raises UsageError with
-    everything else that is missing, left over, or has another shape.
+    that only training needs may be missing. What `allow_missing` matches (`fc.*`) may be missing, too, and is left out
+    if it is none of the spec's or has another shape. Raises UsageError with everything else of that kind.
     """
     due = shapes(graph)
     found = {name: array for name, array in found.items() if name in due or not _shared(array, found, due)}
+    found = without(graph, found, allow_missing)
     problems = problems_of(graph, found, allow_missing)
     if problems:
         raise UsageError(f"these are not the weights of {graph.name}: {_told(problems)}")
     return {name: found[name].reshape(shape) for name, shape in due.items() if name in found}
+
+
+def without(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str]) -> dict[str, Array]:
+    """Those of arrays that fit, or that are not among what may be missing."""
+    due = shapes(graph)
+    return {
+        name: array for name, array in found.items()
+        if (name in due and alike(array.shape, due[name])) or not _matches(name, allow_missing)
+    }  # fmt: skip
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _shared(array: Array, found: Mapping[str, Array], due: Mapping[str, Shape]) -> bool:
@@ -88,7 +102,7 @@ def problems_of(
     missing = [name for name in needed if name not in found]
     kinds = {
         "missing": [
-            f"nothing gives '{name}'" for name in missing if not any(fnmatchcase(name, p) for p in allow_missing)
+            f"nothing gives '{name}'" for name in missing if not _matches(name, allow_missing)
         ],
         "left over": [f"'{name:.100}' is none of its weights" for name in found if name not in due],
         "shapes": [

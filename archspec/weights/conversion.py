@@ -13,7 +13,7 @@ from archspec.backend import Network
 from archspec.errors import UsageError
 from archspec.weights import files
 from archspec.weights.canonical import are_one, fingerprint, is_float, shapes
-from archspec.weights.exchange import FINGERPRINT, NETWORK, of_file, save
+from archspec.weights.exchange import FINGERPRINT, NETWORK, of_file, save, unchecked
 from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.names import Rules
 
@@ -185,9 +185,12 @@ def compare(
 
 
 def _leniently(network: Network, path: Path, stored: Stored, names: Rules | str, origin: str) -> dict[str, Array]:
-    """The weights of a file as those of a network, whatever is missing."""
+    """The weights of a file as those of a network, whatever is missing or left over."""
     own = "" if stored.origin == CANONICAL else names
-    return of_file(network, path, stored, own, stored.origin or origin, ("*",))
+    try:
+        return unchecked(network, stored.arrays, own, "" if stored.origin else origin, stored.origin)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _compared(first: dict[str, Array], second: dict[str, Array], notes: list[str]) -> Comparison:

@@ -17,7 +17,7 @@ import numpy as np
 from archspec.backend import Backend, Network, Program, Weight, backends
 from archspec.errors import BackendError, UsageError
 from archspec.weights import files
-from archspec.weights.canonical import alike, checked, fingerprint, floats, problems_of, shapes
+from archspec.weights.canonical import alike, checked, fingerprint, floats, problems_of, shapes, without
 from archspec.weights.files import keras
 from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.layouts import arranged, physical_shape, restored
@@ -87,6 +87,24 @@ def canonical(
 ) -> dict[str, Array]:  # fmt: skip
     """Weights of an origin as those of a spec. It is what `origin` states; else the library of `names` says it, or the
     `kind` of file that they are of. Raises UsageError, BackendError."""
+    found, origin = _named(network, arrays, names, origin, kind)
+    if origin:
+        return checked(network.graph, _from(network, found, origin), allow_missing)
+    return _of_unknown_origin(network, found, allow_missing)
+
+
+def unchecked(
+    network: Network, arrays: Mapping[str, Array], names: Rules | str, origin: str, kind: str
+) -> dict[str, Array]:  # fmt: skip
+    """The same, whatever is missing, left over, or has another shape; but of an origin that is known."""
+    found, origin = _named(network, arrays, names, origin, kind)
+    return _from(network, found, origin, whole=False) if origin else _of_unknown_origin(network, found, ())
+
+
+def _named(
+    network: Network, arrays: Mapping[str, Array], names: Rules | str, origin: str, kind: str
+) -> tuple[dict[str, Array], str]:
+    """The arrays that can be weights, without the names of a library, and their origin, if it is known."""
     found = floats(arrays)
     if isinstance(names, str):
         family = Path(network.spec.source.file).stem
@@ -94,10 +112,7 @@ def canonical(
         names = rules(names, network.name, family)
     if "keras" in (origin, kind):
         found = keras.by_number(found)
-    found = renamed(found, names)
-    if origin or kind:
-        return checked(network.graph, _from(network, found, origin or kind), allow_missing)
-    return _of_unknown_origin(network, found, allow_missing)
+    return renamed(found, names), origin or kind
 
 
 def _of_unknown_origin(
@@ -110,7 +125,7 @@ def _of_unknown_origin(
             found = _from(network, arrays, origin)
         except BackendError:
             continue
-        if not problems_of(network.graph, found, allow_missing):
+        if not problems_of(network.graph, without(network.graph, found, allow_missing), allow_missing):
             fitting[origin] = checked(network.graph, found, allow_missing)
     if not fitting:
         return checked(network.graph, arrays, allow_missing)
@@ -125,10 +140,11 @@ def _of_unknown_origin(
     return first[1]
 
 
-def _from(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:
+def _from(network: Network, arrays: Mapping[str, Array], origin: str, whole: bool = True) -> dict[str, Array]:
     """Arrays of an origin by the spec's names. What has another name, or another shape than there, stays as it is.
 
-    A weight that a framework's model has no place for, because nothing that it gives depends on it, is zeros.
+    A weight that a framework's model has no place for, because nothing that it gives depends on it, is zeros if all
+    weights are to be there.
     """
     if origin == CANONICAL:
         return dict(arrays)
@@ -140,13 +156,17 @@ def _from(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[st
     fitting: dict[str, Array] = {}
     for weight in weights:
         array, shape = arrays.get(weight.target), physical_shape(weight, due[weight.parameter])
-        if array is not None and alike(array.shape, shape):
+        if array is None:
+            continue
+        # Axes of size one may stand elsewhere, but not where the spec has them: that is the spec's layout then.
+        if array.shape == shape or (alike(array.shape, shape) and array.shape != due[weight.parameter]):
             fitting[weight.target] = array.reshape(shape)
     found = {name: array for name, array in arrays.items() if name not in fitting}
     named = [_alone(weight) for weight in weights if weight.parameter in found]
     named = [w for w in named if found[w.parameter].shape == physical_shape(w, due[w.parameter])]
     placed = {weight.parameter for weight in weights}
-    unused = {name: np.zeros(shape, np.float32) for name, shape in due.items() if name not in placed | arrays.keys()}
+    unused = {name: np.zeros(shape, np.float32) for name, shape in due.items()
+              if whole and name not in placed | arrays.keys()}  # fmt: skip
     return {**unused, **found, **restored(found, named, due), **restored(fitting, weights, due)}
 
 
