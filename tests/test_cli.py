@@ -280,6 +280,18 @@ def _refuse(model: Any) -> str:
     raise BackendError("tiny.yaml:7:5: relu: keras has no such thing")
 
 
+def test_a_refusal_shows_its_place() -> None:
+    conv = "{op: conv2d, out_channels: 3, kernel_size: 3, stride: 2, padding: 1"
+    step = f"- {conv}, weights_of: a}}"
+    layers = f"- {conv}, name: a}}\n- {{op: pad, padding: [[1, 0], [1, 0]]}}\n{step}\n"
+    Path("shared.yaml").write_text(f"archspec: 1\nname: N\ninputs: {{image: [3, 8, 8]}}\nlayers:\n{layers}", "utf-8")
+    result = run("compile", "shared.yaml", "--to", "keras")
+    assert result.exit_code == 1
+    said, line, mark = result.stderr.splitlines()
+    assert said.startswith("archspec: error: shared.yaml:7:3: error: Keras cannot express this conv2d: ")
+    assert (line.strip(), mark.strip()) == (step, "^")
+
+
 def test_compile_writes_nothing_if_a_backend_refuses(backends: dict[str, Any]) -> None:
     backends["keras"] = _refuse
     result = run("compile", "tiny.yaml", "-o", "made")

@@ -56,8 +56,8 @@ def print_findings(findings: Iterable[Diagnostic], file: TextIO) -> None:
 
 
 def print_error(message: str) -> None:
-    """Prints why the command cannot do what it was asked for."""
-    print(f"archspec: error: {printable(message)}", file=sys.stderr)
+    """Prints why the command cannot do what it was asked for; lines after the first show where in a spec."""
+    print("archspec: error:", "\n".join(map(printable, message.split("\n"))), file=sys.stderr)
 
 
 def print_failure(error: ArchspecError) -> None:
