@@ -139,6 +139,20 @@ def test_what_is_only_rounding_is_not_compared(pool: Pool) -> None:
         assert outcome.rungs["others"].unseen == ("bn.running_mean", "conv.bias")
 
 
+@pytest.mark.frameworks
+@pytest.mark.long
+def test_what_is_inexact_is_held_against_others_for_one_step(pool: Pool) -> None:
+    """The gradient of Paddle's averages over twelve numbers has a float32 number in it."""
+    pooled = CLASSIFIER.replace("  - flatten\n", "  - global_avg_pool2d\n") + "outputs: {logits: fc}"
+    (report,) = stepped(
+        network(pooled, f"{CROSS_ENTROPY}\noptimizer: {SGD}"), backends(), pool, 4, seed=0, timeout=300, sizes=None
+    )
+    assert [outcome.status for outcome in report.outcomes.values()] == ["passed"] * 3
+    unseen = {name: outcome.rungs["others"].unseen for name, outcome in report.outcomes.items()}
+    assert unseen["paddle"] == ("what follows from the second update on",)
+    assert unseen["pytorch"] == unseen["keras"] == ()
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [

@@ -23,8 +23,7 @@ layers:{BODY}
 HEADS: Final = (
     CLASSIFIER
     + """
-  - {op: global_avg_pool2d, name: pooled, from: maps}
-  - {op: linear, name: early, from: pooled, out_features: 5}
+  - {op: linear, name: early, from: drop, out_features: 5}
 outputs: {logits: fc, aux: {from: early, when: training}}
 """
 )

@@ -1,0 +1,122 @@
+"""What scripts that train say to their users: they are run as they are, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .test_steps import CONFIGURATIONS
+from .trained import CROSS_ENTROPY, SGD, network
+
+pytestmark = pytest.mark.frameworks
+
+# Several runs in one process, since importing a framework takes seconds.
+DRIVER = """
+import json, runpy, sys
+folder, script, runs = sys.argv[1:]
+sys.path.insert(0, folder)
+said = []
+for words in json.loads(runs):
+    sys.argv = [script, *words]
+    try:
+        runpy.run_path(script, run_name="__main__")
+        said.append("")
+    except SystemExit as end:
+        said.append(str(end))
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize(
+    "backend", ["pytorch", *(pytest.param(name, marks=pytest.mark.long) for name in ("keras", "paddle"))]
+)
+def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
+    model = CONFIGURATIONS["momentum"]
+    script = model.script(backend)
+    (tmp_path / script.file).write_text(script.text())
+    (tmp_path / f"{script.module}.py").write_text(model.compile(backend))
+    random = np.random.default_rng(0)
+    good = {"image": random.normal(size=(70, 2, 6, 5)), "label": random.integers(0, 5, 70)}
+    for name, data in {
+        "good": good,
+        "shape": good | {"image": good["image"][:, :, :5]},
+        "classes": good | {"label": good["label"] + 1},
+        "missing": {"image": good["image"]},
+        "few": {key: array[:9] for key, array in good.items()},
+    }.items():
+        np.savez(tmp_path / f"{name}.npz", **data)
+
+    def words(data: str, *more: str) -> list[str]:
+        return ["--data", str(tmp_path / f"{data}.npz"), "--output", str(tmp_path / "out"), "--epochs", "1", *more]
+
+    runs = [
+        words("shape"),
+        words("classes"),
+        words("missing"),
+        words("few"),
+        words("good", "--test", str(tmp_path / "good.npz")),
+        words("good"),
+        words("good", "--resume", "--batch-size", "16"),
+        words("good", "--resume", "--seed", "1"),
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tmp_path), str(tmp_path / script.file), json.dumps(runs)],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    said = json.loads(ran.stdout.splitlines()[-1])
+    for message, part in zip(
+        said,
+        [
+            "a sample of image is (2, 5, 5), not (2, 6, 5)",
+            "label has other classes than range(0, 5)",
+            "there is no array 'label'",
+            "9 samples are less than one batch",
+            "",
+            "exists already; --resume goes on from it",
+            "not of {'spec'",
+            "not of {'spec'",
+        ],
+        strict=True,
+    ):
+        assert part in message if part else not message
+    lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    assert [line.get("step", "results") for line in lines] == [0, 1, "results"]
+    assert set(lines[-1]) == {"epoch", "top1", "top5", "error"}
+    assert lines[-1]["top5"] == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir())[0].startswith("checkpoint")
+    assert len(list((tmp_path / "out").iterdir())) == 2  # nothing is left that was written aside
+
+
+def test_a_folder_of_pictures(tmp_path: Path) -> None:
+    from PIL import Image
+
+    layers = "inputs: {image: [3, 6, 5]}\nlayers:\n  - flatten\n  - {op: linear, name: logits, out_features: 3}\n"
+    section = f"{CROSS_ENTROPY}\noptimizer: {SGD}\nbatch_size: 4\nepochs: 1"
+    model = network(layers + "outputs: {logits: logits}", section)
+    script = model.script("pytorch")
+    (tmp_path / script.file).write_text(script.text())
+    (tmp_path / f"{script.module}.py").write_text(model.compile("pytorch"))
+    for place, classes in (("pictures", 3), ("more", 4)):
+        for number in range(classes):
+            (tmp_path / place / f"class{number}").mkdir(parents=True)
+            for each in range(4):
+                picture = Image.new("RGB", (20 + each, 30), (80 * number, 255, 0))
+                picture.save(tmp_path / place / f"class{number}" / f"{each}.png")
+    runs = [
+        ["--data", str(tmp_path / place), "--output", str(tmp_path / place / "out")] for place in ("pictures", "more")
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tmp_path), str(tmp_path / script.file), json.dumps(runs)],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    said = json.loads(ran.stdout.splitlines()[-1])
+    assert said[0] == ""
+    assert "label has other classes than range(0, 3)" in said[1]
+    assert len((tmp_path / "pictures" / "out" / "log.jsonl").read_text().splitlines()) == 4
