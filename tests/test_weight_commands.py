@@ -164,6 +164,31 @@ def test_what_may_be_missing(folder: Path) -> None:
     assert "without fc.bias: part.pt does not have them" in run(*asked, "--allow-missing", "fc.b*")
 
 
+HEADS = """
+archspec: 1
+name: Heads
+inputs: {x: [3]}
+layers:
+  - {op: linear, name: body, out_features: 4}
+  - {op: linear, name: aux, out_features: 2}
+  - {op: linear, name: fc, from: body, out_features: 5}
+outputs: {logits: fc, helped: {from: aux, when: training}}
+"""
+
+
+def test_heads_for_training_alone(folder: Path) -> None:
+    """Keras' model has them in training only, and what is not written is said."""
+    (folder / "heads.yaml").write_text(HEADS)
+    save(archspec.load(folder / "heads.yaml"), folder / "heads.pt", numbers(archspec.load(folder / "heads.yaml")))
+    shown = run("convert", "heads.pt", "heads.weights.h5", "--spec", "heads.yaml")
+    assert shown.startswith("heads.weights.h5: 4 weights of heads")
+    assert "without aux.weight, aux.bias: the model has no place for them" in shown
+    shown = run("convert", "heads.weights.h5", "back.safetensors", "--spec", "heads.yaml")
+    assert "without aux.weight, aux.bias: heads.weights.h5 does not have them" in shown
+    shown = run("diff", "heads.pt", "back.safetensors", "--spec", "heads.yaml", code=1)
+    assert "4 weights are equal, 0 differ" in shown
+
+
 def test_a_head_of_another_size_is_left_out(folder: Path) -> None:
     (folder / "head.yaml").write_text(
         SQUARE.replace("layers: [", "layers: [{op: linear, name: body, out_features: 2}, ")

@@ -52,8 +52,9 @@ def convert(
     arrays = of_file(network, source, stored, "" if like is not None else names, origin, allow_missing)
     if dtype:
         arrays = {name: array.astype(_dtype(dtype)) for name, array in arrays.items()}
+    unplaced: list[str] = []
     if like is None:
-        save(network, target, arrays, to)
+        unplaced = save(network, target, arrays, to)
     else:
         there = files.read(like)
         files.write(target, alike(network, arrays, like, there, names), kind.origin, {}, there.places)
@@ -61,7 +62,9 @@ def convert(
     missing = [name for name in shapes(network.graph) if name not in arrays]
     if missing:
         notes.append(f"without {_some(missing)}: {source} does not have them")
-    return Converted(str(target), network.name, len(arrays), to or kind.origin, notes)
+    if unplaced:
+        notes.append(f"without {_some(unplaced)}: the model has no place for them, as no output of it depends on them")
+    return Converted(str(target), network.name, len(arrays) - len(unplaced), to or kind.origin, notes)
 
 
 def _notes(network: Network, path: Path, stored: Stored) -> list[str]:

@@ -51,8 +51,9 @@ def of_file(
         raise UsageError(f"{path}: {error}") from None
 
 
-def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin: str = "") -> None:
-    """Writes canonical weights of a network as a file of the kind that the path's ending says.
+def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin: str = "") -> list[str]:
+    """Writes canonical weights of a network as a file of the kind that the path's ending says. Gives the names of those
+    that have no place there: what no output depends on, and the heads that only training needs, in Keras.
 
     `origin` is whose layouts a `.safetensors` file has: by default it is canonical. Raises UsageError, and BackendError
     as the backend does.
@@ -65,15 +66,17 @@ def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin
     about = {NETWORK: network.name, FINGERPRINT: fingerprint(network.graph)}
     if origin == CANONICAL:
         files.write(path, arrays, origin, about, {})
-        return
+        return []
     backend = _backend(origin)
     program = backend.generate(network)
     places: Mapping[str, str] = {}
     found = arranged(arrays, program.weights)
     if backend.saved is not None and kind.origin == origin:
         places = backend.saved(program, network.graph)
-        found = {target: array for target, array in found.items() if target in places}  # no heads for training alone
+        found = {target: array for target, array in found.items() if target in places}
     files.write(path, found, origin, about, places)
+    placed = {weight.parameter for weight in program.weights if weight.target in found}
+    return [name for name in arrays if name not in placed]
 
 
 def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:
