@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
     (tmp_path / script.file).write_text(script.text())
     (tmp_path / f"{script.module}.py").write_text(model.compile(backend))
     random = np.random.default_rng(0)
-    good = {"image": random.normal(size=(70, 2, 6, 5)), "label": random.integers(0, 5, 70)}
+    good: dict[str, Any] = {"image": random.normal(size=(70, 2, 6, 5)), "label": random.integers(0, 5, 70)}
     for name, data in {
         "good": good,
         "shape": good | {"image": good["image"][:, :, :5]},
