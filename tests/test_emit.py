@@ -517,3 +517,49 @@ def test_loops_that_begin_with_another_number_say_the_same() -> None:
 def test_an_optional_step_that_holds_another_needs_no_second_variable() -> None:
     text = written(BACKENDS["pytorch"], model("nasnet_mobile")).program.source
     assert "y = x" not in text
+
+
+# Constants -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_follows_from_constants_alone_is_computed_when_the_model_is_made() -> None:
+    text = model("fixed").compile("pytorch")
+    attention = text[text.index("class Attention") : text.index("class Pairs")]
+    constructor, call_ = attention.split("def forward")
+    assert "rows == columns" in constructor
+    assert "self.mask = nn.Buffer(" in constructor
+    assert "y = y + self.mask" in call_
+    assert "self.mask = paddle.where(" in model("fixed").compile("paddle")
+
+
+def test_what_is_needed_at_calls_is_read_by_calls_alone() -> None:
+    text = model("fixed").compile("pytorch")
+    constructor, call_ = text[text.index("class Fixed") :].split("def forward")
+    assert "self.sums = nn.Buffer(" in constructor
+    assert "scaled = self.sums * half" in call_  # the half is read by another step, too
+
+
+ALONE = """
+archspec: 1
+name: Alone
+inputs: {{x: [{size}, 4]}}
+layers:
+  - {first}
+  - {{op: exp, name: changed, from: first}}
+  - {{op: add, from: [x, changed]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "first", "where"),
+    [
+        ("3", "{op: constant, name: first, value: 2, shape: [1, 4]}", "__init__"),
+        ("3", "{op: parameter, name: first, shape: [1, 4]}", "forward"),
+        ("time", "{op: constant, name: first, value: 2, shape: [1, 4]}", "forward"),
+    ],
+)
+def test_weights_and_open_sizes_are_no_constants(size: str, first: str, where: str, tmp_path: Path) -> None:
+    path = tmp_path / "alone.yaml"
+    path.write_text(ALONE.format(size=size, first=first))
+    constructor, call_ = archspec.load(path).compile("pytorch").split("def forward")
+    assert "torch.exp" in (constructor if where == "__init__" else call_)

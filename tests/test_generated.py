@@ -33,6 +33,8 @@ CASES: Final = {
                "train", "fit", *PRECISIONS),
     "masks": ("load_onto_meta", "export", "compile_", "save", "saved_model", "graph", "to_static", "jit_save", "train",
               "train_static", "fit", *PRECISIONS),
+    "fixed": ("load_onto_meta", "export", "compile_", "save", "graph", "to_static", "jit_save", "train",
+              "train_static", *PRECISIONS),
     "resnet18": ("canonical_names_are_its_own", "compile_", "export", "save", "to_static", "train"),
     "googlenet": ("canonical_names_are_its_own", "save", "to_static", "train"),
     "stages": ("export", "compile_", "save", "graph", "to_static", "train", "train_static", "fit"),

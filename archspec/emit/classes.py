@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -26,6 +27,7 @@ from archspec.emit.code import (
 )
 from archspec.emit.context import Lowered, symbols
 from archspec.emit.dialect import Classes, Dialect
+from archspec.emit.fixed import fixed, is_kept
 from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import fold, generalize
@@ -40,10 +42,11 @@ from archspec.emit.merge import (
 )
 from archspec.emit.names import Scope, pascal_case
 from archspec.emit.plan import Plan
-from archspec.emit.reads import codes, names_read
+from archspec.emit.reads import check_reads, codes, names_read
 from archspec.emit.refusal import refusal
 from archspec.emit.repeated import print_shortened
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
+from archspec.emit.variables import Held, Variables
 from archspec.errors import BackendError
 from archspec.expressions import Expr, Name, rename
 from archspec.spec.source import Path
@@ -72,6 +75,10 @@ class ClassWriter(Flow):
         self.init: list[Statement] = []
         self.constructor = Scope(file, ["self", *self.words.handed])
         self.attributes = Scope(Scope(None, self.words.reserved))
+        is_open = any(module.open for module in self.context.modules.values())
+        self.fixed = fixed(plan.main) if self.words.buffer is not None and not is_open else {}
+        self.making = Variables(self.constructor)
+        """What variables of the constructor hold."""
         for param in self.params:
             self.argument(param)
         self.bind_inputs(self.body.inputs)
@@ -138,7 +145,47 @@ class ClassWriter(Flow):
             own[suffix], layers[suffix] = Own(name), name
         return own, Placed.step(item, lowered, layers.get("", "") if single else "", item.path, layers=layers)
 
+    def step(self, item: MStep, place: Place) -> None:
+        if item.outputs[0] not in self.fixed:
+            super().step(item, place)
+            return
+        with self._in_constructor():
+            super().step(item, Place(place.following))
+        if is_kept(item.outputs[0], self.fixed) and self.words.buffer is not None:
+            name = self.attribute(place.label or item.path)
+            self.init.append(Assign((Own(name),), self.words.buffer(self.making.held[item.outputs[0]].code)))
+            self.define(item.outputs, self.seen(item, Own(name)), (), place, (), item.path)
+
+    @contextmanager
+    def _in_constructor(self) -> Iterator[None]:
+        """For statements that are run when the model is made."""
+        outer = self.variables, self.statements
+        self.variables, self.statements = self.making, self.init
+        yield
+        self.variables, self.statements = outer
+
+    def _keeps(self, wire: Wire) -> bool:
+        """Whether it is a value that the constructor computes for calls, which see it."""
+        return self.variables is self.making and is_kept(wire, self.fixed)
+
+    def seen(self, item: MStep, value: Code) -> Code:
+        return value if self._keeps(item.outputs[0]) else super().seen(item, value)
+
+    def define(
+        self, outputs: Sequence[Wire], value: Code, mentioned: tuple[Wire, ...], place: Place,
+        inputs: Sequence[Wire] = (), step: str = "",
+    ) -> None:  # fmt: skip
+        if self._keeps(outputs[0]):
+            self.variables.release(mentioned)
+            self.variables.held[outputs[0]] = Held(value)
+        else:
+            super().define(outputs, value, mentioned, place, inputs, step)
+
     def call(self, item: MCall, place: Place) -> None:
+        if item.outputs[0] in self.fixed and self.variables is not self.making:
+            with self._in_constructor():
+                self.call(item, Place(place.following))
+            return
         name = self.attribute(item.path)
         self.init.append(Assign((Own(name),), self.plan.calls[item]))
         self.placed[item.key] = Placed(name, block=self.plan.blocks[item])
@@ -378,6 +425,10 @@ class ClassWriter(Flow):
         lines += [*signature_lines(words.method, ["self", *inputs], self._returns())]
         lines += print_statements([*self.sizes(), *self.statements], called, 8)
         return lines
+
+    def check(self) -> None:
+        super().check()
+        check_reads({}, self.init)
 
     @property
     def whole(self) -> list[Statement]:

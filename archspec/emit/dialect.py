@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from archspec.emit.code import Code
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classes:
@@ -39,6 +41,9 @@ class Classes:
     shape: str = ""
     """The brackets of a tensor's `shape`, which is compared with the only sizes that a model takes; without,
     it refuses none."""
+    buffer: Callable[[Code], Code] | None = None
+    """What makes a tensor an attribute that moves with the model and is no weight; without, what depends on constants
+    alone is computed at each call."""
     reserved: frozenset[str] = frozenset()
     """Attributes of the base class that a layer must not replace."""
 

@@ -250,9 +250,13 @@ class Flow(ABC):
         codes, mentioned = self.variables.read(self.sources(item))
         for first in lowered.first:
             codes, mentioned = self._first(first, lowered.condition, layers, codes, item, mentioned, place)
-        key = self.key(item)
-        value = Probe(self.owner, literal(key) if isinstance(key, str) else key, lowered.apply(layers, codes))
+        value = self.seen(item, lowered.apply(layers, codes))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
+
+    def seen(self, item: MStep, value: Code) -> Code:
+        """The value of a step, as its probe sees it."""
+        key = self.key(item)
+        return Probe(self.owner, literal(key) if isinstance(key, str) else key, value)
 
     def _name_what_is_said_twice(self, wires: Sequence[Wire], lowered: Lowered, layers: Mapping[str, Code]) -> None:
         """An expression that waits for its reader gets a variable if the reader says it more than once."""

@@ -192,6 +192,20 @@ def unreachable(graph: Graph, *, beside: bool = False) -> frozenset[str]:
     return frozenset(dead)
 
 
+def settled(graph: Graph) -> frozenset[str]:
+    """The paths of steps that depend on constants alone, and never see other numbers than theirs."""
+    there: set[int] = set()
+    found = set()
+    for node in graph.nodes:
+        shapes = [tensor.shape for tensor in node.inputs]
+        if {id(tensor) for tensor in node.inputs} <= there and not (
+            node.op.parameters(*shapes) or node.op.draws(*shapes)
+        ):
+            there.update(id(tensor) for tensor in node.outputs)
+            found.add(node.path)
+    return frozenset(found)
+
+
 def rounded(graph: Graph) -> Graph:
     """The graph with every float attribute rounded to the nearest float32, as frameworks keep many of them."""
     return replace(graph, nodes=[replace(node, op=_rounded(node.op)) for node in graph.nodes])

@@ -17,7 +17,7 @@ from archspec import reference
 from archspec.backend import Interface, Moves
 from archspec.errors import BackendError
 from archspec.expressions import float32
-from archspec.graph.graph import Graph
+from archspec.graph.graph import Graph, settled
 from archspec.graph.mode import Mode
 from archspec.verification import compare, data, edges, randomness, rounding, vjp, worker
 from archspec.verification import gradients as differentiation
@@ -87,11 +87,13 @@ class Task:
         if crowded:  # the system may take the memory of what is mapped
             self._forced = self._save(self.truth)
             self.truth = worker.load(**self._forced)
+        constant = settled(graph)
+        varying = [node for node in self._nodes if node.path not in constant]
         self.slopes = vjp.Slopes(
-            vjp.wanted(graph, self._nodes) if gradients else [], self.parameters, self.truth, seed, mode=mode
+            vjp.wanted(graph, varying) if gradients else [], self.parameters, self.truth, seed, mode=mode
         )
         """Of the steps, each by itself."""
-        self.edges = edges.choose(graph, self._nodes if at_edges else [], self.truth, seed)
+        self.edges = edges.choose(graph, varying if at_edges else [], self.truth, seed)
         self._given = self._save(self.edges.given) if self.edges.nodes else None
 
     def _leveled(self, given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:

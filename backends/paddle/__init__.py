@@ -35,6 +35,7 @@ DIALECT: Final = Dialect(
         layer_list="nn.LayerList",
         identity="nn.Identity",
         shape="[]",
+        buffer=lambda tensor: tensor,  # so is every tensor that a layer is given as an attribute
         reserved=RESERVED,
     ),
     imports={

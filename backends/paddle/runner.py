@@ -39,7 +39,13 @@ class Session:
         self.layers: dict[str, Any] = {}
         self.paths: dict[Any, str] = {}
 
+        self.made: list[tuple[nn.Layer, str, Any]] = []
+        """What probes saw while the model was made: the same in every run."""
+
     def probe(self, owner: nn.Layer, name: str, value: Any) -> Any:
+        if owner not in self.paths:
+            self.made.append((owner, name, value))
+            return value
         path = self.paths[owner]
         return self.see(f"{path}.{name}" if path else name, value)
 
@@ -88,6 +94,8 @@ class Session:
         variable.set_value(array)
 
     def run(self, inputs: Sequence[Any]) -> Any:
+        for seen in self.made:
+            self.probe(*seen)
         with paddle.no_grad():
             return self.model(*inputs)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from archspec.backend import Backend, Network
+from archspec.emit.code import call, literal
 from archspec.emit.dialect import Classes, Dialect
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ DIALECT: Final = Dialect(
         layer_list="nn.ModuleList",
         identity="nn.Identity",
         shape="()",
+        buffer=lambda tensor: call("nn.Buffer", tensor, persistent=literal(False)),
         reserved=RESERVED,
     ),
     imports={

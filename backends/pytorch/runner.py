@@ -39,7 +39,13 @@ class Session:
         self.model: Any = None
         self.paths: dict[Any, str] = {}
 
+        self.made: list[tuple[nn.Module, str, Any]] = []
+        """What probes saw while the model was made: the same in every run."""
+
     def probe(self, owner: nn.Module, name: str, value: Any) -> Any:
+        if owner not in self.paths:
+            self.made.append((owner, name, value))
+            return value
         path = self.paths[owner]
         return self.see(f"{path}.{name}" if path else name, value)
 
@@ -89,6 +95,8 @@ class Session:
         variable.data = torch.from_numpy(array)
 
     def run(self, inputs: Sequence[Any]) -> Any:
+        for seen in self.made:
+            self.probe(*seen)
         with torch.no_grad():
             return self.model(*inputs)
 

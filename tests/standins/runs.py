@@ -89,6 +89,10 @@ class Run:
         self.there.update(id(tensor) for tensor in node.outputs)
         return given if len(given) > 1 else given[0]
 
+    def needed(self, node: Node) -> tuple[Tensor, ...]:
+        """What must be there before a step."""
+        return node.inputs
+
     def check_names(self, key: str, pairs: Pairs) -> None:
         """Whether a step's layers are called after it."""
 
@@ -99,7 +103,7 @@ class Run:
 
     def _matched(self, node: Node, value: Any, found: Sequence[Value], hooked: bool) -> tuple[Answer, Pairs]:
         """The answer of the step's row that the value is, and the layers in it."""
-        for tensor in node.inputs or node.beside:
+        for tensor in self.needed(node):
             if id(tensor) not in self.there:
                 raise Wrong(f"{node.path} runs before {tensor.name} is there")
         due: list[str] = []
@@ -188,6 +192,13 @@ class Run:
 class ClassesRun(Run):
     """A file of PyTorch or Paddle."""
 
+    def __init__(self, case: Written, training: bool) -> None:
+        super().__init__(case, training)
+        self.places: dict[int, str] = {}
+        self.early: list[Any] = []
+        """Who had a probe called while the model was made."""
+        self.known_early: Iterator[str] | None = None
+
     def all(self, compiled: Any) -> None:
         framework = self.case.backend.framework
         modules = {**frameworks.PLAIN, **frameworks.with_classes(framework)}
@@ -199,6 +210,10 @@ class ClassesRun(Run):
         self.clean = frameworks.namespace({}, {**plain, **frameworks.COLLECTIONS, **supported})
         exec(compiled, here)
         model = here[self.program.entry]()
+        if self.early:  # where those are that were asked then is known only now
+            paths = {id(each): path for path, each in frameworks.paths(model)}
+            self.known_early = iter([paths[id(owner)] for owner in self.early])
+            model = here[self.program.entry]()
         model.training = self.training
         self.model = dict(frameworks.paths(model))
         self.places = {id(each): path for path, each in self.model.items()}
@@ -211,7 +226,16 @@ class ClassesRun(Run):
         self.finish(model(*(Leaf(tensor, canonical(len(tensor.shape)).axes, sizes=sizes) for tensor in tensors)))
 
     def probe(self, owner: Any, key: str, value: Any) -> Any:
-        path = self.places[id(owner)]
+        if self.places:
+            path = self.places[id(owner)]
+        elif self.known_early is not None:
+            path = next(self.known_early)
+        else:
+            self.early.append(owner)
+            return value
+        if isinstance(value, Layer) and _is_kept(value):  # the constructor computed it
+            self.claimed[id(value)] = f"{path}.{key}"
+            value = value.made.parts[1][0]
         return self.see(f"{path}.{key}" if path else key, value)
 
     def finish_layers(self) -> None:
@@ -269,6 +293,9 @@ class FunctionsRun(Run):
         self.finish(outputs)
         return self
 
+    def needed(self, node: Node) -> tuple[Tensor, ...]:
+        return node.inputs or node.beside
+
     def check_names(self, key: str, pairs: Pairs) -> None:
         for suffix, layer in pairs.by_suffix.items():
             if not isinstance(layer, Layer) or id(layer) in pairs.fixed:
@@ -289,6 +316,11 @@ class FunctionsRun(Run):
         twice = [name for name, count in names.items() if count > 1 or re.sub(r"_\d+$", "", name) in self.inline]
         if twice:
             raise Wrong(f"two layers, inputs or operations are called {', '.join(twice)}")
+
+
+def _is_kept(layer: Layer) -> bool:
+    """Whether it is a buffer that holds what was computed from tensors of the graph."""
+    return layer.made.parts[0].parts == ("nn.Buffer",) and any(isinstance(part, Leaf) for part in parts(layer.made))
 
 
 def _nothing(layer: Layer) -> None:

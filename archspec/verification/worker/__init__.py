@@ -199,7 +199,7 @@ def _watched(
 
     def probe(*arguments: Any) -> Any:
         value = session.probe(*arguments)
-        if clock.stage == "build":
+        if clock.stage == "build" and len(arguments) == 2:
             trace.sketch(*arguments)
         return value
 

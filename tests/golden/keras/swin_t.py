@@ -83,23 +83,22 @@ def window_attention(x, size, shift, num_heads, *, name):
     parts_0, parts_1, parts_2 = ops.split(y, 3, axis=3)
     y = ops.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
     y = times(y, 0.1767766952966369)
-    relative_position_bias = RelativePositionBias(
-        (7, 7), name=f"{name}_relative_position_bias"
-    )(y)
-    y = relative_position_bias
+    y = RelativePositionBias((7, 7), name=f"{name}_relative_position_bias")(y)
     if shift > 0:
-        y = Constant(0.0, shape=(size - shift, 1), name=f"{name}_constant1")(x)
-        rows = ops.pad(y, ((0, 0), (0, shift), (0, 0)), constant_values=1.0)
-        y = Constant(0.0, shape=(1, size - shift), name=f"{name}_constant2")(x)
-        columns = ops.pad(y, ((0, 0), (0, 0), (0, shift)), constant_values=2.0)
-        y = layers.Subtract(name=f"{name}_subtract")([rows, columns])
-        y = layers.Reshape((size**2, 1), name=f"{name}_reshape2")(y)
-        regions = windows(y, size, name=f"{name}_regions")
+        nothing = Constant(0.0, shape=(1, 1, 1), name=f"{name}_nothing")(x)
+        lowest = Constant(-100.0, shape=(1, 1, 1), name=f"{name}_lowest")(x)
+        mask = Constant(0.0, shape=(size - shift, 1), name=f"{name}_constant1")(x)
+        rows = ops.pad(mask, ((0, 0), (0, shift), (0, 0)), constant_values=1.0)
+        mask = Constant(0.0, shape=(1, size - shift), name=f"{name}_constant2")(x)
+        columns = ops.pad(mask, ((0, 0), (0, 0), (0, shift)), constant_values=2.0)
+        mask = layers.Subtract(name=f"{name}_subtract")([rows, columns])
+        mask = layers.Reshape((size**2, 1), name=f"{name}_reshape2")(mask)
+        regions = windows(mask, size, name=f"{name}_regions")
         others = regions
-        y = ops.equal(regions, ops.transpose(others, (0, 1, 3, 2)))
-        neighbours = ops.expand_dims(y, 2)
-        lowered = relative_position_bias + -100
-        y = ops.where(neighbours, relative_position_bias, lowered)
+        neighbours = ops.equal(regions, ops.transpose(others, (0, 1, 3, 2)))
+        mask = ops.where(neighbours, nothing, lowest)
+        mask = ops.expand_dims(mask, 2)
+        y = y + mask
     weights = layers.Softmax(name=f"{name}_weights")(y)
     x = ops.einsum("bwhts,bwshd->bwthd", weights, parts_2)
     x = layers.Reshape(

@@ -66,9 +66,20 @@ class WindowAttention(nn.Layer):
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         if shift > 0:
+            self.nothing = paddle.full([1, 1, 1, 1], 0.0)
+            self.lowest = paddle.full([1, 1, 1, 1], -100.0)
             self.constant1 = paddle.full([1, size - shift, 1], 0.0)
+            rows = F.pad(self.constant1, (0, 0, 0, shift, 0, 0), value=1.0)
             self.constant2 = paddle.full([1, 1, size - shift], 0.0)
+            columns = F.pad(self.constant2, (0, 0, 0, 0, 0, shift), value=2.0)
+            x = rows - columns
+            x = x.reshape([-1, size**2, 1])
             self.regions = Windows(size)
+            regions = self.regions(x)
+            others = regions.transpose([0, 1, 3, 2])
+            neighbours = exactly_equal(regions, others)
+            x = paddle.where(neighbours, self.nothing, self.lowest)
+            self.mask = x.unsqueeze(2)
         self.proj = nn.Linear(in_features, in_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,19 +90,9 @@ class WindowAttention(nn.Layer):
         parts_0, parts_1, parts_2 = paddle.split(x, 3, axis=3)
         x = paddle.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
         x = x * 0.1767766952966369
-        relative_position_bias = self.relative_position_bias(x)
-        x = relative_position_bias
+        x = self.relative_position_bias(x)
         if self.shift > 0:
-            rows = F.pad(self.constant1, (0, 0, 0, self.shift, 0, 0), value=1.0)
-            columns = F.pad(self.constant2, (0, 0, 0, 0, 0, self.shift), value=2.0)
-            x = rows - columns
-            x = x.reshape([-1, self.size**2, 1])
-            regions = self.regions(x)
-            others = regions.transpose([0, 1, 3, 2])
-            x = exactly_equal(regions, others)
-            neighbours = x.unsqueeze(2)
-            lowered = relative_position_bias + -100
-            x = paddle.where(neighbours, relative_position_bias, lowered)
+            x = x + self.mask
         weights = F.softmax(x, axis=4)
         x = paddle.einsum("bwhts,bwshd->bwthd", weights, parts_2)
         x = x.reshape([-1, self.size // 7, self.size // 7, 7, 7, in_features])

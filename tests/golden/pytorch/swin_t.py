@@ -83,15 +83,31 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         if shift > 0:
+            self.nothing = nn.Buffer(
+                torch.full((1, 1, 1, 1), 0.0, device=filled_device()), persistent=False
+            )
+            self.lowest = nn.Buffer(
+                torch.full((1, 1, 1, 1), -100.0, device=filled_device()),
+                persistent=False,
+            )
             self.constant1 = nn.Buffer(
                 torch.full((1, size - shift, 1), 0.0, device=filled_device()),
                 persistent=False,
             )
+            rows = F.pad(self.constant1, (0, 0, 0, shift), value=1.0)
             self.constant2 = nn.Buffer(
                 torch.full((1, 1, size - shift), 0.0, device=filled_device()),
                 persistent=False,
             )
+            columns = F.pad(self.constant2, (0, shift, 0, 0), value=2.0)
+            x = rows - columns
+            x = x.reshape(-1, size**2, 1)
             self.regions = Windows(size)
+            regions = self.regions(x)
+            others = regions.permute(0, 1, 3, 2)
+            neighbours = regions == others
+            x = torch.where(neighbours, self.nothing, self.lowest)
+            self.mask = nn.Buffer(x.unsqueeze(2), persistent=False)
         self.proj = nn.Linear(in_features, in_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,19 +118,9 @@ class WindowAttention(nn.Module):
         parts_0, parts_1, parts_2 = torch.chunk(x, 3, dim=3)
         x = torch.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
         x = x * 0.1767766952966369
-        relative_position_bias = self.relative_position_bias(x)
-        x = relative_position_bias
+        x = self.relative_position_bias(x)
         if self.shift > 0:
-            rows = F.pad(self.constant1, (0, 0, 0, self.shift), value=1.0)
-            columns = F.pad(self.constant2, (0, self.shift, 0, 0), value=2.0)
-            x = rows - columns
-            x = x.reshape(-1, self.size**2, 1)
-            regions = self.regions(x)
-            others = regions.permute(0, 1, 3, 2)
-            x = regions == others
-            neighbours = x.unsqueeze(2)
-            lowered = relative_position_bias + -100
-            x = torch.where(neighbours, relative_position_bias, lowered)
+            x = x + self.mask
         weights = F.softmax(x, dim=4)
         x = torch.einsum("bwhts,bwshd->bwthd", weights, parts_2)
         x = x.reshape(-1, self.size // 7, self.size // 7, 7, 7, in_features)
