@@ -110,13 +110,19 @@ def interrupted(words: list[str], output: Path) -> None:
     """Runs a script, kills it in its second epoch, and lets it go on."""
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     log = output / "log.jsonl"
-    while process.poll() is None and not (log.exists() and '"epoch": 1' in log.read_text()):
-        time.sleep(0.01)
-    while process.poll() is None and not log.read_text().splitlines()[-1].startswith('{"step"'):
+    while process.poll() is None and not (log.exists() and _in_second(log)):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    if not _in_second(log):
+        raise SystemExit(f"{words[1]} was not killed in its second epoch")
     run([*words, "--resume"])
+
+
+def _in_second(log: Path) -> bool:
+    """Whether a log ends with a step of the second epoch."""
+    lines = log.read_text().splitlines()
+    return sum(line.startswith('{"epoch"') for line in lines) == 1 and not lines[-1].startswith('{"epoch"')
 
 
 def trained(network: str, folder: Path) -> dict[str, Any]:
