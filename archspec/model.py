@@ -13,7 +13,7 @@ from archspec.errors import Diagnostic, SpecError, UsageError
 from archspec.expressions import expr_of
 from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.free import free_params
-from archspec.graph.graph import Graph, flatten
+from archspec.graph.graph import Graph, flatten, same_weights
 from archspec.graph.mode import Mode
 from archspec.graph.resizing import other_shapes
 from archspec.graph.tree import Module
@@ -254,10 +254,13 @@ class Model:
 
     def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """Whether the network takes inputs of other shapes with the same weights, but for those of training alone."""
+        other = self.resized(shapes)
         try:
-            graphs = self.graph, self.resized(shapes).graph
+            if same_weights(self._main[0], other._main[0]):
+                return True
         except SpecError:
             return False
+        graphs = self.graph, other.graph
         mine, others = ({name: p.shape for name, p in g.parameters(Mode.EVALUATION).items()} for g in graphs)
         return mine == others
 
@@ -284,7 +287,7 @@ class Model:
         ]
         if problems:
             raise SpecError(problems)
-        return [d for d in [*self.spec.findings, *elaborator.diagnostics] if d.severity == "warning"]
+        return [d for d in [*self.spec.findings, *elaborator.warnings(module)] if d.severity == "warning"]
 
     @cached_property
     def training(self) -> Plan | None:

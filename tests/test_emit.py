@@ -14,9 +14,9 @@ import pytest
 import archspec
 from archspec.emit import loops, repeated
 from archspec.emit.code import Call, Code, Global, Local, Own, Raw, Symbol, call
-from archspec.emit.context import Context, Lowered, Site
+from archspec.emit.context import Lowered, Site
 from archspec.emit.flow import Flow
-from archspec.emit.merge import Wire
+from archspec.emit.merge import Body, Wire
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.plan import Plan
 from archspec.emit.program import Generator
@@ -309,10 +309,10 @@ def test_nothing_is_planned_or_lowered_twice(name: str, backend: str, monkeypatc
     lowered: Counter[Any] = Counter()
     plan, lower, roots = Plan.__init__, Generator.lower, Model.roots
 
-    def noted(self: Plan, generator: Any, context: Context, body: Any, *, root: bool) -> None:
+    def noted(self: Plan, generator: Any, body: Body, *, root: bool) -> None:
         layouts = tuple(wire.layout for wire in body.inputs.values())
-        planned.update((id(module), layouts) for module in context.modules.values())
-        plan(self, generator, context, body, root=root)
+        planned.update((id(module), layouts) for module in body.modules.values())
+        plan(self, generator, body, root=root)
         planned["steps"] += len(self.lowered)
 
     def asked(self: Generator, site: Site) -> Lowered:

@@ -447,7 +447,7 @@ class ClassWriter(Flow):
 
     def _kind(self, name: str) -> str:
         """The type of an argument."""
-        values = [env.get(name, self.context.extras.get(name, {}).get(key)) for key, env in self.context.envs.items()]
+        values = [env.get(name) for env in self.context.envs.values()]
         return _annotation(values)
 
     def _parameter(self, name: str, defaults: Mapping[str, object], style: Style) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.backend import Moves
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
@@ -33,9 +33,10 @@ class Context:
     """The names of one class or function: its params, the sizes of its inputs, and what else it must be told."""
 
     modules: Mapping[Key, Module]
-    folded: dict[str, Expr]
-    """Params that need no argument, because every instance leaves them at their default."""
+    folded: Mapping[str, Expr]
+    """Params that need no argument; see `Body`."""
     envs: dict[Key, dict[str, Any]] = field(init=False)
+    """What the names mean in each instance."""
     extras: dict[str, dict[Key, Any]] = field(default_factory=dict)
     """Arguments for what no expression over params and input sizes gives, with their values."""
     sources: dict[str, dict[Key, Expr]] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Context:
             self.envs[key] = env
 
     def unify(
-        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Iterable[Expr] = (), name: str = ""
+        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Sequence[Expr] = (), name: str = ""
     ) -> Code:  # fmt: skip
         """One piece of code, for a step, that has these values in these instances.
 
@@ -67,6 +68,8 @@ class Context:
         gets an argument called `name`.
         """
         first = next(iter(values.values()))
+        if not exprs and all(value is first for value in values.values()) and not _has_names(first):
+            return literal(first)  # mostly it is an attribute of one operation that all of them have
         if isinstance(first, (list, tuple)):
             return self._sequence(values, item, exprs, name)
         plain = {key: _plain(value) for key, value in values.items()}
@@ -89,12 +92,12 @@ class Context:
             found.append(dim(int(sizes[0]), expr))
         return tuple(found)
 
-    def _candidates(self, values: Mapping[Key, Any], exprs: Iterable[Expr]) -> Iterator[Expr]:
+    def _candidates(self, values: Mapping[Key, Any], exprs: Sequence[Expr]) -> Iterator[Expr]:
         """Expressions that may give these values: those of the spec, and where the values came from."""
         sources = [*exprs, *(value.expr for value in values.values() if isinstance(value, Dim))]
         distinct = {id(expr): expr for expr in sources}  # most are one object, and hashing a tree takes time
         for expr in dict.fromkeys(distinct.values()):
-            yield substitute(expr, self.folded)
+            yield substitute(expr, self.folded) if self.folded else expr
 
     def _only_places(self, expr: Expr) -> bool:
         """Whether an expression follows from heights and widths, which a number says better if all agree. A multiple of
@@ -107,7 +110,7 @@ class Context:
         return not (expr.head == "*" and list(axes) == [2] and len(inputs[axes[2]].shape) == 3)
 
     def _sequence(
-        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Iterable[Expr], name: str
+        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Sequence[Expr], name: str
     ) -> Code:  # fmt: skip
         whole = [substitute(expr, self.folded) for expr in exprs]
         for expr in whole:
@@ -126,15 +129,9 @@ class Context:
 
     def _holds(self, expr: Expr, values: Mapping[Key, Any]) -> bool:
         try:
-            return all(_equal(evaluate(expr, self.env(key)), value) for key, value in values.items())
+            return all(_equal(evaluate(expr, self.envs[key]), value) for key, value in values.items())
         except ExpressionError:
             return False
-
-    def env(self, key: Key) -> Mapping[str, Any]:
-        if not self.extras:
-            return self.envs[key]
-        extra = {name: values[key] for name, values in self.extras.items() if key in values}
-        return {**self.envs[key], **extra}
 
     def extra(self, name: str, values: Mapping[Key, Any], item: MStep | MCall) -> Code:
         """An argument of the block for values that differ between its instances and follow from nothing else."""
@@ -142,11 +139,13 @@ class Context:
         found = next((known for known, other in self.extras.items()
                       if all(other.get(key, value) == value for key, value in plain.items())), "")  # fmt: skip
         if not found:
-            taken = set(self.extras) | {n for env in self.envs.values() for n in env}
+            taken = {n for env in self.envs.values() for n in env}
             found = word(name)
             while found in taken:
                 found += "_"
         self.extras.setdefault(found, {}).update(plain)
+        for key, value in plain.items():
+            self.envs[key][found] = value
         exprs = {key: value.expr for key, value in values.items() if isinstance(value, Dim)}
         self.sources.setdefault(found, {}).update(exprs)
         self.readers.setdefault(found, []).append(item)
@@ -181,6 +180,10 @@ def _equal(a: Any, b: Any) -> bool:
 
 def _has_float(value: Any) -> bool:
     return any(map(_has_float, value)) if isinstance(value, (list, tuple)) else isinstance(value, float)
+
+
+def _has_names(value: Any) -> bool:
+    return any(map(_has_names, value)) if isinstance(value, (list, tuple)) else isinstance(value, Dim)
 
 
 def _plain(value: Any) -> Any:
@@ -277,7 +280,7 @@ class Site:
         exprs = [step.exprs[name] for step in self.step.steps.values() if name in step.exprs]
         return once(self._code(values, exprs, name))
 
-    def _code(self, values: Mapping[Key, Any], exprs: Iterable[Expr], name: str) -> Code:
+    def _code(self, values: Mapping[Key, Any], exprs: Sequence[Expr], name: str) -> Code:
         code = self.context.unify(values, self.step, exprs, f"{word(self.step.name)}_{name}")
         return fraction(code) if any(map(_has_float, values.values())) else code
 
@@ -297,8 +300,19 @@ WeightLayout = Callable[[tuple[int, ...]], Moves]
 """From a parameter's canonical shape to the steps that bring it into the framework's."""
 
 
-WeightPlace = tuple[str, str, Callable[[Step], Moves] | None]
-"""Suffix of the layer that has a weight, the framework's name of it, and how it is laid out."""
+class WeightPlace(NamedTuple):
+    """Where a step has a weight."""
+
+    layer: str = ""
+    """Suffix of the layer that has it."""
+    name: str = ""
+    """The framework's name of it."""
+    layout: Callable[[Step], Moves] | None = None
+    """How it is laid out; None: as in the spec."""
+
+    def moves(self, step: Step) -> Moves:
+        """What brings it there."""
+        return self.layout(step) if self.layout is not None else ()
 
 
 Spelling = Callable[[Mapping[str, Code], Sequence[Code]], Code]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from archspec.emit.instances import leaves
 from archspec.emit.merge import MBranches, MCall, Merged, MSequence, MStep, MWhen, Wire
 from archspec.graph import tree
-from archspec.graph.tree import Module
+from archspec.graph.tree import Module, leaves
 
 Fixed = MStep | MCall
 

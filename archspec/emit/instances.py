@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from archspec.emit.merge import Key
-from archspec.expressions import free_names
+from archspec.emit.merge import Key, MCall, MStep
+from archspec.expressions import expr_of, free_names
 from archspec.graph import tree
-from archspec.graph.tree import Item, Module
+from archspec.graph.tree import Item, Module, leaves
 from archspec.spec.source import Path
 
 
@@ -65,19 +65,11 @@ def called(roots: Iterable[Module]) -> list[Module]:
     return list(found.values())
 
 
-def leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, tree.Step | tree.Use]]:
-    """The steps and calls of one module, with their paths inside it."""
-    for item in items:
-        match item:
-            case tree.Step() | tree.Use():
-                yield prefix + item.name, item
-            case tree.Sequence():
-                yield from leaves(item.items, f"{prefix}{item.name}." if item.name else prefix)
-            case tree.Repeat():
-                yield from leaves(item.iterations, f"{prefix}{item.name}." if item.name else prefix)
-            case tree.When():
-                yield from leaves([item.item] if item.item is not None else [], prefix)
-            case tree.Branches():
-                for body in item.bodies:
-                    yield from leaves(body, prefix)
-                yield prefix + item.join.name, item.join
+def names_of(item: MStep | MCall) -> set[str]:
+    """The names that attributes and sizes of a step, or of what it takes and gives, follow from."""
+    found: set[str] = set()
+    for step in (item.steps if isinstance(item, MStep) else item.calls).values():
+        exprs = step.exprs if isinstance(step, tree.Step) else step.arguments
+        sizes = [size for value in (*step.inputs, *step.outputs) for size in value.shape]
+        found |= {name for expr in (*exprs.values(), *map(expr_of, sizes)) for name in free_names(expr)}
+    return found

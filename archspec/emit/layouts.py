@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from archspec.backend import Moves
 from archspec.emit.code import Code, call, literal
-from archspec.emit.merge import Body, MCall, Merged, MStep, Wire, merge
+from archspec.emit.merge import MCall, Merged, MStep, MWhen, Wire
 from archspec.expressions import Expr, expr_of
-from archspec.graph.tree import Module
 from archspec.ops.base import Shape
 
 
@@ -115,7 +113,9 @@ def _demand(readers: list[Merged], wire: Wire) -> str | None:
 
 def _wish(item: Merged, wire: Wire) -> str | None:
     if isinstance(item, MCall):
-        return _demands(next(iter(item.calls.values())).module)[item.inputs.index(wire)]
+        return _asked(item.inside[item.inputs.index(wire)])
+    if isinstance(item, MWhen):
+        return _wish(item.item, wire)
     if not isinstance(item, MStep):
         return None
     if item.op.wish is not None and item.op.wish != "readers":
@@ -142,15 +142,3 @@ def _asked(wire: Wire) -> str | None:
             last.demand = _demand(last.consumers, last)
         waiting.pop()
     return wire.demand
-
-
-_KNOWN: WeakKeyDictionary[Module, list[str | None]] = WeakKeyDictionary()
-
-
-def _demands(module: Module) -> list[str | None]:
-    """The orders that a block's inputs are read in."""
-    if module not in _KNOWN:
-        body = merge({0: module})
-        assert isinstance(body, Body)
-        _KNOWN[module] = [_demand(wire.consumers, wire) for wire in body.inputs.values()]
-    return _KNOWN[module]

@@ -6,12 +6,12 @@ counts. A `Wire` is a value in all instances at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from archspec.expressions import Expr, expr_of, free_names
+from archspec.expressions import Expr
 from archspec.graph import tree
 from archspec.graph.tree import Module, Value
 from archspec.ops.base import Operation, Shape, show
@@ -100,6 +100,8 @@ class MCall:
     calls: dict[Key, tree.Use]
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
+    inside: tuple[Wire, ...] = ()
+    """The inputs of the block, as the steps in it see them."""
 
     @property
     def name(self) -> str:
@@ -335,16 +337,21 @@ def _name(items: Mapping[Key, Any]) -> str:
     return str(next(iter(items.values())).name)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Body:
-    """A block in all its instances: inputs, steps and outputs."""
+    """Instances of a block that share a class, aligned."""
 
+    modules: Mapping[Key, Module]
+    folded: Mapping[str, Expr]
+    """Params that need no argument, because every instance leaves them at their default."""
     inputs: dict[str, Wire]
     items: list[Merged]
     outputs: dict[str, Wire]
 
 
-def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda condition: False) -> Body | str:
+def merge(
+    modules: Mapping[Key, Module], folded: Mapping[str, Expr], said: Callable[[Expr], bool] = lambda condition: False
+) -> Body | str:  # fmt: skip
     """The instances of a block, aligned, or why they cannot be; for `said` see Merger."""
     labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
     merger = Merger(said, labels)
@@ -355,7 +362,7 @@ def merge(modules: Mapping[Key, Module], said: Callable[[Expr], bool] = lambda c
         wires = merger.found({key: tuple(module.outputs.values()) for key, module in modules.items()})
     except Differs as reason:
         return str(reason)
-    body = Body(inputs, items, dict(zip(first.outputs, wires, strict=True)))
+    body = Body(modules, folded, inputs, items, dict(zip(first.outputs, wires, strict=True)))
     count_uses(body.items)
     for wire in wires:
         wire.uses += 1
@@ -398,31 +405,3 @@ def leaves(items: list[Merged]) -> Iterator[Merged]:
                 for body in item.bodies:
                     yield from leaves(body)
                 yield item
-
-
-def reads(item: Merged) -> set[int]:
-    """The ids of the wires that steps inside read."""
-    return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
-
-
-def names_of(item: MStep | MCall) -> set[str]:
-    """The names that attributes and sizes of a step, or of what it takes and gives, follow from."""
-    found: set[str] = set()
-    for step in (item.steps if isinstance(item, MStep) else item.calls).values():
-        exprs = step.exprs if isinstance(step, tree.Step) else step.arguments
-        sizes = [size for value in (*step.inputs, *step.outputs) for size in value.shape]
-        found |= {name for expr in (*exprs.values(), *map(expr_of, sizes)) for name in free_names(expr)}
-    return found
-
-
-def needless(items: Sequence[Merged], outputs: Sequence[Wire]) -> set[int]:
-    """The ids of the top-level steps that these outputs do not need."""
-    needed = set(map(id, outputs))
-    late: set[int] = set()
-    for item in reversed(items):
-        gives = {id(wire) for leaf in leaves([item]) for wire in leaf.outputs} | {id(wire) for wire in item.outputs}
-        if gives & needed:
-            needed |= reads(item) | {id(wire) for wire in item.inputs}
-        else:
-            late.add(id(item))
-    return late

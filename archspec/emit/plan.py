@@ -3,7 +3,7 @@ in what order of axes values are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from archspec.emit.code import Call, Code
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.dialect import Dialect
 from archspec.emit.layouts import Layout, canonical, held, usual, wanted_by
-from archspec.emit.merge import Body, MBranches, MCall, MRepeat, MStep, MWhen, leaves, needless
+from archspec.emit.merge import Body, MBranches, MCall, Merged, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.names import Scope
 from archspec.errors import BackendError
 
@@ -67,9 +67,9 @@ class Plan:
     Raises BackendError for what the backend cannot express; Differs if these instances cannot have one code.
     """
 
-    def __init__(self, generator: Blocks, context: Context, body: Body, *, root: bool) -> None:
+    def __init__(self, generator: Blocks, body: Body, *, root: bool) -> None:
         self.generator = generator
-        self.context = context
+        self.context = Context(body.modules, body.folded)
         self.body = body
         self.root = root
         self.lowered: dict[MStep, tuple[Site, Lowered]] = {}
@@ -83,7 +83,7 @@ class Plan:
                 wire.layout = usual(wire)
         training = generator.training_outputs if root else frozenset()
         others = [wire for name, wire in body.outputs.items() if name not in training]
-        late = needless(body.items, others) if training else set()
+        late = _needless(body.items, others) if training else set()
         self.main = [item for item in body.items if id(item) not in late]
         self.late = [item for item in body.items if id(item) in late]
         """The steps that only outputs of training need."""
@@ -146,3 +146,21 @@ def _as_before(item: MStep) -> list[Layout]:
     """The layouts of a step whose row says nothing of them: the order of its first input, where that can be."""
     before = held(item.inputs[0]).plain() if item.inputs else canonical(0)
     return [before if len(before.axes) == wire.rank else canonical(wire.rank) for wire in item.outputs]
+
+
+def _reads(item: Merged) -> set[int]:
+    """The ids of the wires that steps inside read."""
+    return {id(wire) for leaf in leaves([item]) for wire in leaf.inputs}
+
+
+def _needless(items: Sequence[Merged], outputs: Sequence[Wire]) -> set[int]:
+    """The ids of the top-level steps that these outputs do not need."""
+    needed = set(map(id, outputs))
+    late: set[int] = set()
+    for item in reversed(items):
+        gives = {id(wire) for leaf in leaves([item]) for wire in leaf.outputs} | {id(wire) for wire in item.outputs}
+        if gives & needed:
+            needed |= _reads(item) | {id(wire) for wire in item.inputs}
+        else:
+            late.add(id(item))
+    return late

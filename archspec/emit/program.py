@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archspec.backend import Moves, Network, Observed, Weight
+from archspec.backend import Network, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.classes import ClassWriter
 from archspec.emit.code import Call, Code, Global, Implied, Repeated, Style, exact, flat, literal
@@ -16,17 +16,17 @@ from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
-from archspec.emit.instances import leaves
-from archspec.emit.merge import Body, Differs, Key, MCall, MStep, merge, names_of
+from archspec.emit.instances import names_of
+from archspec.emit.merge import Body, Differs, Key, MCall, MStep
 from archspec.emit.names import PYTHON, Scope
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import Misread, said
-from archspec.emit.sharing import Form, Sharing
+from archspec.emit.sharing import Sharing
 from archspec.errors import BackendError
 from archspec.expressions import Const, Dim, Expr, Name, evaluate, expr_of, free_names, render, substitute
 from archspec.graph import tree
 from archspec.graph.graph import parameter_name
-from archspec.graph.tree import Module
+from archspec.graph.tree import Module, leaves
 from archspec.spec.document import BranchesStep, Document, SequenceStep
 
 LONGEST = 24
@@ -96,28 +96,27 @@ class Generator:
             self.run()
 
     def _network(self) -> None:
-        roots, body = self._aligned()
-        self.sharing = Sharing(self.model.spec.document, roots.values())
+        body = self._aligned()
         for block in self.sharing.instances:
             self._name_of(block)
-        self.training_outputs = roots["main"].training_outputs
+        self.training_outputs = body.modules["main"].training_outputs
         for name, wire in body.outputs.items():
             wire.label = name if name != "output" else wire.label
-        context = Context(roots, {})
-        flow = self.flow(Plan(self, context, body, root=True))
+        flow = self.flow(Plan(self, body, root=True))
         flow.write({name: body.outputs[name] for name in body.outputs if name in self.training_outputs})
         self._check(flow, self.entry)
-        self._resolve(context, said(flow.whole))
+        self._resolve(flow.context, said(flow.whole))
         defaults = {name: self.model.params[name] for name in self.model.spec.document.params if name in self.free}
         self.root = Written("", self.entry, flow, defaults, "")
 
-    def _aligned(self) -> tuple[dict[Key, Module], Body]:
-        """The network with several values of the params that stay arguments; with one, if its steps change with them.
-        Raises Differs if they change with open sizes."""
+    def _aligned(self) -> Body:
+        """The network with several values of the params that stay arguments; with one, if its steps or blocks change
+        with them. Raises Differs if they change with open sizes."""
         roots: dict[Key, Module] = dict(self.model.roots(self.free).items())
-        body = merge(roots)
+        self.sharing = Sharing(self.model.spec.document, roots.values())
+        body = self.sharing.network(roots)
         if isinstance(body, Body):
-            return roots, body
+            return body
         if not self.free:
             raise Differs(body)
         self.free = frozenset()
@@ -236,8 +235,8 @@ class Generator:
         """
         for call in item.calls.values():
             if (id(call.module), layouts) not in self._written:
-                for form in self.sharing.forms(call.module):
-                    self._write_form(form, layouts)
+                for body in self.sharing.bodies(call.module):
+                    self._write_body(item.block, body, layouts)
         found = {key: self._written[id(call.module), layouts] for key, call in item.calls.items()}
         first, *others = found.values()
         if any(other is not first for other in others):
@@ -245,27 +244,26 @@ class Generator:
             raise Differs(f"its instances need different forms of block {item.block}", names)
         return first
 
-    def _write_form(self, form: Form, layouts: tuple[Any, ...]) -> None:
+    def _write_body(self, block: str, body: Body, layouts: tuple[Any, ...]) -> None:
         """Writes a block once for these instances, or once for those of each kind, if its code tells them apart."""
         try:
-            self._write_block(form, layouts)
+            self._write_block(block, self.sharing.fresh(block, body), layouts)
         except Differs as found:
-            for part in self.sharing.split(form, found.values):
-                self._write_form(part, layouts)
+            for part in self.sharing.split(block, body, found.values):
+                self._write_body(block, part, layouts)
 
-    def _write_block(self, form: Form, layouts: tuple[Any, ...]) -> None:
-        block, body = form.block, form.body()
+    def _write_block(self, block: str, body: Body, layouts: tuple[Any, ...]) -> None:
         declared = self.model.spec.document.blocks[block]
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
-        flow = self.flow(Plan(self, Context(form.modules, form.folded), body, root=False))
+        flow = self.flow(Plan(self, body, root=False))
         flow.write({})
         self._check(flow, block)
         name = self._name_of(block, 1 + sum(other.block == block for other in self.blocks))
-        kept = {k: p.default for k, p in declared.params.items() if not p.required and k not in form.folded}
+        kept = {k: p.default for k, p in declared.params.items() if not p.required and k not in body.folded}
         result = Written(block, name, flow, kept, declared.summary, tuple(flow.arguments(kept)))
         self.blocks.append(result)
-        for key in form.modules:
+        for key in body.modules:
             self._written[key, layouts] = result
 
     # Bindings -------------------------------------------------------------------------------------------------------
@@ -322,14 +320,15 @@ class Generator:
     def _bind_weights(
         self, step: tree.Step, placed: Placed, flow: Flow, canonical: str, own: str, found: Bindings
     ) -> None:  # fmt: skip
-        places = Counter((suffix, name) for suffix, name, _ in placed.weights.values())
+        places = Counter((place.layer, place.name) for place in placed.weights.values())
         there = step.op.parameters(*(value.shape for value in step.inputs))
-        for parameter, (suffix, name, lay) in placed.weights.items():
+        for parameter, place in placed.weights.items():
             if parameter not in there:
                 continue  # another instance of the block has it
-            target = flow.below(own, placed.layers[suffix]) + (flow.separator + name if name else "")
-            layout: Moves = lay(step) if lay is not None else ()
-            found.weights.append(Weight(parameter_name(canonical, parameter), target, layout, places[suffix, name] > 1))
+            layer = flow.below(own, placed.layers[place.layer])
+            target = layer + flow.separator + place.name if place.name else layer
+            shared = places[place.layer, place.name] > 1
+            found.weights.append(Weight(parameter_name(canonical, parameter), target, place.moves(step), shared))
 
 
 def _outside(call: tree.Use) -> dict[str, Expr]:
@@ -345,11 +344,11 @@ def _outside(call: tree.Use) -> dict[str, Expr]:
 
 def _made(context: Context, key: Key, item: MStep, lowered: Lowered) -> tuple[str, dict[str, Any]]:
     """The layers of a step in one instance, with numbers for all names, and where its weights are, and how."""
-    style = Style(names=lambda expr: Const(evaluate(expr, context.env(key))))
+    style = Style(names=lambda expr: Const(evaluate(expr, context.envs[key])))
     layers = ", ".join(f"{suffix} {flat(made, style)}".strip() for suffix, made in lowered.layers.items())
     weights = {
-        parameter: (suffix, name, lay(item.steps[key]) if lay else ())
-        for parameter, (suffix, name, lay) in lowered.weights.items()
+        parameter: (place.layer, place.name, place.moves(item.steps[key]))
+        for parameter, place in lowered.weights.items()
     }
     return layers, weights
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from archspec.emit.instances import called, form, kinds, never
@@ -13,69 +12,78 @@ from archspec.graph.tree import Module
 from archspec.spec.document import Document
 
 
-@dataclass(eq=False, slots=True)
-class Form:
-    """Instances of a block that share a class."""
-
-    block: str
-    modules: dict[Key, Module]
-    folded: dict[str, Expr]
-    """Params that need no argument, because every instance leaves them at their default."""
-    said: Callable[[Expr], bool]
-    """See `merge`."""
-    _bodies: list[Body]
-
-    def body(self) -> Body:
-        """The instances, aligned: anew each time, since orders of axes are noted there."""
-        body = self._bodies.pop() if self._bodies else merge(self.modules, self.said)
-        assert isinstance(body, Body), body
-        return body
-
-
 class Sharing:
-    """The forms of all blocks of a network."""
+    """The blocks of a network, in the bodies that their instances share."""
 
     def __init__(self, document: Document, roots: Iterable[Module]) -> None:
         self._document = document
         self.instances: dict[str, dict[Key, Module]] = {}
         for module in called(roots):
             self.instances.setdefault(module.block, {})[id(module)] = module
-        self._forms: dict[Key, Form] = {}
+        self._bodies: dict[Key, Body] = {}
 
-    def forms(self, like: Module) -> list[Form]:
-        """The forms of a block for inputs of such kinds, in order of appearance. Raises Differs if there are none."""
+    def bodies(self, like: Module) -> list[Body]:
+        """Those of a block for inputs of such kinds, in order of appearance. Raises Differs if there are none."""
         due = kinds(like.inputs.values())
         alike = {key: m for key, m in self.instances[like.block].items() if kinds(m.inputs.values()) == due}
-        if id(like) not in self._forms:
-            self._note(like.block, alike)
-        return list(dict.fromkeys(self._forms[key] for key in alike))
+        if id(like) not in self._bodies:
+            self._share(like.block, alike)
+        return list(dict.fromkeys(self._bodies[key] for key in alike))
 
-    def split(self, whole: Form, values: Mapping[Key, Any]) -> list[Form]:
-        """The forms of instances in which these values are the same; those that have none go with the first."""
+    def body(self, module: Module) -> Body:
+        """The one that an instance is in."""
+        if id(module) not in self._bodies:
+            self.bodies(module)
+        return self._bodies[id(module)]
+
+    def split(self, block: str, body: Body, values: Mapping[Key, Any]) -> list[Body]:
+        """Bodies of instances in which these values are the same; those that have none go with the first."""
         first = next(iter(values.values()))
-        parts = _parted(whole.modules, lambda key: repr(values.get(key, first)))
-        for part in parts if len(parts) > 1 else _parted(whole.modules, id):
-            self._note(whole.block, part)
-        return list(dict.fromkeys(self._forms[key] for key in whole.modules))
+        parts = _parted(body.modules, lambda key: repr(values.get(key, first)))
+        for part in parts if len(parts) > 1 else _parted(body.modules, id):
+            self._share(block, part)
+        return list(dict.fromkeys(self._bodies[key] for key in body.modules))
 
-    def _note(self, block: str, modules: dict[Key, Module]) -> None:
-        """One form for all of them; or one for those that are told to use the same operations; or for each that has the
+    def fresh(self, block: str, body: Body) -> Body:
+        """The same instances, aligned anew if orders of axes are noted there already."""
+        if all(wire.layout is None for wire in body.inputs.values()):
+            return body
+        again = self._aligned(block, body.modules)
+        assert isinstance(again, Body), again
+        return again
+
+    def network(self, roots: Mapping[Key, Module]) -> Body | str:
+        """The body of the network, or why its instances have none in common."""
+        return self._connected(merge(roots, {}))
+
+    def _connected(self, body: Body | str) -> Body | str:
+        """The body, with what is inside of the blocks that are called; or why it needs several for one of them."""
+        for item in leaves(body.items) if isinstance(body, Body) else ():
+            if isinstance(item, MCall):
+                first, *others = (self.body(call.module) for call in item.calls.values())
+                if any(other is not first for other in others):
+                    return f"its instances need different forms of block {item.block}"
+                item.inside = tuple(first.inputs.values())
+        return body
+
+    def _share(self, block: str, modules: Mapping[Key, Module]) -> None:
+        """One body for all of them; or one for those that are told to use the same operations; or for each that has the
         same steps; or for each of them."""
-        found = self._form(block, modules)
-        if isinstance(found, Form):
-            self._forms.update(dict.fromkeys(modules, found))
+        found = self._aligned(block, modules)
+        if isinstance(found, Body):
+            self._bodies.update(dict.fromkeys(modules, found))
             return
         for by in (self._told, form, id):
             parts = _parted(modules, lambda key, by=by: by(modules[key]))  # type: ignore[misc]
             if len(parts) > 1:
                 break
         else:
-            raise Differs(found, {})
+            raise Differs(found)
         for part in parts:
-            self._note(block, part)
+            self._share(block, part)
 
-    def _form(self, block: str, modules: dict[Key, Module]) -> Form | str:
-        """The form of these instances, or why they have none in common."""
+    def _aligned(self, block: str, modules: Mapping[Key, Module]) -> Body | str:
+        """The body of these instances, or why they have none in common."""
         folded = self._folded(block, modules)
         known = {name for name in self._document.blocks[block].params if name not in folded}
         ranks = {name: len(value.shape) for name, value in next(iter(modules.values())).inputs.items()}
@@ -84,20 +92,10 @@ class Sharing:
         def said(condition: Expr) -> bool:
             return bool(names := free_names(condition)) and names <= known
 
-        body = merge(modules, said)
-        if isinstance(body, str):
-            return body
-        for item in leaves(body.items):
-            if isinstance(item, MCall):
-                used = {id(found) for call in item.calls.values() for found in self._of(call.module)}
-                if len(used) > 1:
-                    return f"its instances need different forms of block {item.block}"
-        return Form(block, modules, folded, said, [body])
+        return self._connected(merge(modules, folded, said))
 
-    def _of(self, module: Module) -> list[Form]:
-        return [found for found in self.forms(module) if id(module) in found.modules]
-
-    def _folded(self, block: str, modules: dict[Key, Module]) -> dict[str, Expr]:
+    def _folded(self, block: str, modules: Mapping[Key, Module]) -> dict[str, Expr]:
+        """The params that are no arguments of these instances."""
         params = self._document.blocks[block].params
         folded: dict[str, Expr] = {
             name: Const(param.default) for name, param in params.items()

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from archspec.emit.code import Call, Code, Global, Implied, Infix, Number, literal
-from archspec.emit.context import Lowered, Site, once
+from archspec.emit.context import Lowered, Site, WeightPlace, once
 from archspec.graph.tree import Step
 
 Source = str | Code | Callable[[Site], Any] | bool | int | float | None
@@ -109,14 +109,14 @@ def own_layer(made: Code, site: Site, weights: Mapping[str, Any] | None = None) 
     )
 
 
-def bindings(site: Site, names: Mapping[str, Any], suffix: str = "") -> dict[str, Any]:
+def bindings(site: Site, names: Mapping[str, Any], suffix: str = "") -> dict[str, WeightPlace]:
     """Where a step's parameters live: under their own names unless `names` says otherwise."""
     steps: Iterable[Step] = site.step.steps.values()
     found = {}
     for parameter in (p for step in steps for p in step.op.parameters(*(value.shape for value in step.inputs))):
         entry = names.get(parameter, parameter)
         name, lay = entry if isinstance(entry, tuple) else (entry, None)
-        found[parameter] = (suffix, name, lay)
+        found[parameter] = WeightPlace(suffix, name, lay)
     return found
 
 

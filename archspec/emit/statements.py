@@ -86,20 +86,22 @@ def print_statements(statements: Sequence[Statement], style: Style, indent: int)
 
 def _assign(statement: Assign, style: Style, indent: int) -> list[str]:
     value = statement.value
-    pad, left = " " * indent, ", ".join(flat(target, style) for target in statement.targets)
-    if not style.probes and flat(value, style) == left:
+    pad, left, text = " " * indent, ", ".join(flat(target, style) for target in statement.targets), flat(value, style)
+    if not style.probes and text == left:
         return []
     left += f": {flat(statement.kind, style)}" if statement.kind is not None else ""
     note = f"  # {shown(map(style.told, statement.sizes))}" if statement.sizes else ""
-    text = _value(value, style, indent, len(left) + 3, len(note))
-    if note and ("\n" in text or indent + len(left) + 3 + len(text) + len(note) > WIDTH):
-        return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
-    return [f"{pad}{left} = {text}{note}"]
+    if indent + len(left) + 3 + len(text) + len(note) <= WIDTH:
+        return [f"{pad}{left} = {text}{note}"]
+    return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
 
 
 def _value(code: Code, style: Style, indent: int, before: int, after: int) -> str:
     """A right-hand side or a condition; what has no brackets of its own to open gets some."""
-    if indent + before + len(flat(code, style)) + after > WIDTH and bracketless(code, style):
+    text = flat(code, style)
+    if indent + before + len(text) + after <= WIDTH:
+        return text
+    if bracketless(code, style):
         inner = indent + len(INDENT)
         return f"(\n{' ' * inner}{broken(code, style, inner, 0, 0)}\n{' ' * indent})"
     return broken(code, style, indent, before, after)

@@ -75,13 +75,28 @@ class Attribute(Expr):
         return f"{self.base}.{self.name}"
 
 
+class _Tree(Expr):
+    """Keeps its hash, which takes time."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
 @dataclass(frozen=True, slots=True)
-class Apply(Expr):
+class Apply(_Tree):
     """An operator or a function applied to operands: `+ - * / // % ** == != < <= > >= in and or not neg if [] [:] list`
     or the name of a function."""
 
     head: str
     args: tuple[Expr, ...]
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            found = hash((self.head, self.args))
+            object.__setattr__(self, "_hash", found)
+            return found
 
     def __str__(self) -> str:
         return render(self)

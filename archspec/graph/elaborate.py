@@ -61,11 +61,6 @@ class Elaborator:
         self._failed: set[str] = set()
         self._instances = 0
 
-    @property
-    def diagnostics(self) -> dict[Diagnostic, None]:
-        """What was found: errors and warnings."""
-        return self._findings.found
-
     def network(self) -> Module:
         """The network. Raises SpecError with everything that is wrong."""
         declared = self.document.params
@@ -91,9 +86,13 @@ class Elaborator:
         if module.training_outputs and not self._findings.errors:
             self._check_lent(module)
         if self._findings.errors:
-            raise SpecError(list(self.diagnostics))
-        warn_unused(module, self._findings)
+            raise SpecError(list(self._findings.found))
         return module
+
+    def warnings(self, module: Module) -> list[Diagnostic]:
+        """What is no error, in a network that was elaborated: what it computes for nothing, say."""
+        warn_unused(module, self._findings)
+        return list(self._findings.found)
 
     def _check_lent(self, network: Module) -> None:
         """Reports steps of evaluation that use weights of what only training has. (A block runs as a whole.)"""

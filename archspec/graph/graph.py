@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from archspec.expressions import Dim, float32
@@ -86,6 +87,29 @@ class Graph:
             for name, weight in node.parameters().items():
                 found.setdefault(name, weight)  # of a shared one the first step says what it is
         return found
+
+
+def same_weights(mine: Module, other: Module, seen: set[tuple[int, int]] | None = None) -> bool:
+    """Whether two networks consist of the same steps, with weights of the same shapes; modules in `seen` do."""
+    seen = set() if seen is None else seen
+    if (id(mine), id(other)) in seen:
+        return True
+    seen.add((id(mine), id(other)))
+    pairs = zip_longest(tree.leaves(mine.items, ""), tree.leaves(other.items, ""), fillvalue=("", None))
+    for (path, one), (name, two) in pairs:
+        match one, two:
+            case tree.Use(), tree.Use() if path == name and same_weights(one.module, two.module, seen):
+                pass
+            case tree.Step(), tree.Step() if path == name and _weights(one) == _weights(two):
+                pass
+            case _:
+                return False
+    return True
+
+
+def _weights(step: tree.Step) -> dict[str, Shape]:
+    found = step.op.parameters(*(value.shape for value in step.inputs))
+    return {name: parameter.shape for name, parameter in found.items()}
 
 
 def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from archspec.graph.frames import Findings, Frame
@@ -28,7 +28,7 @@ class Here:
 
     def at(self, *more: str | int) -> Here:
         """A place below, in the document."""
-        return replace(self, path=(*self.path, *more))
+        return Here(self.frame, self.scope, self.names, (*self.path, *more))
 
 
 class References:

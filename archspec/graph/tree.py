@@ -7,7 +7,7 @@ tree into the plain list of steps that the reference runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -131,3 +131,21 @@ class Module:
     training_outputs: frozenset[str] = frozenset()
     open: frozenset[str] = frozenset()
     """The sizes of inputs, by name, that may be any number when the network runs."""
+
+
+def leaves(items: Iterable[Item], prefix: str) -> Iterator[tuple[str, Step | Use]]:
+    """The steps and calls of one module, with their paths inside it."""
+    for item in items:
+        match item:
+            case Step() | Use():
+                yield prefix + item.name, item
+            case Sequence():
+                yield from leaves(item.items, f"{prefix}{item.name}." if item.name else prefix)
+            case Repeat():
+                yield from leaves(item.iterations, f"{prefix}{item.name}." if item.name else prefix)
+            case When():
+                yield from leaves([item.item] if item.item is not None else [], prefix)
+            case Branches():
+                for body in item.bodies:
+                    yield from leaves(body, prefix)
+                yield prefix + item.join.name, item.join

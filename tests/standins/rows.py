@@ -42,7 +42,7 @@ class Told:
         return getattr(self.context, name)
 
     def unify(
-        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Iterable[Expr] = (), name: str = ""
+        self, values: Mapping[Key, Any], item: MStep | MCall, exprs: Sequence[Expr] = (), name: str = ""
     ) -> Code:  # fmt: skip
         return self._told(self.context.unify(values, item, exprs, name), values)
 
@@ -82,7 +82,7 @@ class Answer:
 
     def env(self, key: Key) -> dict[str, Any]:
         """What the names of the code stand for in an instance."""
-        found = {_plain_name(name): value for name, value in self.site.context.env(key).items()}
+        found = {_plain_name(name): value for name, value in self.site.context.envs[key].items()}
         return found | {name: values[key] for name, values in self.told.numbers.items() if key in values}
 
     def run(self, code: Code, known: dict[str, Any], given: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, Items, Slice, Symbol, Template, call, literal
-from archspec.emit.context import Lowered, Lowering, Site, once
+from archspec.emit.context import Lowered, Lowering, Site, WeightPlace, once
 from archspec.emit.signature import spell
 from archspec.expressions import Apply as Applied
 from archspec.expressions import Const, Expr
@@ -232,9 +232,11 @@ def _in_two_layers(site: Site) -> Lowered:
     first = depthwise(site, use_bias=False)
     second = spell(f"layers.Conv{site.op.rank}D(filters, kernel_size, *, use_bias=True)", site, filters="out_channels",
                    kernel_size=1, use_bias="bias")  # fmt: skip
-    _, name, layout = first.weights["depthwise_weight"]
-    weights = {"depthwise_weight": ("depthwise", name, layout), "pointwise_weight": ("pointwise", "kernel", kernel),
-               "bias": ("pointwise", "bias", None)}  # fmt: skip
+    weights = {
+        "depthwise_weight": first.weights["depthwise_weight"]._replace(layer="depthwise"),
+        "pointwise_weight": WeightPlace("pointwise", "kernel", kernel),
+        "bias": WeightPlace("pointwise", "bias"),
+    }
     pads = {suffix: made for suffix, made in first.layers.items() if suffix}
     return replace(
         first,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from archspec.backend import Moves
 from archspec.emit.code import Call, Code, Items, Template, call, literal
-from archspec.emit.context import Lowered, Lowering, Site, Spelling
+from archspec.emit.context import Lowered, Lowering, Site, Spelling, WeightPlace
 from archspec.emit.layouts import canonical
 from archspec.emit.signature import spell
 from archspec.graph.tree import Step
@@ -109,7 +109,7 @@ def recurrent(site: Site, text: str, cell: str, lay: Mapping[str, Any], **source
     )
 
 
-def bindings(site: Site, cell: str, lay: Mapping[str, Any]) -> dict[str, tuple[str, str, Any]]:
+def bindings(site: Site, cell: str, lay: Mapping[str, Any]) -> dict[str, WeightPlace]:
     """Where the weights live: `bidirectional_l0/forward_lstm/lstm_cell/kernel`."""
     op: Any = site.op
     step = next(iter(site.step.steps.values()))
@@ -119,7 +119,7 @@ def bindings(site: Site, cell: str, lay: Mapping[str, Any]) -> dict[str, tuple[s
         number, _, reverse = place.partition("_")
         direction = f"{'backward' if reverse else 'forward'}_{op.key}/" if op.bidirectional else ""
         suffix = f"l{number}" if op.num_layers > 1 else ""
-        found[parameter] = (suffix, f"{direction}{cell}/{KINDS[kind]}", lay.get(kind))
+        found[parameter] = WeightPlace(suffix, f"{direction}{cell}/{KINDS[kind]}", lay.get(kind))
     return found
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from archspec.emit.code import Call, Code, Items, call, literal
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
 from archspec.emit.layouts import Layout, canonical, channels_last
 
 
@@ -15,7 +15,7 @@ def order(site: Site) -> Layout:
     return channels_last(rank) if rank > 3 else canonical(rank)
 
 
-def held(made: Call, site: Site, layout: Layout, weights: dict[str, Any], *, sized: bool = False) -> Lowered:
+def held(made: Call, site: Site, layout: Layout, weights: dict[str, WeightPlace], *, sized: bool = False) -> Lowered:
     return Lowered(apply=lambda own, inputs: Call(own[""], tuple(inputs)), layers={"": made}, weights=weights,
                    layouts=(layout,), sized=sized)  # fmt: skip
 
@@ -27,7 +27,7 @@ def parameter(site: Site) -> Lowered:
     for name in ("mean", "std"):
         if site.attr(name) != literal(0.0):
             options[name] = site.attr(name)
-    weights = {"": ("", "value", lambda step: layout.moves())}
+    weights = {"": WeightPlace(name="value", layout=lambda step: layout.moves())}
     return held(call("Parameter", sizes, **options), site, layout, weights)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, call, literal
-from archspec.emit.context import Lowered, Lowering, Site, once
+from archspec.emit.context import Lowered, Lowering, Site, WeightPlace, once
 from archspec.emit.signature import bindings, own_layer, spell
 from archspec.graph.tree import Step
 
@@ -52,9 +52,9 @@ def separable(site: Site) -> Lowered:
     second = spell(f"nn.Conv{site.op.rank}D{CONV}", site, in_channels=depthwise_channels, kernel_size=1, stride=1,
                    padding=0, dilation=1, groups=1, bias_attr=wanted("bias"))  # fmt: skip
     weights = {
-        "depthwise_weight": ("depthwise", "weight", None),
-        "pointwise_weight": ("pointwise", "weight", None),
-        "bias": ("pointwise", "bias", None),
+        "depthwise_weight": WeightPlace("depthwise", "weight"),
+        "pointwise_weight": WeightPlace("pointwise", "weight"),
+        "bias": WeightPlace("pointwise", "bias"),
     }
     return Lowered(
         apply=lambda own, inputs: Call(own["pointwise"], (Call(own["depthwise"], tuple(inputs)),)),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from archspec.emit.code import Code, Items, Own, call, literal
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
 
 
 def held(made: Code, site: Site, learned: bool) -> Lowered:
     """An attribute of the model that is the value itself."""
-    return Lowered(
-        apply=lambda own, inputs: own[""], layers={"": made}, weights={"": ("", "", None)} if learned else {}
-    )
+    return Lowered(apply=lambda own, inputs: own[""], layers={"": made}, weights={"": WeightPlace()} if learned else {})
 
 
 def parameter(site: Site) -> Lowered:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from archspec.emit import windows
 from archspec.emit.code import Call, Code, call, literal
-from archspec.emit.context import Lowered, Lowering, Site, symbols
+from archspec.emit.context import Lowered, Lowering, Site, WeightPlace, symbols
 from archspec.emit.signature import bindings, own_layer, spell
 from archspec.graph.tree import Step
 
@@ -75,9 +75,9 @@ def separable(site: Site) -> Lowered:
     if not site.every(lambda step: step.op.bias):
         second = Call(second.target, second.args, (*second.kwargs, ("bias", site.attr("bias"))))
     weights = {
-        "depthwise_weight": ("depthwise", "weight", None),
-        "pointwise_weight": ("pointwise", "weight", None),
-        "bias": ("pointwise", "bias", None),
+        "depthwise_weight": WeightPlace("depthwise", "weight"),
+        "pointwise_weight": WeightPlace("pointwise", "weight"),
+        "bias": WeightPlace("pointwise", "bias"),
     }
     return Lowered(
         apply=lambda own, inputs: Call(own["pointwise"], (first.apply({"": own["depthwise"]}, inputs),)),

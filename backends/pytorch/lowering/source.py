@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from archspec.emit.code import Code, Items, Template, call, literal
-from archspec.emit.context import Lowered, Lowering, Site
+from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
 
 _DEVICE: Final = call("filled_device")
 """Weights may be made without memory and filled later, but no file of weights has constants."""
@@ -13,9 +13,7 @@ _DEVICE: Final = call("filled_device")
 
 def held(made: Code, site: Site, learned: bool) -> Lowered:
     """An attribute of the model that is the value itself."""
-    return Lowered(
-        apply=lambda own, inputs: own[""], layers={"": made}, weights={"": ("", "", None)} if learned else {}
-    )
+    return Lowered(apply=lambda own, inputs: own[""], layers={"": made}, weights={"": WeightPlace()} if learned else {})
 
 
 def parameter(site: Site) -> Lowered:
