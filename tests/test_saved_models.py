@@ -73,13 +73,18 @@ def frameworks() -> Iterator[dict[str, Framework]]:
         each.process.communicate()
 
 
+SEGMENTS = 2
+"""What BERT tells apart, which has no more rows for it."""
+
+
 def inputs(model: archspec.Model) -> dict[str, Any]:
     random = np.random.default_rng(0)
     found = {}
     for name, tensor in model.graph.inputs.items():
         shape = (2, *map(int, tensor.shape[1:]))
-        whole = random.integers(0, 5, shape)
-        found[name] = random.standard_normal(shape).astype("float32") if tensor.dtype == "float" else whole
+        whole = random.integers(0, SEGMENTS if name == "segments" else 5, shape)
+        numbers = {"float": random.standard_normal(shape).astype("float32"), "int64": whole, "bool": whole > 0}
+        found[name] = numbers[tensor.dtype]
     return found
 
 
