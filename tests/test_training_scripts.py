@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,30 +95,56 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").iterdir())) == 2  # nothing is left that was written aside
 
 
-def test_a_folder_of_pictures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_of_pictures(channels: int, tmp_path: Path) -> None:
     from PIL import Image
 
-    layers = "inputs: {image: [3, 6, 5]}\nlayers:\n  - flatten\n  - {op: linear, name: logits, out_features: 3}\n"
+    layers = f"inputs: {{image: [{channels}, 6, 5]}}\nlayers:\n  - flatten\n"
+    layers += "  - {op: linear, name: logits, out_features: 3}\n"
     section = f"{CROSS_ENTROPY}\noptimizer: {SGD}\nbatch_size: 4\nepochs: 1"
     model = network(layers + "outputs: {logits: logits}", section)
     script = model.script("pytorch")
     (tmp_path / script.file).write_text(script.text())
     (tmp_path / f"{script.module}.py").write_text(model.compile("pytorch"))
-    for place, classes in (("pictures", 3), ("more", 4)):
-        for number in range(classes):
-            (tmp_path / place / f"class{number}").mkdir(parents=True)
+    for place, classes in {"pictures": "abc", "more": "abcd", "some": "bc", "none": ""}.items():
+        (tmp_path / place / ".hidden").mkdir(parents=True)
+        (tmp_path / place / ".hidden" / "1.png").write_text("no picture")
+        for name in classes:
+            (tmp_path / place / name).mkdir()
+            (tmp_path / place / name / ".DS_Store").write_text("no picture")
+            (tmp_path / place / name / "notes.txt").write_text("no picture")
             for each in range(4):
-                picture = Image.new("RGB", (20 + each, 30), (80 * number, 255, 0))
-                picture.save(tmp_path / place / f"class{number}" / f"{each}.png")
-    runs = [
-        ["--data", str(tmp_path / place), "--output", str(tmp_path / place / "out")] for place in ("pictures", "more")
-    ]
+                picture = Image.new("RGB", (20 + each, 30), (80 * "abcd".index(name), 255, 0))
+                picture.save(tmp_path / place / name / f"{each}.{'PNG' if each else 'png'}")
+
+    def words(data: str, *more: str) -> list[str]:
+        return ["--data", str(tmp_path / data), "--output", str(tmp_path / f"{data} out"), *more]
+
     ran = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(tmp_path), str(tmp_path / script.file), json.dumps(runs)],
+        [sys.executable, "-c", DRIVER, str(tmp_path), str(tmp_path / script.file),
+         json.dumps([words("pictures", "--test", str(tmp_path / "some")), words("more"), words("none"),
+                     words("some", "--test", str(tmp_path / "pictures"))])],
         capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     said = json.loads(ran.stdout.splitlines()[-1])
     assert said[0] == ""
     assert "label has other classes than range(0, 3)" in said[1]
-    assert len((tmp_path / "pictures" / "out" / "log.jsonl").read_text().splitlines()) == 4
+    assert said[2].endswith("none: there are no folders of pictures")
+    assert f"pictures: ['a'] are no classes of {tmp_path / 'some'}" in said[3]
+    assert len((tmp_path / "pictures out" / "log.jsonl").read_text().splitlines()) == 4
+    # A class that the test does not have takes none of the others' numbers.
+    loaded = subprocess.run(
+        [sys.executable, "-c",
+         f"import json, train_{model.name}_pytorch as script\n"
+         "data = script.load('some', 'pictures')\n"
+         "print(json.dumps([data['label'].tolist(), data['image'].shape, data['image'][:, :, 0, 0].tolist()]))"],
+        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    labels, shape, colours = json.loads(loaded.stdout)
+    assert labels == [1] * 4 + [2] * 4
+    assert shape == [8, channels, 6, 5]
+    grey = {number: round(0.299 * 80 * number + 0.587 * 255) for number in (1, 2)}
+    for label, colour in zip(labels, colours, strict=True):
+        due = [80 * label, 255, 0] if channels == 3 else [grey[label]]
+        np.testing.assert_allclose(np.array(colour) * 255, due, atol=1.01)
