@@ -68,6 +68,8 @@ class Interface:
     """The same for the gradients of steps, by the tensor that the step gives."""
     random: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Step that is random in training: its layers, by names that the backend's runner understands."""
+    starts: bool = False
+    """Whether weights begin as the spec says; without it, as the framework has it."""
     unbiased_variance: bool = False
     """Whether batch normalization keeps the unbiased variance of a batch (divided by n - 1), not the biased one."""
     keeps_old: bool = False

@@ -135,7 +135,7 @@ class Model:
         self.shapes: dict[str, tuple[int, ...]] = {}
         """Inputs that have another shape than the spec says."""
         self._others: dict[frozenset[str], Module | None] = {}
-        self._modules: dict[str, tuple[Module, int] | None] = {}
+        self._modules: dict[Any, tuple[Module, int] | None] = {}
 
     def __repr__(self) -> str:
         changed = "".join(f", {name}={value!r}" for name, value in self.overrides.items())

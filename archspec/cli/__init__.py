@@ -263,6 +263,30 @@ def verify(
 
 
 @app.command()
+def init(
+    spec: OneSpec,
+    output_: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the weights go.")],
+    variant: Variant = None, settings: Settings = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the random numbers.")] = 0,
+) -> None:  # fmt: skip
+    """Draw the weights that a network starts with, the same bits for all frameworks.
+
+    \b
+    archspec init resnet50 -o start.safetensors              by the spec's names, in its shapes
+    archspec init net.yaml --seed 1 -o start.safetensors
+
+    They are drawn as the spec's init says. Each weight has random numbers of its own: a new layer moves no other.
+    """
+    from archspec.cli.arguments import one_network
+    from archspec.weights.exchange import save
+    from archspec.weights.start import start
+
+    model = one_network(spec, variant, settings)
+    save(model, output_, start(model.graph, seed))
+    print(output_)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the language, for editors.
 

@@ -27,6 +27,8 @@ from archspec.emit.code import (
 )
 from archspec.emit.context import Lowered, symbols
 from archspec.emit.dialect import Classes, Dialect
+from archspec.emit.filling import Branch, print_starts
+from archspec.emit.filling import codes as starting
 from archspec.emit.fixed import fixed, is_kept
 from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layouts import held, physical_shape
@@ -73,6 +75,8 @@ class ClassWriter(Flow):
         assert isinstance(self.dialect.blocks, Classes)
         self.words = self.dialect.blocks
         self.init: list[Statement] = []
+        self.starts: list[Branch] = []
+        """How weights begin, in the network's constructor."""
         self.constructor = Scope(file, ["self", *self.words.handed])
         self.attributes = Scope(Scope(None, self.words.reserved))
         is_open = any(module.open for module in self.context.modules.values())
@@ -419,6 +423,7 @@ class ClassWriter(Flow):
             lines += print_statements(stored, init_style, 8)
             if self.root:
                 lines += print_statements(self.init, init_style, 8)
+                lines += print_starts(self.starts, style, 8)
             else:
                 lines += print_shortened(self.init, init_style, 8, self._short)
             lines += [""]
@@ -442,7 +447,7 @@ class ClassWriter(Flow):
         yield from (self.words.base, self.words.tensor, *self.words.handed.values())
         for name in self.arguments(defaults):
             yield self._kind(name).partition("[")[0]
-        for code in codes(self.whole):
+        for code in [*codes(self.whole), *starting(self.starts)]:
             yield from mentioned(code)
 
     def _kind(self, name: str) -> str:

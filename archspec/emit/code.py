@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.expressions import Apply, Expr, Name, float32, operands, render
+from archspec.expressions import Apply, Const, Expr, Name, evaluate, float32, free_names, operands, render
 from archspec.graph.tree import INDEX
 
 if TYPE_CHECKING:
@@ -262,6 +262,15 @@ def number(value: float) -> str:
     text = short if len(short) + 4 < len(text) else text
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else text
+
+
+def expression(expr: Expr) -> Code:
+    """An expression over variables, or the number that it is, if that is no longer."""
+    if not free_names(expr):
+        value = float(evaluate(expr, {}))
+        if isinstance(expr, Const) or len(number(value)) <= len(render(expr)):
+            return Raw(number(value), 10 if value >= 0 else 8)
+    return Symbol(expr)
 
 
 def exact(code: Code) -> Code:

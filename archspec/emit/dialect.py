@@ -8,8 +8,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
-from archspec.emit.code import Code
+from archspec.emit.code import Code, Template
+from archspec.ops.initializers import Distribution, Fans, Initializer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starts:
+    """Weights are filled where they are, by functions of the framework that have our words for initializers: in a loop
+    over all layers, and one by one."""
+
+    layers: str
+    """All layers of a model, from inside it: `self.modules()`."""
+    layer: str
+    """What people call one of them."""
+    function: str
+    """The function for one of our words: `nn.init.{}_`."""
+    default: Callable[[str, str], Initializer | None]
+    """How a weight of a kind of layer begins by itself, by the layer's name of it; None: that is not known."""
+    fans: Callable[[str], Mapping[str, str] | None]
+    """For a kind of layer code for `fan_in` and `fan_out` and `groups`, `{0}` being the layer, and which of the two is
+    `divided` by the groups; None: no code tells."""
+    seen: Callable[[str, Fans], tuple[int, int]]
+    """What the functions take fan_in and fan_out of a weight to be, by the kind of its layer."""
+    bases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Kinds of layers that derive from others, which a loop takes for those."""
+    inner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Kinds of layers that hold others: the kind of those."""
+    packed: int = 1
+    """How many weights some layers keep as one."""
+    chunks: str = "{}"
+    """Those, one by one."""
+
+    def parts(self, weight: Code) -> Code:
+        """The weights that one holds."""
+        return Template(self.chunks.replace("{}", "{0}"), (weight,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +80,30 @@ class Classes:
     alone is computed at each call."""
     reserved: frozenset[str] = frozenset()
     """Attributes of the base class that a layer must not replace."""
+    starts: Starts | None = None
+    """How weights get their initial values; without it they begin as the framework has it."""
+
+
+class Given(Protocol):
+    """Weights begin as an argument of their layer says."""
+
+    xavier: str
+    """The function that gives the initializer of that name for any fans."""
+
+    def argument(self, kind: str, name: str) -> str | None:
+        """The argument of a kind of layer for a weight, by the framework's name of it; None: it has none."""
+
+    def default(self, kind: str, name: str) -> Initializer | None:
+        """How that weight begins without the argument, with the fans of `seen`; None: that is not known."""
+
+    def seen(self, kind: str, name: str, fans: Fans) -> tuple[int, int] | None:
+        """What the framework takes fan_in and fan_out of that weight to be; None: something else."""
+
+    def scaled(self, kind: type[Distribution], square: float, fan: str) -> Code:
+        """An initializer for numbers whose square, times a fan that the framework computes, is this."""
+
+    def spell(self, kind: type[Distribution], value: Code) -> Code:
+        """An initializer for a distribution of this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +117,8 @@ class Functions:
     unlayered: Callable[[str], str]
     """The name that the framework gives to what code mentions (see `code.mentioned`), if it has a place in the model
     without being a layer; else nothing."""
+    given: Given | None = None
+    """How weights get their initial values; without it they begin as the framework has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,8 @@ class Placed:
     """Whether it runs inside a container, so that only a hook sees its value."""
     layers: dict[str, Any] = field(default_factory=dict)
     """Suffix of a layer: that layer, where a step holds several."""
+    made: Mapping[str, Code] = field(default_factory=dict)
+    """Suffix of a layer: what makes it."""
     weights: Mapping[str, WeightPlace] = field(default_factory=dict)
     layouts: tuple[Layout | None, ...] = ()
     inexact: float = 0.0
@@ -79,7 +81,7 @@ class Placed:
     def step(cls, item: MStep, lowered: Lowered, name: str | LayerName, key: str | LayerName, **more: Any) -> Placed:
         """Where a step is whose inputs and outputs have their layouts."""
         weights = lowered.weights if item.owner is None else {}
-        return cls(name, key, weights=weights, layouts=tuple(wire.layout for wire in item.outputs),
+        return cls(name, key, made=lowered.layers, weights=weights, layouts=tuple(wire.layout for wire in item.outputs),
                    inexact=lowered.inexact, inexact_gradient=lowered.inexact_gradient, **more)  # fmt: skip
 
 

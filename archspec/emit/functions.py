@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from archspec.emit.begun import begun
 from archspec.emit.code import (
     Call,
     Code,
@@ -122,7 +123,7 @@ class FunctionWriter(Flow):
     def hold(self, item: MStep, lowered: Lowered) -> tuple[dict[str, Code], Placed]:
         own: dict[str, Code] = {}
         layers: dict[str, LayerName] = {}
-        for suffix, made in lowered.layers.items() if item.owner is None else ():
+        for suffix, made in self._begun(item, lowered).items() if item.owner is None else ():
             name = layers[suffix] = LayerName(item.path, suffix)
             assert isinstance(made, Call)
             own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", name)))
@@ -133,6 +134,17 @@ class FunctionWriter(Flow):
                 own[suffix] = kept
         name = LayerName(item.path)
         return own, Placed.step(item, lowered, name, name, layers=layers)
+
+    def _begun(self, item: MStep, lowered: Lowered) -> Mapping[str, Code]:
+        """The layers of a step, told how their weights begin."""
+        site = self.plan.lowered[item][0]
+        if self.words.given is None:
+            return lowered.layers
+        try:
+            return begun(site, lowered, self.words.given)
+        except BackendError as error:
+            message = f"{self.dialect.title} cannot express this {site.op.key}: {error}"
+            raise BackendError(self.generator.located(site, message)) from None
 
     def _kept_layers(self) -> dict[MStep, str]:
         """The variables of layers that are called more than once: named after their steps, unless values may be."""

@@ -53,6 +53,9 @@ class Blocks(Protocol):
     def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
         """The layers of the step whose weights a step uses."""
 
+    def located(self, site: Site, message: str) -> str:
+        """A message about a step, with the step's position in the spec."""
+
     def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
         """The class or function of a block for inputs that are laid out so."""
 

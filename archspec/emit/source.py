@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from archspec.backend import Network, Program
 from archspec.emit.code import Style
 from archspec.emit.context import Lowering
-from archspec.emit.dialect import Dialect
+from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import docstring, module_docstring
+from archspec.emit.initial import Starter
 from archspec.emit.layouts import moves
 from archspec.emit.names import PYTHON
 from archspec.emit.program import PROBES, Generator
@@ -33,6 +34,10 @@ class FileGenerator(Generator):
     ) -> None:
         super().__init__(model, dialect, table, support)
         self.run()
+        blocks = dialect.blocks
+        if isinstance(blocks, Classes) and blocks.starts is not None and self.root is not None:
+            network = self.root.flow
+            network.starts = Starter(blocks.starts, network, network.constructor).statements()
         self._text = self.printed(Style())
         check_names(self._text, support, f"{dialect.title}: {model.name}")
 
@@ -69,10 +74,17 @@ class FileGenerator(Generator):
             inexact=found.inexact,
             inexact_gradients=found.inexact_gradients,
             random=found.random,
+            starts=_begins(self.dialect),
             unbiased_variance=self.dialect.unbiased_variance,
             keeps_old=self.dialect.keeps_old,
             training_arguments=root.training_arguments(),
         )
+
+
+def _begins(dialect: Dialect) -> bool:
+    """Whether generated code says how weights begin."""
+    blocks = dialect.blocks
+    return (blocks.starts if isinstance(blocks, Classes) else blocks.given) is not None
 
 
 def assemble(

@@ -24,7 +24,7 @@ from archspec.expressions.nodes import (
     render,
     suggestion,
 )
-from archspec.expressions.parsing import parse
+from archspec.expressions.parsing import Argument, parse, parse_call
 from archspec.expressions.simplification import build, rename, substitute
 from archspec.expressions.sizes import Dim, dim, expr_of
 
@@ -36,6 +36,7 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_NUMBER",
     "Apply",
+    "Argument",
     "Attribute",
     "Const",
     "Dim",
@@ -51,6 +52,7 @@ __all__ = [
     "make_divisible",
     "operands",
     "parse",
+    "parse_call",
     "references",
     "rename",
     "render",

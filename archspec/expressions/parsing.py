@@ -223,6 +223,46 @@ def parse(text: str) -> Expr:
 
     Raises ExpressionError if it is not one, is longer than `MAX_LENGTH` or nested deeper than `MAX_DEPTH`.
     """
+    parser = _begun(text)
+    value = parser.expression()
+    _ended(parser, value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a call: its value, the name that it is given by (or none), and where that stands."""
+
+    value: Expr
+    name: str
+    offset: int
+
+
+@lru_cache(1024)
+def parse_call(text: str) -> tuple[str, tuple[Argument, ...]]:
+    """A name and its arguments, as `normal(0.02)` or `zeros`; the arguments are expressions. Raises as `parse`."""
+    parser = _begun(text)
+    kind, name, _ = parser.tokens[0]
+    if kind != "name" or name in _WORDS:
+        raise parser.error("expected a name, as in normal(0.02)")
+    parser.at = 1
+    arguments: list[Argument] = []
+    if parser.take("("):
+        while not parser.take(")"):
+            if arguments:
+                parser.expect(",")
+                if parser.take(")"):
+                    break
+            kind, given, offset = parser.tokens[parser.at]
+            named = kind == "name" and parser.tokens[parser.at + 1][1] == "="
+            parser.at += 2 * named
+            value = parser.expression()
+            arguments.append(Argument(value, given if named else "", offset))
+    _ended(parser, *(argument.value for argument in arguments))
+    return name, tuple(arguments)
+
+
+def _begun(text: str) -> _Parser:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"the expression is {len(text)} characters long; the limit is {MAX_LENGTH}")
     tokens: list[tuple[str, str, int]] = []
@@ -238,13 +278,14 @@ def parse(text: str) -> Expr:
     tokens.append(("end", "", end))
     if not tokens[0][1]:
         raise ExpressionError("the expression is empty")
-    parser = _Parser(text, tokens)
-    value = parser.expression()
+    return _Parser(text, tokens)
+
+
+def _ended(parser: _Parser, *values: Expr) -> None:
     if parser.tokens[parser.at][0] != "end":
         raise parser.error("expected the end of the expression")
-    if _height(value) > MAX_HEIGHT:
+    if any(_height(value) > MAX_HEIGHT for value in values):
         raise ExpressionError(f"the expression has more than {MAX_HEIGHT} operators on top of one another")
-    return value
 
 
 def _height(expr: Expr) -> int:

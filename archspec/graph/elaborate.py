@@ -44,7 +44,7 @@ class Elaborator:
 
     def __init__(
         self, document: Document, source: Source, params: Mapping[str, Any], free: frozenset[str] = frozenset(),
-        sizes: Mapping[str, int] | None = None, modules: dict[str, tuple[Module, int] | None] | None = None,
+        sizes: Mapping[str, int] | None = None, modules: dict[Any, tuple[Module, int] | None] | None = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.document = document
@@ -58,7 +58,7 @@ class Elaborator:
         self.limits: dict[str, int] = {}
         self.open_sizes: dict[str, int] = {}
         self._modules = {} if modules is None else modules
-        self._failed: set[str] = set()
+        self._failed: set[Any] = set()
         self._instances = 0
 
     def network(self) -> Module:
@@ -80,6 +80,7 @@ class Elaborator:
             )  # fmt: skip
             try:
                 with paused_collector(), contextlib.suppress(Enough):
+                    frame = frame.begun(self._steps.initials.rules(self.document.init, frame, ()))
                     self._body(module, self.document.layers, frame, ("layers",))
             except RecursionError:
                 self._findings.error(("layers",), "the network is nested too deeply")
@@ -143,7 +144,7 @@ class Elaborator:
             for value in inputs
         ]
         shapes = [([int(size) for size in value.shape], value.dtype, value.span) for value in inputs]
-        key = repr((name, params, shapes, open_axes))
+        key = repr((name, params, shapes, open_axes)), here.frame.initial
         if key in self._failed:
             raise Failed
         entry = self._modules.get(key)
@@ -185,7 +186,8 @@ class Elaborator:
             values[key], exprs[key] = int(size), expr_of_size(size)
         module.open = frozenset(open_sizes)
         frame = Frame(values, exprs, context, constant=frozenset(outer), open=module.open,
-                      blocks=(*around.blocks, module.block))  # fmt: skip
+                      blocks=(*around.blocks, module.block), initial=around.initial)  # fmt: skip
+        frame = frame.begun(self._steps.initials.rules(block.init, frame, ("blocks", module.block)))
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 
     def _context(self, step: BlockStep, module: Module, inputs: tuple[Value, ...], here: Here) -> str:

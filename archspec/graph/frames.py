@@ -21,6 +21,7 @@ from archspec.expressions import (
 )
 from archspec.ops.base import describe
 from archspec.spec.document import Param
+from archspec.spec.initial import Rules
 from archspec.spec.source import MOST_FINDINGS, Path, Source
 
 
@@ -84,6 +85,8 @@ class Frame:
     """The sizes that may be any number when the network runs; what they are here is an example."""
     blocks: tuple[str, ...] = ()
     """The blocks around, from the outermost."""
+    initial: Rules = ()
+    """How weights begin here, the nearest first."""
 
     def bind(self, index: int, row: Mapping[str, Any]) -> Frame:
         """The frame of one iteration of `repeat` or `each`."""
@@ -94,6 +97,10 @@ class Frame:
             exprs={**self.exprs, **{name: Const(value) for name, value in here.items()}},
             bound=self.bound | here.keys(),
         )
+
+    def begun(self, rules: Rules) -> Frame:
+        """The frame where these say how weights begin."""
+        return replace(self, initial=rules)
 
     def settled(self, condition: Any) -> bool:
         """Whether the network's params alone decide a condition, so that the step is the same wherever it stands."""

@@ -10,6 +10,7 @@ from archspec import ops
 from archspec.expressions import ExpressionError, free_names, parse
 from archspec.graph.operations import KEYS
 from archspec.ops.base import Operation
+from archspec.spec import initial
 from archspec.spec.document import BlockStep, BranchesStep, Document, OperationStep, SequenceStep
 from archspec.spec.lint import literal_texts
 
@@ -29,6 +30,8 @@ def free_params(document: Document) -> frozenset[str]:
         return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
     for name, uses in blocks.items():
         found.update(dict.fromkeys(uses.keys() - document.blocks[name].hidden, False))
+    for raw in [document.init, *(block.init for block in document.blocks.values())]:
+        found.update(dict.fromkeys(initial.names(raw), False))
     for output in document.outputs.values() if isinstance(document.outputs, dict) else ():
         found.update(dict.fromkeys(_used(output.when), False))
     for declared in document.inputs.values():
@@ -56,6 +59,7 @@ def _note_uses(
     """Notes for each name whether all its uses are free; `blocks` keeps what is known of the params of blocks."""
     for step in layers:
         raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
+        raws += [(name, False) for name in initial.names(step.init)]
         match step:
             case OperationStep():
                 cls = ops.get(step.op) if step.op in KEYS else None

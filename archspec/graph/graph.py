@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -12,6 +12,7 @@ from archspec.graph import tree
 from archspec.graph.mode import Mode
 from archspec.graph.tree import Item, Module, Value
 from archspec.ops.base import DType, Operation, Parameter, Shape
+from archspec.spec.initial import Initial
 from archspec.spec.source import Path
 
 
@@ -40,6 +41,8 @@ class Node:
     """Whether only outputs that exist in training depend on it."""
     owner: str = ""
     """The path of the step whose weights this one uses; empty: its own."""
+    initial: Mapping[str, Initial] = field(default_factory=dict)
+    """How its own weights begin, by the operation's names of them."""
     beside: tuple[Tensor, ...] = ()
     """For a step without inputs the first input of the block around, which a framework may call its layer on."""
 
@@ -87,6 +90,13 @@ class Graph:
             for name, weight in node.parameters().items():
                 found.setdefault(name, weight)  # of a shared one the first step says what it is
         return found
+
+    def initial(self) -> dict[str, Initial]:
+        """How each weight begins, by canonical name."""
+        return {
+            node.parameter(name): initial
+            for node in self.nodes if not node.owner for name, initial in node.initial.items()
+        }  # fmt: skip
 
 
 def same_weights(mine: Module, other: Module, seen: set[tuple[int, int]] | None = None) -> bool:
@@ -169,7 +179,8 @@ def _node(step: tree.Step, prefix: str, values: dict[int, Tensor], beside: tuple
     if step.owner is not None:
         owner = values[id(step.owner.outputs[0])].name
         owner = owner if len(step.owner.outputs) == 1 else owner.removesuffix(".0")
-    return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, owner=owner, beside=beside)
+    return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, owner=owner, initial=step.initial,
+                beside=beside)  # fmt: skip
 
 
 def _plain(shape: Shape) -> Shape:

@@ -14,6 +14,7 @@ from archspec import ops
 from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
+from archspec.graph.initial import Initials
 from archspec.graph.naming import LeftOut, Named, Names, Scope, snake
 from archspec.graph.operations import KEYS, Operations, not_shared
 from archspec.graph.references import Here, References, Values
@@ -29,6 +30,7 @@ from archspec.spec.document import (
     SequenceStep,
     StepForm,
 )
+from archspec.spec.initial import Initial
 from archspec.spec.source import Path, Source
 
 MAX_STEPS: Final = 50_000
@@ -48,6 +50,7 @@ class Steps:
         self.evaluator = Evaluator(self.findings)
         self.references = References(self.findings)
         self.count = 0
+        self.initials = Initials(self.findings)
         self._operations = Operations(document, self.findings, self.evaluator)
         self._module = module
         self._depth = 0
@@ -209,6 +212,9 @@ class Steps:
         return tree.When(condition, False, None, inputs, passed, here.path)
 
     def _plain(self, step: StepForm, name: str | None, inputs: Values, here: Here, numbered: bool) -> Item:
+        if step.init is not None:
+            single = isinstance(step, OperationStep)
+            here = replace(here, frame=here.frame.begun(self.initials.rules(step.init, here.frame, here.path, single)))
         match step:
             case OperationStep():
                 return self._operation(step, name, inputs, here)
@@ -280,8 +286,13 @@ class Steps:
         owner = None
         if step.weights_of is not None:
             owner = self._owner(step.weights_of, op, shown, inputs, here.at("weights_of"))
+        initial: Mapping[str, Initial] = {}
+        if owner is None:
+            initial = self.initials.of(op, shown, [value.shape for value in inputs], frame)
+        elif step.init is not None:
+            raise self._error(here.at("init"), f"{shown}: its weights are those of '{step.weights_of}'", key=True)
         self.tally(1, path)
-        result = tree.Step("", op, inputs, outputs, exprs, path, owner)
+        result = tree.Step("", op, inputs, outputs, exprs, path, owner, initial)
         here.names.add(result, key, name)
         if name is not None and (join or name == step.name):
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}

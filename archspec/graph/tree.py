@@ -14,6 +14,7 @@ from typing import Any, Final
 from archspec.expressions import Expr
 from archspec.ops.base import DType, Shape
 from archspec.ops.spans import Span
+from archspec.spec.initial import Initial
 from archspec.spec.source import Path
 
 INDEX: Final = "#index"
@@ -44,6 +45,8 @@ class Step:
     origin: Path
     owner: Step | None = None
     """The step whose weights this one uses, if it has none of its own."""
+    initial: Mapping[str, Initial] = field(default_factory=dict)
+    """How its own weights begin."""
 
 
 @dataclass(eq=False, slots=True)

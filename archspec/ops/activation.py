@@ -11,9 +11,11 @@ from pydantic import Field, model_validator
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
+from archspec.expressions import Const
 from archspec.ops._shapes import inner_axis
 from archspec.ops._special import LEAST_SHARE, SELU_ALPHA, SELU_SCALE, erf
 from archspec.ops.base import Axis, Flag, Operation, Parameter, Real, Shape, show
+from archspec.ops.initializers import Constant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +74,9 @@ class LeakyRelu(_Elementwise):
         return np.where(x > 0, x, x * self.negative_slope)
 
 
+_SLOPE = Constant(Const(0.25))
+
+
 class Prelu(_Activation):
     """y = x if x > 0 else weight * x, the slope being learned.
 
@@ -87,7 +92,7 @@ class Prelu(_Activation):
         return (x,)
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        return {"weight": Parameter((x[1] if self.per_channel else 1,), "scale")}
+        return {"weight": Parameter((x[1] if self.per_channel else 1,), "scale", initial=_SLOPE)}
 
     def reference(self, x: Array, weight: Array) -> Array:
         return np.where(x > 0, x, x * weight.reshape(-1, *(1,) * (x.ndim - 2)))

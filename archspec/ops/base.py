@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from archspec.errors import ShapeError
 from archspec.ops._names import key_of
+from archspec.ops.initializers import Fans, Initializer
 from archspec.ops.spans import Span, together
 
 if TYPE_CHECKING:
@@ -42,15 +43,27 @@ class Parameter:
     `trainable` is false for statistics (a batch norm's running mean), which gradients do not reach, and `frozen` is a
     row of a table that they do not reach.
     `kind` tells what values are plausible: `weight` (fan-in scaled), `bias`, `scale` (near one), `mean`, `variance`
-    (positive) or `table` (rows of unit scale). `initial` are mean and standard deviation of the numbers that it starts
-    with, where they are part of the operation; elsewhere a framework may have its own.
+    (positive) or `table` (rows of unit scale); and how it begins, unless the operation has an `initial` of its own or a
+    spec says otherwise. `groups` and `transposed` tell the fans of a kernel from its shape.
     """
 
     shape: Shape
     kind: Literal["weight", "bias", "scale", "mean", "variance", "table"] = "weight"
     trainable: bool = True
     frozen: int | None = None
-    initial: tuple[float, float] | None = None
+    initial: Initializer | None = None
+    groups: int = 1
+    transposed: bool = False
+
+    @property
+    def fans(self) -> Fans:
+        """How many numbers a kernel brings together, in each of its groups: `out, in / groups, *kernel`, or transposed
+        `in, out / groups, *kernel`; of a table, the numbers of a row."""
+        first, *others = self.shape if len(self.shape) > 1 else (self.shape * 2)
+        fans = product(others), (first // self.groups) * product(others[1:])
+        if self.transposed:
+            fans = (first // self.groups) * product(others[1:]), product(others)
+        return Fans(*fans, self.groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class _Conv(_Windowed):
         return ((x[0], self.out_channels, *sizes),)
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        weight = Parameter((self.out_channels, x[1] // self.groups, *self.kernel_size))
+        weight = Parameter((self.out_channels, x[1] // self.groups, *self.kernel_size), groups=self.groups)
         return {"weight": weight} | ({"bias": Parameter((self.out_channels,), "bias")} if self.bias else {})
 
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
@@ -232,7 +232,7 @@ class _DepthwiseConv(_Windowed):
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         channels = x[1] * self.multiplier
-        weight = Parameter((channels, 1, *self.kernel_size))
+        weight = Parameter((channels, 1, *self.kernel_size), groups=x[1])
         return {"weight": weight} | ({"bias": Parameter((channels,), "bias")} if self.bias else {})
 
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
@@ -286,7 +286,7 @@ class _SeparableConv(_Windowed):
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         channels = x[1] * self.multiplier
         weights = {
-            "depthwise_weight": Parameter((channels, 1, *self.kernel_size)),
+            "depthwise_weight": Parameter((channels, 1, *self.kernel_size), groups=x[1]),
             "pointwise_weight": Parameter((self.out_channels, channels, *(1,) * self.rank)),
         }
         return weights | ({"bias": Parameter((self.out_channels,), "bias")} if self.bias else {})
@@ -378,7 +378,8 @@ class _ConvTranspose(_Windowed):
         return ((x[0], self.out_channels, *sizes),)
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        weight = Parameter((x[1], self.out_channels // self.groups, *self.kernel_size))
+        shape = (x[1], self.out_channels // self.groups, *self.kernel_size)
+        weight = Parameter(shape, groups=self.groups, transposed=True)
         return {"weight": weight} | ({"bias": Parameter((self.out_channels,), "bias")} if self.bias else {})
 
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:

@@ -53,7 +53,7 @@ class _Standardization(_Normalization):
 
 
 def _scale_and_shift(shape: Shape) -> dict[str, Parameter]:
-    return {"weight": Parameter(shape, "scale", initial=(1, 0)), "bias": Parameter(shape, "bias", initial=(0, 0))}
+    return {"weight": Parameter(shape, "scale"), "bias": Parameter(shape, "bias")}
 
 
 def _check_several(count: int) -> None:
@@ -105,8 +105,8 @@ class BatchNorm(_Normalization):
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         statistics = {
-            "running_mean": Parameter((x[1],), "mean", trainable=False, initial=(0, 0)),
-            "running_var": Parameter((x[1],), "variance", trainable=False, initial=(1, 0)),
+            "running_mean": Parameter((x[1],), "mean", trainable=False),
+            "running_var": Parameter((x[1],), "variance", trainable=False),
         }
         return (_scale_and_shift((x[1],)) if self.affine else {}) | statistics
 
@@ -184,7 +184,7 @@ class RmsNorm(_OverAxes):
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
         shape = tuple(x[axis] for axis in self.axes(len(x)))
-        return {"weight": Parameter(shape, "scale", initial=(1, 0))} if self.affine else {}
+        return {"weight": Parameter(shape, "scale")} if self.affine else {}
 
     def reference(self, x: Array, weight: Array | None = None) -> Array:
         axes = self.axes(x.ndim)

@@ -39,6 +39,7 @@ from archspec.ops.base import (
     check_rank,
     show,
 )
+from archspec.ops.initializers import Orthogonal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +105,7 @@ class _Recurrent(Operation):
         found = {}
         for layer, suffix in self._suffixes():
             found[f"weight_ih_{suffix}"] = Parameter((rows, self._width(x, layer)))
-            found[f"weight_hh_{suffix}"] = Parameter((rows, self.hidden_size))
+            found[f"weight_hh_{suffix}"] = Parameter((rows, self.hidden_size), initial=Orthogonal())
             if self.bias:
                 found[f"bias_ih_{suffix}"] = Parameter((rows,), "bias")
                 found[f"bias_hh_{suffix}"] = Parameter((rows,), "bias")

@@ -15,8 +15,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from archspec._lazy import lazy
 from archspec.ops._shapes import Sizes
-from archspec.ops.base import DType, Epsilon, Operation, Real, Shape, describe, product
+from archspec.ops.base import DType, Operation, Shape, describe, product
 from archspec.ops.base import Parameter as Weight
+from archspec.ops.initializers import Zeros
 from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class Parameter(_Source):
     """
 
     shape: Sizes = Field(description="sizes, without the batch axis")
-    mean: Real = Field(0.0, description="mean of the numbers that it starts with")
-    std: Epsilon = Field(0.0, description="standard deviation of the numbers that it starts with")
 
     def infer(self) -> tuple[Shape, ...]:
         return ((1, *self.shape),)
@@ -53,7 +52,7 @@ class Parameter(_Source):
         return "float"
 
     def parameters(self) -> dict[str, Weight]:
-        return {"": Weight((1, *self.shape), "table", initial=(self.mean, self.std))}
+        return {"": Weight((1, *self.shape), "table", initial=Zeros())}
 
     def reference(self, **parameters: Array) -> Array:
         return parameters[""]

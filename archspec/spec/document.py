@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     Tag,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from archspec import ops
 from archspec.expressions import FUNCTIONS, MAX_NUMBER
 from archspec.ops.base import describe
+from archspec.spec.initial import FANS
 
 MAX_NAME: Final = 64
 MAX_PARAMS: Final = 500
@@ -32,9 +34,11 @@ RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training",
 
 _NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
 _STEP_KEYS: Final = {
-    "name", "from", "when", "repeat", "each", "op", "weights_of", "block", "branches", "join", "layers"
+    "name", "from", "when", "repeat", "each", "init", "op", "weights_of", "block", "branches", "join", "layers"
 }  # fmt: skip
-_NOT_PARAMS: Final = RESERVED | _STEP_KEYS | set(FUNCTIONS) | {"true", "false", "null", "summary", "source", "expect"}
+_NOT_PARAMS: Final = (
+    RESERVED | _STEP_KEYS | set(FUNCTIONS) | set(FANS) | {"true", "false", "null", "summary", "source", "expect"}
+)
 
 
 def problem(message: str, hint: str = "") -> PydanticCustomError:
@@ -82,11 +86,26 @@ def _join(value: Any) -> Any:
     if isinstance(value, dict):
         if not isinstance(value.get("op"), str):
             raise problem("join needs op, the name of an operation", "as in join: {op: concat, axis: 1}")
-        for key in ("name", "from", "when", "repeat", "each", "weights_of"):
+        for key in ("name", "from", "when", "repeat", "each", "init", "weights_of"):
             if key in value:
                 raise problem(f"join cannot have '{key}', only an operation and its attributes")
         return value
     return _one_of((str,), "the name of an operation, or a mapping with op")(value)
+
+
+def _init(value: Any) -> Any:
+    hint = "as in init: {weight: normal(0.02), bias: zeros}"
+    if not isinstance(value, (str, dict)) or not value:
+        raise problem(
+            f"must be the name of an initializer, or a mapping of weights to such, not {describe(value)}", hint
+        )
+    for key, text in value.items() if isinstance(value, dict) else ():
+        if not isinstance(key, str):
+            raise problem(f"a key of init is the name of an operation or a kind of weights, not {describe(key)}", hint)
+        if not isinstance(text, str):
+            meant = f"write constant({text})" if isinstance(text, (int, float)) else hint
+            raise problem(f"{key[:MAX_NAME]} must be the name of an initializer, not {describe(text)}", meant)
+    return value
 
 
 def _each(value: Any) -> Any:
@@ -113,6 +132,15 @@ Condition = Annotated[bool | str, BeforeValidator(_one_of((bool, str), "true, fa
 Count = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number or an expression"))]
 Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or a name",
                                               "a name leaves a size open, as in [3, height, width]"))]  # fmt: skip
+_CALL: Final = {"type": "string", "pattern": r"^\s*[a-z_]+\s*(\(.*\))?\s*$", "maxLength": 1000}
+Initials = Annotated[
+    Any,
+    BeforeValidator(_init),
+    WithJsonSchema({"anyOf": [_CALL, {
+        "type": "object", "minProperties": 1, "additionalProperties": False,
+        "patternProperties": {r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$": _CALL},
+    }]}),
+]  # fmt: skip
 Rows = Annotated[list[dict[str, Any]] | str, BeforeValidator(_each)]
 
 
@@ -133,6 +161,7 @@ class _Step(_Model):
     each: Rows | None = Field(
         None, description="One instance per row, one after another; the row's keys are bound, and `index`."
     )
+    init: Initials = Field(None, description="How its weights begin, and those of all steps in it.")
 
 
 class OperationStep(_Step):
@@ -404,6 +433,7 @@ class Block(_Model):
         AfterValidator(_block_inputs),
         Field(alias="inputs", min_length=1, description="Names; those that end with a question mark may be absent."),
     ] = ["x"]
+    init: Initials = Field(None, description="How the weights of its steps begin.")
     layers: list[AnyStep]
     outputs: BlockOutputs | None = None
 
@@ -495,6 +525,7 @@ class Document(_Model):
     variants: dict[Identifier, Variant] = {}
     inputs: dict[InputName, Annotated[Input, BeforeValidator(_input)]] = Field(min_length=1)
     blocks: dict[Identifier, Block] = {}
+    init: Initials = Field(None, description="How weights begin, unless a block or a step says otherwise.")
     layers: list[AnyStep] = Field(min_length=1)
     outputs: Outputs | None = None
     training: Training | None = None

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from archspec import ops
 from archspec.errors import Diagnostic
-from archspec.expressions import Attribute, ExpressionError, Name, free_names, parse, references, suggestion
+from archspec.expressions import Attribute, Expr, ExpressionError, Name, free_names, parse, references, suggestion
 from archspec.ops.base import AXES
-from archspec.spec import hints
+from archspec.spec import hints, initial
 from archspec.spec.document import (
     RESERVED,
     BlockStep,
@@ -120,6 +120,7 @@ class Lint:
         types = {name: param.type for name, param in document.params.items()}
         sizes = {size for declared in document.inputs.values() for size in declared.shape if isinstance(size, str)}
         network = _Names(types, document.inputs, frozenset(sizes - types.keys()))
+        self._init(document.init, (), network)
         self._steps(document.layers, ("layers",), network)
         for output, declared_output in document.outputs.items() if isinstance(document.outputs, dict) else ():
             modes = _Names({**types, "training": "bool"}, document.inputs)
@@ -137,6 +138,7 @@ class Lint:
             own = {key: param.type for key, param in declared.params.items()} | dict.fromkeys(declared.optional, "bool")
             outer = {key: kind for key, kind in types.items() if key not in declared.hidden}
             names = _Names({**outer, **own}, declared.inputs, own=frozenset(own))
+            self._init(declared.init, path, names)
             self._steps(declared.layers, (*path, "layers"), names)
         self._training(network)
         self._cycles()
@@ -261,6 +263,7 @@ class Lint:
         """A step without what repeats it."""
         if step.when is not True:
             self._expression(step.when, (*path, "when"), bound)
+        self._init(step.init, path, bound, isinstance(step, OperationStep))
         match step:
             case OperationStep():
                 self._operation(step, path, bound)
@@ -277,7 +280,9 @@ class Lint:
         """What can still be said of an operation whose other keys are wrong."""
         raw = step.raw if isinstance(step.raw, dict) else {}
         if isinstance(raw.get("op"), str) and not raw.keys() & {"repeat", "each", "block", "branches", "layers"}:
-            attributes = {key: value for key, value in raw.items() if key not in ("name", "from", "when", "weights_of")}
+            attributes = {
+                key: value for key, value in raw.items() if key not in ("name", "from", "when", "init", "weights_of")
+            }
             self._operation(OperationStep.model_validate(attributes), path, names)
 
     def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:
@@ -343,6 +348,26 @@ class Lint:
         except ExpressionError as error:
             self._report(path, str(error), hint=error.hint, offset=error.offset)
             return
+        self._names_in(parsed, path, names, texts)
+
+    def _init(self, raw: Any, path: Path, names: _Names, operation: bool = False) -> None:
+        reads = _Names(names.params | dict.fromkeys(initial.FANS, "float"), names.inputs, names.open_sizes, names.own)
+        for key, text, below in initial.entries(raw):
+            where = (*path, "init", *below)
+            message, hint = initial.key_problem(key, operation)
+            if message:
+                self._report(where, f"init: {message}", key=bool(key), hint=hint)
+            try:
+                given = initial.read(text)[1].values()
+            except ExpressionError as error:
+                self._report(where, f"init: {error}", hint=error.hint, offset=error.offset)
+                continue
+            for value in given:
+                if isinstance(value, Expr):
+                    self._names_in(value, where, reads)
+
+    def _names_in(self, parsed: Expr, path: Path, names: _Names, texts: frozenset[str] = frozenset()) -> None:
+        """Notes the names that an expression reads, and reports those that are not there."""
         for node in references(parsed):
             self._words |= {node.id if isinstance(node, Name) else node.base} - names.own
             message, hint = _undefined(node, names)

@@ -101,7 +101,7 @@ def _operation(operation: type[Operation], common: dict[str, Schema]) -> Schema:
     own = _tidied(operation.model_json_schema())
     attributes = {name: _or_expression(attribute) for name, attribute in own["properties"].items()}
     if operation.parameters is Operation.parameters:
-        common = {key: value for key, value in common.items() if key != "weights_of"}
+        common = {key: value for key, value in common.items() if key not in ("weights_of", "init")}
     return {
         "description": inspect.cleandoc(operation.__doc__ or ""),
         "type": "object",

@@ -91,6 +91,9 @@ def _remarks(task: Task, subjects: Sequence[Subject], *, gradients: bool) -> Ite
     """What was not compared, of all subjects alike."""
     if gradients and not task.wanted:
         yield "no gradients were compared: no output is a floating-point number"
+    untold = [subject.name for subject in subjects if not subject.interface.starts]
+    if untold:
+        yield f"initial values: not compared ({', '.join(untold)})"
     rated = {step for subject in subjects for step in subject.interface.random} - task.drawn
     if rated:
         yield f"of what these drop in training, the rates were compared, not the masks: {', '.join(sorted(rated))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 from archspec.backend import Interface, Program
@@ -60,10 +61,25 @@ class Generated:
             "source": program.source,
             "written": program.written if dtype == "float64" and program.written != program.rounded else "",
             "defaults": left_out(program),
-            "parameters": {name: (p.trainable, p.initial) for name, p in graph.parameters().items()},
+            "parameters": {name: p.trainable for name, p in graph.parameters().items()},
+            "starts": _starts(graph) if dtype == "float32" and program.starts else {},
             "random": {step: layers for step, layers in program.random.items() if step in here},
             "again": dtype == "float64" and mode is not Mode.TRAINING,
         }
+
+
+def _starts(graph: Graph) -> dict[str, Any]:
+    """How each weight begins, as data."""
+    found = {}
+    parameters = graph.parameters()
+    for name, initial in graph.initial().items():
+        each = initial.distribution
+        found[name] = {
+            "kind": type(each).__name__, "number": each.number, "shape": tuple(map(int, parameters[name].shape)),
+            "mean": each.mean, "std": each.std, "bound": each.bound if isfinite(each.bound) else None,
+            "kurtosis": each.kurtosis,
+        }  # fmt: skip
+    return found
 
 
 def generated(programs: Mapping[str, Program]) -> tuple[Generated, ...]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from archspec.backend import Backend, Network
 from archspec.emit.dialect import Dialect, Functions
 
+from .initial import Arguments
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -42,7 +44,7 @@ OPERATORS: Final = {
 
 DIALECT: Final = Dialect(
     title="Keras",
-    blocks=Functions(model="keras.Model", input="keras.Input", unlayered=unlayered),
+    blocks=Functions(model="keras.Model", input="keras.Input", unlayered=unlayered, given=Arguments()),
     imports={
         "math": "import math",
         "keras": "import keras",

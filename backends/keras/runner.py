@@ -51,8 +51,20 @@ RATES = ("rate", "dropout", "stddev")
 """What layers call the probability with which they drop, or the deviation of their noise."""
 
 
+RANDOM = {
+    random: random.__call__
+    for random in (
+        keras.initializers.VarianceScaling, keras.initializers.Orthogonal, keras.initializers.RandomNormal,
+        keras.initializers.RandomUniform, keras.initializers.TruncatedNormal,
+    )
+}  # fmt: skip
+
+
 class Session:
     """One model of one run."""
+
+    draws = False
+    """Whether weights begin as the program says; else with zeros."""
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         keras.utils.clear_session(free_memory=False)  # the worker collects garbage after each request
@@ -74,8 +86,9 @@ class Session:
         if hooks:
             raise ValueError("functional models have probes, no hooks")
         # Random numbers take long, and every weight is assigned afterwards.
-        for random in (keras.initializers.VarianceScaling, keras.initializers.Orthogonal):
-            random.__call__ = keras.initializers.Zeros.__call__
+        for random, call in RANDOM.items():
+            random.__call__ = call if self.draws else keras.initializers.Zeros.__call__
+        keras.utils.set_random_seed(0)
         self.model = make()
         self.training = mode == "training"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from archspec.backend import Backend, Network
 from archspec.emit.dialect import Classes, Dialect
 
+from .initial import STARTS
+
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
     from archspec.training.script import Spelling
@@ -37,6 +39,7 @@ DIALECT: Final = Dialect(
         shape="[]",
         buffer=lambda tensor: tensor,  # so is every tensor that a layer is given as an attribute
         reserved=RESERVED,
+        starts=STARTS,
     ),
     imports={
         "math": "import math",

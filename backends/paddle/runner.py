@@ -32,6 +32,9 @@ RATES = ("p", "dropout", "std")
 class Session:
     """One model of one run."""
 
+    draws = False
+    """Whether weights begin as the program says; else random ones with zeros."""
+
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         paddle.set_default_dtype(dtype)
         self.see = see
@@ -50,7 +53,8 @@ class Session:
         return self.see(f"{path}.{name}" if path else name, value)
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
-        nn.initializer.Initializer.__call__ = _initialize
+        nn.initializer.Initializer.__call__ = _START if self.draws else _initialize
+        paddle.seed(0)
         self.model = make()
         (self.model.train if mode == "training" else self.model.eval)()
         self.model.training = mode != "evaluation"  # the model's own choice of outputs
@@ -129,14 +133,12 @@ class Session:
 
 _START = nn.initializer.Initializer.__call__
 _ZERO = nn.initializer.Constant(0.0)
-_RANDOM = ("Kaiming", "MSRA", "Normal", "TruncatedNormal", "Uniform", "Xavier")
+_RANDOM = ("Kaiming", "MSRA", "Normal", "Orthogonal", "TruncatedNormal", "Uniform", "Xavier")
 
 
 def _initialize(self: Any, weight: Any, block: Any = None) -> Any:
-    """Random numbers take long, and every weight is assigned afterwards. But how learned arrays start, which are the
-    same for all samples and so begin with an axis of size 1, is compared."""
-    skipped = type(self).__name__.startswith(_RANDOM) and weight.shape[0] != 1
-    return _START(_ZERO if skipped else self, weight, block)
+    """Random numbers take long, and every weight is assigned afterwards."""
+    return _START(_ZERO if type(self).__name__.startswith(_RANDOM) else self, weight, block)
 
 
 def idle(layers: Iterable[Any]) -> None:

@@ -9,6 +9,8 @@ from archspec.backend import Backend, Network
 from archspec.emit.code import call, literal
 from archspec.emit.dialect import Classes, Dialect
 
+from .initial import STARTS
+
 if TYPE_CHECKING:
     from archspec.emit.source import FileGenerator
     from archspec.training.script import Spelling
@@ -36,6 +38,7 @@ DIALECT: Final = Dialect(
         shape="()",
         buffer=lambda tensor: call("nn.Buffer", tensor, persistent=literal(False)),
         reserved=RESERVED,
+        starts=STARTS,
     ),
     imports={
         "math": "import math",

@@ -5,6 +5,7 @@ The target of a weight is its key in the `state_dict`: `layer1.0.conv1.weight`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,9 @@ RATES = ("p", "dropout", "std")
 class Session:
     """One model of one run."""
 
+    draws = False
+    """Whether weights begin as the program says; else random numbers are left out."""
+
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         torch.set_default_dtype(getattr(torch, dtype))
         self.see = see
@@ -50,7 +54,8 @@ class Session:
         return self.see(f"{path}.{name}" if path else name, value)
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
-        with _NoInitialization():
+        torch.manual_seed(0)
+        with contextlib.nullcontext() if self.draws else _NoInitialization():
             self.model = make()
         self.model.train(mode == "training")
         self.model.training = mode != "evaluation"  # the model's own choice of outputs
@@ -133,10 +138,21 @@ def _rate(layer: Any) -> Any:
     return found[0] if found else None
 
 
+_SLOW = nn.init.orthogonal_, nn.init.trunc_normal_
+
+
 class _NoInitialization(TorchFunctionMode):  # type: ignore[misc]
     """Leaves weights as they are allocated: random numbers take long, and every weight is assigned afterwards."""
 
     skipped = frozenset({nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_})
+
+    def __enter__(self) -> Any:
+        nn.init.orthogonal_ = nn.init.trunc_normal_ = lambda tensor, *_, **__: tensor
+        return super().__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        nn.init.orthogonal_, nn.init.trunc_normal_ = _SLOW
+        super().__exit__(*raised)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}

@@ -98,7 +98,7 @@ class Builder:
         if dtype == "float" and random.random() < 0.6:
             step = {"op": "parameter", "shape": list(sizes)}
             if random.random() < 0.5:
-                step["std"] = 0.02
+                step["init"] = "normal(0.02)"
         else:
             draws: dict[str, Callable[[], Any]] = {
                 "float": lambda: round(random.uniform(-2, 2), 2),

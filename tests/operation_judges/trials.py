@@ -12,6 +12,7 @@ import torch
 
 from archspec import ops
 from archspec.ops.base import window_pads
+from archspec.ops.initializers import DEFAULTS
 
 from ..cases import CASES, Case
 from . import JUDGES
@@ -153,7 +154,8 @@ def evaluated(trial: Trial, make: Make = make) -> str:
     op = make(trial.case.op, **trial.case.attributes)
     parameters = op.parameters(*(x.shape for x in trial.inputs))
     starts = JUDGES[trial.case.op].starts
-    begun = {name: (*(p.initial or ()), p.trainable) for name, p in parameters.items()}
+    begins = {name: (p.initial or DEFAULTS[p.kind]).distribution(p.fans) for name, p in parameters.items()}
+    begun = {name: (begins[name].mean, begins[name].std, p.trainable) for name, p in parameters.items()}
     if starts and begun != {name: starts[name] for name in begun}:
         return f"weights start with {begun}"
     weights = {name: p.shape for name, p in parameters.items()}

@@ -48,6 +48,12 @@ class Module:
         result = self.forward(*args)  # type: ignore[attr-defined]
         return self.hook(result) if self.hook is not None else result
 
+    def modules(self) -> tuple[()]:
+        """What a loop fills has no effect on what is computed; how weights begin is compared where there are some."""
+        return ()
+
+    sublayers = modules
+
     def create_parameter(self, *args: Any, **kwargs: Any) -> Layer:
         return Layer(Value("call", Value("name", "create_parameter"), args, kwargs))
 
@@ -121,10 +127,11 @@ class _Layers(Name):
 
 
 def named_maker(target: str, made: Callable[[Layer], None]) -> Callable[..., Layer]:
-    """A class of Keras layers, whose names do not count among their arguments."""
+    """A class of Keras layers, among whose arguments names do not count, nor how weights begin."""
 
     def make(*args: Any, **kwargs: Any) -> Layer:
         name = kwargs.pop("name", None)
+        kwargs = {key: value for key, value in kwargs.items() if not key.endswith("initializer")}
         layer = Layer(Value("call", Value("name", target), args, kwargs), name)
         made(layer)
         return layer

@@ -12,13 +12,15 @@ import numpy as np
 
 from .arrays import Array, arrange, cast, load, restore
 from .model import RunError, fill, made, module, named, passed
+from .starts import started
 
 
 class NotShipped(RunError):
-    """The file does not give what its probed form gave; `lines` are its statements that an error passed through."""
+    """The file does not give what its probed form gave; `lines` are its statements that an error passed through, and
+    `parameters` those that are not as they should be, and why."""
 
-    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, lines: Sequence[str] = (), parameters: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, parameters)
         self.lines = list(lines)
 
 
@@ -68,9 +70,13 @@ def _shipped(
 ) -> Found:
     """Everything that must be so of the model that the user makes."""
     form, given = request["shipped"], _given(request, data)
+    session.draws = bool(form["starts"])
     made(request, session, program, source, None)
     _defaults(program.__dict__, form["defaults"])
-    _parameters(session, runner, request["weights"], form["parameters"])
+    wrong = dict(started(session, runner, request["weights"], form["starts"]))
+    problems = [*_trainable(session, request["weights"], form["parameters"]), *wrong.values()]
+    if problems:
+        raise NotShipped("; ".join(problems), parameters=wrong)
     random = dict(_random(session, runner, request, data))
     if request["mode"] == "training":
         session.idle()
@@ -108,27 +114,15 @@ def _random(
             yield f"rate {step}", np.array([rate for rate in rates if rate is not None], np.float64)
 
 
-def _parameters(session: Any, runner: Any, weights: Sequence[Any], expected: Mapping[str, tuple[bool, Any]]) -> None:
-    """Holds which weights training changes, and what those start with that have a start of their own: about the mean
-    and deviation that are meant, as far as can be told from so many numbers."""
+def _trainable(session: Any, weights: Sequence[Any], expected: Mapping[str, bool]) -> Iterator[str]:
+    """Holds which weights training changes."""
     variables, trainable = session.variables(), session.trainable()
-    problems = []
-    for parameter, target, _, _, shared in weights:
+    for parameter, target, *_ in weights:
         if target not in variables or parameter not in expected:
             continue
-        learned, initial = expected[parameter]
+        learned = expected[parameter]
         if (target in trainable) != learned:
-            problems.append(f"'{target}' is {'not ' * learned}trainable, and {parameter} is{' not' * (not learned)}")
-        if initial is not None and not shared:
-            mean, deviation = initial
-            array = runner.to_numpy(variables[target]).astype(np.float64)
-            doubt = 6 * deviation / max(1, array.size) ** 0.5 + 1e-6 * abs(mean)
-            found = float(array.mean()), float(array.std())
-            if not (abs(found[0] - mean) <= doubt and abs(found[1] - deviation) <= doubt):
-                meant = f"mean {mean:.3g} and deviation {deviation:.3g}"
-                problems.append(f"'{target}' starts with mean {found[0]:.3g} and deviation {found[1]:.3g}, not {meant}")
-    if problems:
-        raise NotShipped("; ".join(problems))
+            yield (f"'{target}' is {'not ' * learned}trainable, and {parameter} is{' not' * (not learned)}")
 
 
 def _call(session: Any, runner: Any, given: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from archspec.emit import attention as shared
@@ -25,8 +26,9 @@ def scaled_dot_product_attention(site: Site) -> Lowered:
 
 
 def multi_head_attention(site: Site) -> Lowered:
-    """The layer of Keras takes masks that say yes or no."""
-    if len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool"):
+    """The layer of Keras takes masks that say yes or no, and its projections begin all alike."""
+    masked = len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool")
+    if masked or not site.every(_begin_alike):
         return biased_multi_head_attention(site)
     same = site.every(lambda step: step.outputs[0].shape[2] == step.inputs[0].shape[2])
     out = None if same else Items((shared.out_features(site),))
@@ -47,6 +49,14 @@ def multi_head_attention(site: Site) -> Lowered:
     error = 0.0 if site.every(lambda step: _is_power_of_four(shared.head_size(step))) else _SCALE_ERROR
     return Lowered(apply, {"": made}, weights=bindings(site, _WEIGHTS), layouts=(canonical(3),), inexact=error,
                    inexact_gradient=error)  # fmt: skip
+
+
+def _begin_alike(step: Step) -> bool:
+    """Whether all projections begin in one way, and so do all biases."""
+    starts = {"weight": set[Any](), "bias": set[Any]()}
+    for name, initial in step.initial.items():
+        starts[name.rpartition("_")[2]].add((initial.distribution.__class__, f"{initial.distribution.number:.12g}"))
+    return all(len(found) < 2 for found in starts.values())
 
 
 def _is_power_of_four(size: int) -> bool:
@@ -90,7 +100,12 @@ def biased_multi_head_attention(site: Site) -> Lowered:
     weights: dict[str, Any] = {f"{name}_proj_bias": f"{name}_proj/bias" for name in ("q", "k", "v", "out")}
     for name in ("q", "k", "v", "out"):
         weights[f"{name}_proj_weight"] = (f"{name}_proj/kernel", lambda step: (("transpose", (1, 0)),))
-    return _layer(site, made, weights)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        query, *others = plain(site, inputs)
+        return Call(own[""], (query, *(others if len(others) > 1 else (others or [query]) * 2)))
+
+    return replace(_layer(site, made, weights), apply=apply)
 
 
 def _layer(site: Site, made: Call, weights: dict[str, Any] | None = None, *, sized: bool = False) -> Lowered:

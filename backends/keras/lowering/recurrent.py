@@ -28,8 +28,9 @@ def rnn(site: Site) -> Lowered:
 
 
 def lstm(site: Site) -> Lowered:
-    return recurrent(site, f"layers.LSTM(units, *, {OPTIONS})", "lstm_cell",
-                     {"weight_ih": transposed, "weight_hh": transposed})  # fmt: skip
+    return recurrent(site, f"layers.LSTM(units, *, {OPTIONS}, unit_forget_bias=True)", "lstm_cell",
+                     {"weight_ih": transposed, "weight_hh": transposed},
+                     unit_forget_bias=site.every(lambda step: not step.op.bias))  # fmt: skip
 
 
 def gru(site: Site) -> Lowered:

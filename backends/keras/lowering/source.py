@@ -23,12 +23,8 @@ def held(made: Call, site: Site, layout: Layout, weights: dict[str, WeightPlace]
 def parameter(site: Site) -> Lowered:
     layout = order(site)
     sizes = site.value(lambda step: tuple((1, *step.op.shape)[axis] for axis in layout.axes[1:]), "shape")
-    options: dict[str, Code] = {}
-    for name in ("mean", "std"):
-        if site.attr(name) != literal(0.0):
-            options[name] = site.attr(name)
     weights = {"": WeightPlace(name="value", layout=lambda step: layout.moves())}
-    return held(call("Parameter", sizes, **options), site, layout, weights)
+    return held(call("Parameter", sizes), site, layout, weights)
 
 
 def constant(site: Site) -> Lowered:

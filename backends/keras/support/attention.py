@@ -22,32 +22,52 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class BiasedMultiHeadAttention(layers.Layer):
-    """Multi-head attention with numbers to add to the scores."""
+    """Multi-head attention with numbers to add to the scores, and projections that begin
+    each in its own way.
+    """
 
     def __init__(
-        self, num_heads, head_dim, out_features, use_bias=True, causal=False, **kwargs
+        self,
+        num_heads,
+        head_dim,
+        out_features,
+        use_bias=True,
+        causal=False,
+        **kwargs,
     ):
+        names = [name for name in kwargs if name.endswith("_initializer")]
+        self.starts = {name: keras.initializers.get(kwargs.pop(name)) for name in names}
         super().__init__(**kwargs)
         self.num_heads, self.head_dim = num_heads, head_dim
         self.out_features, self.use_bias, self.causal = out_features, use_bias, causal
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
             units = out_features if name == "out_proj" else num_heads * head_dim
-            setattr(self, name, layers.Dense(units, use_bias=use_bias, name=name))
+            own = {
+                start.removeprefix(f"{name}_"): initializer
+                for start, initializer in self.starts.items()
+                if start.startswith(name)
+            }
+            dense = layers.Dense(units, use_bias=use_bias, name=name, **own)
+            setattr(self, name, dense)
 
     def get_config(self):
         names = "num_heads head_dim out_features use_bias causal"
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},
+            **{
+                name: keras.initializers.serialize(initializer)
+                for name, initializer in self.starts.items()
+            },
         }
 
-    def build(self, query_shape, key_shape, value_shape, bias_shape):
+    def build(self, query_shape, key_shape, value_shape, bias_shape=None):
         self.q_proj.build(query_shape)
         self.k_proj.build(key_shape)
         self.v_proj.build(value_shape)
         self.out_proj.build((*query_shape[:-1], self.num_heads * self.head_dim))
 
-    def call(self, query, key, value, bias):
+    def call(self, query, key, value, bias=None):
         q, k, v = (
             ops.transpose(
                 ops.reshape(x, (-1, ops.shape(x)[1], self.num_heads, self.head_dim)),
@@ -107,21 +127,29 @@ class SinusoidalPositions(layers.Layer):
         return x + ops.cast(ops.reshape(waves, (-1, x.shape[-1])), x.dtype)
 
 
+def small_normal(initializer=None):
+    """An initializer, or that of tables: normal numbers of standard deviation 0.02."""
+    if initializer is None:
+        return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.get(initializer)
+
+
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
-    def __init__(self, max_length, **kwargs):
+    def __init__(self, max_length, initializer=None, **kwargs):
         super().__init__(**kwargs)
-        self.max_length = max_length
+        self.max_length, self.initializer = max_length, small_normal(initializer)
 
     def get_config(self):
-        return {**super().get_config(), "max_length": self.max_length}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"max_length": self.max_length, "initializer": initializer}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
-        shape = (self.max_length, input_shape[-1])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        shape, start = (self.max_length, input_shape[-1]), self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, x):
         return x + self.weight[: ops.shape(x)[1]]
@@ -131,18 +159,21 @@ class LearnedPositions(layers.Layer):
 class RelativePositionBias(layers.Layer):
     """Adds a learned number for each head and each offset between pixels of a window."""
 
-    def __init__(self, window_size, **kwargs):
+    def __init__(self, window_size, initializer=None, **kwargs):
         super().__init__(**kwargs)
         self.window_size = tuple(window_size)
+        self.initializer = small_normal(initializer)
 
     def get_config(self):
-        return {**super().get_config(), "window_size": self.window_size}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"window_size": self.window_size, "initializer": initializer}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
         height, width = self.window_size
         shape = ((2 * height - 1) * (2 * width - 1), input_shape[-3])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        start = self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, scores):
         height, width = self.window_size
@@ -166,22 +197,30 @@ def bucket_edges(count, max_distance):
 class BucketedPositionBias(layers.Layer):
     """Adds a learned number for each head and each range of distances."""
 
-    def __init__(self, num_buckets=32, max_distance=128, bidirectional=True, **kwargs):
+    def __init__(
+        self,
+        num_buckets=32,
+        max_distance=128,
+        bidirectional=True,
+        initializer=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_buckets, self.max_distance = num_buckets, max_distance
         self.bidirectional = bidirectional
+        self.initializer = small_normal(initializer)
 
     def get_config(self):
         names = "num_buckets max_distance bidirectional"
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},
+            "initializer": keras.initializers.serialize(self.initializer),
         }
 
     def build(self, input_shape):
-        shape = (self.num_buckets, input_shape[1])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        shape, start = (self.num_buckets, input_shape[1]), self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, scores):
         time, source = ops.shape(scores)[2:]

@@ -16,9 +16,13 @@ class ConvTranspose(layers.Layer):
         dilation=1,
         groups=1,
         use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
         self.filters, self.groups, self.use_bias = filters, groups, use_bias
         self.kernel_size, self.strides, self.padding = kernel_size, strides, padding
         self.output_padding, self.dilation = output_padding, dilation
@@ -28,15 +32,18 @@ class ConvTranspose(layers.Layer):
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
 
     def build(self, input_shape):
         kernel_size = per_axis(self.kernel_size, len(input_shape) - 2)
         shape = (*kernel_size, input_shape[-1], self.filters // self.groups)
-        self.kernel = self.add_weight(shape=shape, name="kernel")
+        start = self.kernel_initializer
+        self.kernel = self.add_weight(shape=shape, initializer=start, name="kernel")
         if self.use_bias:
-            shape, zeros = (self.filters,), "zeros"
-            self.bias = self.add_weight(shape=shape, initializer=zeros, name="bias")
+            shape, start = (self.filters,), self.bias_initializer
+            self.bias = self.add_weight(shape=shape, initializer=start, name="bias")
 
     def call(self, x):
         rank = len(x.shape) - 2

@@ -6,19 +6,36 @@ from keras import layers, ops
 class Bilinear(layers.Layer):
     """A linear function of each of two inputs."""
 
-    def __init__(self, units, use_bias=True, **kwargs):
+    def __init__(
+        self,
+        units,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.units, self.use_bias = units, use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "use_bias": self.use_bias}
+        serialize = keras.initializers.serialize
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
+        }
 
     def build(self, x1_shape, x2_shape):
         shape = (self.units, x1_shape[-1], x2_shape[-1])
-        self.kernel = self.add_weight(shape=shape, name="kernel")
+        start = self.kernel_initializer
+        self.kernel = self.add_weight(shape=shape, initializer=start, name="kernel")
         if self.use_bias:
-            shape, zeros = (self.units,), "zeros"
-            self.bias = self.add_weight(shape=shape, initializer=zeros, name="bias")
+            shape, start = (self.units,), self.bias_initializer
+            self.bias = self.add_weight(shape=shape, initializer=start, name="bias")
 
     def call(self, x1, x2):
         y = ops.einsum("...i,oij,...j->...o", x1, self.kernel, x2)
@@ -27,7 +44,7 @@ class Bilinear(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class FrozenRowEmbedding(layers.Embedding):
-    """An embedding with a row, at first of zeros, that training leaves alone."""
+    """An embedding with a row that training leaves alone."""
 
     def __init__(self, input_dim, output_dim, padding_index, **kwargs):
         super().__init__(input_dim, output_dim, **kwargs)
@@ -35,11 +52,6 @@ class FrozenRowEmbedding(layers.Embedding):
 
     def get_config(self):
         return {**super().get_config(), "padding_index": self.padding_index}
-
-    def build(self, input_shape=None):
-        super().build(input_shape)
-        kept = ops.arange(self.input_dim)[:, None] != self.padding_index
-        self.embeddings.assign(ops.where(kept, self.embeddings, 0))
 
     def call(self, inputs):
         y = super().call(inputs)

@@ -7,18 +7,19 @@ from keras import layers, ops
 class Parameter(layers.Layer):
     """A learned array that is the same for every sample, whatever the layer is called on."""
 
-    def __init__(self, sizes, mean=0.0, std=0.0, **kwargs):
+    def __init__(self, sizes, initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        self.sizes, self.mean, self.std = tuple(sizes), mean, std
+        self.sizes = tuple(sizes)
+        self.initializer = keras.initializers.get(initializer)
 
     def get_config(self):
-        own = {"sizes": self.sizes, "mean": self.mean, "std": self.std}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"sizes": self.sizes, "initializer": initializer}
         return {**super().get_config(), **own}
 
     def build(self, input_shape):
-        initializer = keras.initializers.RandomNormal(self.mean, self.std)
         self.value = self.add_weight(
-            shape=(1, *self.sizes), initializer=initializer, name="value"
+            shape=(1, *self.sizes), initializer=self.initializer, name="value"
         )
 
     def call(self, x):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.code import Code, Items, Own, call, literal
+from archspec.emit.code import Code, Items, Own, call, exact, literal
 from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
+from archspec.graph.tree import Step
+from archspec.ops.initializers import Fixed
 
 
 def held(made: Code, site: Site, learned: bool) -> Lowered:
@@ -15,10 +17,16 @@ def held(made: Code, site: Site, learned: bool) -> Lowered:
 
 def parameter(site: Site) -> Lowered:
     sizes = site.value(lambda step: [1, *step.op.shape], "shape")
-    mean, std = site.attr("mean"), site.attr("std")
-    numbers = (mean,) if std == literal(0.0) else (mean, std)
-    start = call(f"nn.initializer.{'Normal' if len(numbers) > 1 else 'Constant'}", *numbers)
+    if not site.every(begins_fixed):
+        return held(call(Own("create_parameter"), sizes), site, True)
+    value = exact(site.value(lambda step: step.initial[""].distribution.number, "value"))
+    start = call("nn.initializer.Constant", value)
     return held(call(Own("create_parameter"), sizes, default_initializer=start), site, True)
+
+
+def begins_fixed(step: Step) -> bool:
+    """Whether a learned array begins with one number, with which it is made."""
+    return isinstance(step.initial[""].distribution, Fixed)
 
 
 def constant(site: Site) -> Lowered:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.code import Code, Items, Template, call, literal
+from archspec.emit.code import Code, Items, Template, call, exact, literal
 from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
+from archspec.graph.tree import Step
+from archspec.ops.initializers import Fixed
 
 _DEVICE: Final = call("filled_device")
 """Weights may be made without memory and filled later, but no file of weights has constants."""
@@ -18,15 +20,20 @@ def held(made: Code, site: Site, learned: bool) -> Lowered:
 
 def parameter(site: Site) -> Lowered:
     sizes = site.value(lambda step: (1, *step.op.shape), "shape")
-    mean, std = site.attr("mean"), site.attr("std")
-    plain = {literal(0.0): "torch.zeros", literal(1.0): "torch.ones"}.get(mean)
-    if std != literal(0.0):
-        start = call("torch.normal", mean, std, sizes)
-    elif plain is None:
-        start = call("torch.full", sizes, mean)
+    if not site.every(begins_fixed):
+        return held(call("nn.Parameter", call("torch.empty", sizes)), site, True)
+    value = exact(site.value(lambda step: step.initial[""].distribution.number, "value"))
+    plain = {exact(literal(0.0)): "torch.zeros", exact(literal(1.0)): "torch.ones"}.get(value)
+    if plain is None:
+        start = call("torch.full", sizes, value)
     else:
         start = call(plain, *(sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)))
     return held(call("nn.Parameter", start), site, True)
+
+
+def begins_fixed(step: Step) -> bool:
+    """Whether a learned array begins with one number, with which it is made."""
+    return isinstance(step.initial[""].distribution, Fixed)
 
 
 def constant(site: Site) -> Lowered:

@@ -8,21 +8,29 @@ import keras
 from keras import layers, ops
 
 
+def small_normal(initializer=None):
+    """An initializer, or that of tables: normal numbers of standard deviation 0.02."""
+    if initializer is None:
+        return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.get(initializer)
+
+
 @keras.saving.register_keras_serializable(package="BERTBase")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
-    def __init__(self, max_length, **kwargs):
+    def __init__(self, max_length, initializer=None, **kwargs):
         super().__init__(**kwargs)
-        self.max_length = max_length
+        self.max_length, self.initializer = max_length, small_normal(initializer)
 
     def get_config(self):
-        return {**super().get_config(), "max_length": self.max_length}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"max_length": self.max_length, "initializer": initializer}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
-        shape = (self.max_length, input_shape[-1])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        shape, start = (self.max_length, input_shape[-1]), self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, x):
         return x + self.weight[: ops.shape(x)[1]]
@@ -30,7 +38,7 @@ class LearnedPositions(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="BERTBase")
 class FrozenRowEmbedding(layers.Embedding):
-    """An embedding with a row, at first of zeros, that training leaves alone."""
+    """An embedding with a row that training leaves alone."""
 
     def __init__(self, input_dim, output_dim, padding_index, **kwargs):
         super().__init__(input_dim, output_dim, **kwargs)
@@ -38,11 +46,6 @@ class FrozenRowEmbedding(layers.Embedding):
 
     def get_config(self):
         return {**super().get_config(), "padding_index": self.padding_index}
-
-    def build(self, input_shape=None):
-        super().build(input_shape)
-        kept = ops.arange(self.input_dim)[:, None] != self.padding_index
-        self.embeddings.assign(ops.where(kept, self.embeddings, 0))
 
     def call(self, inputs):
         y = super().call(inputs)
@@ -55,9 +58,12 @@ def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     behind that.
     """
     x_features = x.shape[-1]
-    y = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attention")(
-        x, x, key=x, attention_mask=mask
-    )
+    y = layers.MultiHeadAttention(
+        num_heads,
+        64,
+        kernel_initializer=keras.initializers.RandomUniform(-0.0625, 0.0625),
+        name=f"{name}_attention",
+    )(x, x, key=x, attention_mask=mask)
     attended = layers.Dropout(dropout, name=f"{name}_attended")(y)
     x = layers.Add(name=f"{name}_add1")([attended, x])
     attention_norm = layers.LayerNormalization(
@@ -81,9 +87,20 @@ def BERTBase(dropout=0.1):
     tokens = keras.Input((None,), dtype="int64", name="tokens")
     segments = keras.Input((None,), dtype="int64", name="segments")
     mask = keras.Input((None,), dtype="bool", name="mask")
-    x = FrozenRowEmbedding(30522, 768, 0, name="embeddings_words")(tokens)
+    x = FrozenRowEmbedding(
+        30522,
+        768,
+        0,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="embeddings_words",
+    )(tokens)
     positions = LearnedPositions(512, name="embeddings_positions")(x)
-    segments2 = layers.Embedding(2, 768, name="embeddings_segments")(segments)
+    segments2 = layers.Embedding(
+        2,
+        768,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="embeddings_segments",
+    )(segments)
     x = layers.Add(name="embeddings_3")([positions, segments2])
     x = layers.LayerNormalization(epsilon=1e-12, name="embeddings_norm")(x)
     embeddings = layers.Dropout(dropout, name="embeddings_5")(x)

@@ -42,8 +42,20 @@ def CharRNN(h_shape=(2, 128), c_shape=(2, 128)):
     letters = ops.one_hot(tokens, 65)  # [batch, time, 65]
     lstm_output, h2, c2 = run_recurrent(
         [
-            layers.LSTM(128, return_sequences=True, return_state=True, name="lstm_l0"),
-            layers.LSTM(128, return_sequences=True, return_state=True, name="lstm_l1"),
+            layers.LSTM(
+                128,
+                return_sequences=True,
+                return_state=True,
+                unit_forget_bias=False,
+                name="lstm_l0",
+            ),
+            layers.LSTM(
+                128,
+                return_sequences=True,
+                return_state=True,
+                unit_forget_bias=False,
+                name="lstm_l1",
+            ),
         ],
         letters,
         h,

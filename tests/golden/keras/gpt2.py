@@ -9,21 +9,29 @@ import keras
 from keras import layers, ops
 
 
+def small_normal(initializer=None):
+    """An initializer, or that of tables: normal numbers of standard deviation 0.02."""
+    if initializer is None:
+        return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.get(initializer)
+
+
 @keras.saving.register_keras_serializable(package="GPT2")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
-    def __init__(self, max_length, **kwargs):
+    def __init__(self, max_length, initializer=None, **kwargs):
         super().__init__(**kwargs)
-        self.max_length = max_length
+        self.max_length, self.initializer = max_length, small_normal(initializer)
 
     def get_config(self):
-        return {**super().get_config(), "max_length": self.max_length}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"max_length": self.max_length, "initializer": initializer}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
-        shape = (self.max_length, input_shape[-1])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        shape, start = (self.max_length, input_shape[-1]), self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, x):
         return x + self.weight[: ops.shape(x)[1]]
@@ -51,9 +59,12 @@ def block(x, num_heads, dropout=0.1, *, name):
     """
     in_features = x.shape[-1]
     attention = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_ln_1")(x)
-    attention = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
-        attention, attention, use_causal_mask=True
-    )
+    attention = layers.MultiHeadAttention(
+        num_heads,
+        64,
+        kernel_initializer=keras.initializers.RandomUniform(-0.0625, 0.0625),
+        name=f"{name}_attn",
+    )(attention, attention, use_causal_mask=True)
     attention = layers.Dropout(dropout, name=f"{name}_dropout")(attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_ln_2")(x)
@@ -69,7 +80,12 @@ def GPT2(dropout=0.1):
     [batch, time, 50257].
     """
     tokens = keras.Input((None,), dtype="int64", name="tokens")
-    wte = TiedEmbedding(50257, 768, name="wte")
+    wte = TiedEmbedding(
+        50257,
+        768,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="wte",
+    )
     x = wte(tokens)  # [batch, time, 768]
     x = LearnedPositions(1024, name="wpe")(x)
     x = layers.Dropout(dropout, name="dropout")(x)

@@ -115,7 +115,12 @@ def Llama7B(hidden=11008):
     [batch, time, 32000].
     """
     tokens = keras.Input((None,), dtype="int64", name="tokens")
-    x = layers.Embedding(32000, 4096, name="embed_tokens")(tokens)
+    x = layers.Embedding(
+        32000,
+        4096,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="embed_tokens",
+    )(tokens)
     for index in range(32):
         x = layer(x, 32, 32, hidden, name=f"layers_{index}")
     x = layers.RMSNormalization(name="norm")(x)

@@ -15,9 +15,16 @@ def LSTMTagger(num_classes=17):
     [batch, time, num_classes].
     """
     tokens = keras.Input((None,), dtype="int64", name="tokens")
-    x = layers.Embedding(20000, 100, name="embedding")(tokens)  # [batch, time, 100]
+    x = layers.Embedding(
+        20000,
+        100,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="embedding",
+    )(tokens)
     x = layers.Dropout(0.5, name="dropout1")(x)
-    x = layers.LSTM(100, return_sequences=True, name="encoder")(x)
+    x = layers.LSTM(100, return_sequences=True, unit_forget_bias=False, name="encoder")(
+        x
+    )
     x = layers.Dropout(0.5, name="dropout2")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, time, num_classes]
     return keras.Model(tokens, logits, name="LSTMTagger")

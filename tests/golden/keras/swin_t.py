@@ -9,22 +9,32 @@ import numpy as np
 from keras import layers, ops
 
 
+def small_normal(initializer=None):
+    """An initializer, or that of tables: normal numbers of standard deviation 0.02."""
+    if initializer is None:
+        return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.get(initializer)
+
+
 @keras.saving.register_keras_serializable(package="SwinT")
 class RelativePositionBias(layers.Layer):
     """Adds a learned number for each head and each offset between pixels of a window."""
 
-    def __init__(self, window_size, **kwargs):
+    def __init__(self, window_size, initializer=None, **kwargs):
         super().__init__(**kwargs)
         self.window_size = tuple(window_size)
+        self.initializer = small_normal(initializer)
 
     def get_config(self):
-        return {**super().get_config(), "window_size": self.window_size}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"window_size": self.window_size, "initializer": initializer}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
         height, width = self.window_size
         shape = ((2 * height - 1) * (2 * width - 1), input_shape[-3])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        start = self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, scores):
         height, width = self.window_size

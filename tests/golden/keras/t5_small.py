@@ -26,6 +26,13 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
     return ops.matmul(ops.softmax(scores), v)
 
 
+def small_normal(initializer=None):
+    """An initializer, or that of tables: normal numbers of standard deviation 0.02."""
+    if initializer is None:
+        return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.get(initializer)
+
+
 def bucket_edges(count, max_distance):
     """Where buckets begin: half have one distance each, the others grow exponentially."""
     small = count // 2
@@ -39,22 +46,30 @@ def bucket_edges(count, max_distance):
 class BucketedPositionBias(layers.Layer):
     """Adds a learned number for each head and each range of distances."""
 
-    def __init__(self, num_buckets=32, max_distance=128, bidirectional=True, **kwargs):
+    def __init__(
+        self,
+        num_buckets=32,
+        max_distance=128,
+        bidirectional=True,
+        initializer=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_buckets, self.max_distance = num_buckets, max_distance
         self.bidirectional = bidirectional
+        self.initializer = small_normal(initializer)
 
     def get_config(self):
         names = "num_buckets max_distance bidirectional"
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},
+            "initializer": keras.initializers.serialize(self.initializer),
         }
 
     def build(self, input_shape):
-        shape = (self.num_buckets, input_shape[1])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        shape, start = (self.num_buckets, input_shape[1]), self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, scores):
         time, source = ops.shape(scores)[2:]
@@ -144,7 +159,12 @@ def T5Small(hidden=2048, dropout=0.1):
     x = ops.where(visible, nothing, lowest)
     x = ops.tile(x, (1, 8, 512, 1))  # [batch, 8, 512, 512]
     relative_attention_bias = BucketedPositionBias(name="relative_attention_bias")(x)
-    x = layers.Embedding(32128, 512, name="shared")(tokens)  # [batch, 512, 512]
+    x = layers.Embedding(
+        32128,
+        512,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="shared",
+    )(tokens)
     embedded = layers.Dropout(dropout, name="embedded")(x)
     for index in range(6):
         embedded, relative_attention_bias = block_block(

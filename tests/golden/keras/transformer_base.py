@@ -68,9 +68,14 @@ def self_attention(x, num_heads, causal=False, dropout=0.1, *, name):
     """Attention to the text itself, a shortcut around it and a layer norm behind
     that.
     """
-    main = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
-        x, x, use_causal_mask=causal
-    )
+    main = layers.MultiHeadAttention(
+        num_heads,
+        64,
+        kernel_initializer=keras.initializers.RandomUniform(
+            -0.07654655446197431, 0.07654655446197431
+        ),
+        name=f"{name}_attn",
+    )(x, x, use_causal_mask=causal)
     main = layers.Dropout(dropout, name=f"{name}_dropout")(main)
     x = layers.Add(name=f"{name}_add")([x, main])
     return layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
@@ -102,9 +107,14 @@ def decoder_layer(x, memory, num_heads, hidden, dropout=0.1, *, name):
     self_attn = self_attention(
         x, num_heads, causal=True, dropout=dropout, name=f"{name}_self_attn"
     )
-    x = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_cross_attn")(
-        self_attn, memory
-    )
+    x = layers.MultiHeadAttention(
+        num_heads,
+        64,
+        kernel_initializer=keras.initializers.RandomUniform(
+            -0.07654655446197431, 0.07654655446197431
+        ),
+        name=f"{name}_cross_attn",
+    )(self_attn, memory)
     attended = layers.Dropout(dropout, name=f"{name}_attended")(x)
     x = layers.Add(name=f"{name}_add")([self_attn, attended])
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_cross_norm")(x)
@@ -120,7 +130,12 @@ def TransformerBase(hidden=2048, dropout=0.1):
     """
     source = keras.Input((None,), dtype="int64", name="source")
     target = keras.Input((None,), dtype="int64", name="target")
-    source_words = TiedEmbedding(37000, 512, name="source_words")
+    source_words = TiedEmbedding(
+        37000,
+        512,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="source_words",
+    )
     x = source_words(source)  # [batch, source_time, 512]
     x = places(x, dropout=dropout, name="source_places")
     for index in range(6):

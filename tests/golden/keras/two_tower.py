@@ -11,7 +11,12 @@ from keras import layers, ops
 
 def tower(id_, features, count, hidden, *, name):
     """Embeds an index, adds features of its own, and gives a vector of length one."""
-    embedding = layers.Embedding(count, 64, name=f"{name}_embedding")(id_)
+    embedding = layers.Embedding(
+        count,
+        64,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_embedding",
+    )(id_)
     x = layers.Concatenate(name=f"{name}_concat")([embedding, features])
     x = layers.Dense(hidden[0], name=f"{name}_linear1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)

@@ -8,21 +8,29 @@ import keras
 from keras import layers, ops
 
 
+def small_normal(initializer=None):
+    """An initializer, or that of tables: normal numbers of standard deviation 0.02."""
+    if initializer is None:
+        return keras.initializers.RandomNormal(stddev=0.02)
+    return keras.initializers.get(initializer)
+
+
 @keras.saving.register_keras_serializable(package="ViTTI16")
 class LearnedPositions(layers.Layer):
     """Adds a learned row for each place."""
 
-    def __init__(self, max_length, **kwargs):
+    def __init__(self, max_length, initializer=None, **kwargs):
         super().__init__(**kwargs)
-        self.max_length = max_length
+        self.max_length, self.initializer = max_length, small_normal(initializer)
 
     def get_config(self):
-        return {**super().get_config(), "max_length": self.max_length}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"max_length": self.max_length, "initializer": initializer}
+        return {**super().get_config(), **own}
 
     def build(self, input_shape):
-        shape = (self.max_length, input_shape[-1])
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        self.weight = self.add_weight(shape=shape, initializer=normal, name="weight")
+        shape, start = (self.max_length, input_shape[-1]), self.initializer
+        self.weight = self.add_weight(shape=shape, initializer=start, name="weight")
 
     def call(self, x):
         return x + self.weight[: ops.shape(x)[1]]
@@ -40,18 +48,19 @@ class ForEach(layers.Layer):
 class Parameter(layers.Layer):
     """A learned array that is the same for every sample, whatever the layer is called on."""
 
-    def __init__(self, sizes, mean=0.0, std=0.0, **kwargs):
+    def __init__(self, sizes, initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        self.sizes, self.mean, self.std = tuple(sizes), mean, std
+        self.sizes = tuple(sizes)
+        self.initializer = keras.initializers.get(initializer)
 
     def get_config(self):
-        own = {"sizes": self.sizes, "mean": self.mean, "std": self.std}
+        initializer = keras.initializers.serialize(self.initializer)
+        own = {"sizes": self.sizes, "initializer": initializer}
         return {**super().get_config(), **own}
 
     def build(self, input_shape):
-        initializer = keras.initializers.RandomNormal(self.mean, self.std)
         self.value = self.add_weight(
-            shape=(1, *self.sizes), initializer=initializer, name="value"
+            shape=(1, *self.sizes), initializer=self.initializer, name="value"
         )
 
     def call(self, x):
@@ -64,9 +73,12 @@ def block(x, num_heads, *, name):
     """
     in_features = x.shape[-1]
     attention = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
-    attention = layers.MultiHeadAttention(num_heads, 64, name=f"{name}_attn")(
-        attention, attention
-    )
+    attention = layers.MultiHeadAttention(
+        num_heads,
+        64,
+        kernel_initializer=keras.initializers.RandomUniform(-0.125, 0.125),
+        name=f"{name}_attn",
+    )(attention, attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
     perceptron = layers.Dense(4 * in_features, name=f"{name}_mlp_fc1")(perceptron)
@@ -80,7 +92,11 @@ def ViTTI16(num_classes=1000):
     [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
-    cls_token = Parameter((1, 192), std=1e-6, name="cls_token")(image)  # [1, 1, 192]
+    cls_token = Parameter(
+        (1, 192),
+        initializer=keras.initializers.RandomNormal(stddev=1e-6),
+        name="cls_token",
+    )(image)
     x = layers.Conv2D(192, 16, strides=16, name="patch_embed_proj")(image)
     x = layers.Reshape((196, 192), name="patch_embed_1")(x)  # [batch, 196, 192]
     patch_embed = x  # [batch, 196, 192]

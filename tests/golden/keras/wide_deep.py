@@ -17,9 +17,19 @@ def WideDeep():
     numbers = keras.Input((13,), name="numbers")
     categories = keras.Input((26,), dtype="int64", name="categories")
     crosses = keras.Input((10,), dtype="int64", name="crosses")
-    x = layers.Embedding(100000, 1, name="wide_0")(crosses)  # [batch, 10, 1]
+    x = layers.Embedding(
+        100000,
+        1,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="wide_0",
+    )(crosses)
     wide = ops.sum(x, axis=1)  # [batch, 1]
-    x = layers.Embedding(100000, 32, name="embedded_0")(categories)  # [batch, 26, 32]
+    x = layers.Embedding(
+        100000,
+        32,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="embedded_0",
+    )(categories)
     embedded = layers.Flatten(name="embedded_1")(x)  # [batch, 832]
     x = layers.Concatenate(name="concat")([embedded, numbers])  # [batch, 845]
     x = layers.Dense(1024, name="deep_0")(x)  # [batch, 1024]

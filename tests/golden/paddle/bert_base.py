@@ -24,7 +24,7 @@ class LearnedPositions(nn.Layer):
 
 
 class FrozenRowEmbedding(nn.Embedding):
-    """An embedding with a row, at first of zeros, that training leaves alone."""
+    """An embedding with a row that training leaves alone."""
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_index: int
@@ -76,6 +76,9 @@ class BERTBase(nn.Layer):
         self.embeddings_5 = nn.Dropout(dropout)
         self.layer = nn.LayerList([Layer(768, 12, dropout=dropout) for _ in range(12)])
         self.pooler = nn.Linear(768, 768)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(
         self, tokens: Tensor, segments: Tensor, mask: Tensor

@@ -61,6 +61,16 @@ class CharRNN(nn.Layer):
         self.letters = OneHot(65)
         self.lstm = nn.LSTM(65, 128, num_layers=2)
         self.decoder = nn.Linear(128, 65)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.LSTM):
+                nn.init.xavier_uniform_(layer.weight_ih_l0)
+                nn.init.orthogonal_(layer.weight_hh_l0)
+                nn.init.zeros_(layer.bias_ih_l0)
+                nn.init.zeros_(layer.bias_hh_l0)
+                nn.init.xavier_uniform_(layer.weight_ih_l1)
+                nn.init.orthogonal_(layer.weight_hh_l1)
+                nn.init.zeros_(layer.bias_ih_l1)
+                nn.init.zeros_(layer.bias_hh_l1)
 
     def forward(
         self, tokens: Tensor, h: Tensor, c: Tensor

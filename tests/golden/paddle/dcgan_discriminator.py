@@ -33,6 +33,9 @@ class DCGANDiscriminator(nn.Layer):
         )
         self.down = nn.Sequential(Down(64, 128), Down(128, 256), Down(256, 512))
         self.last = nn.Conv2D(512, 1, kernel_size=4, bias_attr=False)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.leaky_relu(self.first(image), negative_slope=0.2)  # [batch, 64, 32, 32]

@@ -34,6 +34,9 @@ class DCGANGenerator(nn.Layer):
         self.last = nn.Conv2DTranspose(
             64, colors, kernel_size=4, stride=2, padding=1, bias_attr=False
         )
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2DTranspose):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, noise: Tensor) -> Tensor:
         x = F.relu(self.norm(self.project(noise)))  # [batch, 512, 4, 4]

@@ -193,6 +193,9 @@ class DeepLabV3ResNet50(nn.Layer):
             ("2", nn.Conv2D(256, num_classes, kernel_size=1)),
         )
         self.aux_classifier = Head(1024, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         backbone_out, backbone_aux = self.backbone(image)

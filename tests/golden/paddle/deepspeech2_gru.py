@@ -64,6 +64,18 @@ class DeepSpeech2GRU(nn.Layer):
         )
         self.norm = nn.BatchNorm1D(800)
         self.fc = nn.Linear(800, labels, bias_attr=False)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
+            elif isinstance(layer, nn.GRU):
+                nn.init.xavier_uniform_(layer.weight_ih_l0)
+                nn.init.orthogonal_(layer.weight_hh_l0)
+                nn.init.zeros_(layer.bias_ih_l0)
+                nn.init.zeros_(layer.bias_hh_l0)
+                nn.init.xavier_uniform_(layer.weight_ih_l0_reverse)
+                nn.init.orthogonal_(layer.weight_hh_l0_reverse)
+                nn.init.zeros_(layer.bias_ih_l0_reverse)
+                nn.init.zeros_(layer.bias_hh_l0_reverse)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         if spectrogram.shape[1:3] != [1, 161]:

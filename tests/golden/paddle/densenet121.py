@@ -80,6 +80,9 @@ class DenseNet121(nn.Layer):
             ("norm5", nn.BatchNorm2D(1024)),
         )
         self.classifier = nn.Linear(1024, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.features(image))  # [batch, 1024, 7, 7]

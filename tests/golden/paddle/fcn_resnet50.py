@@ -94,6 +94,9 @@ class FCNResNet50(nn.Layer):
         )
         self.classifier = Head(2048, num_classes)
         self.aux_classifier = Head(1024, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = self.backbone_bn1(self.backbone_conv1(image))  # [batch, 64, 260, 260]

@@ -92,6 +92,9 @@ class FPNResNet50(nn.Layer):
         self.p3 = nn.Conv2D(width, width, kernel_size=3, padding=1)
         self.p4 = nn.Conv2D(width, width, kernel_size=3, padding=1)
         self.p5 = nn.Conv2D(width, width, kernel_size=3, padding=1)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         x = F.relu(self.body_bn1(self.body_conv1(image)))  # [batch, 64, 400, 400]

@@ -98,6 +98,9 @@ class GoogLeNet(nn.Layer):
         self.fc = nn.Linear(1024, num_classes)
         self.aux1 = Head(512, num_classes, dropout=dropout_heads)
         self.aux2 = Head(528, num_classes, dropout=dropout_heads)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         x = self.conv1(image)  # [batch, 64, 112, 112]

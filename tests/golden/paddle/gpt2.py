@@ -116,6 +116,9 @@ class GPT2(nn.Layer):
         self.dropout = nn.Dropout(dropout)
         self.h = nn.Sequential(*(Block(768, 12, dropout=dropout) for _ in range(12)))
         self.ln_f = nn.LayerNorm(768)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.wte(tokens)  # [batch, time, 768]

@@ -254,6 +254,9 @@ class HRNetW18SmallV2(nn.Layer):
         self.down3 = Conv(512, 1024, stride=2, bias=True)
         self.final_layer = Conv(1024, 2048, kernel_size=1, bias=True)
         self.classifier = nn.Linear(2048, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 64, 56, 56]

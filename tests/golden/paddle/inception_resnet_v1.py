@@ -135,6 +135,9 @@ class InceptionResNetV1(nn.Layer):
         self.bottleneck = nn.Linear(1792, 512, bias_attr=False)
         self.last_bn = nn.BatchNorm1D(512, epsilon=0.001)
         self.classif = nn.Linear(512, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv2d_1a(image)  # [batch, 32, 149, 149]

@@ -114,6 +114,9 @@ class InceptionV2(nn.Layer):
         self.inception5a = Inception(pool4 + 928, 352, 192, 320, 160, 224, 128)
         self.inception5b = Inception(1024, 352, 192, 320, 192, 224, 128, max_pool=True)
         self.fc = nn.Linear(1024, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv1(image)  # [batch, 64, 112, 112]

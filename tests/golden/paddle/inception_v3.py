@@ -180,6 +180,9 @@ class InceptionV3(nn.Layer):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
         self.aux = Aux(768, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = self.conv1(image)  # [batch, 32, 149, 149]

@@ -156,6 +156,9 @@ class InceptionV4(nn.Layer):
         self.inception_c = nn.Sequential(*(InceptionC(1536) for _ in range(3)))
         self.dropout = nn.Dropout(dropout)
         self.last_linear = nn.Linear(1536, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv1(image)  # [batch, 32, 149, 149]

@@ -20,6 +20,9 @@ class LeNet5(nn.Layer):
         self.c5 = nn.Conv2D(16, 120, kernel_size=5)
         self.f6 = nn.Linear(120, 84)
         self.output = nn.Linear(84, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != [1, 32, 32]:

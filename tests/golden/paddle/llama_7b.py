@@ -154,6 +154,9 @@ class Llama7B(nn.Layer):
         self.layers = nn.Sequential(*(Layer(4096, 32, 32, hidden) for _ in range(32)))
         self.norm = RMSNorm(4096)
         self.lm_head = nn.Linear(4096, 32000, bias_attr=False)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embed_tokens(tokens)  # [batch, time, 4096]

@@ -19,6 +19,14 @@ class LSTMTagger(nn.Layer):
         self.encoder = nn.LSTM(100, 100)
         self.dropout2 = nn.Dropout(0.5)
         self.fc = nn.Linear(100, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
+            elif isinstance(layer, nn.LSTM):
+                nn.init.xavier_uniform_(layer.weight_ih_l0)
+                nn.init.orthogonal_(layer.weight_hh_l0)
+                nn.init.zeros_(layer.bias_ih_l0)
+                nn.init.zeros_(layer.bias_hh_l0)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.dropout1(self.embedding(tokens))  # [batch, time, 100]

@@ -54,6 +54,9 @@ class MixerS16(nn.Layer):
         self.blocks = nn.Sequential(*(MixerBlock(196, width) for _ in range(8)))
         self.norm = nn.LayerNorm(width, epsilon=1e-6)
         self.head = nn.Linear(width, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != [3, 224, 224]:

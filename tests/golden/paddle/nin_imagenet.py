@@ -47,6 +47,9 @@ class NINImageNet(nn.Layer):
         self.mlpconv3 = MlpConv(256, [384, 384, 384], 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.mlpconv4 = MlpConv(384, [1024, 1024, 1000], 3, padding=1)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.mlpconv1(image)  # [batch, 96, 54, 54]

@@ -66,6 +66,9 @@ class PixelCNN(nn.Layer):
             )
         )
         self.conv2 = nn.Conv2D(width, 1, kernel_size=1)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.conv1(image))  # [batch, width, 28, 28]

@@ -80,6 +80,9 @@ class PointNet(nn.Layer):
         self.fc2 = Linear(512, 256)
         self.dropout2 = nn.Dropout(0.3)
         self.fc3 = nn.Linear(256, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv1D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, points: Tensor) -> Tensor:
         x = self.input_transform(points)  # [batch, 3, num_points]

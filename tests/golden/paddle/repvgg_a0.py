@@ -66,6 +66,9 @@ class RepVGGA0(nn.Layer):
             nn.Sequential(Train(192, 1280, stride=2)),
         )
         self.head = nn.Linear(1280, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 48, 112, 112]

@@ -135,6 +135,9 @@ class Res2Net50_26w4S(nn.Layer):
             *(Bottle2neck(2048, 512, False) for _ in range(2)),
         )
         self.fc = nn.Linear(2048, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(image)))  # [batch, 64, 112, 112]

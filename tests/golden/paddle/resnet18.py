@@ -59,6 +59,9 @@ class ResNet18(nn.Layer):
             BasicBlock(256, 512, stride=2), BasicBlock(512, 512)
         )
         self.fc = nn.Linear(512, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(image)))  # [batch, 64, 112, 112]

@@ -86,6 +86,9 @@ class ResNetV2_50(nn.Layer):
         )
         self.norm = nn.BatchNorm2D(2048)
         self.fc = nn.Linear(2048, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 64, 112, 112]

@@ -58,6 +58,9 @@ class SqueezeNet1_0(nn.Layer):
             nn.ReLU(),
             nn.Sequential(nn.AdaptiveAvgPool2D(1), nn.Flatten()),
         )
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # [batch, 512, 13, 13]

@@ -216,6 +216,9 @@ class SwinT(nn.Layer):
         )
         self.norm = nn.LayerNorm(768)
         self.head = nn.Linear(768, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != [3, 224, 224]:

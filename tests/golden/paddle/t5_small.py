@@ -167,6 +167,9 @@ class T5Small(nn.Layer):
         )
         self.final_layer_norm = RMSNorm(512)
         self.states = nn.Dropout(dropout)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         if tokens.shape[1] != 512:

@@ -54,6 +54,9 @@ class TCNMNIST(nn.Layer):
             ),
         )
         self.linear = nn.Linear(25, out_features)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv1D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, sequence: Tensor) -> Tensor:
         x = self.network(sequence)  # [batch, 25, time]

@@ -191,6 +191,9 @@ class TransformerBase(nn.Layer):
         self.decoder = nn.LayerList(
             [DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         x = self.source_words(source)  # [batch, source_time, 512]

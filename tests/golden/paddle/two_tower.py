@@ -43,6 +43,9 @@ class TwoTower(nn.Layer):
         super().__init__()
         self.user_tower = Tower(16, 100000, [256, 128, 64])
         self.item_tower = Tower(32, 50000, [256, 128, 64])
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(
         self, user: Tensor, user_context: Tensor, item: Tensor, item_content: Tensor

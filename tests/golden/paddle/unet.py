@@ -74,6 +74,9 @@ class UNet(nn.Layer):
         self.up3 = Up(4 * width, 2 * width)
         self.up4 = Up(2 * width, width)
         self.outc = nn.Conv2D(width, num_classes, kernel_size=1)
+        for layer in self.sublayers():
+            if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         inc = self.inc(image)  # [batch, width, 568, 568]

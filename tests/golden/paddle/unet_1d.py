@@ -67,6 +67,9 @@ class UNet1D(nn.Layer):
         self.up3 = Up(4 * width, 2 * width)
         self.up4 = Up(2 * width, width)
         self.outc = nn.Conv1D(width, num_classes, kernel_size=1)
+        for layer in self.sublayers():
+            if isinstance(layer, (nn.Conv1D, nn.Conv1DTranspose)):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, signal: Tensor) -> Tensor:
         inc = self.inc(signal)  # [batch, width, 1024]

@@ -76,6 +76,9 @@ class UNet3D(nn.Layer):
         self.up2 = Up(256, 128)
         self.up1 = Up(128, 64)
         self.last = nn.Conv3D(64, num_classes, kernel_size=1)
+        for layer in self.sublayers():
+            if isinstance(layer, (nn.Conv3D, nn.Conv3DTranspose)):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, volume: Tensor) -> Tensor:
         down1 = self.down1(volume)  # [batch, 64, 112, 128, 128]

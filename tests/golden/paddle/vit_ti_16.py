@@ -50,14 +50,16 @@ class ViTTI16(nn.Layer):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.cls_token = self.create_parameter(
-            [1, 1, 192], default_initializer=nn.initializer.Normal(0.0, 1e-6)
-        )
+        self.cls_token = self.create_parameter([1, 1, 192])
         self.patch_embed_proj = nn.Conv2D(3, 192, kernel_size=16, stride=16)
         self.pos_embed = LearnedPositions(197, 192)
         self.blocks = nn.Sequential(*(Block(192, 3) for _ in range(12)))
         self.norm = nn.LayerNorm(192, epsilon=1e-6)
         self.head = nn.Linear(192, num_classes)
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
+        nn.init.normal_(self.cls_token, std=1e-6)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != [3, 224, 224]:

@@ -97,6 +97,9 @@ class WaveNetSmall(nn.Layer):
             nn.ReLU(),
             nn.Conv1D(skip, 256, kernel_size=1),
         )
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv1D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, sound: Tensor) -> Tensor:
         x = self.one_hot(sound)  # [batch, time, 256]

@@ -29,6 +29,9 @@ class WideDeep(nn.Layer):
             nn.ReLU(),
             nn.Linear(256, 1),
         )
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, numbers: Tensor, categories: Tensor, crosses: Tensor) -> Tensor:
         if categories.shape[1] != 26:

@@ -41,6 +41,9 @@ class ZFNet(nn.Layer):
             nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
         )
+        for layer in self.sublayers():
+            if isinstance(layer, nn.Conv2D):
+                nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != [3, 224, 224]:

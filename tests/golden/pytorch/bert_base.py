@@ -112,6 +112,12 @@ class BERTBase(nn.Module):
         self.embeddings_5 = nn.Dropout(dropout)
         self.layer = nn.ModuleList([Layer(768, 12, dropout=dropout) for _ in range(12)])
         self.pooler = nn.Linear(768, 768)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(
         self, tokens: Tensor, segments: Tensor, mask: Tensor

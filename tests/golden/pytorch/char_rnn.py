@@ -55,6 +55,19 @@ class CharRNN(nn.Module):
         self.letters = OneHot(65)
         self.lstm = nn.LSTM(65, 128, num_layers=2, batch_first=True)
         self.decoder = nn.Linear(128, 65)
+        for module in self.modules():
+            if isinstance(module, nn.LSTM):
+                nn.init.xavier_uniform_(module.weight_ih_l0)
+                nn.init.orthogonal_(module.weight_hh_l0)
+                nn.init.zeros_(module.bias_ih_l0)
+                nn.init.zeros_(module.bias_hh_l0)
+                nn.init.xavier_uniform_(module.weight_ih_l1)
+                nn.init.orthogonal_(module.weight_hh_l1)
+                nn.init.zeros_(module.bias_ih_l1)
+                nn.init.zeros_(module.bias_hh_l1)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(
         self, tokens: Tensor, h: Tensor, c: Tensor

@@ -31,6 +31,9 @@ class DCGANDiscriminator(nn.Module):
         self.first = nn.Conv2d(3, 64, kernel_size=4, stride=2, padding=1, bias=False)
         self.down = nn.Sequential(Down(64, 128), Down(128, 256), Down(256, 512))
         self.last = nn.Conv2d(512, 1, kernel_size=4, bias=False)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.leaky_relu(self.first(image), negative_slope=0.2)  # [batch, 64, 32, 32]

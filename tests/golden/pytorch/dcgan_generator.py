@@ -35,6 +35,9 @@ class DCGANGenerator(nn.Module):
         self.last = nn.ConvTranspose2d(
             64, colors, kernel_size=4, stride=2, padding=1, bias=False
         )
+        for module in self.modules():
+            if isinstance(module, nn.ConvTranspose2d):
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, noise: Tensor) -> Tensor:
         x = F.relu(self.norm(self.project(noise)), inplace=True)  # [batch, 512, 4, 4]

@@ -174,6 +174,11 @@ class DeepLabV3ResNet50(nn.Module):
             ),
         )
         self.aux_classifier = Head(1024, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         backbone_out, backbone_aux = self.backbone(image)

@@ -59,6 +59,21 @@ class DeepSpeech2GRU(nn.Module):
         )
         self.norm = nn.BatchNorm1d(800)
         self.fc = nn.Linear(800, labels, bias=False)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.GRU):
+                nn.init.xavier_uniform_(module.weight_ih_l0)
+                nn.init.orthogonal_(module.weight_hh_l0)
+                nn.init.zeros_(module.bias_ih_l0)
+                nn.init.zeros_(module.bias_hh_l0)
+                nn.init.xavier_uniform_(module.weight_ih_l0_reverse)
+                nn.init.orthogonal_(module.weight_hh_l0_reverse)
+                nn.init.zeros_(module.bias_ih_l0_reverse)
+                nn.init.zeros_(module.bias_hh_l0_reverse)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         if spectrogram.shape[1:3] != (1, 161):

@@ -94,6 +94,12 @@ class DenseNet121(nn.Module):
             ),
         )
         self.classifier = nn.Linear(1024, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.features(image), inplace=True)  # [batch, 1024, 7, 7]

@@ -91,6 +91,11 @@ class FCNResNet50(nn.Module):
         )
         self.classifier = Head(2048, num_classes)
         self.aux_classifier = Head(1024, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = self.backbone_bn1(self.backbone_conv1(image))  # [batch, 64, 260, 260]

@@ -88,6 +88,11 @@ class FPNResNet50(nn.Module):
         self.p3 = nn.Conv2d(width, width, kernel_size=3, padding=1)
         self.p4 = nn.Conv2d(width, width, kernel_size=3, padding=1)
         self.p5 = nn.Conv2d(width, width, kernel_size=3, padding=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         x = F.relu(self.body_bn1(self.body_conv1(image)), inplace=True)

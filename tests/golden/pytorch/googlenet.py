@@ -98,6 +98,10 @@ class GoogLeNet(nn.Module):
         self.fc = nn.Linear(1024, num_classes)
         self.aux1 = Head(512, num_classes, dropout=dropout_heads)
         self.aux2 = Head(528, num_classes, dropout=dropout_heads)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         x = self.conv1(image)  # [batch, 64, 112, 112]

@@ -117,6 +117,12 @@ class GPT2(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.h = nn.Sequential(*(Block(768, 12, dropout=dropout) for _ in range(12)))
         self.ln_f = nn.LayerNorm(768)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.wte(tokens)  # [batch, time, 768]

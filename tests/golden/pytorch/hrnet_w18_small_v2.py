@@ -254,6 +254,14 @@ class HRNetW18SmallV2(nn.Module):
         self.down3 = Conv(512, 1024, stride=2, bias=True)
         self.final_layer = Conv(1024, 2048, kernel_size=1, bias=True)
         self.classifier = nn.Linear(2048, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 64, 56, 56]

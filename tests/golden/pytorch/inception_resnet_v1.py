@@ -135,6 +135,11 @@ class InceptionResNetV1(nn.Module):
         self.bottleneck = nn.Linear(1792, 512, bias=False)
         self.last_bn = nn.BatchNorm1d(512, eps=0.001)
         self.classif = nn.Linear(512, num_classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv2d_1a(image)  # [batch, 32, 149, 149]

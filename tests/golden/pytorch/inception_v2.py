@@ -112,6 +112,12 @@ class InceptionV2(nn.Module):
         self.inception5a = Inception(pool4 + 928, 352, 192, 320, 160, 224, 128)
         self.inception5b = Inception(1024, 352, 192, 320, 192, 224, 128, max_pool=True)
         self.fc = nn.Linear(1024, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv1(image)  # [batch, 64, 112, 112]

@@ -162,6 +162,12 @@ class InceptionV4(nn.Module):
         self.inception_c = nn.Sequential(*(InceptionC(1536) for _ in range(3)))
         self.dropout = nn.Dropout(dropout)
         self.last_linear = nn.Linear(1536, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv1(image)  # [batch, 32, 149, 149]

@@ -19,6 +19,17 @@ class LSTMTagger(nn.Module):
         self.encoder = nn.LSTM(100, 100, batch_first=True)
         self.dropout2 = nn.Dropout(0.5)
         self.fc = nn.Linear(100, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.LSTM):
+                nn.init.xavier_uniform_(module.weight_ih_l0)
+                nn.init.orthogonal_(module.weight_hh_l0)
+                nn.init.zeros_(module.bias_ih_l0)
+                nn.init.zeros_(module.bias_hh_l0)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.dropout1(self.embedding(tokens))  # [batch, time, 100]

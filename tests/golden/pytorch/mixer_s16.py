@@ -54,6 +54,10 @@ class MixerS16(nn.Module):
         self.blocks = nn.Sequential(*(MixerBlock(196, width) for _ in range(8)))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.head = nn.Linear(width, num_classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != (3, 224, 224):

@@ -19,6 +19,10 @@ class MNISTMLP(nn.Module):
         self.linear2 = nn.Linear(512, 512)
         self.dropout2 = nn.Dropout(dropout)
         self.fc = nn.Linear(512, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != (1, 28, 28):

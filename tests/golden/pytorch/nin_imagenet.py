@@ -47,6 +47,10 @@ class NINImageNet(nn.Module):
         self.mlpconv3 = MlpConv(256, [384, 384, 384], 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.mlpconv4 = MlpConv(384, [1024, 1024, 1000], 3, padding=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.mlpconv1(image)  # [batch, 96, 54, 54]

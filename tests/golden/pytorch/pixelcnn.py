@@ -68,6 +68,10 @@ class PixelCNN(nn.Module):
             )
         )
         self.conv2 = nn.Conv2d(width, 1, kernel_size=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.conv1(image))  # [batch, width, 28, 28]

@@ -79,6 +79,10 @@ class PointNet(nn.Module):
         self.fc2 = Linear(512, 256)
         self.dropout2 = nn.Dropout(0.3)
         self.fc3 = nn.Linear(256, num_classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv1d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, points: Tensor) -> Tensor:
         x = self.input_transform(points)  # [batch, 3, num_points]

@@ -66,6 +66,12 @@ class RepVGGA0(nn.Module):
             nn.Sequential(Train(192, 1280, stride=2)),
         )
         self.head = nn.Linear(1280, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 48, 112, 112]

@@ -102,6 +102,12 @@ class ResNetV2_50(nn.Module):
         )
         self.norm = nn.BatchNorm2d(2048)
         self.fc = nn.Linear(2048, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 64, 112, 112]

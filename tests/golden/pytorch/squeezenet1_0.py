@@ -58,6 +58,10 @@ class SqueezeNet1_0(nn.Module):
             nn.ReLU(inplace=True),
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # [batch, 512, 13, 13]

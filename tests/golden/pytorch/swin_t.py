@@ -265,6 +265,14 @@ class SwinT(nn.Module):
         )
         self.norm = nn.LayerNorm(768)
         self.head = nn.Linear(768, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != (3, 224, 224):

@@ -138,6 +138,11 @@ class T5Small(nn.Module):
         )
         self.final_layer_norm = nn.RMSNorm(512, eps=1e-6)
         self.states = nn.Dropout(dropout)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         if tokens.shape[1] != 512:

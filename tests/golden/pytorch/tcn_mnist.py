@@ -45,6 +45,10 @@ class TCNMNIST(nn.Module):
             ),
         )
         self.linear = nn.Linear(25, out_features)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv1d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, sequence: Tensor) -> Tensor:
         x = self.network(sequence)  # [batch, 25, time]

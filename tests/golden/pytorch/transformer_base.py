@@ -189,6 +189,15 @@ class TransformerBase(nn.Module):
         self.decoder = nn.ModuleList(
             [DecoderLayer(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.MultiheadAttention):
+                for part in module.in_proj_weight.chunk(3):
+                    nn.init.xavier_uniform_(part)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         x = self.source_words(source)  # [batch, source_time, 512]

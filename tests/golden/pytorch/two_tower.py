@@ -37,6 +37,12 @@ class TwoTower(nn.Module):
         super().__init__()
         self.user_tower = Tower(16, 100000, [256, 128, 64])
         self.item_tower = Tower(32, 50000, [256, 128, 64])
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(
         self, user: Tensor, user_context: Tensor, item: Tensor, item_content: Tensor

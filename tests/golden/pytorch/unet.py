@@ -74,6 +74,10 @@ class UNet(nn.Module):
         self.up3 = Up(4 * width, 2 * width)
         self.up4 = Up(2 * width, width)
         self.outc = nn.Conv2d(width, num_classes, kernel_size=1)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         inc = self.inc(image)  # [batch, width, 568, 568]

@@ -67,6 +67,10 @@ class UNet1D(nn.Module):
         self.up3 = Up(4 * width, 2 * width)
         self.up4 = Up(2 * width, width)
         self.outc = nn.Conv1d(width, num_classes, kernel_size=1)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, signal: Tensor) -> Tensor:
         inc = self.inc(signal)  # [batch, width, 1024]

@@ -76,6 +76,12 @@ class UNet3D(nn.Module):
         self.up2 = Up(256, 128)
         self.up1 = Up(128, 64)
         self.last = nn.Conv3d(64, num_classes, kernel_size=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.ConvTranspose3d):
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, volume: Tensor) -> Tensor:
         down1 = self.down1(volume)  # [batch, 64, 112, 128, 128]

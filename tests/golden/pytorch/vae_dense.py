@@ -57,6 +57,10 @@ class VAEDense(nn.Module):
         self.log_variance = nn.Linear(400, 20)
         self.sample = Sample()
         self.decoder = DenseDecoder(20)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if image.shape[1:] != (1, 28, 28):

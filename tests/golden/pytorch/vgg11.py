@@ -45,6 +45,10 @@ class VGG11(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(4096, num_classes),
         )
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != (3, 224, 224):

@@ -55,12 +55,20 @@ class ViTTI16(nn.Module):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.cls_token = nn.Parameter(torch.normal(0.0, 1e-6, (1, 1, 192)))
+        self.cls_token = nn.Parameter(torch.empty((1, 1, 192)))
         self.patch_embed_proj = nn.Conv2d(3, 192, kernel_size=16, stride=16)
         self.pos_embed = LearnedPositions(197, 192)
         self.blocks = nn.Sequential(*(Block(192, 3) for _ in range(12)))
         self.norm = nn.LayerNorm(192, eps=1e-6)
         self.head = nn.Linear(192, num_classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.MultiheadAttention):
+                for part in module.in_proj_weight.chunk(3):
+                    nn.init.xavier_uniform_(part)
+        nn.init.normal_(self.cls_token, std=1e-6)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != (3, 224, 224):

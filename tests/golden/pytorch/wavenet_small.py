@@ -90,6 +90,10 @@ class WaveNetSmall(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv1d(skip, 256, kernel_size=1),
         )
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, sound: Tensor) -> Tensor:
         x = self.one_hot(sound)  # [batch, time, 256]

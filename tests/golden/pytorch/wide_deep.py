@@ -28,6 +28,12 @@ class WideDeep(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(256, 1),
         )
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, numbers: Tensor, categories: Tensor, crosses: Tensor) -> Tensor:
         if categories.shape[1] != 26:

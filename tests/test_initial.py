@@ -1,0 +1,214 @@
+"""Initial values: what the vocabulary draws, which rule holds for which weight, and the bits of `archspec init`."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from archspec import Spec
+from archspec.ops.base import Parameter
+from archspec.ops.initializers import VOCABULARY, Fans, Gaussian, Truncated, philox
+from archspec.spec.initial import Initial, initializer
+from archspec.verification.worker.starts import started
+from archspec.weights.start import start
+
+SAMPLES: Final = (
+    "normal(0.3)", "uniform(0.2)", "trunc_normal(0.5)", "kaiming_normal(fan_out)", "kaiming_uniform", "lecun_normal",
+    "xavier_normal(gain=2)", "xavier_uniform", "orthogonal(3)", "identity", "zeros", "ones", "constant(0.25)",
+    "kaiming_normal(nonlinearity='leaky_relu', slope=0.2)", "kaiming_uniform('fan_in', 'selu')",
+)  # fmt: skip
+
+
+class _Variables:
+    """A model whose weights are these arrays."""
+
+    def __init__(self, **arrays: Any) -> None:
+        self.arrays = arrays
+
+    def variables(self) -> dict[str, Any]:
+        return self.arrays
+
+    @staticmethod
+    def to_numpy(array: Any) -> Any:
+        return array
+
+
+def problems(initial: Initial, *arrays: Any) -> list[str]:
+    """What verification finds in weights that are to begin so."""
+    each = initial.distribution
+    bound = each.bound if np.isfinite(each.bound) else None
+    told = {
+        "kind": type(each).__name__, "number": each.number, "shape": arrays[0].shape, "mean": each.mean,
+        "std": each.std, "bound": bound, "kurtosis": each.kurtosis,
+    }  # fmt: skip
+    names = [f"w{number}" for number in range(len(arrays))]
+    model: Any = _Variables(**dict(zip(names, arrays, strict=True)))
+    weights = [(name, name, (), False, False) for name in names]
+    return [problem for _, problem in started(model, model, weights, dict.fromkeys(names, told))]
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_what_is_drawn_is_what_is_declared(text: str) -> None:
+    initial = Initial(initializer(text), Fans(320, 320))
+    array = initial.distribution.draw(philox(0, text), (320, 320)).astype(np.float32)
+    assert problems(initial, array) == []
+
+
+def test_samples_are_of_the_whole_vocabulary() -> None:
+    assert {initializer(text).key for text in SAMPLES} == VOCABULARY.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "found"),
+    [
+        ("normal(0.02)", "normal(0.021)", "deviation"),
+        ("normal(0.02)", "normal(0.02 / sqrt(2))", "deviation"),
+        ("normal(0.02)", "zeros", "deviation"),
+        ("normal(sqrt(1 / 3))", "uniform(1)", "kurtosis"),
+        ("uniform(1)", "normal(sqrt(1 / 3))", "numbers up to"),
+        ("trunc_normal(0.02)", "normal(0.02)", "deviation"),
+        ("trunc_normal(0.02)", "normal(0.01759251322)", "numbers up to"),
+        ("normal(0.01759251322)", "trunc_normal(0.02)", "kurtosis"),
+        ("kaiming_normal(fan_in)", "kaiming_normal(fan_out)", "deviation"),
+        ("orthogonal", "normal(1 / sqrt(fan_out))", "orthonormal"),
+        ("orthogonal", "orthogonal(1.01)", "orthonormal"),
+        ("zeros", "normal(0.001)", "not all of it"),
+        ("ones", "constant(0.999)", "not all of it"),
+        ("identity", "ones", "unit matrix"),
+    ],
+)
+def test_what_is_drawn_otherwise_is_found(text: str, other: str, found: str) -> None:
+    fans = Fans(300, 280)
+    size = (290, 290)
+    array = Initial(initializer(other), fans).distribution.draw(philox(0, other), size).astype(np.float32)
+    (problem,) = problems(Initial(initializer(text), fans), array)
+    assert found in problem
+
+
+def test_weights_with_the_same_numbers_are_found() -> None:
+    array = Gaussian(1.0).draw(philox(0, "w"), (64,))
+    assert problems(Initial(initializer("normal(1)"), Fans(1, 1)), array, array) == [
+        "'w1' starts with the numbers of 'w0'"
+    ]
+
+
+def test_a_truncated_normal_distribution_has_the_moments_that_are_said() -> None:
+    array = Truncated(1.0).draw(philox(0, "w"), (1 << 20,))
+    assert abs(array).max() <= 2
+    assert array.std() == pytest.approx(Truncated(1.0).std, abs=1e-3)
+    assert (array**4).mean() / array.std() ** 4 == pytest.approx(Truncated.kurtosis, abs=5e-3)
+
+
+SPEC: Final = """
+    archspec: 1
+    name: Fans
+    params: {depth: 8, std: 0.02}
+    inputs: {image: [6, 20, 20], words: [time, 5]}
+    init: {bias: constant(0.5), conv2d: kaiming_normal(fan_out), weight: normal(std), linear.bias: ones}
+    blocks:
+      Inner:
+        init: {conv2d: uniform(1 / sqrt(fan_in))}
+        layers:
+          - {op: conv2d, name: plain, out_channels: 8, kernel_size: 3}
+          - {op: conv2d, name: own, out_channels: 8, kernel_size: 1, init: normal(std / sqrt(2 * depth))}
+          - layers:
+              - {op: batch_norm, name: norm}
+            init: {scale: zeros}
+    layers:
+      - {op: conv2d, name: grouped, out_channels: 12, kernel_size: [3, 5], groups: 3, from: image}
+      - {op: depthwise_conv2d, name: depthwise, kernel_size: 3, multiplier: 2}
+      - {op: conv_transpose2d, name: up, out_channels: 10, kernel_size: 4, groups: 2, init: {weight: kaiming_normal}}
+      - {block: Inner, name: inner, init: {bias: zeros, scale: constant(2)}}
+      - {op: separable_conv2d, name: separable, out_channels: 7, kernel_size: 3, bias: false}
+      - {op: prelu, name: slope}
+      - global_avg_pool2d
+      - {op: linear, name: fc, out_features: 3}
+      - {op: gru, name: gru, hidden_size: 4, from: words}
+      - {op: multi_head_attention, name: attention, num_heads: 2, head_dim: 3, init: {out_proj_weight: zeros}}
+    outputs: {a: fc, b: attention}
+"""
+
+
+def spec(text: str = SPEC) -> Any:
+    return Spec.parse(dedent(text)).network()
+
+
+@pytest.mark.parametrize(
+    ("name", "begins", "fans"),
+    [
+        ("grouped.weight", "kaiming_normal(mode=fan_out)", (2 * 15, 4 * 15)),
+        ("grouped.bias", "constant(value=0.5)", (2 * 15, 4 * 15)),
+        ("depthwise.weight", "normal(std=0.02)", (9, 2 * 9)),
+        ("up.weight", "kaiming_normal", (24 // 2 * 16, 5 * 16)),
+        ("inner.plain.weight", "uniform(bound=1 / sqrt(fan_in))", (90, 72)),
+        ("inner.plain.bias", "zeros", (90, 72)),
+        ("inner.own.weight", "normal(std=0.02 / sqrt(2 * 8))", (8, 8)),
+        ("inner.norm.weight", "zeros", (8, 8)),
+        ("inner.norm.running_var", "ones", (8, 8)),
+        ("separable.depthwise_weight", "normal(std=0.02)", (9, 9)),
+        ("separable.pointwise_weight", "normal(std=0.02)", (8, 7)),
+        ("slope.weight", "constant(value=0.25)", (7, 7)),
+        ("fc.weight", "normal(std=0.02)", (7, 3)),
+        ("fc.bias", "ones", (7, 3)),
+        ("gru.weight_ih_l0", "normal(std=0.02)", (5, 12)),
+        ("gru.bias_hh_l0", "constant(value=0.5)", (4, 12)),
+        ("attention.q_proj_weight", "normal(std=0.02)", (4, 6)),
+        ("attention.out_proj_weight", "zeros", (6, 4)),
+    ],
+)
+def test_the_nearest_rule_holds(name: str, begins: str, fans: tuple[int, int]) -> None:
+    initial = spec().graph.initial()[name]
+    assert (str(initial.initializer), (initial.fans.fan_in, initial.fans.fan_out)) == (begins, fans)
+
+
+def test_without_a_rule_weights_begin_by_their_kind() -> None:
+    lines = dedent(SPEC).splitlines()
+    text = "\n".join(line for line in lines if not line.strip().startswith("init:"))
+    plain = "\n".join(line.partition(", init:")[0] + "}" if ", init:" in line else line for line in text.splitlines())
+    begins = {str(initial.initializer) for initial in spec(plain).graph.initial().values()}
+    assert begins == {"xavier_uniform", "orthogonal", "zeros", "ones", "constant(value=0.25)"}
+
+
+def test_groups_count_together_if_that_is_said() -> None:
+    weight = Parameter((12, 2, 3, 5), groups=3)
+    one, all_ = (initializer(f"kaiming_normal(fan_out{more})") for more in ("", ", groups=false"))
+    assert one.distribution(weight.fans).number == pytest.approx((2 / (4 * 15)) ** 0.5)
+    assert all_.distribution(weight.fans).number == pytest.approx((2 / (12 * 15)) ** 0.5)
+
+
+def test_a_param_of_which_weights_depend_is_no_argument() -> None:
+    assert spec().free_params == frozenset()
+
+
+DIGEST: Final = "1ce735921c551433e16ed7ba32d5f710ebd65ca2cfe6d66dfbef7fc6e9621c16"
+
+
+def test_a_start_has_the_same_bits_everywhere() -> None:
+    arrays = start(spec().graph, 0)
+    digest = sha256(b"".join(name.encode() + array.tobytes() for name, array in arrays.items())).hexdigest()
+    assert {array.dtype.name for array in arrays.values()} == {"float32"}
+    assert digest == DIGEST
+
+
+def test_a_new_layer_moves_no_other_weight() -> None:
+    new = "- {op: conv2d, name: new, out_channels: 7, kernel_size: 1}"
+    more = SPEC.replace("- global_avg_pool2d", f"{new}\n      - global_avg_pool2d")
+    before, after = start(spec().graph, 3), start(spec(more).graph, 3)
+    assert after.keys() - before.keys() == {"new.weight", "new.bias"}
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_seeds_differ() -> None:
+    one, other = (start(spec().graph, seed) for seed in (0, 1))
+    assert not np.array_equal(one["fc.weight"], other["fc.weight"])
+
+
+def test_the_page_of_the_language_names_the_whole_vocabulary() -> None:
+    page = (Path(__file__).parent.parent / "docs/language.md").read_text(encoding="utf-8")
+    table = page[page.index("| initializer |") :]
+    assert all(f"`{key}" in table for key in VOCABULARY)
