@@ -20,6 +20,9 @@ def basic_block(x, channels, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
         name=f"{name}_conv1",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
@@ -27,7 +30,14 @@ def basic_block(x, channels, stride=1, *, name):
     )
     main = layers.ReLU(name=f"{name}_relu1")(main)
     main = layers.Conv2D(
-        channels, 3, padding="same", use_bias=False, name=f"{name}_conv2"
+        channels,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_conv2",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(
         main
@@ -35,7 +45,14 @@ def basic_block(x, channels, stride=1, *, name):
     shortcut = x
     if stride != 1 or in_channels != channels:
         shortcut = layers.Conv2D(
-            channels, 1, strides=stride, use_bias=False, name=f"{name}_downsample_0"
+            channels,
+            1,
+            strides=stride,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            name=f"{name}_downsample_0",
         )(x)
         shortcut = layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, name=f"{name}_downsample_1"
@@ -50,7 +67,16 @@ def ResNet18(num_classes=1000, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
-    x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1")(x)
+    x = layers.Conv2D(
+        64,
+        7,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv1",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
@@ -64,5 +90,14 @@ def ResNet18(num_classes=1000, input_shape=(224, 224, 3)):
     x = basic_block(x, 512, stride=2, name="layer4_0")  # [batch, 7, 7, 512]
     x = basic_block(x, 512, name="layer4_1")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 512]
-    logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.044194173824159216, 0.044194173824159216
+        ),
+        name="fc",
+    )(x)
     return keras.Model(image, logits, name="ResNet18")

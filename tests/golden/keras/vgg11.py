@@ -13,33 +13,109 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.Conv2D(64, 3, padding="same", name="features_0")(image)
+    x = layers.Conv2D(
+        64,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_0",
+    )(image)
     x = layers.ReLU(name="features_1")(x)
     x = layers.MaxPooling2D(2, strides=2, name="features_2")(x)  # [batch, 112, 112, 64]
-    x = layers.Conv2D(128, 3, padding="same", name="features_3")(x)
+    x = layers.Conv2D(
+        128,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_3",
+    )(x)
     x = layers.ReLU(name="features_4")(x)
     x = layers.MaxPooling2D(2, strides=2, name="features_5")(x)  # [batch, 56, 56, 128]
-    x = layers.Conv2D(256, 3, padding="same", name="features_6")(x)
+    x = layers.Conv2D(
+        256,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_6",
+    )(x)
     x = layers.ReLU(name="features_7")(x)
-    x = layers.Conv2D(256, 3, padding="same", name="features_8")(x)
+    x = layers.Conv2D(
+        256,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_8",
+    )(x)
     x = layers.ReLU(name="features_9")(x)
     x = layers.MaxPooling2D(2, strides=2, name="features_10")(x)  # [batch, 28, 28, 256]
-    x = layers.Conv2D(512, 3, padding="same", name="features_11")(x)
+    x = layers.Conv2D(
+        512,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_11",
+    )(x)
     x = layers.ReLU(name="features_12")(x)
-    x = layers.Conv2D(512, 3, padding="same", name="features_13")(x)
+    x = layers.Conv2D(
+        512,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_13",
+    )(x)
     x = layers.ReLU(name="features_14")(x)
     x = layers.MaxPooling2D(2, strides=2, name="features_15")(x)  # [batch, 14, 14, 512]
-    x = layers.Conv2D(512, 3, padding="same", name="features_16")(x)
+    x = layers.Conv2D(
+        512,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_16",
+    )(x)
     x = layers.ReLU(name="features_17")(x)
-    x = layers.Conv2D(512, 3, padding="same", name="features_18")(x)
+    x = layers.Conv2D(
+        512,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="features_18",
+    )(x)
     x = layers.ReLU(name="features_19")(x)
     x = layers.MaxPooling2D(2, strides=2, name="features_20")(x)  # [batch, 7, 7, 512]
     x = layers.Flatten(name="flatten")(x)  # [batch, 25088]
-    x = layers.Dense(4096, name="classifier_0")(x)  # [batch, 4096]
+    x = layers.Dense(
+        4096,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_0",
+    )(x)
     x = layers.ReLU(name="classifier_1")(x)
     x = layers.Dropout(dropout, name="classifier_2")(x)
-    x = layers.Dense(4096, name="classifier_3")(x)
+    x = layers.Dense(
+        4096,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_3",
+    )(x)
     x = layers.ReLU(name="classifier_4")(x)
     x = layers.Dropout(dropout, name="classifier_5")(x)
-    logits = layers.Dense(num_classes, name="classifier_6")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_6",
+    )(x)
     return keras.Model(image, logits, name="VGG11")

@@ -47,7 +47,11 @@ class VGG11(nn.Layer):
         )
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.kaiming_normal_(
+                    layer.weight, mode="fan_out", nonlinearity="relu"
+                )
+            elif isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != [3, 224, 224]:

@@ -46,8 +46,13 @@ class VGG11(nn.Module):
             nn.Linear(4096, num_classes),
         )
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.xavier_uniform_(module.weight)
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
                 nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
