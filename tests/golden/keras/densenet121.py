@@ -16,14 +16,29 @@ def dense_layer(x, *, name):
     """
     new = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm1")(x)
     new = layers.ReLU(name=f"{name}_relu1")(new)
-    new = layers.Conv2D(128, 1, use_bias=False, name=f"{name}_conv1")(new)
+    new = layers.Conv2D(
+        128,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_in", "untruncated_normal"
+        ),
+        name=f"{name}_conv1",
+    )(new)
     new = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm2")(
         new
     )
     new = layers.ReLU(name=f"{name}_relu2")(new)
-    new = layers.Conv2D(32, 3, padding="same", use_bias=False, name=f"{name}_conv2")(
-        new
-    )
+    new = layers.Conv2D(
+        32,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_in", "untruncated_normal"
+        ),
+        name=f"{name}_conv2",
+    )(new)
     return layers.Concatenate(name=f"{name}_concat")([x, new])
 
 
@@ -32,7 +47,15 @@ def transition(x, *, name):
     in_channels = x.shape[-1]
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
-    x = layers.Conv2D(in_channels // 2, 1, use_bias=False, name=f"{name}_conv")(x)
+    x = layers.Conv2D(
+        in_channels // 2,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_in", "untruncated_normal"
+        ),
+        name=f"{name}_conv",
+    )(x)
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
@@ -42,7 +65,16 @@ def DenseNet121(num_classes=1000, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="features_conv0_pad")(image)
-    x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="features_conv0")(x)
+    x = layers.Conv2D(
+        64,
+        7,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_in", "untruncated_normal"
+        ),
+        name="features_conv0",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="features_norm0")(x)
     x = layers.ReLU(name="features_relu0")(x)
     x = layers.ZeroPadding2D(1, name="features_pool0_pad")(x)
@@ -61,5 +93,11 @@ def DenseNet121(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="features_norm5")(x)
     x = layers.ReLU(name="relu")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1024]
-    logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        name="classifier",
+    )(x)
     return keras.Model(image, logits, name="DenseNet121")

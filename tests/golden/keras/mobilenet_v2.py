@@ -11,12 +11,6 @@ import keras
 from keras import layers
 
 
-def xavier_uniform(fan_in, fan_out):
-    """The uniform initializer of a kernel whose fans are not those that Keras counts."""
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
 def conv_norm(x, channels, kernel_size=1, stride=1, *, name):
     """Convolution, batch normalization and ReLU6."""
     if stride != 1:
@@ -27,6 +21,9 @@ def conv_norm(x, channels, kernel_size=1, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
@@ -48,14 +45,24 @@ def inverted_residual(x, channels, expansion=6, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(9, 9),
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=math.sqrt(2 / (9 * expansion * in_channels))
+        ),
         name=f"{name}_depthwise",
     )(y)
     y = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_depthwise_bn"
     )(y)
     y = layers.ReLU(6.0, name=f"{name}_relu6")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_project",
+    )(y)
     project_bn = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_project_bn"
     )(y)
@@ -88,5 +95,9 @@ def MobileNetV2(num_classes=1000, input_shape=(224, 224, 3)):
     x = conv_norm(x, 1280, name="features_18")  # [batch, 7, 7, 1280]
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1280]
     x = layers.Dropout(0.2, name="classifier_0")(x)
-    logits = layers.Dense(num_classes, name="classifier_1")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_1",
+    )(x)
     return keras.Model(image, logits, name="MobileNetV2")

@@ -96,9 +96,8 @@ class DenseNet121(nn.Module):
         self.classifier = nn.Linear(1024, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
