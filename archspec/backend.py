@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -163,9 +163,16 @@ class Backend:
     in the framework's process."""
     training: Callable[[], Any] | None = None
     """Gives the `archspec.training.script.Spelling` of scripts that train, if it can write such."""
+    exact_statistics: Callable[[Network], Generated] | None = None
+    """As `generator`, for code whose running variances are those of all others, if that of `generator` keeps another:
+    biased ones (see `Interface.unbiased_variance`)."""
     saved: Callable[[Program, Graph], Mapping[str, str]] | None = None
     """Where the framework's own files of weights have each target of a model, for those that have no names of weights.
     Raises BackendError if that cannot be told."""
+
+    def exact(self) -> Backend:
+        """The same backend for code whose running statistics are equal in all frameworks."""
+        return replace(self, generator=self.exact_statistics) if self.exact_statistics else self
 
     def write(self, model: Network) -> str:
         """The source code of a model. Raises BackendError if the framework cannot express the network exactly."""

@@ -342,27 +342,31 @@ class Model:
                     f"{show(outputs[name])}"))  # fmt: skip
         return problems
 
-    def compile(self, backend: str) -> str:
+    def compile(self, backend: str, *, exact_statistics: bool = False) -> str:
         """The network as source code for one framework: `compile("keras")`.
 
-        Raises SpecError if the spec is not valid, BackendError if the framework cannot express the network exactly,
-        UsageError if there is no such backend.
+        With `exact_statistics` running variances are equal in all frameworks, at the price of a layer of its own in
+        PyTorch. Raises SpecError if the spec is not valid, BackendError if the framework cannot express the network
+        exactly, UsageError if there is no such backend.
         """
-        return one_backend(backend).write(self)
+        return one_backend(backend, exact_statistics).write(self)
 
     def script(self, backend: str) -> Script:
         """What trains the network in one framework: a file beside that of `compile`.
 
         Raises as `compile`, and UsageError if the spec has no `training` section, or the backend writes no scripts.
         """
+        return self.script_for(one_backend(backend))
+
+    def script_for(self, chosen: Backend) -> Script:
+        """The same for a backend itself."""
         from archspec.training.script import Script
 
-        chosen = one_backend(backend)
         if self.training is None:
             raise UsageError(f"{self.name} says nothing of training: its spec has no section 'training'")
         if chosen.training is None:
-            raise UsageError(f"the backend '{backend}' writes no scripts that train")
-        return Script(self, self.training, chosen.generate(self), backend, chosen.training())
+            raise UsageError(f"the backend '{chosen.name}' writes no scripts that train")
+        return Script(self, self.training, chosen.generate(self), chosen.name, chosen.training())
 
     def program(self, backend: str) -> Program:
         """The generated code and what a runner needs to run it; raises as `compile`."""
@@ -406,13 +410,14 @@ class Model:
         return summarize(self.graph_for(sizes))
 
 
-def one_backend(name: str) -> Backend:
-    """The backend of this name. Raises UsageError if there is none."""
+def one_backend(name: str, exact_statistics: bool = False) -> Backend:
+    """The backend of this name; raises UsageError if there is none. See `Backend.exact`."""
     from archspec.backend import backends
 
     if not isinstance(name, str):
         raise UsageError(f"a backend's name is a text, not {describe(name)}")
-    return backends([name])[0]
+    (chosen,) = backends([name])
+    return chosen.exact() if exact_statistics else chosen
 
 
 def check_sizes(sizes: Mapping[str, int] | None) -> None:

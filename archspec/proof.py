@@ -82,6 +82,7 @@ def verify(
     gradients: bool = False,
     training: bool = False,
     steps: int = 0,
+    exact_statistics: bool = False,
     require: bool = False,
     allow_unproven: bool = False,
     seed: int = 0,
@@ -98,6 +99,7 @@ def verify(
     of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
     what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
     random is left out. With `steps`, so many steps of training by the generated scripts are compared, and nothing else.
+    With `exact_statistics` the code is that whose running variances are equal in all frameworks.
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
     through instead of random numbers. Outputs that are NaN, infinite, or lost in rounding are no pass, unless
     `allow_unproven` says that they are meant. `watch` is told what happens, and `each` is given every report when it is
@@ -106,7 +108,7 @@ def verify(
     Raises SpecError for a spec that is not valid, or of which the reference cannot compute a step, UsageError for what
     does not exist. With `each`, it is given what cannot be verified, too, and the others are.
     """
-    chosen = backends(to)
+    chosen = [backend.exact() if exact_statistics else backend for backend in backends(to)]
     _check_options(networks, variant, params, seed, timeout, sizes)
     for name in python or ():
         if name not in {backend.name for backend in chosen}:
@@ -227,7 +229,7 @@ def stepped(
     refused, scripts = {}, []
     for backend in chosen:
         try:
-            scripts.append(model.script(backend.name))
+            scripts.append(model.script_for(backend))
         except (BackendError, UsageError) as error:
             refused[backend.name] = Outcome(backend.name, failure=Failure("refused", str(error)))
     report = train(Trial.of(model, scripts, steps, seed, sizes), scripts, pool, timeout)

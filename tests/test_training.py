@@ -15,7 +15,7 @@ from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
-from archspec.proof import reports
+from archspec.proof import reports, stepped
 from archspec.verification import data
 from archspec.verification.run import examine
 from archspec.verification.subject import generated
@@ -130,3 +130,64 @@ def test_only_batch_norm_learns_by_seeing() -> None:
         arrays = [np.ones(tensor.shape) for tensor in node.inputs]
         weights = {name: np.ones(p.shape) for name, p in node.op.parameters(*(x.shape for x in arrays)).items()}
         assert bool(node.op.train(*arrays, **weights)[1]) == (node.op.key == "batch_norm")
+
+
+RESIDUAL: Final = """
+    archspec: 1
+    name: Residual
+    inputs: {image: [3, 8, 6], line: [2, 5], vector: [4], volume: [2, 3, 2, 2]}
+    blocks:
+      Basic:
+        layers:
+          - {op: conv2d, name: conv1, out_channels: 3, kernel_size: 3, padding: same, bias: false}
+          - {op: batch_norm, name: bn1}
+          - relu
+          - {op: conv2d, name: conv2, out_channels: 3, kernel_size: 3, padding: same, bias: false}
+          - {op: batch_norm, name: bn2, momentum: 0.3}
+          - {op: add, from: [bn2, x]}
+          - relu
+    layers:
+      - {block: Basic, name: first, from: image}
+      - {block: Basic, name: second}
+      - {op: global_avg_pool2d, name: pool}
+      - {op: flatten, name: flat}
+      - {op: batch_norm, name: bn_line, from: line, affine: false}
+      - {op: batch_norm, name: bn_vector, from: vector, momentum: 1.0}
+      - {op: batch_norm, name: bn_volume, from: volume}
+      - {op: linear, name: fc, from: flat, out_features: 5}
+    outputs: {logits: fc, line: bn_line, vector: bn_vector, volume: bn_volume}
+    training:
+      losses: {logits: {loss: cross_entropy, target: label}}
+      optimizer: {optimizer: sgd, learning_rate: 0.1, momentum: 0.9}
+"""
+
+
+@pytest.mark.frameworks
+def test_exact_statistics_are_those_of_the_reference(pool: Pool) -> None:
+    model = Spec.parse(dedent(RESIDUAL), "residual.yaml").network()
+    exact = [backend.exact() for backend in BACKENDS.values()]
+    made = {backend.name: backend.generate(model) for backend in exact}
+    assert not any(program.unbiased_variance for program in made.values())
+    assert {name: "Biased" in program.source for name, program in made.items()} == {
+        "pytorch": True, "keras": False, "paddle": False,
+    }  # fmt: skip
+    compared = reports(model, exact, pool, training=True, gradients=True)
+    (trained,) = stepped(model, exact, pool, 4, seed=0, timeout=300, sizes=None)
+    for report in [*compared, trained]:
+        assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
+    assert all({"statistics", "others"} <= outcome.rungs.keys() for outcome in trained.outcomes.values())
+    assert not any("running variances" in remark for remark in trained.remarks)
+
+
+@pytest.mark.frameworks
+def test_statistics_that_are_said_to_be_exact_are_held_to_it(pool: Pool) -> None:
+    exact = BACKENDS["pytorch"].exact().generate(model())
+    usual = exact.rounded.replace("self.running_var.data.lerp_(", "torch.lerp(self.running_var, ")
+    assert usual != exact.rounded
+    (outcome,) = examine(
+        graph(), generated({"pytorch": replace(exact, rounded=usual)}), pool, mode=Mode.TRAINING
+    ).outcomes.values()
+    assert outcome.status == "failed"
+    assert {finding.tensor for finding in outcome.rungs["float64"].wrong} == {
+        f"{name}.running_var" for name in ("bn_image", "bn_conv", "bn_line", "bn_volume")
+    }  # fmt: skip

@@ -58,6 +58,9 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="PARAM=VALUE", help="A value for a param; may be repeated.")
 ]
 Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="NAME=NUMBER", help="A size for an open dimension.")]
+ExactStatistics = Annotated[
+    bool, typer.Option("--exact-statistics", help="Code that keeps equal running variances in all frameworks.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -161,6 +164,7 @@ def compile_(
     to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
     folder: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")] = None,
     training: Annotated[bool, typer.Option("--training", help="With scripts that train; needs -o.")] = False,
+    exact_statistics: ExactStatistics = False,
     variant: Variant = None, settings: Settings = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write a network as source code, for one or more frameworks.
@@ -177,7 +181,7 @@ def compile_(
     from archspec.cli.arguments import one_network
     from archspec.cli.files import write_all
 
-    targets = backends(to or ())
+    targets = [backend.exact() if exact_statistics else backend for backend in backends(to or ())]
     if training and folder is None:
         raise UsageError("a script that trains lies beside the model's file: give -o DIR")
     if folder is None and len(targets) != 1 and not as_json:
@@ -187,7 +191,7 @@ def compile_(
     names = {backend: f"{model.name}_{backend}.py" for backend in sources}
     texts = {names[backend]: text for backend, text in sources.items()}
     if training:
-        scripts = [model.script(backend.name) for backend in targets]
+        scripts = [model.script_for(backend) for backend in targets]
         texts |= {script.file: script.text() for script in scripts}
     paths = write_all(folder, texts) if folder else []
     if as_json:
@@ -212,6 +216,7 @@ def verify(
     steps: Annotated[
         int, typer.Option("--steps", min=0, metavar="N", help="Compare N steps of training, by the scripts, instead.")
     ] = 0,
+    exact_statistics: ExactStatistics = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     allow_unproven: Annotated[
@@ -253,8 +258,9 @@ def verify(
 
         proof = verify(
             *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, steps=steps, require=require, seed=seed, timeout=timeout,
-            allow_unproven=allow_unproven, sizes=dimensions(sizes), picture=picture, watch=watch, each=show,
+            gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
+            require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
+            picture=picture, watch=watch, each=show,
         )  # fmt: skip
     if as_json:
         output.print_json(proof.to_json())

@@ -18,13 +18,14 @@ from archspec.errors import BackendError
 
 class Table(Mapping[str, Lowering]):
     """Every operation's row, from the `ROWS` of the modules `package.family`, each loaded when it is needed; a family
-    that has no module has no rows."""
+    that has no module has no rows. `instead` are rows that stand in place of them."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, instead: Mapping[str, Lowering] | None = None) -> None:
         self._package = package
+        self._instead = instead or {}
 
     def __getitem__(self, key: str) -> Lowering:
-        return self._rows(ops.family(key))[key]
+        return self._instead.get(key) or self._rows(ops.family(key))[key]
 
     def __iter__(self) -> Iterator[str]:
         for family in ops.FAMILIES:

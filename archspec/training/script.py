@@ -140,10 +140,10 @@ class Script:
             "outputs_of": f"{'*' * (len(self._outputs()) > 1)}model({', '.join(names[name] for name in inputs)})",
             "loss": _sum(losses, plan, style),
             "given": _group([names[name] for name in inputs]),
-            "held": _group([names[plan.losses[name].target] for name in self._outputs() if name in plan.losses]),
+            "held": self._held(plan, names),
             "scored": "" if len(self._outputs()) == 1 else f"[{self._outputs().index(judge)}]" if judge else "",
             "judged_target": "targets"
-            if len(plan.losses) == 1
+            if len(self._outputs()) == 1
             else f"targets[{list(plan.losses).index(judge)}]"
             if judge
             else "",
@@ -206,6 +206,12 @@ class Script:
             )
             for name, loss in plan.losses.items()
         }
+
+    def _held(self, plan: Plan, names: Mapping[str, str]) -> str:
+        """The targets of a Keras model. One alone is still a tuple beside several outputs: Keras takes an array with as
+        many samples as there are outputs for one target of each."""
+        held = [names[plan.losses[name].target] for name in self._outputs() if name in plan.losses]
+        return f"({held[0]},)" if len(held) == 1 < len(self._outputs()) else _group(held)
 
     def _compiled(self, losses: Mapping[str, Code], make: Code, plan: Plan, style: Style) -> list[str]:
         """The statement that compiles a Keras model."""

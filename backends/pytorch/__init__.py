@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,18 @@ def generator(model: Network) -> FileGenerator:
     return FileGenerator(model, DIALECT, rows, support)
 
 
+def exact_statistics(model: Network) -> FileGenerator:
+    """Generates code that keeps the biased variance of batches, as Keras and PaddlePaddle do; raises as `generator`."""
+    from archspec.emit.source import FileGenerator
+    from archspec.emit.table import Support, Table
+
+    from .lowering.normalization import biased_batch_norm
+
+    here = Path(__file__).parent
+    rows = Table(f"{__name__}.lowering", {"batch_norm": biased_batch_norm})
+    return FileGenerator(model, replace(DIALECT, unbiased_variance=False), rows, Support(here / "support"))
+
+
 def training() -> Spelling:
     """How scripts that train are written."""
     from .training import SPELLING
@@ -78,4 +91,5 @@ BACKEND: Final = Backend(
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
     training=training,
+    exact_statistics=exact_statistics,
 )

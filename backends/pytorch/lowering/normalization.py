@@ -12,10 +12,15 @@ from archspec.emit.signature import bindings, function, layer, own_layer, spell
 from .rows import axis, in_channels
 
 
-def batch_norm(site: Site) -> Lowered:
+def batch_norm(site: Site, name: str = "nn.BatchNorm") -> Lowered:
     rank = max(site.inputs[0].rank - 2, 1)
-    text = f"nn.BatchNorm{rank}d(num_features, *, eps=1e-05, momentum=0.1, affine=True)"
+    text = f"{name}{rank}d(num_features, *, eps=1e-05, momentum=0.1, affine=True)"
     return layer(text, num_features=in_channels, eps="epsilon")(site)
+
+
+def biased_batch_norm(site: Site) -> Lowered:
+    """In place of `batch_norm` where the running variance is to be that of the other frameworks."""
+    return batch_norm(site, "BiasedBatchNorm")
 
 
 def instance_norm(site: Site) -> Lowered:
