@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable
 from functools import cached_property
 from math import isfinite
@@ -17,131 +16,33 @@ from pydantic import (
     Field,
     Tag,
     ValidatorFunctionWrapHandler,
-    WithJsonSchema,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError
 
 from archspec import ops
-from archspec.expressions import FUNCTIONS, MAX_NUMBER
+from archspec.expressions import MAX_NUMBER
 from archspec.ops.base import describe
-from archspec.spec.initial import FANS
-
-MAX_NAME: Final = 64
-MAX_PARAMS: Final = 500
-RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training", "name", "forward", "batch", "super"}
-"""What no step may be called, because the word has a meaning in expressions, references or generated code."""
-
-_NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
-_STEP_KEYS: Final = {
-    "name", "from", "when", "repeat", "each", "init", "op", "weights_of", "block", "branches", "join", "layers"
-}  # fmt: skip
-_NOT_PARAMS: Final = (
-    RESERVED | _STEP_KEYS | set(FUNCTIONS) | set(FANS) | {"true", "false", "null", "summary", "source", "expect"}
+from archspec.spec.values import (
+    MAX_PARAMS,
+    NOT_INPUTS,
+    Condition,
+    Count,
+    Identifier,
+    Initials,
+    InputName,
+    Label,
+    ParamName,
+    References,
+    Rows,
+    Size,
+    StepName,
+    StepReference,
+    Text,
+    join_form,
+    named,
+    one_of,
+    problem,
 )
-
-
-def problem(message: str, hint: str = "") -> PydanticCustomError:
-    """A finding about the value that is being validated; unlike ValueError it may carry a hint."""
-    return PydanticCustomError("spec", "{message}", {"message": message, "hint": hint})
-
-
-# Names, and values that may have several forms. Each has one check of its own that says what is due, where Pydantic
-# would list the complaints of every member of a union.
-
-
-def _named(reserved: frozenset[str] | set[str], what: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or not value.isascii() or not value.isidentifier() or value.startswith("_"):
-            shown = describe(value) if not isinstance(value, str) else f"'{value[:MAX_NAME]}'"
-            raise problem(f"a name has letters, digits and underscores, and begins with a letter, unlike {shown}")
-        if len(value) > MAX_NAME:
-            raise problem(f"a name has at most {MAX_NAME} characters, this one has {len(value)}")
-        if keyword.iskeyword(value):
-            raise problem(f"'{value}' is a word of Python and cannot be a name in generated code")
-        if value in reserved:
-            raise problem(f"'{value}' has a meaning of its own and cannot be the name of {what}")
-        return value
-
-    return check
-
-
-def _one_of(types: tuple[type, ...], due: str, hint: str = "") -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise problem(f"must be {due}, not {describe(value)}", hint)
-        return value
-
-    return check
-
-
-def _references(value: Any) -> Any:
-    values = value if isinstance(value, list) else [value]
-    if not all(isinstance(v, str) for v in values) or not values:
-        raise problem(f"must be the name of a step, input or branch, or a list of such names, not {describe(value)}")
-    return value
-
-
-def _join(value: Any) -> Any:
-    if isinstance(value, dict):
-        if not isinstance(value.get("op"), str):
-            raise problem("join needs op, the name of an operation", "as in join: {op: concat, axis: 1}")
-        for key in ("name", "from", "when", "repeat", "each", "init", "weights_of"):
-            if key in value:
-                raise problem(f"join cannot have '{key}', only an operation and its attributes")
-        return value
-    return _one_of((str,), "the name of an operation, or a mapping with op")(value)
-
-
-def _init(value: Any) -> Any:
-    hint = "as in init: {weight: normal(0.02), bias: zeros}"
-    if not isinstance(value, (str, dict)) or not value:
-        raise problem(
-            f"must be the name of an initializer, or a mapping of weights to such, not {describe(value)}", hint
-        )
-    for key, text in value.items() if isinstance(value, dict) else ():
-        if not isinstance(key, str):
-            raise problem(f"a key of init is the name of an operation or a kind of weights, not {describe(key)}", hint)
-        if not isinstance(text, str):
-            meant = f"write constant({text})" if isinstance(text, (int, float)) else hint
-            raise problem(f"{key[:MAX_NAME]} must be the name of an initializer, not {describe(text)}", meant)
-    return value
-
-
-def _each(value: Any) -> Any:
-    rows = value if isinstance(value, list) else []
-    if not isinstance(value, (list, str)) or not all(isinstance(row, dict) for row in rows):
-        hint = "as in each: [{channels: 64}, {channels: 128}]"
-        raise problem(f"must be a list of mappings, one for each instance, not {describe(value)}", hint)
-    check = _named(_NOT_PARAMS, "a value in a row")
-    for row in rows:
-        for key in row:
-            check(key)
-    return value
-
-
-Identifier = Annotated[str, BeforeValidator(_named(frozenset(), ""))]
-StepName = Annotated[str, BeforeValidator(_named(RESERVED, "a step"))]
-Label = Annotated[str, BeforeValidator(_named(RESERVED, "a branch"))]
-InputName = Annotated[str, BeforeValidator(_named(_NOT_INPUTS, "an input"))]
-ParamName = Annotated[str, BeforeValidator(_named(_NOT_PARAMS, "a param"))]
-Text = Annotated[str, Field(max_length=2000)]
-References = Annotated[str | list[str], BeforeValidator(_references)]
-StepReference = Annotated[str, BeforeValidator(_one_of((str,), "the name of a step"))]
-Condition = Annotated[bool | str, BeforeValidator(_one_of((bool, str), "true, false, or an expression"))]
-Count = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number or an expression"))]
-Size = Annotated[int | str, BeforeValidator(_one_of((int, str), "a whole number, an expression, or a name",
-                                              "a name leaves a size open, as in [3, height, width]"))]  # fmt: skip
-_CALL: Final = {"type": "string", "pattern": r"^\s*[a-z_]+\s*(\(.*\))?\s*$", "maxLength": 1000}
-Initials = Annotated[
-    Any,
-    BeforeValidator(_init),
-    WithJsonSchema({"anyOf": [_CALL, {
-        "type": "object", "minProperties": 1, "additionalProperties": False,
-        "patternProperties": {r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$": _CALL},
-    }]}),
-]  # fmt: skip
-Rows = Annotated[list[dict[str, Any]] | str, BeforeValidator(_each)]
 
 
 class _Model(BaseModel):
@@ -187,7 +88,7 @@ class BranchesStep(_Step):
     branches: dict[Label, list[AnyStep]] = Field(min_length=1)
     join: Annotated[
         str | dict[str, Any],
-        BeforeValidator(_join),
+        BeforeValidator(join_form),
         Field(description="An operation that takes several inputs."),
     ]
 
@@ -340,7 +241,7 @@ def _kind(value: Any) -> str:
 Counts = Annotated[
     Annotated[int, Tag("<int>")] | Annotated[ParameterCounts, Tag("<dict>")],
     Discriminator(_kind),
-    BeforeValidator(_one_of((int, dict), "a whole number, or a mapping with training and evaluation")),
+    BeforeValidator(one_of((int, dict), "a whole number, or a mapping with training and evaluation")),
 ]
 
 
@@ -395,7 +296,7 @@ def _names(value: Any) -> Any:
 
 
 def _block_input(value: Any) -> Any:
-    _named(_NOT_INPUTS, "an input")(value.removesuffix("?") if isinstance(value, str) else value)
+    named(NOT_INPUTS, "an input")(value.removesuffix("?") if isinstance(value, str) else value)
     return value
 
 
@@ -411,7 +312,7 @@ def _block_inputs(values: list[str]) -> list[str]:
 _OUTPUTS: Final = (
     Discriminator(_kind),
     BeforeValidator(
-        _one_of((str, dict), "the name of a step, or a mapping of names to steps", "as in outputs: {logits: fc}")
+        one_of((str, dict), "the name of a step, or a mapping of names to steps", "as in outputs: {logits: fc}")
     ),
 )
 Outputs = Annotated[
@@ -490,7 +391,7 @@ class ScheduleForm(_Model):
     schedule: str = Field(description="The schedule's name.")
 
 
-Number = Annotated[float | str, BeforeValidator(_one_of((int, float, str), "a number or an expression"))]
+Number = Annotated[float | str, BeforeValidator(one_of((int, float, str), "a number or an expression"))]
 
 
 class Clip(_Model):

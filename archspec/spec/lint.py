@@ -16,7 +16,6 @@ from archspec.expressions import Attribute, Expr, ExpressionError, Name, free_na
 from archspec.ops.base import AXES
 from archspec.spec import hints, initial
 from archspec.spec.document import (
-    RESERVED,
     BlockStep,
     BranchesStep,
     BrokenStep,
@@ -27,6 +26,7 @@ from archspec.spec.document import (
     StepForm,
 )
 from archspec.spec.source import MOST_FINDINGS, Path, Source
+from archspec.spec.values import RESERVED
 from archspec.training import rules
 
 _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})

@@ -13,7 +13,8 @@ from typing import Any, Final
 from archspec import ops
 from archspec.expressions import MAX_LENGTH
 from archspec.ops.base import Operation
-from archspec.spec.document import MAX_NAME, Document
+from archspec.spec.document import Document
+from archspec.spec.values import MAX_NAME
 from archspec.training import rules
 from archspec.training.base import Rule
 
