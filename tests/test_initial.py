@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from archspec import Spec
+from archspec import Spec, SpecError
 from archspec.ops.base import Parameter
 from archspec.ops.initializers import VOCABULARY, Fans, Gaussian, Truncated, philox
 from archspec.spec.initial import Initial, initializer
@@ -18,6 +18,7 @@ from archspec.verification.worker.starts import started
 from archspec.weights.start import start
 
 SAMPLES: Final = (
+    "normal(0.3, mean=-2)",
     "normal(0.3)", "uniform(0.2)", "trunc_normal(0.5)", "kaiming_normal(fan_out)", "kaiming_uniform", "lecun_normal",
     "xavier_normal(gain=2)", "xavier_uniform", "orthogonal(3)", "identity", "zeros", "ones", "constant(0.25)",
     "kaiming_normal(nonlinearity='leaky_relu', slope=0.2)", "kaiming_uniform('fan_in', 'selu')",
@@ -212,3 +213,29 @@ def test_the_page_of_the_language_names_the_whole_vocabulary() -> None:
     page = (Path(__file__).parent.parent / "docs/language.md").read_text(encoding="utf-8")
     table = page[page.index("| initializer |") :]
     assert all(f"`{key}" in table for key in VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("said", "mean", "std"),
+    [("", 0, 0.5), ("std: 0.25", 0, 0.25), ("mean: 3", 3, 0), ("mean: 3, std: 0.25", 3, 0.25),
+     ('init: "normal(0.125, 2)"', 2, 0.125)],
+)  # fmt: skip
+def test_what_a_learned_array_says_of_itself_is_nearest(said: str, mean: float, std: float) -> None:
+    text = f"""
+        archspec: 1
+        name: Array
+        inputs: {{x: [8]}}
+        init: {{table: normal(0.5)}}
+        layers:
+          - {{op: parameter, name: p, shape: [8]{said and f", {said}"}}}
+          - {{op: add, from: [x, p]}}
+        """
+    nodes = Spec.parse(dedent(text), "net.yaml").network().graph.nodes
+    (found,) = [node.initial[""].distribution for node in nodes if node.op.key == "parameter"]
+    assert (found.mean, found.std) == (mean, std)
+
+
+def test_a_learned_array_says_once_how_it_begins() -> None:
+    text = "archspec: 1\nname: A\ninputs: {x: [8]}\nlayers:\n  - {op: parameter, shape: [8], std: 0.1, init: ones}\n"
+    with pytest.raises(SpecError, match=r"net.yaml:5:49: error: parameter: its attributes say how it begins, too"):
+        Spec.parse(text, "net.yaml").network().check()

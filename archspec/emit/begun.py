@@ -9,11 +9,12 @@ from typing import Any
 from archspec.emit.code import Call, Code, call, exact, expression
 from archspec.emit.context import Lowered, Site
 from archspec.emit.dialect import Given
+from archspec.emit.initial import same_start
 from archspec.emit.merge import Differs
 from archspec.errors import BackendError
 from archspec.expressions import Expr, expr_of, free_names, substitute
 from archspec.graph.tree import Step
-from archspec.ops.initializers import Distribution, Fans, Fixed, Initializer, XavierUniform
+from archspec.ops.initializers import Fans, Fixed, Initializer, Normal, XavierUniform
 from archspec.spec.initial import FANS, Initial
 
 Begins = Sequence[tuple[Any, Step, Initial]]
@@ -66,7 +67,7 @@ def _spelled(site: Site, given: Given, kind: str, name: str, begins: Begins) -> 
     """The initializer for a weight; None if it is the layer's own. Raises Differs if instances need several."""
     default = given.default(kind, name)
     if default is not None and all(
-        _same(default.distribution(_seen(given, kind, name, initial.fans) or initial.fans), initial.distribution)
+        same_start(default.distribution(_seen(given, kind, name, initial.fans) or initial.fans), initial.distribution)
         for _, _, initial in begins
     ):
         return None
@@ -74,10 +75,13 @@ def _spelled(site: Site, given: Given, kind: str, name: str, begins: Begins) -> 
     if len({initializer.kind for initializer in initializers}) > 1:
         kinds = {key: initial.initializer.kind.__name__ for key, _, initial in begins}
         raise Differs(f"weights of '{site.path}' begin in several ways", kinds)
+    means = {key: initial.distribution.mean for key, _, initial in begins if isinstance(initial.initializer, Normal)}
+    wanted = f"{site.step.name}_{name.rpartition('/')[2]}"
+    mean = exact(site.context.unify(means, site.step, (), f"{wanted}_mean")) if any(means.values()) else None
     if len(initializers) == 1:
         (initializer,) = initializers
         scaling = _scaling(initializer, given, kind, name, begins)
-        if scaling is not None:
+        if scaling is not None and mean is None:
             return given.scaled(initializer.kind, *scaling)
         if initializer == XavierUniform() and default is not None:
             return call(given.xavier, *(_fan(site, begins, fan) for fan in FANS))
@@ -87,8 +91,8 @@ def _spelled(site: Site, given: Given, kind: str, name: str, begins: Begins) -> 
     if len(initializers) == 1 and not free_names(first.number):
         code = expression(first.number)
     else:
-        code = exact(site.context.unify(values, site.step, exprs, f"{site.step.name}_{name.rpartition('/')[2]}_start"))
-    return given.spell(first.kind, code)
+        code = exact(site.context.unify(values, site.step, exprs, f"{wanted}_start"))
+    return given.spell(first.kind, code, mean)
 
 
 def _fan(site: Site, begins: Begins, fan: str) -> Code:
@@ -126,7 +130,3 @@ def _scaling(
         if len(squares) == 1:
             return squares.pop(), fan
     return None
-
-
-def _same(one: Distribution, other: Distribution) -> bool:
-    return type(one) is type(other) and abs(one.number - other.number) <= 1e-12 * abs(one.number)

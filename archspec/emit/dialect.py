@@ -102,8 +102,8 @@ class Given(Protocol):
     def scaled(self, kind: type[Distribution], square: float, fan: str) -> Code:
         """An initializer for numbers whose square, times a fan that the framework computes, is this."""
 
-    def spell(self, kind: type[Distribution], value: Code) -> Code:
-        """An initializer for a distribution of this number."""
+    def spell(self, kind: type[Distribution], value: Code, mean: Code | None) -> Code:
+        """An initializer for a distribution of this number, and of a mean other than zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

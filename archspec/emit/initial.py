@@ -245,6 +245,9 @@ class Starter:
                 lines.append(Branch(Template(text, (owner,)), word=f"{spelled} ="))
             names["groups"] = flat(Template(str(fans["groups"]), (owner,)), Style())
             expr = rename(expr, lambda each: Name(names.get(each, each)))
+        if isinstance(initializer, Normal) and begins[0].distribution.mean:
+            mean = expression(Const(begins[0].distribution.mean))
+            return [*lines, Branch(self._function("normal", weight, mean=mean, std=expression(expr)), word="")]
         return [*lines, *self._call(initializer.kind, expr, weight, named=bool(lines))]
 
     def _native(
@@ -274,9 +277,12 @@ class Starter:
             return abs(there - begin.distribution.number) <= 1e-12 * there
         return False
 
+    def _function(self, name: str, weight: Code, *args: Code, **kwargs: Code) -> Code:
+        return call(self.starts.function.format(name), weight, *args, **kwargs)
+
     def _call(self, kind: type[Distribution], expr: Expr, weight: Code, named: bool) -> list[Branch]:
         def made(function: str, *args: Code, **kwargs: Code) -> list[Branch]:
-            return [Branch(call(self.starts.function.format(function), weight, *args, **kwargs), word="")]
+            return [Branch(self._function(function, weight, *args, **kwargs), word="")]
 
         value = expression(expr)
         if kind is Fixed:
@@ -302,12 +308,15 @@ class Starter:
 
 def same_start(one: Distribution, other: Distribution) -> bool:
     """Whether two distributions are one."""
-    return type(one) is type(other) and abs(one.number - other.number) <= 1e-12 * abs(one.number)
+    pairs = (one.number, other.number), (one.mean, other.mean)
+    return type(one) is type(other) and all(abs(a - b) <= 1e-12 * abs(a) for a, b in pairs)
 
 
 def _numbered(begin: Begin) -> Initializer:
     """How one weight begins, with a number in place of what follows from its fans."""
     number = Const(begin.distribution.number)
+    if begin.distribution.mean and type(begin.distribution).__name__ == "Gaussian":
+        return Normal(number, Const(begin.distribution.mean))
     words: Mapping[str, type[Any]] = {"Gaussian": Normal, "Flat": Uniform, "Truncated": TruncNormal, "Fixed": Constant}
     found: Initializer = words[type(begin.distribution).__name__](number)
     return found

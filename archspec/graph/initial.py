@@ -52,6 +52,11 @@ class Initials:
         failed = False
         for name, weight in weights.items():
             chosen = [rule for rule in frame.initial if weight.trainable and rule.matches(op.key, name, weight)]
+            if weight.said:
+                chosen = [rule for rule in chosen if rule.own]
+                for rule in chosen:
+                    failed = True
+                    self.findings.error(rule.path, f"{shown}: its attributes say how it begins, too", frame=frame)
             used.update(id(rule) for rule in chosen)
             initial = Initial(weight.initial or DEFAULTS[weight.kind], fans(name, weights))
             if chosen:

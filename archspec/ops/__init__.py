@@ -49,6 +49,8 @@ def get(key: str) -> type[Operation]:
     module: Any = import_module(f"archspec.ops.{_FAMILY_OF[key]}")
     for name, member in vars(module).items():
         # Only what looks like a class is touched: to ask a lazy module anything would load it.
-        if name[:1].isupper() and getattr(member, "__dict__", {}).get("key") == key:
+        # And what a module imports is none of its operations, though initializers have keys, too.
+        own = name[:1].isupper() and getattr(member, "__module__", "") == module.__name__
+        if own and getattr(member, "__dict__", {}).get("key") == key:
             return member  # type: ignore[no-any-return]
     raise LookupError(f"archspec.ops.{_FAMILY_OF[key]} does not define {key}")

@@ -44,7 +44,8 @@ class Parameter:
     row of a table that they do not reach.
     `kind` tells what values are plausible: `weight` (fan-in scaled), `bias`, `scale` (near one), `mean`, `variance`
     (positive) or `table` (rows of unit scale); and how it begins, unless the operation has an `initial` of its own or a
-    spec says otherwise. `groups` and `transposed` tell the fans of a kernel from its shape.
+    spec says otherwise; the step's attributes may have `said` so. `groups` and `transposed` tell the fans of a kernel
+    from its shape.
     """
 
     shape: Shape
@@ -52,6 +53,7 @@ class Parameter:
     trainable: bool = True
     frozen: int | None = None
     initial: Initializer | None = None
+    said: bool = False
     groups: int = 1
     transposed: bool = False
 

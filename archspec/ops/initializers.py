@@ -93,11 +93,18 @@ class Fixed(Distribution):
         return np.full(shape, float(self.number))
 
 
+@dataclass(frozen=True)
 class Gaussian(Distribution):
-    """Normal, of this standard deviation."""
+    """Normal, of this standard deviation around a middle."""
+
+    middle: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        return self.middle
 
     def draw(self, random: Random, shape: tuple[int, ...]) -> Array:
-        return random.standard_normal(shape) * self.number
+        return random.standard_normal(shape) * self.number + self.middle
 
 
 class Flat(Distribution):
@@ -166,7 +173,7 @@ class Unit(Distribution):
 # The vocabulary -----------------------------------------------------------------------------------------------------
 
 FAN_IN, FAN_OUT, GROUPS = Name("fan_in"), Name("fan_out"), Name("groups")
-_ONE, _SLOPE = Const(1.0), Const(0.01)
+_ZERO, _ONE, _SLOPE = Const(0.0), Const(1.0), Const(0.01)
 _NONLINEARITIES: Final = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
 
 
@@ -232,11 +239,15 @@ class Constant(Initializer):
 
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """w ~ N(0, std^2)."""
+    """w ~ N(mean, std^2)."""
 
     key = "normal"
     kind = Gaussian
     std: Expr
+    mean: Expr = _ZERO
+
+    def distribution(self, fans: Fans) -> Distribution:
+        return Gaussian(super().distribution(fans).number, float(evaluate(self.mean, fans.values())))
 
 
 @dataclass(frozen=True)

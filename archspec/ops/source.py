@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from archspec._lazy import lazy
+from archspec.expressions import Const
 from archspec.ops._shapes import Sizes
-from archspec.ops.base import DType, Operation, Shape, describe, product
+from archspec.ops.base import DType, Epsilon, Operation, Real, Shape, describe, product
 from archspec.ops.base import Parameter as Weight
-from archspec.ops.initializers import Zeros
+from archspec.ops.initializers import Constant as Fixed
+from archspec.ops.initializers import Initializer, Normal
 from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Parameter(_Source):
     """
 
     shape: Sizes = Field(description="sizes, without the batch axis")
+    mean: Real = Field(0.0, description="mean of the numbers that it starts with, as `init` may say, too")
+    std: Epsilon = Field(0.0, description="standard deviation of the numbers that it starts with")
 
     def infer(self) -> tuple[Shape, ...]:
         return ((1, *self.shape),)
@@ -52,7 +56,9 @@ class Parameter(_Source):
         return "float"
 
     def parameters(self) -> dict[str, Weight]:
-        return {"": Weight((1, *self.shape), "table", initial=Zeros())}
+        mean, std = Const(self.mean), Const(self.std)
+        initial: Initializer = Normal(std, mean) if self.std else Fixed(mean)
+        return {"": Weight((1, *self.shape), "table", initial=initial, said=bool(self.mean or self.std))}
 
     def reference(self, **parameters: Array) -> Array:
         return parameters[""]

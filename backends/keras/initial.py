@@ -66,12 +66,13 @@ class Arguments:
         return call("keras.initializers.VarianceScaling", Raw(number(float(f"{scale:.10g}"))), literal(fan),
                     literal(form))  # fmt: skip
 
-    def spell(self, kind: type[Distribution], value: Code) -> Code:
+    def spell(self, kind: type[Distribution], value: Code, mean: Code | None) -> Code:
         if kind is Fixed:
             plain = {Raw("0.0"): "zeros", Raw("1.0"): "ones"}.get(value) if isinstance(value, Raw) else None
             return literal(plain) if plain else call("keras.initializers.Constant", value)
         if kind is Gaussian:
-            return call("keras.initializers.RandomNormal", stddev=value)
+            around = {} if mean is None else {"mean": mean}
+            return call("keras.initializers.RandomNormal", **around, stddev=value)
         if kind is Truncated:
             return call("keras.initializers.TruncatedNormal", stddev=value)
         if kind is Flat:

@@ -9,9 +9,9 @@ from .common import Table
 TABLE: Final[Table] = {
     "parameter": [
         ({"shape": [5]},),
-        ({"shape": [3, 7]},),
+        ({"shape": [3, 7], "std": 0.02},),
         ({"shape": [6, 1, 1]},),
-        ({"shape": [2, 3, 4]},),
+        ({"shape": [2, 3, 4], "mean": 0.5, "std": 0.25},),
     ],
     "constant": [
         ({"value": 0.3, "shape": [6, 1, 1]},),
