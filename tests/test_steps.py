@@ -59,6 +59,8 @@ CONFIGURATIONS = {
     "clip by value": sgd(MOMENTUM, "clip: {value: 0.01}"),
     "accumulate": sgd(MOMENTUM, "accumulate: 3"),
     "accumulate, adam": adaptive("adam", more="accumulate: 2"),
+    "averages": sgd(MOMENTUM, "ema: 0.9"),
+    "averages, accumulate": sgd(MOMENTUM, "ema: 0.9\naccumulate: 2"),
     "label smoothing": judged("{loss: cross_entropy, label_smoothing: 0.1}"),
     "class weights": judged("{loss: cross_entropy, class_weights: [1, 2, 0.5, 3, 1]}"),
     "ignored": judged("{loss: cross_entropy, ignore_index: -100}"),
@@ -90,7 +92,7 @@ CONFIGURATIONS = {
     "words": network(WORDS, f"losses: {{logits: {{loss: cross_entropy, target: next}}}}\noptimizer: {SGD}"),
 }
 
-ALWAYS = {"discexp", "adamw, decay of matrices", "accumulate", "heads", "pictures"}
+ALWAYS = {"averages, accumulate", "discexp", "adamw, decay of matrices", "accumulate", "heads", "pictures"}
 """What the default suite trains; `make long` trains all."""
 ADAM = "{optimizer: adam, learning_rate: 0.01}"
 
@@ -122,7 +124,8 @@ def test_frameworks_train_alike(name: str, pool: Pool) -> None:
     due = {"rates", "losses", "slope", "updates", "state", "others"}
     for outcome in report.outcomes.values():
         assert outcome.status == "passed", f"{outcome.subject}: {outcome.message}"
-        assert outcome.rungs.keys() == (due if name == "words" else due | {"statistics"})
+        more = ({"statistics"} if name != "words" else set()) | ({"averages"} if "averages" in name else set())
+        assert outcome.rungs.keys() == due | more
         assert all(not rung.unseen for rung in outcome.rungs.values())
     if name in ("sgd", "heads"):
         assert "fed with the same masks: maps, drop" in report.remarks
@@ -167,6 +170,7 @@ def test_what_is_inexact_is_held_against_others_for_one_step(pool: Pool) -> None
         ({"more": "schedule: {schedule: multi_step, milestones: [3, 2]}"}, "must rise"),
         ({"more": "clip: {norm: 1, value: 1}"}, "not both"),
         ({"more": "clip: {norm: 0}"}, "norm must be a number above 0"),
+        ({"more": "ema: 1.5"}, "ema must be below 1"),
         ({"more": "epochs: 0"}, "epochs must be a whole number from 1"),
     ],
 )

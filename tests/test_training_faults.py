@@ -82,6 +82,15 @@ FAULTS = [
     ("sgd", "paddle", r"default_rng\(\[seed, epoch\]\)", "default_rng([epoch, seed])", None),
     ("sgd", "keras", r"default_rng\(\[self.seed, self.epoch\]\)", "default_rng([self.seed, 1])", None),
     ("sgd", "pytorch", r"model.train\(\)", "model.eval()", None),
+    # What is kept of weights.
+    ("averages", "keras", r"([\d.]+) \* average", r"\1 * (average if self.model.optimizer.iterations > 1 else weight)",
+     "they begin with the weights after the first update"),
+    ("averages", "pytorch", r"follow\(averages, model\)\n",
+     "[average.copy_(weight.detach()) for average, weight in zip(averages, trained(model))] if step == 0 else "
+     "follow(averages, model)\n", "they begin with the weights after the first update"),
+    ("averages", "pytorch", r"alpha=1 - ([\d.]+)", r"alpha=\1", "by no rule that is known"),
+    ("averages", "paddle", r" if not each.stop_gradient\]", "]", "bn.running_mean is averaged, and not trained"),
+    ("averages", "paddle", r"        follow\(averages, model\)\n", "", "they are never moved"),
 ]  # fmt: skip
 """Configuration, framework, what stands in its script and what is put there, and what is said."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -148,3 +150,64 @@ def test_a_folder_of_pictures(channels: int, tmp_path: Path) -> None:
     for label, colour in zip(labels, colours, strict=True):
         due = [80 * label, 255, 0] if channels == 3 else [grey[label]]
         np.testing.assert_allclose(np.array(colour) * 255, due, atol=1.01)
+
+
+@pytest.mark.parametrize(
+    "backend", ["paddle", *(pytest.param(name, marks=pytest.mark.long) for name in ("pytorch", "keras"))]
+)
+def test_averages_are_evaluated_and_go_on(backend: str, tmp_path: Path) -> None:
+    layers = """
+    inputs: {image: [2, 6, 5]}
+    layers:
+      - {op: conv2d, name: conv, out_channels: 4, kernel_size: 3}
+      - {op: batch_norm, name: bn}
+      - flatten
+      - {op: linear, name: fc, out_features: 3}
+    outputs: {y: fc}
+    """
+    section = f"losses: {{y: mse}}\noptimizer: {SGD}\nbatch_size: 8\nema: 0.9"
+    model = network(dedent(layers), section)
+    script = model.script(backend)
+    text = script.text()
+    unswapped = re.sub(r"\n +(averages\.swap\(model\)|swap\(averages, model\))(?=\n)", "", text)
+    assert text.count("swap(") - unswapped.count("swap(") == 2
+    (tmp_path / f"{script.module}.py").write_text(model.compile(backend))
+    (tmp_path / "right.py").write_text(text)
+    (tmp_path / "wrong.py").write_text(unswapped)
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", image=random.normal(size=(35, 2, 6, 5)), target=random.normal(size=(35, 3)))
+
+    def words(output: str, epochs: int, *more: str) -> list[str]:
+        data = str(tmp_path / "data.npz")
+        return [
+            "--data",
+            data,
+            "--test",
+            data,
+            "--output",
+            output,
+            "--epochs",
+            str(epochs),
+            "--dtype",
+            "float64",
+            *more,
+        ]
+
+    # Each in a process of its own: PaddlePaddle counts the layers of one, and tells optimizers' state apart by that.
+    for file, run in (
+        ("right", words("whole", 2)), ("right", words("halves", 1)), ("right", words("halves", 2, "--resume")),
+        ("wrong", words("wrong", 2)),
+    ):  # fmt: skip
+        ran = subprocess.run(
+            [sys.executable, str(tmp_path / f"{file}.py"), *run], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert ran.returncode == 0, ran.stderr[-2000:]
+
+    def lines(output: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (tmp_path / output / "log.jsonl").read_text().splitlines()]
+
+    assert lines("whole") == lines("halves")
+    steps = [[line for line in lines(output) if "step" in line] for output in ("whole", "wrong")]
+    assert steps[0] == steps[1], "evaluation gives the weights back"
+    of_averages, of_weights = ([line["loss"] for line in lines(o) if "epoch" in line] for o in ("whole", "wrong"))
+    assert min(abs(a - b) for a, b in zip(of_averages, of_weights, strict=True)) > 1e-3

@@ -411,6 +411,7 @@ class Training(_Model):
     schedule: Annotated[ScheduleForm, BeforeValidator(_chosen("schedule"))] = ScheduleForm(schedule="constant")
     clip: Clip = Clip()
     accumulate: Count = Field(1, description="How many batches one update adds up.")
+    ema: Number | None = Field(None, description="The share of the old in averages of weights, which are evaluated.")
     batch_size: Count = Field(32, description="How many samples are one batch.")
     epochs: Count = Field(10, description="How often training passes over the data.")
 

@@ -225,7 +225,7 @@ class Lint:
                 else:
                     hint = hints.one_of(attribute, known[key].model_fields, "it has")
                     self._report((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
-        for number in ("accumulate", "batch_size", "epochs"):
+        for number in ("accumulate", "ema", "batch_size", "epochs"):
             self._expression(getattr(section, number), ("training", number), names)
         for bound in ("norm", "value"):
             self._expression(getattr(section.clip, bound), ("training", "clip", bound), names)

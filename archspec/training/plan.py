@@ -38,6 +38,8 @@ class Plan:
     clip_norm: float | None
     clip_value: float | None
     accumulate: int
+    ema: float | None
+    """The share of the old in the averages of weights, if there are any."""
     batch_size: int
     epochs: int
 
@@ -54,6 +56,7 @@ class Plan:
             schedule=_rounded(self.schedule),
             clip_norm=_nearest(self.clip_norm),
             clip_value=_nearest(self.clip_value),
+            ema=_nearest(self.ema),
         )
 
 
@@ -96,6 +99,9 @@ class _Planner:
         if norm is not None and value is not None:
             self.findings.error(("training", "clip"), "clip has a norm or a value, not both")
         counts = {name: self._count(name) for name in ("accumulate", "batch_size", "epochs")}
+        ema = self._number(section.ema, ("training", "ema"))
+        if ema is not None and ema >= 1:
+            self.findings.error(("training", "ema"), f"ema must be below 1, not {ema}")
         targets = self._targets(losses)
         if self.findings.errors:
             raise SpecError(list(self.findings.found))
@@ -103,7 +109,7 @@ class _Planner:
             name: self._plain(Data(value.shape[1:], value.dtype, self.limits.get(name)))
             for name, value in self.network.inputs.items()
         }
-        return Plan(losses, targets, inputs, optimizer, schedule, norm, value, **counts)
+        return Plan(losses, targets, inputs, optimizer, schedule, norm, value, ema=ema, **counts)
 
     def _losses(self) -> dict[str, Loss]:
         outputs, found = self.network.outputs, {}

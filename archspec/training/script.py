@@ -151,6 +151,7 @@ class Script:
             "optimizer": [*(spelling.matrices(self) if grouped else []), *_statement("return ", make, style)],
             "clip_norm": _flat(Number(plan.clip_norm)) if plan.clip_norm else "",
             "clip_value": _flat(Number(plan.clip_value)) if plan.clip_value else "",
+            "ema": _flat(Number(plan.ema)) if plan.ema else "",
             "full": "COUNT // BATCH"
             if plan.accumulate == 1
             else f"COUNT // ({plan.accumulate} * BATCH) * {plan.accumulate}",

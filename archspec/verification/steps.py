@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from archspec.backend import Program
 from archspec.expressions import float32
+from archspec.training.averages import Averaging, averaging, wrong_averages
 from archspec.training.replay import Rules, replay
 from archspec.training.script import Script
 from archspec.training.suspects import losses, suspects, wrong_losses
@@ -31,7 +32,7 @@ SLOPE_BOUND: Final = 1e-5
 _NOISE: Final = 1e-12
 """The share of the norm of all gradients up to which that of a weight is nothing but rounding."""
 DUE: Final = ("rates", "losses", "slope", "updates", "state")
-"""What a framework is held to by itself; `statistics` where there are any, and `others` where there are others."""
+"""What a framework is held to by itself; `statistics`, `averages` and `others` where there are any."""
 
 
 def examine(trial: Trial, scripts: Sequence[Script], pool: Pool, timeout: float) -> Report:
@@ -120,6 +121,8 @@ class Seen:
         yield Rung.of("losses", [*self._losses(), self._first()], ())
         yield Rung.of("slope", [self._slope()], ())
         yield from self._updated()
+        if self.trial.plan.ema is not None:
+            yield Rung.of("averages", list(self._averages(self.trial.plan.ema)), ())
         statistics = list(self._statistics())
         if statistics:
             yield Rung.of("statistics", statistics, ())
@@ -299,6 +302,30 @@ class Seen:
             if 0 < np.abs(gradient).max(initial=0.0) <= _NOISE * norm
         }  # fmt: skip
 
+    def _averages(self, decay: float) -> Iterator[Finding]:
+        """The averages after each update, against those of the framework's own weights."""
+        wrong: list[tuple[str, Averaging]] = [("", averaging(decay)), *wrong_averages(decay)]
+        for key in self.arrays:
+            what, _, name = key.partition(" 0 ")
+            if what == "average" and name not in self.axes:
+                called = self.called[name]
+                yield Finding(f"average of {called}", "", inf, FLOAT64_BOUND, f"{called} is averaged, and not trained")
+        for name in self.axes:
+            weights = [self.weight(update, name) for update in range(self.trial.steps)]
+            found = [self.arrays.get(f"average {update} {name}") for update in range(self.trial.steps)]
+            called, kept = f"average of {self.called[name]}", [array for array in found if array is not None]
+            if len(kept) < len(found):
+                yield Finding(called, "", inf, FLOAT64_BOUND, f"no {called} is kept")
+                continue
+            first = self.weight(-1, name)
+            moved = max(float(np.abs(weights - first).max(initial=0.0)), 1e-30)
+            gaps = [np.abs(np.subtract(kept, due(first, weights))) for _, due in wrong]
+            errors = [float(gap.max(initial=0.0)) / moved for gap in gaps]
+            error = errors[0] if isfinite(errors[0]) else inf
+            why = [what for (what, _), off in zip(wrong, errors, strict=True) if what and off <= FLOAT64_BOUND]
+            problem = f"the {called} is another one: {(*why, 'by no rule that is known')[0]}"
+            yield Finding(called, "", error, FLOAT64_BOUND, "" if error <= FLOAT64_BOUND else problem)
+
     # Statistics -----------------------------------------------------------------------------------------------------
 
     def seen_of_batches(self) -> dict[str, list[Array]]:
@@ -406,6 +433,9 @@ def _against(own: Seen, other: Seen, unseen: set[str]) -> Iterator[Finding]:
         mine, theirs = canonical(own, f"state {slot}"), canonical(other, f"state {slot}")
         for name in sorted((mine.keys() & theirs.keys()) - unseen):
             yield _compared(f"{slot} of {name} at the end", mine[name], theirs[name])
+    mine, theirs = canonical(own, "average"), canonical(other, "average")
+    for name in sorted((mine.keys() & theirs.keys()) - unseen):
+        yield _compared(f"average of {name} at the end", mine[name], theirs[name])
     elsewhere = other.seen_of_batches()
     for name, each in statistics.items():
         if name in unseen:

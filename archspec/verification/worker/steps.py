@@ -3,8 +3,9 @@
 A backend's `training/runner.py` defines `Trainer(session, script)`, the script's model and optimizer in a session, with
 `run(data, epochs, batch_size, seed, seen)`, which calls `seen(step, rate, loss)` after each step; of that step then
 `gradient(variable)`, before anything was done to it, and `outputs()`; `state(variables)`, what the optimizer keeps now,
-by slot and variable; `mask(layer, factor)`, by which a layer is to multiply in training; `idle(but)`, which takes the
-randomness out of all layers but these; and `divides`, whether losses are divided of which gradients are added up.
+by slot and variable; `averages(variables)`, those that the script keeps of them; `mask(layer, factor)`, by which a
+layer is to multiply in training; `idle(but)`, which takes the randomness out of all layers but these; and `divides`,
+whether losses are divided of which gradients are added up.
 """
 
 from __future__ import annotations
@@ -101,6 +102,8 @@ def train(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -
             writer.add(f"gradient {update} {name}", sample(name, array))
         for name in names:
             writer.add(f"weight {update} {name}", sample(name, runner.to_numpy(variables[name])))
+        for name, array in trainer.averages({name: variables[name] for name in names}).items():
+            writer.add(f"average {update} {name}", sample(name, array))
         sums.clear()
 
     arrays = {name: data[f"data {name}"] for name in request["arrays"]}
@@ -108,6 +111,8 @@ def train(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -
         trainer.run(arrays, 2, request["batch_size"], request["seed"], shown)
     for name in names:
         writer.add(f"weight {name}", np.array(runner.to_numpy(variables[name])))
+    for name, array in trainer.averages({name: variables[name] for name in names}).items():
+        writer.add(f"average {name}", np.array(array))
     for slot, found in trainer.state({name: variables[name] for name in names}).items():
         for name, array in found.items():
             writer.add(f"state {slot} {name}", np.array(array))

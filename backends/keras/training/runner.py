@@ -31,6 +31,7 @@ class Trainer:
         self.model.run_eagerly = True  # or nothing could be seen between steps
         self._gradients: dict[str, Any] = {}
         self._outputs: Any = ()
+        self._averages: Any = None
         apply = self.optimizer.apply
 
         def watched(gradients: Any, variables: Any = None) -> Any:
@@ -67,7 +68,10 @@ class Trainer:
     ) -> None:
         batches = self.script.Batches(data, batch_size, seed)
         steps = self.script.Steps(batches, seen)
-        self.model.fit(batches, epochs=epochs, callbacks=[steps], shuffle=False, verbose=0)
+        if hasattr(self.script, "Averages"):
+            self._averages = self.script.Averages(self.model)
+        callbacks = [each for each in (self._averages, steps) if each is not None]
+        self.model.fit(batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
 
     def gradient(self, variable: Any) -> Any:
         return self._gradients.get(variable.path)
@@ -91,7 +95,11 @@ class Trainer:
         return found
 
     def averages(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        return {}
+        if self._averages is None:
+            return {}
+        pairs = zip(self.model.trainable_variables, self._averages.values, strict=True)
+        kept = {weight.path: average for weight, average in pairs}
+        return {name: kept[each.path] for name, each in variables.items() if each.path in kept}
 
 
 def _dense(gradient: Any) -> Any:

@@ -24,6 +24,7 @@ class Trainer:
         self.optimizer = script.make_optimizer(self.model)
         self._gradients: dict[int, Any] = {}
         self._outputs: Any = ()
+        self._averages: Any = None
         for each in self.model.parameters():
             each.register_hook(lambda gradient, each=each: self._keep(id(each), gradient))
         self.model.register_forward_hook(self._see)
@@ -49,8 +50,12 @@ class Trainer:
     def run(
         self, data: Any, epochs: int, batch_size: int, seed: int, seen: Callable[[int, float, float], None]
     ) -> None:
+        more = {}
+        if hasattr(self.script, "copies"):
+            more["averages"] = self._averages = self.script.copies(self.model)
         for epoch in range(epochs):
-            for step, rate, loss in self.script.train(self.model, self.optimizer, data, epoch, batch_size, seed, "cpu"):
+            given = self.model, self.optimizer, data, epoch, batch_size, seed, "cpu"
+            for step, rate, loss in self.script.train(*given, **more):
                 seen(step, rate, loss)
 
     def gradient(self, variable: Any) -> Any:
@@ -74,4 +79,8 @@ class Trainer:
         return found
 
     def averages(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        return {}
+        if self._averages is None:
+            return {}
+        pairs = zip(self.script.trained(self.model), self._averages, strict=True)
+        kept = {id(weight): average for weight, average in pairs}
+        return {name: kept[id(each)].numpy() for name, each in variables.items() if id(each) in kept}
