@@ -17,6 +17,8 @@ from archspec.model import Model
 from archspec.proof import stepped
 from archspec.training import rules
 from archspec.training.base import Schedule
+from archspec.training.losses import BinaryCrossEntropy
+from archspec.training.script import bridges
 from archspec.verification.workers import Pool
 
 from .trained import CLASSIFIER, CROSS_ENTROPY, HEADS, PICTURES, SGD, WORDS, network, tiny
@@ -66,6 +68,14 @@ CONFIGURATIONS = {
     "ignored": judged("{loss: cross_entropy, ignore_index: -100}"),
     "ignored class": judged("{loss: cross_entropy, ignore_index: 2}"),
     "binary": judged("binary_cross_entropy"),
+    "of probabilities": network(
+        CLASSIFIER + "  - {op: softmax, name: p}\noutputs: {p: p}",
+        f"losses: {{p: {{loss: cross_entropy, of: probabilities}}}}\noptimizer: {SGD}",
+    ),
+    "binary, of probabilities": network(
+        CLASSIFIER + "  - {op: sigmoid, name: p}\noutputs: {p: p}",
+        f"losses: {{p: {{loss: binary_cross_entropy, of: probabilities}}}}\noptimizer: {SGD}",
+    ),
     "mse": judged("mse"),
     "l1": judged("l1"),
     "huber": judged("{loss: huber, delta: 0.5}"),
@@ -94,6 +104,7 @@ CONFIGURATIONS = {
 
 ALWAYS = {"averages, accumulate", "discexp", "adamw, decay of matrices", "accumulate", "heads", "pictures"}
 """What the default suite trains; `make long` trains all."""
+ROOT = Path(__file__).parents[1]
 ADAM = "{optimizer: adam, learning_rate: 0.01}"
 
 
@@ -201,3 +212,27 @@ def test_a_script_has_the_rates_of_its_schedule(key: str) -> None:
     exec(text[begin : text.index("\n\n\n", begin)], scope)
     found = [scope["lr"](step, 8, 5) for step in range(20)]  # type: ignore[operator]
     np.testing.assert_allclose(found, [rule.at(0.1, step, 8, 5) for step in range(20)], rtol=1e-14)
+
+
+EXTREMES = {
+    "pytorch": "import torch\nfrom torch.nn import functional as F\ntensor, p, y = torch.tensor, {p}, {y}\n"
+    "print(F.binary_cross_entropy(tensor(p, dtype=torch.float64), tensor(y, dtype=torch.float64)).item())",
+    "keras": "import keras\nfrom keras import ops\n{bridge}\n"
+    "p, y = (ops.convert_to_tensor(each, 'float64') for each in ({p}, {y}))\n"
+    "print(float(binary_cross_entropy(y, p)))",
+    "paddle": "import paddle\nfrom paddle.nn import functional as F\ntensor, p, y = paddle.to_tensor, {p}, {y}\n"
+    "print(F.binary_cross_entropy(tensor(p, dtype='float64'), tensor(y, dtype='float64')).item())",
+}
+
+
+@pytest.mark.frameworks
+@pytest.mark.long
+@pytest.mark.parametrize("name", EXTREMES)
+def test_probabilities_may_be_zero_and_one(name: str) -> None:
+    p, y = [0.0, 1.0, 0.0, 1.0, 1e-9, 1 - 1e-9, 1e-60, 0.5], [0.0, 1.0, 1.0, 0.25, 0.5, 0.5, 1.0, 0.3]
+    bridge = bridges(ROOT / "backends" / "keras" / "training")["binary_cross_entropy"]
+    code = EXTREMES[name].format(p=p, y=y, bridge=bridge)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    rule = BinaryCrossEntropy(of="probabilities")
+    np.testing.assert_allclose(float(ran.stdout), rule.reference(np.array(p), np.array(y)), rtol=1e-14)

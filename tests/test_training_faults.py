@@ -78,6 +78,8 @@ FAULTS = [
     ("huber", "paddle", "delta=0.5", "delta=1.0", "delta is lost"),
     ("heads", "keras", r"loss_weights=\[1.0, [\d.]+\]", "loss_weights=[1.0, 1.0]", "the weight of aux is lost"),
     ("heads", "pytorch", r"loss = loss \+ .*\n", "pass\n", "the loss of aux is missing"),
+    ("binary, of probabilities", "paddle", r"F.binary_cross_entropy\(", "F.binary_cross_entropy_with_logits(",
+     "probabilities are taken for logits"),
     # The data, and what the model makes of it.
     ("sgd", "paddle", r"default_rng\(\[seed, epoch\]\)", "default_rng([epoch, seed])", None),
     ("sgd", "keras", r"default_rng\(\[self.seed, self.epoch\]\)", "default_rng([self.seed, 1])", None),

@@ -78,10 +78,16 @@ class CrossEntropy(_OfClasses):
 class BinaryCrossEntropy(Loss):
     """-mean(y log p + (1 - y) log(1 - p)), where p is the sigmoid of the output and y the target.
 
-    Output and target: the same shape.
+    Of probabilities, p is the output, and no logarithm less than -100. Output and target: the same shape.
     """
 
+    of: Literal["logits", "probabilities"] = Field("logits", description="what the output is")
+
     def reference(self, output: Array, target: Array) -> float:
+        if self.of == "probabilities":
+            with np.errstate(divide="ignore"):
+                log, other = np.maximum(np.log(output), -100), np.maximum(np.log(1 - output), -100)
+            return float(-np.mean(target * log + (1 - target) * other))
         return float(np.mean(np.maximum(output, 0) - output * target + np.log1p(np.exp(-np.abs(output)))))
 
 

@@ -208,6 +208,9 @@ def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Callable[[dict[s
             if getattr(loss, attribute, value) != value:
                 other = plan.losses | {name: loss.model_copy(update={attribute: value})}
                 yield f"{attribute} is lost", losses(replace(plan, losses=other))
+        if getattr(loss, "of", "logits") != "logits":
+            other = plan.losses | {name: loss.model_copy(update={"of": "logits"})}
+            yield "probabilities are taken for logits", losses(replace(plan, losses=other))
         if getattr(loss, "ignore_index", None) is not None:
             yield "what is ignored counts in the mean", _counted(plan, name)
         if getattr(loss, "class_weights", None) is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.emit.code import Code, Raw, call, literal
 from archspec.errors import BackendError
-from archspec.training.losses import CrossEntropy, Huber
+from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
 from archspec.training.script import Judged, Script, Spelling, arguments, bridges
 
@@ -25,7 +25,9 @@ def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) 
     return call("cross_entropy", **given)
 
 
-def binary_cross_entropy(loss: Any, output: str, target: str, judged: Judged) -> Code:
+def binary_cross_entropy(loss: BinaryCrossEntropy, output: str, target: str, judged: Judged) -> Code:
+    if loss.of == "probabilities":
+        return Raw("binary_cross_entropy")
     return call("keras.losses.BinaryCrossentropy", from_logits=Raw("True"))
 
 

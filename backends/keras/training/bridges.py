@@ -91,6 +91,15 @@ def cross_entropy(smoothing=0.0, weights=None, ignored=None, probabilities=False
     return loss
 
 
+def binary_cross_entropy(target, output):
+    # Keras clips probabilities.
+    def log(p):
+        known = ops.log(ops.where(p > 0, p, 1.0))
+        return ops.maximum(ops.where(p > 0, known, -100.0), -100.0)
+
+    return -ops.mean(target * log(output) + (1 - target) * log(1 - output))
+
+
 def kl_divergence(target, output):
     # Keras clips, and takes no logits.
     there = target > 0

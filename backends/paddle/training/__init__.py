@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.emit.code import Code, Global, Items, Raw, Template, call, literal
-from archspec.training.losses import CrossEntropy, Huber
+from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
 from archspec.training.script import Judged, Script, Spelling, arguments, bridges
 
@@ -36,6 +36,11 @@ def _mean(function: str, x: Code, label: Code, loss: CrossEntropy, given: dict[s
 
 def _plain(function: str) -> Any:
     return lambda loss, output, target, judged: call(function, Raw(output), Raw(target))
+
+
+def binary_cross_entropy(loss: BinaryCrossEntropy, output: str, target: str, judged: Judged) -> Code:
+    name = "binary_cross_entropy" + "_with_logits" * (loss.of == "logits")
+    return call(f"F.{name}", Raw(output), Raw(target))
 
 
 def huber(loss: Huber, output: str, target: str, judged: Judged) -> Code:
@@ -105,7 +110,7 @@ SPELLING = Spelling(
     folder=Path(__file__).parent,
     losses={
         "cross_entropy": cross_entropy,
-        "binary_cross_entropy": _plain("F.binary_cross_entropy_with_logits"),
+        "binary_cross_entropy": binary_cross_entropy,
         "mse": _plain("F.mse_loss"),
         "l1": _plain("F.l1_loss"),
         "huber": huber,
