@@ -71,43 +71,77 @@ def merging(name: str, symbol: str) -> Lowering:
 
 
 def add(site: Site) -> Lowered:
-    """What `ops.add` would take for a bias of another axis is subtracted, with its sign changed."""
-    order = together(site).axes[1:]
-    instances = [_biases(site, step, order) for step in site.step.steps.values()]
-    biased = [any(each) for each in zip(*instances, strict=True)]
-    if not any(biased):
-        return merging("Add", "+")(site)
+    """What `ops.add` would take for a bias of another axis than the last is subtracted, with its sign changed. In
+    graphs TensorFlow adds what is constant to a layer's input instead, whose channels it must then have: repeated."""
+    biased = [any(each) for each in zip(*(_biases(site, step) for step in site.step.steps.values()), strict=True)]
+    return _chain(site, "+", biased) or merging("Add", "+")(site)
+
+
+def subtract(site: Site) -> Lowered:
+    """In graphs TensorFlow makes one sum of numbers and constants, and adds it to a layer's input, as for `add`."""
+    return _chain(site, "-", [False] * len(site.inputs)) or merging("Subtract", "-")(site)
+
+
+def _chain(site: Site, symbol: str, biased: Sequence[bool]) -> Lowered | None:
+    """Operators between inputs, if some are taken for a bias, or must be repeated along the last axis."""
+    copies = [_copies(site, which) for which in range(len(biased))]
+    if not any(biased) and not any(copies):
+        return None
 
     def total(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        first, *others = inputs
+        first, *others = (
+            one if count is None else call("ops.repeat", one, count, axis=literal(-1))
+            for one, count in zip(inputs, copies, strict=True)
+        )
         for one, alike_bias in zip(others, biased[1:], strict=True):
-            first = Infix("-", (first, call("ops.negative", one))) if alike_bias else Infix("+", (first, one))
+            first = Infix("-", (first, call("ops.negative", one))) if alike_bias else Infix(symbol, (first, one))
         return first
 
     return anyhow(lambda site: Lowered(total))(site)
 
 
-def _biases(site: Site, step: Step, order: Sequence[int]) -> Iterator[bool]:
-    """Of each input, whether `ops.add` adds it along another axis than it should, to the sum of those before it."""
+def _copies(site: Site, which: int) -> Code | None:
+    """How often an input is repeated, if it is. An axis of open size is no layer's channels."""
+    order = together(site).axes[1:]
+    if not order or (order[-1] > 1 and site.open) or site.every(lambda step: _repeats(step, order)[which] == 1):
+        return None
+    return site.value(lambda step: _repeats(step, order)[which], "repeats")
+
+
+def _repeats(step: Step, order: Sequence[int]) -> list[Any]:
+    """How often each input is repeated along the last axis: to be as long as the sum, where but some have a batch, and
+    others may be constant."""
+    last = [value.shape[order[-1]] for value in step.inputs]
+    if len({int(value.shape[0]) for value in step.inputs}) == 1:
+        return [1] * len(last)
+    return [max(last) if size == 1 else 1 for size in last]
+
+
+def _biases(site: Site, step: Step) -> Iterator[bool]:
+    """Of each input, whether `ops.add` adds it along another axis than the last, to the sum of those before it."""
+    order = together(site).axes[1:]
+    repeats = _repeats(step, order) if order else [1] * len(step.inputs)
     total: list[int] = []
-    for which, value in enumerate(step.inputs):
+    for which, (value, times) in enumerate(zip(step.inputs, repeats, strict=True)):
         own = [value.shape[axis] for axis in order]
+        own[-1:] = [size * times for size in own[-1:]]
         yield bool(total and own) and _like_a_bias(site, which, own, total)
         total = list(map(max, total, own)) if total else own
 
 
 def _like_a_bias(site: Site, which: int, own: Sequence[int], total: Sequence[int]) -> bool:
-    """Whether `ops.add` takes an input of these sizes, after the batch, for a bias of the wrong axis. If but one of its
-    axes is longer than 1, that is a bias for the last axis or else for axis 1, if one of these is as long; and the
-    batch may have any size."""
+    """Whether `ops.add` takes an input of these sizes, after the batch, for a bias of another axis than the last. If
+    but one of its axes is longer than 1, that is a bias for the last axis or else for axis 1, if one of these is as
+    long; and the batch may have any size. One for axis 1 is right in eager models alone: graphs may take the last."""
     wide = [place for place, size in enumerate(own) if size != 1]
     if not wide:
         return not site.shared(which) and (total[0] != 1 or total[-1] != 1)
     if len(wide) > 1:
         return False
     (place,) = wide
-    taken = len(own) - 1 if total[-1] == own[place] else 0 if total[0] == own[place] else place
-    return taken != place
+    if total[-1] == own[place]:
+        return place != len(own) - 1
+    return bool(total[0] == own[place])
 
 
 def clip(site: Site) -> Lowered:
@@ -126,7 +160,7 @@ def reciprocal(site: Site) -> Lowered:
 
 ROWS: Final[dict[str, Lowering]] = {
     "add": add,
-    "subtract": merging("Subtract", "-"),
+    "subtract": subtract,
     "multiply": multiply,
     "divide": infix("/"),
     "power": binary("ops.power"),
