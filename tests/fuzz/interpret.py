@@ -201,7 +201,7 @@ class Interpreter:
         given = {
             name: evaluate(raw, env, literal_texts(cls, name))
             for name, raw in step.items()
-            if name not in ("op", "name", "from", "when", "repeat", "each", "weights_of")
+            if name not in ("op", "name", "from", "when", "repeat", "each", "weights_of", "init")
         }
         try:
             op = cls.model_validate(given)
