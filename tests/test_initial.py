@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from archspec import Spec, SpecError
+from archspec.backend import Backend, backends
 from archspec.ops.base import Parameter
 from archspec.ops.initializers import VOCABULARY, Fans, Gaussian, Truncated, philox
 from archspec.spec.initial import Initial, initializer
@@ -207,6 +210,38 @@ def test_a_new_layer_moves_no_other_weight() -> None:
 def test_seeds_differ() -> None:
     one, other = (start(spec().graph, seed) for seed in (0, 1))
     assert not np.array_equal(one["fc.weight"], other["fc.weight"])
+
+
+LONG: Final = """
+    archspec: 1
+    name: Long
+    inputs: {image: [3, 20, 20], words: [time, 8]}
+    init:
+      weight: trunc_normal(0.5 * sqrt(3 / max(fan_in, fan_out + 0.5)))
+      bias: uniform(1 / sqrt(fan_in + fan_out + 1))
+      depthwise_conv2d: kaiming_normal('fan_out', 'relu', groups=false)
+    blocks:
+      Unit:
+        params: {out_channels: int, kernel_size: int, expansion: float}
+        layers:
+          - {op: conv2d, name: expand, out_channels: "make_divisible(expansion * x.channels, 8)", kernel_size: 1}
+          - {op: depthwise_conv2d, name: depthwise, kernel_size: kernel_size, padding: kernel_size // 2}
+          - {op: conv2d, name: project, out_channels: out_channels, kernel_size: kernel_size}
+    layers:
+      - {block: Unit, out_channels: 8, kernel_size: 3, expansion: 2.5, from: image}
+      - {block: Unit, name: y, out_channels: 12, kernel_size: 5, expansion: 3}
+      - {op: multi_head_attention, name: attention, num_heads: 2, from: words}
+    outputs: {y: y, attention: attention}
+"""
+
+
+@pytest.mark.parametrize("backend", backends(), ids=lambda backend: backend.name)
+def test_long_formulas_stand_as_ruff_breaks_them(backend: Backend) -> None:
+    source = backend.write(spec(LONG))
+    assert "sqrt(" in source
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "-"]
+    done = subprocess.run(ruff, input=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_page_of_the_language_names_the_whole_vocabulary() -> None:

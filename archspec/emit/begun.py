@@ -14,7 +14,7 @@ from archspec.emit.merge import Differs
 from archspec.errors import BackendError
 from archspec.expressions import Expr, expr_of, free_names, substitute
 from archspec.graph.tree import Step
-from archspec.ops.initializers import Fans, Fixed, Initializer, Normal, XavierUniform
+from archspec.ops.initializers import Distribution, Fans, Fixed, Initializer, Normal, XavierUniform
 from archspec.spec.initial import FANS, Initial
 
 Begins = Sequence[tuple[Any, Step, Initial]]
@@ -23,7 +23,7 @@ Begins = Sequence[tuple[Any, Step, Initial]]
 
 def begun(site: Site, lowered: Lowered, given: Given) -> dict[str, Code]:
     """The layers of a step, with what says how their weights begin."""
-    arguments: dict[str, dict[str, list[Code | None]]] = {}
+    arguments: dict[str, dict[str, list[tuple[Code | None, list[Distribution]]]]] = {}
     places = Counter((place.layer, place.name) for place in lowered.weights.values())
     for weight, place in lowered.weights.items():
         suffix, name = place.layer, place.name
@@ -37,13 +37,15 @@ def begun(site: Site, lowered: Lowered, given: Given) -> dict[str, Code]:
             raise BackendError(f"the layer {kind} has one {name} for what are several, which must begin with zeros")
         if argument is None and code is not None:
             raise BackendError(f"the layer {kind} does not let its {name} begin otherwise than it does by itself")
-        arguments.setdefault(suffix, {}).setdefault(argument or "", []).append(code)
+        own = [initial.distribution for _, _, initial in begins]
+        arguments.setdefault(suffix, {}).setdefault(argument or "", []).append((code, own))
     layers = dict(lowered.layers)
     for suffix, found in arguments.items():
         for argument, codes in found.items():
-            if argument and any(code != codes[0] for code in codes):
+            first = codes[0][1]
+            if argument and not all(all(map(same_start, own, first)) for _, own in codes):
                 raise BackendError(f"its weights have one {argument} and begin in several ways")
-            code = codes[0]
+            code = next((code for code, _ in codes if code is not None), None)
             if argument and code is not None:
                 layers[suffix] = _with(layers[suffix], argument, code)
     return layers

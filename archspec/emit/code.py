@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.expressions import Apply, Const, Expr, Name, evaluate, float32, free_names, operands, render
+from archspec.expressions import FUNCTIONS, Apply, Const, Expr, Name, evaluate, float32, free_names, operands, render
 from archspec.graph.tree import INDEX
 
 if TYPE_CHECKING:
@@ -429,8 +429,24 @@ def broken(code: Code, style: Style, indent: int, before: int, after: int) -> st
         if indent + before + len(head) + 1 <= WIDTH:
             return f"{head}[\n{' ' * (indent + len(INDENT))}{tail[1:-1]}\n{' ' * indent}]"
         return broken(code.operands[0], style, indent, before, len(tail) + after) + tail
+    if isinstance(code, Template) and code.text == "-{0}":
+        (value,) = code.operands
+        if flat(value, style) == flat(value, style, 10):
+            return "-" + broken(value, style, indent, before + 1, after)
+        inner = indent + len(INDENT)
+        return f"-(\n{' ' * inner}{broken(value, style, inner, 0, 0)}\n{' ' * indent})"
     operators = bracketless(code, style)
+    if not operators and isinstance(code, Symbol) and (called := _called(code, style)) is not None:
+        return broken(called, style, indent, before, after)
     return _lined_up(operators, style, indent, after) if operators else text
+
+
+def _called(code: Symbol, style: Style) -> Call | None:
+    """A formula as a call, if a function is what it is: `math.sqrt(2 / fan_in)`."""
+    expr = code.expr
+    if not isinstance(expr, Apply) or expr.head not in FUNCTIONS or (style.rounded and code.fraction):
+        return None
+    return call(_MATH.get(expr.head, expr.head), *map(Symbol, expr.args))
 
 
 def bracketless(code: Code, style: Style) -> list[tuple[str, Code, int]]:
