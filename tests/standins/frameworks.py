@@ -72,6 +72,9 @@ class Chain(Module):
             x = layer(x)
         return x
 
+    def __getitem__(self, index: int) -> Any:
+        return list(self.layers.values())[index]
+
 
 class Rows(Module):
     """A list of layers."""

@@ -12,21 +12,29 @@ import keras
 from keras import layers
 
 
-def xavier_uniform(fan_in, fan_out):
-    """The uniform initializer of a kernel whose fans are not those that Keras counts."""
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
 def squeeze_excitation(x, channels, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
     y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
         x
     )
-    y = layers.Conv2D(channels, 1, name=f"{name}_fc1")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_fc1",
+    )(y)
     y = layers.Activation("silu", name=f"{name}_silu")(y)
-    y = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(y)
+    y = layers.Conv2D(
+        in_channels,
+        1,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_fc2",
+    )(y)
     scale = layers.Activation("sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
@@ -39,7 +47,13 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
     y = x
     if expansion != 1:
         y = layers.Conv2D(
-            expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
+            expansion * in_channels,
+            1,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, name=f"{name}_expand_bn"
@@ -52,8 +66,8 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(
-            kernel_size * kernel_size, kernel_size * kernel_size
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=math.sqrt(2 / (kernel_size * kernel_size * expansion * in_channels))
         ),
         name=f"{name}_depthwise",
     )(y)
@@ -62,7 +76,15 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
     )(y)
     y = layers.Activation("silu", name=f"{name}_silu2")(y)
     y = squeeze_excitation(y, in_channels // 4, name=f"{name}_se")
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_project",
+    )(y)
     y = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_project_bn"
     )(y)
@@ -82,7 +104,16 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(32, 3, strides=2, use_bias=False, name="conv_stem")(x)
+    x = layers.Conv2D(
+        32,
+        3,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_stem",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
     x = layers.Activation("silu", name="silu1")(x)
     x = mb_conv(x, 16, expansion=1, name="blocks_0_0")  # [batch, 112, 112, 16]
@@ -116,10 +147,24 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
             name=f"blocks_5_{index}",
         )
     x = mb_conv(x, 320, drop_path=0.1875, name="blocks_6_0")  # [batch, 7, 7, 320]
-    x = layers.Conv2D(1280, 1, use_bias=False, name="conv_head")(x)
+    x = layers.Conv2D(
+        1280,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_head",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn2")(x)
     x = layers.Activation("silu", name="silu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1280]
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_out", "uniform"
+        ),
+        name="classifier",
+    )(x)
     return keras.Model(image, logits, name="EfficientNetB0")

@@ -29,6 +29,7 @@ def conv_block(x, channels, kernel_size=1, stride=1, *, name):
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         name=f"{name}_conv",
     )(x)
     return layers.ReLU(name=f"{name}_relu")(x)
@@ -57,10 +58,22 @@ def head(x, num_classes, dropout=0.7, *, name):
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_avg_pool2d")(x)
     x = conv_block(x, 128, name=f"{name}_conv")
     x = layers.Flatten(name=f"{name}_flatten")(x)
-    x = layers.Dense(1024, name=f"{name}_fc1")(x)
+    x = layers.Dense(
+        1024,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.022097086912079608, 0.022097086912079608
+        ),
+        name=f"{name}_fc1",
+    )(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
     x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return layers.Dense(num_classes, name=f"{name}_fc2")(x)
+    return layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.RandomUniform(-0.03125, 0.03125),
+        name=f"{name}_fc2",
+    )(x)
 
 
 def GoogLeNet(num_classes=1000, dropout=0.4, dropout_heads=0.7, training_outputs=False):
@@ -89,7 +102,12 @@ def GoogLeNet(num_classes=1000, dropout=0.4, dropout_heads=0.7, training_outputs
     x = inception(x, 384, 192, 384, 48, 128, 128, name="inception5b")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1024]
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.RandomUniform(-0.03125, 0.03125),
+        name="fc",
+    )(x)
     outputs = logits
     if training_outputs:
         aux1 = head(inception4a, num_classes, dropout=dropout_heads, name="aux1")

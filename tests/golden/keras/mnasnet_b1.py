@@ -11,19 +11,19 @@ import keras
 from keras import layers
 
 
-def xavier_uniform(fan_in, fan_out):
-    """The uniform initializer of a kernel whose fans are not those that Keras counts."""
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
 def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
     y = layers.Conv2D(
-        expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
+        expansion * in_channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_expand",
     )(x)
     y = layers.BatchNormalization(
         momentum=0.9997, epsilon=1e-5, name=f"{name}_expand_bn"
@@ -36,8 +36,8 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(
-            kernel_size * kernel_size, kernel_size * kernel_size
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=math.sqrt(2 / (kernel_size * kernel_size * expansion * in_channels))
         ),
         name=f"{name}_depthwise",
     )(y)
@@ -45,7 +45,15 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
         momentum=0.9997, epsilon=1e-5, name=f"{name}_depthwise_bn"
     )(y)
     y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_project",
+    )(y)
     project_bn = layers.BatchNormalization(
         momentum=0.9997, epsilon=1e-5, name=f"{name}_project_bn"
     )(y)
@@ -60,19 +68,38 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(32, 3, strides=2, use_bias=False, name="conv_stem")(x)
+    x = layers.Conv2D(
+        32,
+        3,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_stem",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn1")(x)
     x = layers.ReLU(name="act1")(x)
     x = layers.DepthwiseConv2D(
         3,
         padding="same",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(9, 9),
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=0.08333333333333333
+        ),
         name="conv_dw",
     )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn2")(x)
     x = layers.ReLU(name="relu1")(x)
-    x = layers.Conv2D(16, 1, use_bias=False, name="conv_pw")(x)  # [batch, 112, 112, 16]
+    x = layers.Conv2D(
+        16,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_pw",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn3")(x)
     x = inverted_residual(x, 24, 3, stride=2, name="blocks_0_0")  # [batch, 56, 56, 24]
     for index in range(1, 3):
@@ -89,10 +116,24 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     for index in range(1, 4):
         x = inverted_residual(x, 192, 6, kernel_size=5, name=f"blocks_4_{index}")
     x = inverted_residual(x, 320, 6, name="blocks_5_0")  # [batch, 7, 7, 320]
-    x = layers.Conv2D(1280, 1, use_bias=False, name="conv_head")(x)
+    x = layers.Conv2D(
+        1280,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_head",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn4")(x)
     x = layers.ReLU(name="relu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1280]
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            1.0, "fan_out", "uniform"
+        ),
+        name="classifier",
+    )(x)
     return keras.Model(image, logits, name="MnasNetB1")

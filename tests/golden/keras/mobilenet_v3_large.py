@@ -18,21 +18,29 @@ def make_divisible(value, divisor=8, minimum=None):
     return near if near >= 0.9 * value else near + divisor
 
 
-def xavier_uniform(fan_in, fan_out):
-    """The uniform initializer of a kernel whose fans are not those that Keras counts."""
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
 def squeeze_excitation(x, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
     y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
         x
     )
-    y = layers.Conv2D(make_divisible(in_channels / 4, 8), 1, name=f"{name}_fc1")(y)
+    y = layers.Conv2D(
+        make_divisible(in_channels / 4, 8),
+        1,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_fc1",
+    )(y)
     y = layers.ReLU(name=f"{name}_relu")(y)
-    y = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(y)
+    y = layers.Conv2D(
+        in_channels,
+        1,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_fc2",
+    )(y)
     scale = layers.Activation("hard_sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
@@ -48,6 +56,9 @@ def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, nam
             make_divisible(expansion * in_channels, 8),
             1,
             use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
             name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
@@ -59,8 +70,15 @@ def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, nam
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(
-            kernel_size * kernel_size, kernel_size * kernel_size
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=math.sqrt(
+                2
+                / (
+                    kernel_size
+                    * kernel_size
+                    * make_divisible(expansion * in_channels, 8)
+                ),
+            ),
         ),
         name=f"{name}_depthwise",
     )(y)
@@ -68,7 +86,15 @@ def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, nam
     y = layers.ReLU(name=f"{name}_relu2")(y)
     if se:
         y = squeeze_excitation(y, name=f"{name}_se")
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_project",
+    )(y)
     project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     if stride == 1 and channels == in_channels:
         project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
@@ -86,6 +112,9 @@ def bottleneck2(x, channels, expansion, kernel_size=3, stride=1, se=False, *, na
             make_divisible(expansion * in_channels, 8),
             1,
             use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
             name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
@@ -97,8 +126,15 @@ def bottleneck2(x, channels, expansion, kernel_size=3, stride=1, se=False, *, na
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(
-            kernel_size * kernel_size, kernel_size * kernel_size
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=math.sqrt(
+                2
+                / (
+                    kernel_size
+                    * kernel_size
+                    * make_divisible(expansion * in_channels, 8)
+                ),
+            ),
         ),
         name=f"{name}_depthwise",
     )(y)
@@ -106,7 +142,15 @@ def bottleneck2(x, channels, expansion, kernel_size=3, stride=1, se=False, *, na
     y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
     if se:
         y = squeeze_excitation(y, name=f"{name}_se")
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_project",
+    )(y)
     project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
     if stride == 1 and channels == in_channels:
         project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
@@ -119,7 +163,16 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(16, 3, strides=2, use_bias=False, name="conv_stem")(x)
+    x = layers.Conv2D(
+        16,
+        3,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_stem",
+    )(x)
     x = layers.BatchNormalization(name="bn1")(x)
     x = layers.Activation("hard_swish", name="hard_swish1")(x)
     x = bottleneck(x, 16, 1.0, name="blocks_0_0")
@@ -137,12 +190,28 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     x = bottleneck2(x, 160, 6.0, kernel_size=5, stride=2, se=True, name="blocks_8_0")
     for index in range(1, 3):
         x = bottleneck2(x, 160, 6.0, kernel_size=5, se=True, name=f"blocks_8_{index}")
-    x = layers.Conv2D(960, 1, use_bias=False, name="conv_head")(x)  # [batch, 7, 7, 960]
+    x = layers.Conv2D(
+        960,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_head",
+    )(x)
     x = layers.BatchNormalization(name="bn2")(x)
     x = layers.Activation("hard_swish", name="hard_swish2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 960]
-    x = layers.Dense(1280, name="classifier_0")(x)  # [batch, 1280]
+    x = layers.Dense(
+        1280,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_0",
+    )(x)
     x = layers.Activation("hard_swish", name="classifier_1")(x)
     x = layers.Dropout(dropout, name="classifier_2")(x)
-    logits = layers.Dense(num_classes, name="classifier_3")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_3",
+    )(x)
     return keras.Model(image, logits, name="MobileNetV3Large")

@@ -13,13 +13,21 @@ def fire(x, squeeze_channels, expand_channels, *, name):
     """A convolution that squeezes channels, and two beside each other that expand
     them.
     """
-    x = layers.Conv2D(squeeze_channels, 1, name=f"{name}_squeeze")(x)
+    x = layers.Conv2D(
+        squeeze_channels, 1, kernel_initializer="he_uniform", name=f"{name}_squeeze"
+    )(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
-    left = layers.Conv2D(expand_channels, 1, name=f"{name}_expand1x1")(x)
+    left = layers.Conv2D(
+        expand_channels, 1, kernel_initializer="he_uniform", name=f"{name}_expand1x1"
+    )(x)
     left = layers.ReLU(name=f"{name}_relu2")(left)
-    right = layers.Conv2D(expand_channels, 3, padding="same", name=f"{name}_expand3x3")(
-        x
-    )
+    right = layers.Conv2D(
+        expand_channels,
+        3,
+        padding="same",
+        kernel_initializer="he_uniform",
+        name=f"{name}_expand3x3",
+    )(x)
     right = layers.ReLU(name=f"{name}_relu3")(right)
     return layers.Concatenate(name=f"{name}_concat")([left, right])
 
@@ -29,7 +37,9 @@ def SqueezeNet1_0(num_classes=1000, dropout=0.5):
     [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = layers.Conv2D(96, 7, strides=2, name="features_0")(image)
+    x = layers.Conv2D(
+        96, 7, strides=2, kernel_initializer="he_uniform", name="features_0"
+    )(image)
     x = layers.ReLU(name="features_1")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_2")(x)  # [batch, 54, 54, 96]
     x = fire(x, 16, 64, name="features_3")  # [batch, 54, 54, 128]
@@ -43,7 +53,12 @@ def SqueezeNet1_0(num_classes=1000, dropout=0.5):
     x = layers.MaxPooling2D(3, strides=2, name="features_11")(x)  # [batch, 13, 13, 512]
     x = fire(x, 64, 256, name="features_12")
     x = layers.Dropout(dropout, name="classifier_0")(x)
-    x = layers.Conv2D(num_classes, 1, name="classifier_1")(x)
+    x = layers.Conv2D(
+        num_classes,
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="classifier_1",
+    )(x)
     x = layers.ReLU(name="classifier_2")(x)
     logits = layers.GlobalAveragePooling2D(name="classifier_3")(x)
     return keras.Model(image, logits, name="SqueezeNet1_0")

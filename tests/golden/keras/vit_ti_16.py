@@ -76,14 +76,22 @@ def block(x, num_heads, *, name):
     attention = layers.MultiHeadAttention(
         num_heads,
         64,
-        kernel_initializer=keras.initializers.RandomUniform(-0.125, 0.125),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
         name=f"{name}_attn",
     )(attention, attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
-    perceptron = layers.Dense(4 * in_features, name=f"{name}_mlp_fc1")(perceptron)
+    perceptron = layers.Dense(
+        4 * in_features,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_fc1",
+    )(perceptron)
     perceptron = layers.Activation("gelu", name=f"{name}_mlp_1")(perceptron)
-    perceptron = layers.Dense(in_features, name=f"{name}_mlp_fc2")(perceptron)
+    perceptron = layers.Dense(
+        in_features,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_fc2",
+    )(perceptron)
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
@@ -97,7 +105,18 @@ def ViTTI16(num_classes=1000):
         initializer=keras.initializers.RandomNormal(stddev=1e-6),
         name="cls_token",
     )(image)
-    x = layers.Conv2D(192, 16, strides=16, name="patch_embed_proj")(image)
+    x = layers.Conv2D(
+        192,
+        16,
+        strides=16,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.036084391824351615, 0.036084391824351615
+        ),
+        name="patch_embed_proj",
+    )(image)
     x = layers.Reshape((196, 192), name="patch_embed_1")(x)  # [batch, 196, 192]
     patch_embed = x  # [batch, 196, 192]
     x = layers.Concatenate(axis=1, name="concat")(
@@ -109,5 +128,9 @@ def ViTTI16(num_classes=1000):
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     x = x[:, :1]  # [batch, 1, 192]
     x = ops.squeeze(x, 1)  # [batch, 192]
-    logits = layers.Dense(num_classes, name="head")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="head",
+    )(x)
     return keras.Model(image, logits, name="ViTTI16")

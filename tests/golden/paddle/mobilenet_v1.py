@@ -57,9 +57,11 @@ class MobileNetV1(nn.Layer):
         self.classifier = nn.Linear(1024, num_classes)
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
-                fan_in = layer.weight[0].size
                 fan_out = layer.weight[:, 0].size // layer._groups
-                bound = math.sqrt(6 / (fan_in + fan_out))
+                nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_out))
+            elif isinstance(layer, nn.Linear):
+                fan_out = layer.weight.shape[1]
+                bound = 1 / math.sqrt(fan_out)
                 nn.init.uniform_(layer.weight, -bound, bound)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -104,9 +104,15 @@ class ShuffleNetV2X0_5(nn.Layer):
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
                 fan_in = layer.weight[0].size
-                fan_out = layer.weight[:, 0].size // layer._groups
-                bound = math.sqrt(6 / (fan_in + fan_out))
+                bound = 1 / math.sqrt(fan_in)
                 nn.init.uniform_(layer.weight, -bound, bound)
+            elif isinstance(layer, nn.Linear):
+                fan_in = layer.weight.shape[0]
+                bound = 1 / math.sqrt(fan_in)
+                nn.init.uniform_(layer.weight, -bound, bound)
+                fan_in = layer.weight.shape[0]
+                bound = 1 / math.sqrt(fan_in)
+                nn.init.uniform_(layer.bias, -bound, bound)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.conv1(image)  # [batch, 24, 112, 112]

@@ -60,7 +60,8 @@ class SqueezeNet1_0(nn.Layer):
         )
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+        nn.init.normal_(self.classifier[1].weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # [batch, 512, 13, 13]

@@ -99,9 +99,11 @@ class GoogLeNet(nn.Module):
         self.aux1 = Head(512, num_classes, dropout=dropout_heads)
         self.aux2 = Head(528, num_classes, dropout=dropout_heads)
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.xavier_uniform_(module.weight)
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.01)
                 nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         x = self.conv1(image)  # [batch, 64, 112, 112]

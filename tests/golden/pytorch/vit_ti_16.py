@@ -62,12 +62,12 @@ class ViTTI16(nn.Module):
         self.norm = nn.LayerNorm(192, eps=1e-6)
         self.head = nn.Linear(192, num_classes)
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.MultiheadAttention):
+            if isinstance(module, nn.MultiheadAttention):
                 for part in module.in_proj_weight.chunk(3):
-                    nn.init.xavier_uniform_(part)
+                    nn.init.normal_(part, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
         nn.init.normal_(self.cls_token, std=1e-6)
 
     def forward(self, image: Tensor) -> Tensor:
