@@ -88,7 +88,11 @@ def window_attention(x, size, shift, num_heads, *, name):
     """Attention among the pixels of each window."""
     in_features = x.shape[-1]
     y = windows(x, size, shift=shift, name=f"{name}_windows")
-    y = layers.Dense(3 * in_features, name=f"{name}_qkv")(y)
+    y = layers.Dense(
+        3 * in_features,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_qkv",
+    )(y)
     y = layers.Reshape((-1, 49, 3 * num_heads, 32), name=f"{name}_reshape1")(y)
     parts_0, parts_1, parts_2 = ops.split(y, 3, axis=3)
     y = ops.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
@@ -120,7 +124,11 @@ def window_attention(x, size, shift, num_heads, *, name):
     if shift > 0:
         x = ops.roll(x, (shift, shift), axis=(1, 2))
     x = layers.Reshape((-1, in_features), name=f"{name}_flatten")(x)
-    return layers.Dense(in_features, name=f"{name}_proj")(x)
+    return layers.Dense(
+        in_features,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_proj",
+    )(x)
 
 
 def block(x, size, shift, num_heads, drop_path=0.0, *, name):
@@ -136,9 +144,17 @@ def block(x, size, shift, num_heads, drop_path=0.0, *, name):
         )(attention)
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm2")(x)
-    perceptron = layers.Dense(4 * in_features, name=f"{name}_mlp_fc1")(perceptron)
+    perceptron = layers.Dense(
+        4 * in_features,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_fc1",
+    )(perceptron)
     perceptron = layers.Activation("gelu", name=f"{name}_mlp_1")(perceptron)
-    perceptron = layers.Dense(in_features, name=f"{name}_mlp_fc2")(perceptron)
+    perceptron = layers.Dense(
+        in_features,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_fc2",
+    )(perceptron)
     if drop_path > 0:
         perceptron = layers.Dropout(
             drop_path, noise_shape=(None, 1, 1), name=f"{name}_drop_path2"
@@ -154,7 +170,12 @@ def patch_merging(x, size, *, name):
         ops.transpose(x, (0, 1, 3, 4, 2, 5))
     )
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
-    return layers.Dense(2 * in_features, use_bias=False, name=f"{name}_reduction")(x)
+    return layers.Dense(
+        2 * in_features,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_reduction",
+    )(x)
 
 
 def SwinT(num_classes=1000):
@@ -162,7 +183,18 @@ def SwinT(num_classes=1000):
     [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = layers.Conv2D(96, 4, strides=4, name="patch_embed_proj")(image)
+    x = layers.Conv2D(
+        96,
+        4,
+        strides=4,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.14433756729740646, 0.14433756729740646
+        ),
+        name="patch_embed_proj",
+    )(image)
     x = layers.Reshape((3136, 96), name="patch_embed_1")(x)  # [batch, 3136, 96]
     x = layers.LayerNormalization(epsilon=1e-5, name="patch_embed_norm")(x)
     x = block(x, 56, 0, 3, name="layers_0_blocks_0")
@@ -185,5 +217,9 @@ def SwinT(num_classes=1000):
     x = block(x, 7, 0, 24, drop_path=0.2, name="layers_3_blocks_1")
     x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
     x = ops.mean(x, axis=1)  # [batch, 768]
-    logits = layers.Dense(num_classes, name="head")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="head",
+    )(x)
     return keras.Model(image, logits, name="SwinT")
