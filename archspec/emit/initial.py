@@ -79,7 +79,7 @@ class Starter:
                 yield from self._walk(item.module, placed.block.flow, inner, ((placed.block.name, inner), *blocks))
                 continue
             for weight, initial in item.initial.items():
-                if weight not in placed.weights:
+                if item.owner is not None or weight not in placed.weights:
                     continue
                 place = placed.weights[weight]
                 suffix, name, lay = place.layer, place.name, place.layout

@@ -286,10 +286,11 @@ class Steps:
         owner = None
         if step.weights_of is not None:
             owner = self._owner(step.weights_of, op, shown, inputs, here.at("weights_of"))
-        initial: Mapping[str, Initial] = {}
         if owner is None:
-            initial = self.initials.of(op, shown, [value.shape for value in inputs], frame)
-        elif step.init is not None:
+            initial: Mapping[str, Initial] = self.initials.of(op, shown, [value.shape for value in inputs], frame)
+        elif step.init is None:
+            initial = owner.initial
+        else:
             raise self._error(here.at("init"), f"{shown}: its weights are those of '{step.weights_of}'", key=True)
         self.tally(1, path)
         result = tree.Step("", op, inputs, outputs, exprs, path, owner, initial)

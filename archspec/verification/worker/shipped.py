@@ -105,7 +105,9 @@ def _random(
         layouts = [layout for seen in request["probes"].values() for tensor, layout in seen if tensor == step]
         array = data.get(f"random {step}")
         if array is not None and layouts and len(names) == 1:
-            moves = [move for move in layouts[0] if move[0] == "transpose"]
+            moves = [move for move in layouts[0] if move[0] == "transpose" and len(move[1]) == array.ndim]
+            if any(move[0] == "reshape" for move in layouts[0]):
+                moves = []  # what was flattened has no axes any more that a layer could tell apart
             value = runner.from_numpy(cast(arrange(array, moves), request["dtype"]))
             shown = np.array(runner.to_numpy(session.train(names[0], value)))
             yield f"random {step}", np.ascontiguousarray(restore(shown, moves, array.shape))
