@@ -11,12 +11,6 @@ import keras
 from keras import layers
 
 
-def xavier_uniform(fan_in, fan_out):
-    """The uniform initializer of a kernel whose fans are not those that Keras counts."""
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    return keras.initializers.RandomUniform(-bound, bound)
-
-
 def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     """A 3x3 convolution to more channels and a 1x1 convolution to few, or one that
     leaves them; with a shortcut.
@@ -31,14 +25,23 @@ def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
         name=f"{name}_expand",
     )(y)
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
     y = layers.Activation("silu", name=f"{name}_silu")(y)
     if expansion != 1:
-        y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_projection_conv")(
-            y
-        )
+        y = layers.Conv2D(
+            channels,
+            1,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            name=f"{name}_projection_conv",
+        )(y)
         y = layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_bn")(y)
     if stride == 1 and channels == in_channels:
         dropped = y
@@ -56,9 +59,23 @@ def squeeze_excitation(x, channels, *, name):
     y = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_global_avg_pool2d")(
         x
     )
-    y = layers.Conv2D(channels, 1, name=f"{name}_fc1")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_fc1",
+    )(y)
     y = layers.Activation("silu", name=f"{name}_silu")(y)
-    y = layers.Conv2D(in_channels, 1, name=f"{name}_fc2")(y)
+    y = layers.Conv2D(
+        in_channels,
+        1,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_fc2",
+    )(y)
     scale = layers.Activation("sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
@@ -71,7 +88,13 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     y = x
     if expansion != 1:
         y = layers.Conv2D(
-            expansion * in_channels, 1, use_bias=False, name=f"{name}_expand"
+            expansion * in_channels,
+            1,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
         y = layers.Activation("silu", name=f"{name}_silu1")(y)
@@ -82,13 +105,23 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=xavier_uniform(9, 9),
+        depthwise_initializer=keras.initializers.RandomNormal(
+            stddev=math.sqrt(2 / (9 * expansion * in_channels))
+        ),
         name=f"{name}_depthwise",
     )(y)
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_depthwise_bn")(y)
     y = layers.Activation("silu", name=f"{name}_silu2")(y)
     y = squeeze_excitation(y, in_channels // 4, name=f"{name}_se")
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
+    y = layers.Conv2D(
+        channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_project",
+    )(y)
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_bn")(y)
     if stride == 1 and channels == in_channels:
         dropped = y
@@ -108,7 +141,16 @@ def EfficientNetV2S(
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(stem, 3, strides=2, use_bias=False, name="conv_stem")(x)
+    x = layers.Conv2D(
+        stem,
+        3,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_stem",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, name="bn1")(x)
     x = layers.Activation("silu", name="silu1")(x)
     x = fused_mb_conv(x, 24, 1, name="blocks_0_0")
@@ -137,10 +179,24 @@ def EfficientNetV2S(
         x = mb_conv(
             x, 256, 6, drop_path=0.2 * (index + 25) / 40, name=f"blocks_5_{index}"
         )
-    x = layers.Conv2D(head, 1, use_bias=False, name="conv_head")(x)
+    x = layers.Conv2D(
+        head,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv_head",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, name="bn2")(x)
     x = layers.Activation("silu", name="silu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, head]
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, name="classifier")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_out", "uniform"
+        ),
+        name="classifier",
+    )(x)
     return keras.Model(image, logits, name="EfficientNetV2S")

@@ -17,6 +17,7 @@ def conv_block(x, channels, h=1, w=1, stride=1, pad=True, *, name):
         strides=stride,
         padding="same" if pad else "valid",
         use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.1),
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
@@ -85,7 +86,14 @@ def aux_block(x, num_classes, *, name):
     x = conv_block(x, 128, name=f"{name}_conv0")
     x = conv_block(x, 768, h=5, w=5, pad=False, name=f"{name}_conv1")
     x = layers.GlobalAveragePooling2D(name=f"{name}_global_avg_pool2d")(x)
-    return layers.Dense(num_classes, name=f"{name}_fc")(x)
+    return layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.036084391824351615, 0.036084391824351615
+        ),
+        name=f"{name}_fc",
+    )(x)
 
 
 def InceptionV3(
@@ -127,7 +135,14 @@ def InceptionV3(
         x = inception_c_block(x, name=f"inception_c_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.1),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.022097086912079608, 0.022097086912079608
+        ),
+        name="fc",
+    )(x)
     outputs = logits
     if training_outputs:
         aux = aux_block(inception_b, num_classes, name="aux")  # [batch, num_classes]

@@ -186,9 +186,12 @@ class EfficientNetV2S(nn.Layer):
         self.classifier = nn.Linear(head, num_classes)
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
-                fan_in = layer.weight[0].size
-                fan_out = layer.weight[:, 0].size // layer._groups
-                bound = math.sqrt(6 / (fan_in + fan_out))
+                nn.init.kaiming_normal_(
+                    layer.weight, mode="fan_out", nonlinearity="relu"
+                )
+            elif isinstance(layer, nn.Linear):
+                fan_out = layer.weight.shape[1]
+                bound = 1 / math.sqrt(fan_out)
                 nn.init.uniform_(layer.weight, -bound, bound)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -199,14 +199,15 @@ class EfficientNetV2S(nn.Module):
         self.classifier = nn.Linear(head, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                fan_in = module.weight[0].numel()
-                fan_out = module.weight[:, 0].numel() // module.groups
-                bound = math.sqrt(6 / (fan_in + fan_out))
-                nn.init.uniform_(module.weight, -bound, bound)
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
+                fan_out = module.weight[:, 0].numel()
+                bound = 1 / math.sqrt(fan_out)
+                nn.init.uniform_(module.weight, -bound, bound)
                 nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:

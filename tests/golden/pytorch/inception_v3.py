@@ -182,10 +182,10 @@ class InceptionV3(nn.Module):
         self.aux = Aux(768, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.normal_(module.weight, std=0.1)
             elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                nn.init.normal_(module.weight, std=0.001)
+        nn.init.normal_(self.fc.weight, std=0.1)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = self.conv1(image)  # [batch, 32, 149, 149]
