@@ -454,8 +454,13 @@ def bracketless(code: Code, style: Style) -> list[tuple[str, Code, int]]:
     match code:
         case Infix(operator, parts):
             own = _RANKS.get(operator, 5)
-            signed = enumerate(parts)
-            return [(operator if i else "", part, own + (i > 0 or own == 5)) for i, part in signed]
+            signed = [(operator if i else "", part, own + (i > 0 or own == 5)) for i, part in enumerate(parts)]
+            first = parts[0]
+            while isinstance(first, Probe) and not style.probes:
+                first = first.value
+            if isinstance(first, Infix) and own != 5 and _RANKS.get(first.operator) == own:
+                return [*bracketless(first, style), *signed[1:]]  # a + b - c
+            return signed
         case Symbol(expr, fraction) if not (style.rounded and fraction):
             return [(sign, Symbol(part), rank) for sign, part, rank in operands(expr)]
         case Probe(_, _, value) if not style.probes:

@@ -126,6 +126,10 @@ class Starter:
             for name, begins in names.items():
                 everywhere = len({self._alike(begin)[2] for begin in begins}) == len(layers[kind])
                 bodies.setdefault(kind, []).extend(self._common(kind, name, begins, everywhere, rest))
+        return self._merged(bodies)
+
+    def _merged(self, bodies: Mapping[str, list[Branch]]) -> list[Branch]:
+        """One branch for all classes of which the same is said."""
         merged: list[tuple[list[str], list[Branch]]] = []
         for kind, body in bodies.items():
             if not body:
@@ -200,7 +204,7 @@ class Starter:
                 if spelled is None:
                     spelled = self._spelled(_numbered(begin), [begin], where, last)
                 alone += spelled or []
-        return [Branch(self._is([block]), body) for block, body in again.items()], alone
+        return self._merged(again), alone
 
     # Spellings --------------------------------------------------------------------------------------------------------
 

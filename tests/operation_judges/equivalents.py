@@ -44,8 +44,17 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "Parameter((x[1] if self.per_channel else 1,), 'scale')",
         "recurrent._Recurrent.parameters: Parameter((rows, self.hidden_size), initial=Orthogonal()) -> "
         "Parameter((rows, self.hidden_size))",
-        "source.Parameter.parameters: Weight((1, *self.shape), 'table', initial=Zeros()) -> "
-        "Weight((1, *self.shape), 'table')",
+        "parameter.mean: 0.0 -> 0.25",
+        "parameter.std: 0.0 -> 0.25",
+        "source.Parameter.parameters: (Const(self.mean), Const(self.std)) -> (Const(self.std), Const(self.mean))",
+        "source.Parameter.parameters: Normal(std, mean) if self.std else Fixed(mean) -> "
+        "Fixed(mean) if self.std else Normal(std, mean)",
+        "source.Parameter.parameters: Normal(std, mean) -> Normal(mean, std)",
+        "source.Parameter.parameters: Weight((1, *self.shape), 'table', initial=initial, "
+        "said=bool(self.mean or self.std)) -> Weight((1, *self.shape), 'table', said=bool(self.mean or self.std))",
+        "source.Parameter.parameters: Weight((1, *self.shape), 'table', initial=initial, "
+        "said=bool(self.mean or self.std)) -> Weight((1, *self.shape), 'table', initial=initial)",
+        "source.Parameter.parameters: self.mean or self.std -> self.mean and self.std",
     ),
     "what gradients do is no part of it, either; test_a_frozen_row_gets_no_gradient knows": (
         "linear.Embedding.parameters: Parameter(shape, 'table', frozen=self.padding_index) -> "

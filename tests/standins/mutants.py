@@ -28,7 +28,8 @@ def mutant(text: str, kind: str, random: stdlib.Random) -> tuple[str, str]:
 
 
 def _code(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but imports, docstrings, annotations, and what `probe` is told besides the value."""
+    """All nodes but imports, docstrings, annotations, refusals, what `probe` is told besides the value, and how weights
+    begin: stand-ins have no numbers, and fresh weights are compared by verification."""
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
@@ -41,7 +42,15 @@ def _code(tree: ast.AST) -> Iterator[ast.AST]:
                 inner = [each for each in inner if not (isinstance(each, ast.Expr) and _is_text(each.value))]
             if name == "args" and _is_probe(node):
                 inner = inner[-1:]
-            todo += [each for each in inner if not isinstance(each, (ast.Import, ast.ImportFrom))]
+            todo += [each for each in inner if not isinstance(each, (ast.Import, ast.ImportFrom, ast.Raise))
+                     and not _begins(each)]  # fmt: skip
+
+
+def _begins(node: ast.AST) -> bool:
+    """Whether a statement gives weights their first numbers: a call of `nn.init`, or the loop around those."""
+    if isinstance(node, ast.For):
+        return ast.unparse(node.iter) in ("self.modules()", "self.sublayers()")
+    return isinstance(node, ast.Expr) and ast.unparse(node).startswith("nn.init.")
 
 
 def _is_text(node: ast.AST) -> bool:
