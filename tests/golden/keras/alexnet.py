@@ -14,25 +14,101 @@ def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(2, name="features_0_pad")(image)
-    x = layers.Conv2D(64, 11, strides=4, name="features_0")(x)  # [batch, 55, 55, 64]
+    x = layers.Conv2D(
+        64,
+        11,
+        strides=4,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.0524863881081478, 0.0524863881081478
+        ),
+        name="features_0",
+    )(x)
     x = layers.ReLU(name="features_1")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_2")(x)  # [batch, 27, 27, 64]
-    x = layers.Conv2D(192, 5, padding="same", name="features_3")(x)
+    x = layers.Conv2D(
+        192,
+        5,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(-0.025, 0.025),
+        name="features_3",
+    )(x)
     x = layers.ReLU(name="features_4")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_5")(x)  # [batch, 13, 13, 192]
-    x = layers.Conv2D(384, 3, padding="same", name="features_6")(x)
+    x = layers.Conv2D(
+        384,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.024056261216234408, 0.024056261216234408
+        ),
+        name="features_6",
+    )(x)
     x = layers.ReLU(name="features_7")(x)
-    x = layers.Conv2D(256, 3, padding="same", name="features_8")(x)
+    x = layers.Conv2D(
+        256,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.017010345435994292, 0.017010345435994292
+        ),
+        name="features_8",
+    )(x)
     x = layers.ReLU(name="features_9")(x)
-    x = layers.Conv2D(256, 3, padding="same", name="features_10")(x)
+    x = layers.Conv2D(
+        256,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.020833333333333332, 0.020833333333333332
+        ),
+        name="features_10",
+    )(x)
     x = layers.ReLU(name="features_11")(x)
     x = layers.MaxPooling2D(3, strides=2, name="features_12")(x)  # [batch, 6, 6, 256]
     x = layers.Flatten(name="flatten")(x)  # [batch, 9216]
     x = layers.Dropout(dropout, name="classifier_0")(x)
-    x = layers.Dense(4096, name="classifier_1")(x)  # [batch, 4096]
+    x = layers.Dense(
+        4096,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.010416666666666666, 0.010416666666666666
+        ),
+        name="classifier_1",
+    )(x)
     x = layers.ReLU(name="classifier_2")(x)
     x = layers.Dropout(dropout, name="classifier_3")(x)
-    x = layers.Dense(4096, name="classifier_4")(x)
+    x = layers.Dense(
+        4096,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(-0.015625, 0.015625),
+        name="classifier_4",
+    )(x)
     x = layers.ReLU(name="classifier_5")(x)
-    logits = layers.Dense(num_classes, name="classifier_6")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(-0.015625, 0.015625),
+        name="classifier_6",
+    )(x)
     return keras.Model(image, logits, name="AlexNet")
