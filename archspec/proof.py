@@ -98,7 +98,8 @@ def verify(
     and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run, and
     of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
     what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
-    random is left out. With `steps`, so many steps of training by the generated scripts are compared, and nothing else.
+    random is left out. With `steps`, so many steps of training by the generated scripts are compared, and nothing else,
+    so that the three other choices of what is compared are refused beside it.
     With `exact_statistics` the code is that whose running variances are equal in all frameworks.
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
     through instead of random numbers. Outputs that are NaN, infinite, or lost in rounding are no pass, unless
@@ -110,6 +111,8 @@ def verify(
     """
     chosen = [backend.exact() if exact_statistics else backend for backend in backends(to)]
     _check_options(networks, variant, params, seed, timeout, sizes)
+    if steps and (gradients or training or picture is not None):
+        raise UsageError("steps of training are compared alone: without gradients, one run in training, or a picture")
     for name in python or ():
         if name not in {backend.name for backend in chosen}:
             raise UsageError(f"there is no backend '{name}' here to run in another Python")

@@ -142,6 +142,9 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("resnet18", "--to", "torch"), "no backend 'torch'"),
     (("resnet0", "--to", "pytorch"), "no spec 'resnet0'"),
     (("resnet18", "--seed", "-1"), "--seed"),
+    (("lenet5", "--steps", "2", "--gradients"), "steps of training are compared alone"),
+    (("lenet5", "--steps", "2", "--training"), "steps of training are compared alone"),
+    (("lenet5", "--steps", "2", "--input", "photo.png"), "steps of training are compared alone"),
     (("resnet18", "--size", "batch=0"), "a size is a whole number from 1"),
     (("resnet18", "--to", "pytorch", "--size", "time=9"), "no open dimension 'time'"),
 ]

@@ -74,7 +74,7 @@ class Sharing:
             self._bodies.update(dict.fromkeys(modules, found))
             return
         for by in (self._told, form, id):
-            parts = _parted(modules, lambda key, by=by: by(modules[key]))  # type: ignore[misc]
+            parts = _parted(modules, {key: by(module) for key, module in modules.items()}.__getitem__)
             if len(parts) > 1:
                 break
         else:

@@ -77,12 +77,14 @@ def _clips(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     if plan.clip_norm:
         yield "the norm for clipping has 1e-6 added", replace(rules, clip=lambda g, n: g * min(1.0, most / (n + 1e-6)))
         yield "gradients are always scaled to the norm", replace(rules, clip=lambda g, norm: g * most / norm)
-        own = lambda g, norm: g * min(1.0, most / float(np.linalg.norm(g)))  # noqa: E731
-        yield "each gradient is clipped by its own norm", replace(rules, clip=own)
+        yield (
+            "each gradient is clipped by its own norm",
+            replace(rules, clip=lambda g, norm: g * min(1.0, most / float(np.linalg.norm(g)))),
+        )
         yield "gradients are clipped by value, not by norm", replace(rules, clip=lambda g, n: np.clip(g, -most, most))
     else:
-        scaled = lambda g, norm: g * min(1.0, most / norm)  # noqa: E731
-        yield "gradients are clipped by norm, not by value", replace(rules, clip=scaled)
+        by_norm = replace(rules, clip=lambda g, norm: g * min(1.0, most / norm))
+        yield "gradients are clipped by norm, not by value", by_norm
 
 
 def _updates(plan: Plan) -> Iterator[tuple[str, Update]]:
@@ -137,7 +139,9 @@ def _of_adam(rule: Adam) -> Iterator[tuple[str, Update]]:
 
         return update
 
-    corrected: Callable[[int], float] = lambda t: 1 - a**t  # noqa: E731
+    def corrected(step: int) -> float:
+        return 1 - a**step
+
     yield (
         "epsilon is added before the bias is corrected",
         made(lambda v, t: (np.sqrt(v) + e) / np.sqrt(1 - b**t), corrected),
