@@ -205,24 +205,32 @@ class Model:
 
     @cached_property
     def _main(self) -> tuple[Module, Elaborator]:
-        return self._elaborated(self._free)
+        return self._elaborated(self._free, told=True)
 
     def _elaborated(
         self, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None, *, told: bool = False,
     ) -> tuple[Module, Elaborator]:  # fmt: skip
+        """The tree of the network. Raises SpecError with all that is wrong, if it is `told` in the section `training`,
+        too."""
         found = self.spec.findings
         elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free, sizes,
                                 self._modules, self.shapes)  # fmt: skip
+        module, problems = None, []
         try:
             module = elaborator.network()
         except SpecError as error:
-            places = {(d.line, d.column) for d in found if d.severity == "error"}
-            more = [d for d in error.diagnostics if (d.line, d.column) not in places]
-            raise SpecError(sorted({*found, *more}, key=lambda d: (d.line, d.column, d.message))) from None
-        if any(d.severity == "error" for d in found):
-            raise SpecError(found)
-        return module, elaborator
+            problems = list(error.diagnostics)
+        if module is not None and not any(d.severity == "error" for d in found):
+            return module, elaborator
+        if told:
+            try:
+                self._planned(module, elaborator)
+            except SpecError as error:
+                problems += error.diagnostics
+        places = {(d.line, d.column) for d in found if d.severity == "error"}
+        more = [d for d in problems if (d.line, d.column) not in places]
+        raise SpecError(sorted({*found, *more}, key=lambda d: (d.line, d.column, d.message)))
 
     @cached_property
     def graph(self) -> Graph:
@@ -286,19 +294,40 @@ class Model:
             *self._unmet(self.graph, {name: value.shape for name, value in module.outputs.items()}),
         ]
         if problems:
-            raise SpecError(problems)
-        return [d for d in [*self.spec.findings, *elaborator.warnings(module)] if d.severity == "warning"]
+            raise SpecError(sorted(problems, key=lambda d: (d.line, d.column)))
+        found = [*self.spec.findings, *elaborator.warnings(module), *self._unmet_lines()]
+        return [d for d in found if d.severity == "warning"]
+
+    def _unmet_lines(self) -> Iterator[Diagnostic]:
+        """Warnings of lines of `init` by which no weight begins, here or in another variant."""
+        module, elaborator = self._main
+        left = elaborator.unmet(module)
+        for variant in self.spec.document.variants:
+            if not left:
+                return
+            with contextlib.suppress(SpecError):
+                other, its = self.spec.network(variant)._main
+                left &= its.unmet(other)
+        for path in sorted(left, key=str):
+            yield self.spec.source.diagnostic(
+                path, "init: no weight begins as this says", key=path[-1] != "init", severity="warning",
+                hint="each has a line that is nearer, or there is none of its kind",
+            )  # fmt: skip
 
     @cached_property
     def training(self) -> Plan | None:
         """How the network is trained; None if the spec does not say. Raises SpecError."""
-        module, elaborator = self._main
+        return self._planned(*self._main)
+
+    def _planned(self, module: Module | None, elaborator: Elaborator) -> Plan | None:
         section = self.spec.document.training
         if section is None:
             return None
         from archspec.training.plan import plan
 
-        return plan(section, self.spec.source, self.params, module, elaborator.open_sizes, elaborator.limits)
+        outputs = self.spec.document.outputs
+        declared = outputs if isinstance(outputs, dict) else ()
+        return plan(section, self.spec.source, self.params, module, elaborator.open_sizes, elaborator.limits, declared)
 
     def _untrainable(self) -> list[Diagnostic]:
         try:

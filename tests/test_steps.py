@@ -190,6 +190,18 @@ def test_mistakes_are_told(section: dict[str, str], message: str) -> None:
         tiny(**section).check()
 
 
+def test_an_output_that_is_not_there_in_a_variant_has_no_loss() -> None:
+    heads = HEADS.replace("when: training", "when: training and heads").replace(
+        "inputs:", "params: {heads: true}\ninputs:"
+    )
+    losses = "losses: {logits: cross_entropy, aux: {loss: cross_entropy, weight: 0.3}}"
+    spec = network(heads, f"{losses}\noptimizer: {SGD}").spec
+    found = [spec.network(params={"heads": heads}).training for heads in (True, False)]
+    assert [list(plan.losses) for plan in found if plan is not None] == [["logits", "aux"], ["logits"]]
+    with pytest.raises(SpecError, match="none of the outputs that have losses is there"):
+        network(heads.replace("true", "false"), f"losses: {{aux: mse}}\noptimizer: {SGD}").check()
+
+
 SCHEDULES = {
     "constant": {},
     "step": {"every": 3},

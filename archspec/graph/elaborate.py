@@ -20,7 +20,7 @@ from archspec.graph.operations import in_numbers
 from archspec.graph.references import Here, Values
 from archspec.graph.steps import MAX_INSTANCES, Steps, expr_of_size
 from archspec.graph.tree import Module, Value
-from archspec.graph.unused import warn_unused
+from archspec.graph.unused import unmet, warn_unused
 from archspec.ops.base import AXES, describe, show
 from archspec.ops.spans import TRUTH, Span
 from archspec.spec.document import Block, BlockStep, Document
@@ -94,6 +94,10 @@ class Elaborator:
         """What is no error, in a network that was elaborated: what it computes for nothing, say."""
         warn_unused(module, self._findings)
         return list(self._findings.found)
+
+    def unmet(self, module: Module) -> set[Path]:
+        """The lines of `init` by which no weight of a network begins, which was elaborated."""
+        return unmet(module, self._steps.initials.lines)
 
     def _check_lent(self, network: Module) -> None:
         """Reports steps of evaluation that use weights of what only training has. (A block runs as a whole.)"""

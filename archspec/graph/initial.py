@@ -18,8 +18,8 @@ class Initials:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self.made: dict[tuple[Path, str], None] = {}
-        """Where there are rules, and their keys."""
+        self.lines: set[Path] = set()
+        """Where there are rules."""
 
     def rules(self, raw: Any, frame: Frame, path: Path, operation: bool = False) -> Rules:
         """The rules that hold below `path`: those of its `init`, before those of what is around."""
@@ -40,7 +40,7 @@ class Initials:
                 offset, hint = (error.offset, error.hint) if isinstance(error, ExpressionError) else (0, "")
                 self.findings.error(where, f"init: {error}", offset=offset, hint=hint, frame=frame)
                 continue
-            self.made[where, key] = None
+            self.lines.add(where)
             found.append(Rule(key, made, where, operation))
         return (*sorted(found, key=lambda rule: rule.rank), *frame.initial)
 

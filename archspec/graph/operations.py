@@ -229,8 +229,12 @@ def validated(
                 phrase, key = _LIMITS[detail["type"]]
                 message = f"must be {phrase}{detail['ctx'][key]}, not {given_value}"
             hint = ""
-            if isinstance(given_value, float) and "whole number" in message:
-                hint = _DIVIDE if isinstance(given[name], str) else f"write {given_value:g}"
+            if detail["type"] == "tuple_type":
+                message = f"must be a list, not {describe(given_value)}"
+            if isinstance(given_value, float) and "whole number" in message and given_value.is_integer():
+                hint = f"write {given_value:g}"
+            if isinstance(given_value, float) and "whole number" in message and isinstance(given[name], str):
+                hint = _DIVIDE
             findings.error((*path, *detail["loc"]), f"{shown}: {name} {message}", hint=hint, frame=frame)
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from archspec.graph import tree
 from archspec.graph.frames import Findings
@@ -18,6 +18,16 @@ def warn_unused(network: Module, findings: Findings) -> None:
     for (path, what), ever in used.items():
         if not ever:
             findings.warning(path, f"nothing uses {what}")
+
+
+def unmet(network: Module, lines: Collection[Path]) -> set[Path]:
+    """Those of these lines of `init` by which no weight of the network begins."""
+    left = set(lines)
+    for module in _modules(network, {}):
+        for item in _everything(module.items):
+            if isinstance(item, tree.Step):
+                left.difference_update(initial.origin for initial in item.initial.values())
+    return left
 
 
 def _note(module: Module, used: dict[tuple[Path, str], bool]) -> None:

@@ -370,6 +370,16 @@ def _chosen(kind: str) -> Callable[[Any], Any]:
     return check
 
 
+class NoLosses(dict[str, Any]):
+    """The losses whose form is right, if others' is not: there may be none."""
+
+
+def _some(value: Any) -> Any:
+    if value == {} and not isinstance(value, NoLosses):
+        raise problem("must not be empty")
+    return value
+
+
 class LossForm(_Model):
     """A loss; its other keys are its attributes."""
 
@@ -404,9 +414,11 @@ class Clip(_Model):
 class Training(_Model):
     """How the network is trained."""
 
-    losses: dict[Identifier, Annotated[LossForm, BeforeValidator(_chosen("loss"))]] = Field(
-        min_length=1, description="By output: what training makes small."
-    )
+    losses: Annotated[
+        dict[Identifier, Annotated[LossForm, BeforeValidator(_chosen("loss"))]],
+        BeforeValidator(_some),
+        Field(description="By output: what training makes small.", json_schema_extra={"minProperties": 1}),
+    ]
     optimizer: Annotated[OptimizerForm, BeforeValidator(_chosen("optimizer"))]
     schedule: Annotated[ScheduleForm, BeforeValidator(_chosen("schedule"))] = ScheduleForm(schedule="constant")
     clip: Clip = Clip()

@@ -35,6 +35,43 @@ _KNOWN: Final = {"in_channels", "in_features", "num_features", "input_size", "in
 _FROM: Final = {"source", "input", "inputs", "takes"}
 
 
+_RULES: Final = {
+    "bce": "binary_cross_entropy", "bcewithlogits": "binary_cross_entropy", "categoricalcrossentropy": "cross_entropy",
+    "sparsecategoricalcrossentropy": "cross_entropy", "nll": "cross_entropy", "softmax": "cross_entropy",
+    "l2": "mse", "meansquarederror": "mse", "meanabsoluteerror": "l1", "mae": "l1", "smoothl1": "huber",
+    "kldiv": "kl_divergence", "kl": "kl_divergence", "momentum": "sgd", "cosineannealing": "cosine",
+    "cosinedecay": "cosine", "piecewiseconstant": "multi_step", "multistep": "multi_step", "onecycle": "one_cycle",
+}  # fmt: skip
+_RULE_ATTRIBUTES: Final = {
+    "lr": "learning_rate", "eta": "learning_rate", "l2": "weight_decay", "decay": "weight_decay", "wd": "weight_decay",
+    "eps": "epsilon", "betas": "beta1", "beta_1": "beta1", "beta_2": "beta2", "rho": "alpha", "gamma": "factor",
+    "step_size": "every", "drop": "factor", "t_max": "length", "total_steps": "length", "eta_min": "least",
+    "boundaries": "milestones", "warmup_steps": "warmup", "smoothing": "label_smoothing", "weights": "class_weights",
+    "ignore_class": "ignore_index", "ignore": "ignore_index", "beta": "delta", "from_logits": "of",
+}  # fmt: skip
+
+
+def rule(word: str, known: Iterable[str]) -> str:
+    """A hint for what is no loss, optimizer or schedule."""
+    plain = re.sub("[^a-z0-9]", "", word.lower())
+    known = list(known)
+    found = {name.replace("_", ""): name for name in known}
+    for each in (plain, re.sub("(loss|lr|optimizer|schedule)$", "", plain)):
+        name = found.get(each) or _RULES.get(each)
+        if name in known:
+            return f"did you mean '{name}'?"
+    if plain.startswith("warm") and "cosine" in known:
+        return "every schedule has warmup, as in {schedule: constant, warmup: 500}"
+    return one_of(word, known)
+
+
+def rule_attribute(word: str, known: Iterable[str]) -> str:
+    """A hint for what is no attribute of a rule of training."""
+    known = list(known)
+    meant = _RULE_ATTRIBUTES.get(word.lower())
+    return f"did you mean '{meant}'?" if meant in known else one_of(word, known, "it has")
+
+
 def operation(word: str) -> str:
     """A hint for what is no operation."""
     plain = re.sub("[^a-z0-9]", "", word.lower())

@@ -215,7 +215,7 @@ class Lint:
         for kind, key, form, path in forms:
             known = rules(kind)
             if key not in known:
-                hint = hints.one_of(key, known)
+                hint = hints.rule(key, known)
                 where = (*path, kind) if isinstance(_at(self.source.data, path), dict) else path
                 self._report(where, f"there is no {kind} '{key}'", hint=hint)
                 continue
@@ -223,8 +223,14 @@ class Lint:
                 if attribute in known[key].model_fields:
                     self._expression(raw, (*path, attribute), names, literal_texts(known[key], attribute))
                 else:
-                    hint = hints.one_of(attribute, known[key].model_fields, "it has")
+                    hint = hints.rule_attribute(attribute, known[key].model_fields)
                     self._report((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
+        if self.document.outputs is not None:
+            outputs = list(self.document.outputs) if isinstance(self.document.outputs, dict) else ["output"]
+            for name in section.losses:
+                if name not in outputs:
+                    hint = hints.one_of(name, outputs)
+                    self._report(("training", "losses", name), f"there is no output '{name}'", key=True, hint=hint)
         for number in ("accumulate", "ema", "batch_size", "epochs"):
             self._expression(getattr(section, number), ("training", number), names)
         for bound in ("norm", "value"):

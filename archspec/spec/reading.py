@@ -25,6 +25,7 @@ from archspec.spec.document import (
     Document,
     Expect,
     Input,
+    NoLosses,
     Output,
     Param,
     ParameterCounts,
@@ -48,6 +49,7 @@ _MISSING: Final = {
     "shape": "as in shape: [3, 224, 224]",
     "from": "the name of the step whose output it is",
     "losses": "as in losses: {logits: cross_entropy}",
+    "clip": "as in clip: {norm: 1.0}",
     "optimizer": "as in optimizer: {optimizer: sgd, learning_rate: 0.01}",
     "type": "one of int, float, bool, str, list, block, operation",
 }
@@ -60,6 +62,8 @@ _STAND_INS: Final[dict[Any, Any]] = {
     "training": None,
 }
 """What can stand for parts of a spec whose form is wrong, or that are missing, since no step depends on them."""
+_OPTIMIZER: Final = {"optimizer": "sgd", "learning_rate": 1}
+"""The same in the section on training."""
 
 
 def read(source: Source) -> tuple[Document | None, list[Diagnostic]]:
@@ -167,6 +171,9 @@ def _remaining(source: Source, details: list[ErrorDetails]) -> Document | None:
         if error["type"] == "extra_forbidden":
             data = _replaced(data, path, None)
             continue
+        if len(path) > 1 and path[0] == "training" and isinstance(data.get("training"), dict):
+            data = {**data, "training": _without(data["training"], path[1:])}
+            continue
         if path[:1] and path[0] in _STAND_INS:
             data = {**data, path[0]: _STAND_INS[path[0]]}
             continue
@@ -181,6 +188,16 @@ def _remaining(source: Source, details: list[ErrorDetails]) -> Document | None:
         return Document.model_validate(data)
     except ValidationError:
         return None
+
+
+def _without(section: dict[str, Any], path: Path) -> dict[str, Any]:
+    """A section on training without what is at a path below it; it always has losses and an optimizer."""
+    if path[:1] == ("optimizer",):
+        return {**section, "optimizer": _OPTIMIZER}
+    if path[:1] != ("losses",):
+        return {key: value for key, value in section.items() if key != path[0]}
+    left = _replaced(section["losses"], path[1:2], None) if len(path) > 1 else {}
+    return {**section, "losses": NoLosses(left)}
 
 
 def _is_step(path: Path) -> bool:

@@ -12,7 +12,7 @@ from archspec.errors import ShapeError, SpecError
 from archspec.expressions import Const, Dim, float32, free_names
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
 from archspec.graph.operations import validated
-from archspec.graph.tree import Module
+from archspec.graph.tree import Module, Value
 from archspec.ops.base import describe
 from archspec.spec import hints
 from archspec.spec.document import Training
@@ -71,25 +71,29 @@ def _rounded(rule: AnyRule) -> AnyRule:
 
 
 def plan(
-    section: Training, source: Source, params: Mapping[str, Any], network: Module, sizes: Collection[str],
-    limits: Mapping[str, int],
-) -> Plan:  # fmt: skip
-    """The plan of a network, whose `sizes` are open, and whose inputs have these `limits`. Raises SpecError with
-    everything that is wrong with the section."""
-    return _Planner(section, source, params, network, frozenset(sizes), limits).plan()
+    section: Training, source: Source, params: Mapping[str, Any], network: Module | None, sizes: Collection[str],
+    limits: Mapping[str, int], declared: Collection[str] = (),
+) -> Plan | None:  # fmt: skip
+    """The plan of a network, whose `sizes` are open, and whose inputs have these `limits`; those of its `declared`
+    outputs that are not there with these params have no loss. None for a network that could not be made: then the
+    section alone is looked at. Raises SpecError with everything that is wrong with the section."""
+    return _Planner(section, source, params, network, frozenset(sizes), limits, frozenset(declared)).plan()
 
 
 class _Planner:
     def __init__(
-        self, section: Training, source: Source, params: Mapping[str, Any], network: Module, sizes: frozenset[str],
-        limits: Mapping[str, int],
+        self, section: Training, source: Source, params: Mapping[str, Any], network: Module | None,
+        sizes: frozenset[str], limits: Mapping[str, int], declared: frozenset[str],
     ) -> None:  # fmt: skip
         self.section, self.network, self.sizes, self.limits = section, network, sizes, limits
+        self.outputs: Mapping[str, Value] = network.outputs if network is not None else {}
+        self.inputs: Mapping[str, Value] = network.inputs if network is not None else {}
+        self.declared = declared
         self.findings = Findings(source)
         self.evaluator = Evaluator(self.findings)
         self.frame = Frame(dict(params), {name: Const(value) for name, value in params.items()}, network=True)
 
-    def plan(self) -> Plan:
+    def plan(self) -> Plan | None:
         section = self.section
         losses = self._losses()
         optimizer = self._rule("optimizer", section.optimizer.optimizer, section.optimizer, ("training", "optimizer"))
@@ -103,24 +107,30 @@ class _Planner:
         if ema is not None and ema >= 1:
             self.findings.error(("training", "ema"), f"ema must be below 1, not {ema}")
         targets = self._targets(losses)
+        if self.network is not None and not losses and not self.findings.errors:
+            message = "none of the outputs that have losses is there: their conditions do not hold"
+            self.findings.error(("training", "losses"), message)
         if self.findings.errors:
             raise SpecError(list(self.findings.found))
+        if self.network is None:
+            return None
         inputs = {
             name: self._plain(Data(value.shape[1:], value.dtype, self.limits.get(name)))
-            for name, value in self.network.inputs.items()
+            for name, value in self.inputs.items()
         }
         return Plan(losses, targets, inputs, optimizer, schedule, norm, value, ema=ema, **counts)
 
     def _losses(self) -> dict[str, Loss]:
-        outputs, found = self.network.outputs, {}
+        """Of the outputs that are there."""
+        outputs, found = self.outputs, {}
         for name, form in self.section.losses.items():
             path: Path = ("training", "losses", name)
-            if name not in outputs:
-                hint = hints.one_of(name, outputs)
-                self.findings.error(path, f"there is no output '{name}'", hint=hint, key=True)
-                continue
             loss = self._rule("loss", form.loss, form, path)
-            if outputs[name].dtype != "float":
+            if name not in outputs:
+                if self.network is not None and name not in self.declared:
+                    hint = hints.one_of(name, outputs)
+                    self.findings.error(path, f"there is no output '{name}'", hint=hint, key=True)
+            elif outputs[name].dtype != "float":
                 message = f"{form.loss}: a loss needs an output that has a slope, but {name} is {outputs[name].dtype}"
                 self.findings.error(path, message)
             elif loss is not None:
@@ -132,12 +142,12 @@ class _Planner:
         for name, loss in losses.items():
             path: Path = ("training", "losses", name)
             try:
-                due = self._plain(loss.due(self.network.outputs[name].shape))
+                due = self._plain(loss.due(self.outputs[name].shape))
             except ShapeError as error:
                 where = (*path, error.attribute) if error.attribute else path
                 self.findings.error(where, f"{loss.key}: {error}", hint=error.hint)
                 continue
-            if loss.target in self.network.inputs:
+            if loss.target in self.inputs:
                 self.findings.error((*path, "target"), f"'{loss.target}' is an input; a target needs a name of its own")
             elif targets.setdefault(loss.target, due) != due:
                 message = f"the target '{loss.target}' is {_shown(targets[loss.target])} for another loss, and "
@@ -153,13 +163,13 @@ class _Planner:
     def _rule(self, kind: str, key: str, form: BaseModel, path: Path) -> Any:
         known = rules(kind)
         if key not in known:
-            self.findings.error((*path, kind), f"there is no {kind} '{key}'", hint=hints.one_of(key, known))
+            self.findings.error((*path, kind), f"there is no {kind} '{key}'", hint=hints.rule(key, known))
             return None
         values, failed = {}, False
         given = form.__pydantic_extra__ or {}
         for attribute, raw in given.items():
             if attribute not in known[key].model_fields:
-                hint = hints.one_of(attribute, known[key].model_fields, "it has")
+                hint = hints.rule_attribute(attribute, known[key].model_fields)
                 self.findings.error((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
                 failed = True
                 continue
