@@ -102,7 +102,7 @@ def verify(
     so that the three other choices of what is compared are refused beside it.
     With `exact_statistics` the code is that whose running variances are equal in all frameworks.
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
-    through instead of random numbers. Outputs that are NaN, infinite, or lost in rounding are no pass, unless
+    through instead of random numbers. Outputs that are NaN, infinite, lost, or not defined are no pass, unless
     `allow_unproven` says that they are meant. `watch` is told what happens, and `each` is given every report when it is
     done.
 

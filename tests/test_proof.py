@@ -293,7 +293,7 @@ def test_nan_proves_nothing() -> None:
     result = CliRunner().invoke(app, ["verify", file, "--to", "pytorch"])
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    about = "NaN, infinite, or lost in rounding"
+    about = "NaN, infinite, lost in rounding, or not defined"
     assert f"{about}, which proves nothing: 25 values of 2 tensors: s (10 of 24), linear (15 of 18)" in lines
     shares = "output output (15 of 18)"
     assert f"pytorch: values are {about}: no proof, unless --allow-unproven: {shares}" in lines

@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, permutations
 from typing import Any
 
 import numpy as np
@@ -136,3 +136,19 @@ def test_topk_gives_numbers_and_places() -> None:
     layers[1]["from"] = ["top.0", "top.1"]
     with pytest.raises(SpecError, match="needs inputs of one kind of numbers"):
         _ = Spec.parse(json.dumps(document)).network().graph
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_places_of_equal_elements_are_not_defined(largest: bool) -> None:
+    """They are those that change if equal elements stand in another order."""
+    x = np.random.default_rng(0).integers(0, 4, (40, 5, 2)).astype(float)
+    op = make("topk", k=3, axis=1, largest=largest)
+    values, places = op.reference(x)
+    changes = np.zeros(places.shape, bool)
+    for order in map(list, permutations(range(5))):
+        other_values, other_places = op.reference(x[:, order])
+        np.testing.assert_array_equal(other_values, values)
+        changes |= np.array(order)[other_places] != places
+    of_values, of_places = op.undefined(x)
+    assert of_values is None
+    np.testing.assert_array_equal(of_places, changes)

@@ -46,6 +46,9 @@ def test_kinds_of_numbers() -> None:
     assert make("cast", dtype="bool").reference(x).tolist() == [True, True, False, True, True, True]
     assert make("cast", dtype="float").reference(x > 0).tolist() == [0, 0, 0, 1, 1, 1]
     assert make("cast", dtype="float").reference(x.astype(np.float32)).dtype == np.float32
+    beyond = np.array([np.nan, np.inf, -np.inf, 2.0**63, -(2.0**62), 0.5])
+    assert make("cast", dtype="int64").undefined(beyond)[0].tolist() == [True, True, True, True, False, False]
+    assert make("cast", dtype="bool").undefined(beyond) == ()
     labels = np.array([[2, 0], [1, 2]])
     np.testing.assert_array_equal(make("one_hot", num_classes=4).reference(labels), np.eye(4)[labels])
 

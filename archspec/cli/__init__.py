@@ -220,7 +220,7 @@ def verify(
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     allow_unproven: Annotated[
-        bool, typer.Option("--allow-unproven", help="Outputs may be NaN, infinite, or lost in rounding.")
+        bool, typer.Option("--allow-unproven", help="Outputs may be NaN, infinite, lost, or not defined.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,

@@ -172,9 +172,8 @@ def _unproven(report: Report) -> str:
         return ""
     count = sum(finding.unproven for finding in tensors)
     shown = _some([finding.share for finding in tensors])
-    return (
-        f"NaN, infinite, or lost in rounding, which proves nothing: {count:,} values of {len(tensors)} tensors: {shown}"
-    )
+    what = "NaN, infinite, lost in rounding, or not defined, which proves nothing"
+    return f"{what}: {count:,} values of {len(tensors)} tensors: {shown}"
 
 
 def _unseen(report: Report) -> Iterator[str]:

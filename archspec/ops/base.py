@@ -176,6 +176,11 @@ class Operation(BaseModel):
         """The outputs, computed with NumPy in the dtype of the inputs."""
         raise NotImplementedError(f"{self.key} has no reference")
 
+    def undefined(self, *inputs: Array) -> tuple[Array | None, ...]:
+        """For each output which of its elements may be others as well, such as the places of equal elements; None, or
+        nothing at all: none of them."""
+        return ()
+
     def inner(self, *inputs: Array) -> Array | float:
         """How large the numbers are that are added up on the way to each output, where neither inputs nor outputs tell:
         one for log(1 + e^x), where x is far below zero. What rounding makes of an output is a share of it."""

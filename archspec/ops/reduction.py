@@ -258,3 +258,10 @@ class Topk(Operation):
         order = np.argsort(-x if self.largest else x, axis, stable=True)
         indices = np.take(order, range(self.k), axis)
         return np.take_along_axis(x, indices, axis), indices
+
+    def undefined(self, x: Array) -> tuple[Array | None, ...]:
+        axis = inner_axis(self.axis, x.ndim)
+        falling = np.sort(-x if self.largest else x, axis)
+        equal, first = np.diff(falling, axis=axis) == 0, np.zeros_like(np.take(falling, [0], axis), bool)
+        tied = np.concatenate([equal, first], axis) | np.concatenate([first, equal], axis)
+        return None, np.take(tied, range(self.k), axis)

@@ -336,7 +336,7 @@ class Cast(Operation):
     """y = x as numbers of another kind.
 
     Input and output: batch and any other axes. Fractions are cut off toward 0 by int64, true is 1, and what is not 0 is
-    true.
+    true. What int64 makes of NaN, and of numbers beyond its own, is not defined.
     """
 
     exact: ClassVar[bool] = True
@@ -354,6 +354,9 @@ class Cast(Operation):
         if self.dtype == "float":
             return x if x.dtype.kind == "f" else x.astype(np.float64)
         return x.astype(self.dtype)
+
+    def undefined(self, x: Array) -> tuple[Array | None, ...]:
+        return (~(np.abs(x) < 2.0**63),) if x.dtype.kind == "f" and self.dtype == "int64" else ()
 
 
 class OneHot(Operation):

@@ -46,7 +46,7 @@ class Difference:
     """What is wrong beyond rounding: shape, dtype, the pattern of NaN and infinity, or integers that differ."""
     unproven: int = 0
     """How many values agree and prove nothing of what was computed before: they are NaN or infinite, as they should be;
-    or lost in rounding, which may change them by more than `CEILING`."""
+    lost in rounding, which may change them by more than `CEILING`; or not defined, so that they may be others."""
     size: int = 0
     """How many values there are."""
 

@@ -25,7 +25,7 @@ class Finding:
     bound: float
     problem: str = ""
     unproven: int = 0
-    """How many of its values prove nothing, since they are NaN, infinite, or lost in rounding."""
+    """How many of its values prove nothing, since they are NaN, infinite, lost in rounding, or not defined."""
     size: int = 0
 
     @classmethod
@@ -158,7 +158,8 @@ class Outcome:
             return self.failure.message + (f" (at {self.failure.at})" if self.failure.at else "")
         if self.unproven:
             shares = ", ".join({finding.tensor: finding.share for finding in reversed(self.unproven)}.values())
-            return f"values are NaN, infinite, or lost in rounding: no proof, unless --allow-unproven: {shares}"
+            what = "values are NaN, infinite, lost in rounding, or not defined"
+            return f"{what}: no proof, unless --allow-unproven: {shares}"
         return f"nothing was compared: {', '.join(self.not_compared)}" if self.not_compared else ""
 
 

@@ -44,7 +44,8 @@ def examine(
     seconds of each run. `inputs` replace the drawn ones. With `gradients`, those of a projection of the outputs are
     compared, too. In the mode of training, what is random is left out, and the statistics that are kept of the batch
     are compared.
-    `allow_unproven` says that outputs, or gradients, may be NaN, infinite, or lost in rounding; else they are no pass.
+    `allow_unproven` says that outputs, or gradients, may be NaN, infinite, lost in rounding, or not defined;
+    else they are no pass.
     `second` is the network at other values of what its code leaves open; there, the file itself is run in float64, and
     so is each step at its edges.
     """

@@ -17,7 +17,7 @@ from archspec import reference
 from archspec.backend import Interface, Moves
 from archspec.errors import BackendError
 from archspec.expressions import float32
-from archspec.graph.graph import Graph, settled
+from archspec.graph.graph import Graph, Node, settled
 from archspec.graph.mode import Mode
 from archspec.verification import compare, data, edges, randomness, rounding, vjp, worker
 from archspec.verification import gradients as differentiation
@@ -67,6 +67,9 @@ class Task:
         """By dtype, for each tensor how large its values are, or what they are made of."""
         self._roundings: Counter[str] = Counter()
         self._files: list[Path] = []
+        self._undefined = _undefined(self._nodes, self.truth)
+        """Where tensors may have other values as well: programs go on with the truth there, and what they had proves
+        nothing if it is another."""
         self._optional = self.parameters.keys() - graph.parameters(mode).keys()
         self._size = 8 * sum(prod(t.shape) for t in (*self.steps.values(), *self.outputs.values()))
         self.wanted = differentiation.wanted(graph, self.outputs, mode) if gradients else []
@@ -82,6 +85,7 @@ class Task:
         self._data = self._save({**arrays, **projections, **self._random})
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
+        self._pinned = self._save({name: self.truth[name] for name in self._undefined}) if self._undefined else None
         self._numbers: dict[str, Any] | None = None
         """What gradients of single steps take, in another."""
         if crowded:  # the system may take the memory of what is mapped
@@ -134,6 +138,7 @@ class Task:
             optional=self._optional,
             mode=self.mode,
             forced=forced,
+            pinned=self._pinned if forced is None else None,
             statistics=self.statistics if forced is None else (),
             numbers=self._numbers if forced is not None else None,
             pulls=self._pulls if dtype == "float64" and forced is None else pulls,
@@ -209,8 +214,9 @@ class Task:
             self._scales[dtype] = self._scales["float64"]
             return True
         found = rounding.magnitudes(
-            self.graph, self.parameters, self.inputs, self.truth, unit, self.seed + number, mode=self.mode
-        )
+            self.graph, self.parameters, self.inputs, self.truth, unit, self.seed + number, mode=self.mode,
+            pinned=self._undefined.keys(),
+        )  # fmt: skip
         before = self._scales.get(dtype)
         if before is not None:
             found = ((name, np.maximum(before[name], array)) for name, array in found)
@@ -247,8 +253,10 @@ class Task:
     def _difference(self, run: Run, array: Array, name: str, layout: Moves) -> Difference:
         expected = self.truth[name]
         whole = expected.dtype.kind != "f"
-        if whole and run.dtype == "float64":
-            return compare.difference(array, worker.arrange(expected, layout), expected.dtype.name)
+        if whole and (run.dtype == "float64" or name in self._undefined):
+            free = self._undefined.get(name)
+            free = free if free is None else worker.arrange(free, layout)
+            return compare.difference(array, worker.arrange(expected, layout), expected.dtype.name, free)
         if name in self.statistics:
             expected = self._kept(name, expected, run.subject.interface)
         expected = worker.arrange(expected, layout)
@@ -419,10 +427,21 @@ class Task:
         return None
 
     def close(self) -> None:
-        files = (self._data, self._forced, self._numbers, self._given)
+        files = (self._data, self._forced, self._numbers, self._given, self._pinned)
         stored = [Path(each["path"]) for each in files if each is not None]
         for path in (*stored, *self._files):
             self.pool.scratch.remove(path)
 
     def _save(self, arrays: Mapping[str, Array] | Iterable[tuple[str, Array]], size: int = 0) -> dict[str, Any]:
         return self.pool.scratch.save(arrays, size)
+
+
+def _undefined(nodes: Iterable[Node], truth: Mapping[str, Array]) -> dict[str, Array]:
+    """The tensors of which some elements are not defined, and which."""
+    found = {}
+    for node in nodes:
+        masks = node.op.undefined(*(truth[tensor.name] for tensor in node.inputs))
+        for tensor, mask in zip(node.outputs, masks, strict=False):
+            if mask is not None and mask.any():
+                found[tensor.name] = mask
+    return found

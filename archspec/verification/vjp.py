@@ -237,6 +237,9 @@ class Slopes:
             if given is None:
                 cotangent = data.normal(tensor.shape, self._seed, _cotangent(tensor.name))
                 cotangent[~(flat & told)] = 0
+                for mask in node.op.undefined(*(self._values[x.name] for x in node.inputs)):
+                    if mask is not None and mask.shape == tensor.shape:  # of equal elements any may get the gradient
+                        cotangent[mask] = 0
             else:
                 cotangent = given[tensor.name]
             cotangents[tensor.name] = cotangent

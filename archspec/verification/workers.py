@@ -111,6 +111,7 @@ def message(
     optional: Collection[str] = (),
     mode: Mode = Mode.EVALUATION,
     forced: dict[str, Any] | None = None,
+    pinned: dict[str, Any] | None = None,
     repeat: int = 1,
     statistics: Collection[str] = (),
     shipped: Graph | None = None,
@@ -123,10 +124,11 @@ def message(
     """A request to run a subject.
 
     `data` is what `worker.save` returned for parameters and inputs, and `forced` the same for the values that shall
-    replace those of the steps. `outputs` are the ones expected; `optional` parameters may have no place in the model.
-    In training, the `statistics` that normalizations keep of the batch are in the result by the names of their
-    parameters, as the framework lays them out; and what is random is idle. `pulls` are the gradients
-    that are wanted: of outputs, or in a forced run of steps, each alone, with cotangents and directions in `numbers`.
+    replace those of the steps, or `pinned` for those few of which other values would be right, too. `outputs` are the
+    ones expected; `optional` parameters may have no place in the model. In training, the `statistics` that
+    normalizations keep of the batch are in the result by the names of their parameters, as the framework lays them out;
+    and what is random is idle. `pulls` are the gradients that are wanted: of outputs, or in a forced run of steps, each
+    alone, with cotangents and directions in `numbers`.
     After the run there is another one with `edges` in place of the inputs and tensors that they name; of it the result
     has the tensors `at_edges`, as `edge <name>`. With `shipped`, the network, the file itself is held against the
     outputs, too, if there is one. The model is made with `arguments`, beside those that the mode needs.
@@ -145,6 +147,7 @@ def message(
         "hooks": shows.hooks,
         "mode": mode,
         "forced": forced,
+        "pinned": pinned,
         "numbers": numbers,
         "edges": edges,
         "at_edges": list(at_edges),

@@ -122,6 +122,7 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "activation.Celu.reference: x > 0 -> x >= 0",
         "activation.Selu.reference: x > 0 -> x >= 0",
         "activation._sigmoid: x > 0 -> x >= 0",
+        "recurrent._sigmoid: x < 0 -> x <= 0",
         "activation.Elu.reference: 0 -> 1 (2)",  # a guard against overflow, of elements that are not taken
         "activation.Celu.reference: 0 -> 1 (2)",
         "activation.Selu.reference: 0 -> 1 (2)",

@@ -61,7 +61,8 @@ class Trace:
         """Of the values that probes saw while a symbolic model was built; None for an axis that is open."""
         self._probes = request["probes"]
         self._dtype = request["dtype"]
-        self.forced = load(**request["forced"]) if request["forced"] else {}
+        given = request["forced"] or request["pinned"]
+        self.forced = load(**given) if given else {}
         self.values: dict[str, Any] = {}
         """What steps gave whose gradients are wanted, by tensor, and in `sources` what was given back instead."""
         self.sources: dict[str, Any] = {}
@@ -233,6 +234,8 @@ def _watched(
             for pulls in gradients.parts():
                 if request["forced"]:
                     trace.keep(pulls, session.leaf)
+                elif request["pinned"]:
+                    trace.again(trace.forced)
                 result = session.record(inputs, gradients.variables(pulls), len(pulls) == 1)
                 values = trace.values if request["forced"] else named(result, request["outputs"])
                 yield from gradients.pulled(pulls, values, trace.sources | given)

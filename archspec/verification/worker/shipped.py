@@ -28,12 +28,14 @@ def hold(request: Mapping[str, Any], runner: Any, probed: Mapping[str, Array]) -
     """Raises NotShipped unless the shipped file gives, bit for bit, what its form with probes gave; and what its random
     layers make of `random` arrays in training.
 
-    In float64 the form that was seen has rounded floats; there another one, `written`, is run to compare with.
+    In float64 the form that was seen has rounded floats; there another one, `written`, is run to compare with. So is
+    the same once more, if it did not go on with what it computed.
     """
     form = request["shipped"]
     outputs, random = _model(form["source"], request, runner, _shipped)
-    if form["written"]:
-        probed, _ = _model(form["written"], request, runner, _probed)
+    other = form["written"] or (request["source"] if request["pinned"] else "")
+    if other:
+        probed, _ = _model(other, request, runner, _probed)
     _same(probed, outputs, "without probes")
     yield from random.items()
 
