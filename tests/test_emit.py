@@ -304,7 +304,7 @@ def test_a_number_that_follows_from_an_open_size_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["nasnet_mobile", "mobilenet_v3_large", "units", "lstm_tagger"])
 def test_nothing_is_planned_or_lowered_twice(name: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network is elaborated, aligned and planned once, each block once for inputs that are laid out alike, and each
-    step is lowered as often as its block is planned."""
+    step is lowered as often as its block is planned, for each operation that the block may be told."""
     planned: Counter[Any] = Counter()
     lowered: Counter[Any] = Counter()
     plan, lower, roots = Plan.__init__, Generator.lower, Model.roots
@@ -313,7 +313,7 @@ def test_nothing_is_planned_or_lowered_twice(name: str, backend: str, monkeypatc
         layouts = tuple(wire.layout for wire in body.inputs.values())
         planned.update((id(module), layouts) for module in body.modules.values())
         plan(self, generator, body, root=root)
-        planned["steps"] += len(self.lowered)
+        planned["steps"] += sum(len(item.parts()) for item in self.lowered)
 
     def asked(self: Generator, site: Site) -> Lowered:
         lowered.update([site.step])
@@ -330,6 +330,66 @@ def test_nothing_is_planned_or_lowered_twice(name: str, backend: str, monkeypatc
     steps = planned.pop("steps")
     assert steps == lowered.total() > 0
     assert {*planned.values(), *lowered.values()} == {1}
+
+
+TOLD = """archspec: 1
+name: Net
+inputs: {{image: [3, 8, 8]}}
+blocks:
+  Conv:
+    params: {{act: {{type: operation, default: relu}}}}
+    layers:
+      - {{op: conv2d, out_channels: x.channels, kernel_size: 3, padding: 1}}
+      - {{op: act}}
+      {more}
+  Outer:
+    params: {{act: operation}}
+    layers: [{{block: Conv, act: act}}]
+layers: [{{block: Conv}}, {{block: Outer, act: relu}}, {{block: Outer, act: {second}}}]
+"""
+
+
+def classes_of(second: str, backend: str, more: str = "") -> list[str]:
+    """The classes or functions of a network whose blocks are told to use relu, and another activation."""
+    text = archspec.Spec.parse(TOLD.format(second=second, more=more)).network().compile(backend)
+    return re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("second", ["relu6", "silu", "gelu", "tanh", "hard_swish"])
+def test_an_activation_is_an_argument_of_one_class(second: str) -> None:
+    assert classes_of(second, "pytorch")[-3:] == ["Conv", "Outer", "Net"]
+    assert classes_of(second, "keras")[-3:] == ["conv", "outer", "Net"]
+
+
+def test_an_activation_is_told_as_people_tell_it() -> None:
+    network = archspec.Spec.parse(TOLD.format(second="tanh", more="")).network()
+    assert "act: Callable[..., Tensor] = F.relu" in network.compile("pytorch")
+    assert "Outer(3, torch.tanh)" in network.compile("pytorch")
+    assert 'outer(x, "tanh", ' in network.compile("keras")
+    assert "Outer(3, F.tanh)" in network.compile("paddle")
+
+
+COMPARED = "- {op: dropout, when: act == 'relu', p: 0.5}"
+
+
+@pytest.mark.parametrize(("second", "more"), [("prelu", ""), ("leaky_relu", ""), ("softmax", ""), ("silu", COMPARED)])
+def test_what_is_no_plain_function_makes_a_class_named_after_it(second: str, more: str) -> None:
+    """It has weights, other arguments or no place; or the block compares the name."""
+    how = "With" + "".join(part.capitalize() for part in second.split("_"))
+    assert classes_of(second, "pytorch", more) == ["Conv", f"Conv{how}", "Outer", f"Outer{how}", "Net"]
+
+
+def test_forms_of_a_block_are_named_after_how_many_inputs_they_have() -> None:
+    text = """archspec: 1
+name: Net
+inputs: {a: [4], b: [4], c: [4]}
+blocks:
+  Total: {inputs: [a, b, c?], layers: [{op: add, from: [a, b, c]}]}
+layers: [{block: Total, name: two, from: [a, b]}, {block: Total, from: [a, two, c]}]
+"""
+    network = archspec.Spec.parse(text).network()
+    assert re.findall(r"class (\w+)", network.compile("pytorch")) == ["Total", "TotalOf3", "Net"]
+    assert "def total_of_3(" in network.compile("keras")
 
 
 def test_instances_that_code_tells_apart_are_written_once_for_each_kind() -> None:

@@ -328,7 +328,7 @@ class ClassWriter(Flow):
                     return None
                 layers = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
                 placed = Placed.step(item, lowered, "", "", hooked=True, layers=layers)
-                return [Element(item.name, lowered.module, {item.key: placed})]
+                return [Element(item.name, lowered.module, dict.fromkeys(item.keys, placed))]
             case MCall():
                 if not self.plan.fits(item):
                     return None
@@ -452,6 +452,8 @@ class ClassWriter(Flow):
 
     def _kind(self, name: str) -> str:
         """The type of an argument."""
+        if name in self.context.choices:
+            return f"Callable[..., {self.words.tensor}]"
         values = [env.get(name) for env in self.context.envs.values()]
         return _annotation(values)
 

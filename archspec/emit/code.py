@@ -191,7 +191,9 @@ class Probe(Code):
 
 
 def literal(value: Any) -> Code:
-    """A plain Python value."""
+    """A plain Python value; code is what it is."""
+    if isinstance(value, Code):
+        return value
     if isinstance(value, (list, tuple)):
         return Items(tuple(literal(v) for v in value), "()" if isinstance(value, tuple) else "[]")
     if isinstance(value, str):

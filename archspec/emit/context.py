@@ -43,6 +43,8 @@ class Context:
     """Where those values come from, each in its instance."""
     readers: dict[str, list[MStep | MCall]] = field(default_factory=dict)
     """The steps whose code reads them."""
+    choices: dict[str, dict[str, Code]] = field(default_factory=dict)
+    """What stands for the operations that a param may name, where it says which one a step is; see `choice`."""
     resolved: dict[str, Expr] = field(default_factory=dict)
     """What stands for those of them, and for those params, that the network is not told; see `Generator.resolve`."""
 
@@ -151,6 +153,19 @@ class Context:
         self.readers.setdefault(found, []).append(item)
         return Symbol(Name(found))
 
+    def choose(self, values: Mapping[Key, str], exprs: Sequence[Expr], spelled: Mapping[str, Code]) -> Code:
+        """Code for an operation that a block is told: what stands for it, or a param that is told so. Raises Differs
+        if it is neither."""
+        codes = {spelled[value] for value in values.values()}
+        if len(codes) == 1:
+            return codes.pop()
+        for expr in exprs:
+            if isinstance(expr, Name) and self._holds(expr, values):
+                known = self.choices.setdefault(expr.id, {})
+                if all(known.setdefault(name, code) == code for name, code in spelled.items()):
+                    return Symbol(expr)
+        raise Differs("its instances tell a block to use different operations", values)
+
     def told(self, expr: Expr) -> Expr:
         """An expression in names of what the network is told."""
         return substitute(expr, self.resolved) if self.resolved else expr
@@ -242,6 +257,11 @@ class Site:
         if any(other != first for other in others):
             raise Differs(f"step '{self.path}' differs in its {what}", values)
         return first
+
+    @property
+    def chosen(self) -> bool:
+        """Whether a param of the block says which operation the step is; `step.operations` are those that it may be."""
+        return bool(self.step.choice)
 
     def shared(self, which: int) -> bool:
         """Whether an input has one value for all samples, where others have one for each."""

@@ -245,7 +245,8 @@ class Flow(ABC):
 
     def step(self, item: MStep, place: Place) -> None:
         site, lowered = self.plan.lowered[item]
-        own, self.placed[item.key] = self.hold(item, lowered)
+        own, placed = self.hold(item, lowered)
+        self.placed.update(dict.fromkeys(item.keys, placed))
         self.spelled[item] = lowered, own
         layers = own if item.owner is None else self.generator.lent(site, lowered, self.spelled)
         self._name_what_is_said_twice(self.sources(item), lowered, layers)

@@ -252,7 +252,7 @@ class FunctionWriter(Flow):
 
     def _layer_names(self) -> Iterator[tuple[LayerName, LayerNames | None]]:
         """What the function makes, in order: layers, and calls of blocks with the names inside."""
-        for placed in self.placed.values():
+        for placed in {id(placed): placed for placed in self.placed.values()}.values():
             assert isinstance(placed.name, LayerName)
             inner = placed.block.flow if placed.block is not None else None
             yield placed.name, inner.layers if isinstance(inner, FunctionWriter) else None

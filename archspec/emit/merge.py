@@ -7,13 +7,14 @@ counts. A `Wire` is a value in all instances at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from archspec.expressions import Expr
 from archspec.graph import tree
 from archspec.graph.tree import Module, Value
+from archspec.graph.tree import leaves as leaves_of
 from archspec.ops.base import Operation, Shape, show
 from archspec.spec.source import Path
 
@@ -72,6 +73,24 @@ class MStep:
     """The step whose weights this one uses, if it has none of its own."""
     users: list[MStep] = field(default_factory=list)
     """The steps that use the weights of this one, too."""
+    choice: str = ""
+    """The param that says which operation it is, if that differs between instances."""
+    operations: frozenset[str] = frozenset()
+    """All that it is then."""
+    paths: tuple[str, ...] = ()
+    """And what it is called in one instance and another: a step without a name is called by its operation."""
+
+    def parts(self) -> list[MStep]:
+        """The step in the instances of each operation."""
+        found: dict[str, dict[Key, tree.Step]] = {}
+        for key, step in self.steps.items():
+            found.setdefault(step.op.key, {})[key] = step
+        return [replace(self, steps=steps) for steps in found.values()]
+
+    def differs(self) -> Differs:
+        """Why there is no code for it that does what each instance does."""
+        operations = {key: step.op.key for key, step in self.steps.items()}
+        return Differs(f"'{self.path}' is one of several operations", operations)
 
     @property
     def tied(self) -> bool:
@@ -88,10 +107,11 @@ class MStep:
         return op
 
     @property
-    def key(self) -> tuple[str, Path]:
-        """Tells it apart from all others in its block: two steps may have one name if their conditions exclude each
-        other."""
-        return self.path, next(iter(self.steps.values())).origin
+    def keys(self) -> list[tuple[str, Path]]:
+        """What tells it apart from all others in its block: two steps may have one name if their conditions exclude
+        each other."""
+        origin = next(iter(self.steps.values())).origin
+        return [(path, origin) for path in self.paths or (self.path,)]
 
 
 @dataclass(eq=False, slots=True)
@@ -189,6 +209,7 @@ class Merger:
     others that it may have; `labels` are the names of values that later steps refer to."""
 
     said: Callable[[Expr], bool]
+    modules: Mapping[Key, Module]
     labels: Mapping[tuple[Key, int], str] = field(default_factory=dict)
     wires: dict[tuple[Key, int], Wire] = field(default_factory=dict)
     repeats: int = 0
@@ -260,11 +281,14 @@ class Merger:
         return self._branches(items, prefix)
 
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
-        if len({step.op.key for step in items.values()}) > 1:
-            raise Differs("its instances apply different operations")
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
+        operations = frozenset(item.op.key for item in items.values())
+        if len(operations) > 1:
+            step.choice, step.operations = self._choice(items), operations
+            step.paths = tuple(dict.fromkeys(prefix + item.name for item in items.values()))
+            step.path = prefix + self._called(step)
         for wire in step.outputs:
-            wire.producer, wire.step = step.op.key, step.path
+            wire.producer, wire.step = "" if step.choice else step.op.key, step.path
         owners = {self.steps[id(item.owner)] if item.owner else None for item in items.values()}
         if len(owners) > 1:
             raise Differs("its instances share weights in different ways")
@@ -273,6 +297,29 @@ class Merger:
             step.owner.users.append(step)
         self.steps.update((id(item), step) for item in items.values())
         return step
+
+    def _choice(self, items: Mapping[Key, tree.Step]) -> str:
+        """The param that says which function of single numbers a step is."""
+        for param, value in next(iter(self.modules.values())).params.items():
+            if isinstance(value, str) and all(self.modules[key].params[param] == s.op.key for key, s in items.items()):
+                break
+        else:
+            raise Differs("its instances apply different operations")
+        for step in items.values():
+            shapes = [value.shape for value in step.inputs]
+            if not step.op.elementwise or len(shapes) > 1 or step.op.parameters(*shapes):
+                raise Differs("its instances apply different operations")
+        return param
+
+    def _called(self, step: MStep) -> str:
+        """What a step is called that has no name and several operations: by the param that says which."""
+        if len(step.paths) == 1:
+            return step.name
+        found = step.choice + step.name.removeprefix(step.op.key)
+        names = {path.rpartition(".")[2] for module in self.modules.values() for path, _ in leaves_of(module.items, "")}
+        while found in names:
+            found += "_"
+        return found
 
     def _repeat(self, items: Mapping[Key, tree.Repeat], prefix: str) -> MRepeat | None:
         inputs, name = self._inputs(items), _name(items)
@@ -354,7 +401,7 @@ def merge(
 ) -> Body | str:  # fmt: skip
     """The instances of a block, aligned, or why they cannot be; for `said` see Merger."""
     labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
-    merger = Merger(said, labels)
+    merger = Merger(said, modules, labels)
     first = next(iter(modules.values()))
     try:
         inputs = {name: merger.wire({key: m.inputs[name] for key, m in modules.items()}) for name in first.inputs}

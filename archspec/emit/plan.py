@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from archspec.backend import Network
+from archspec.emit.choice import chosen
 from archspec.emit.code import Call, Code
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.dialect import Dialect
@@ -106,7 +107,11 @@ class Plan:
 
     def _lower(self, item: MStep) -> None:
         site = Site(self.context, item, item.path)
-        lowered = self.generator.lower(site)
+        if item.choice:
+            ways = [self.generator.lower(Site(self.context, part, item.path)) for part in item.parts()]
+            lowered = chosen(self.context, item, ways)
+        else:
+            lowered = self.generator.lower(site)
         self.lowered[item] = site, lowered
         if self.last:
             for wire, layout in zip(item.outputs, lowered.layouts or _as_before(item), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
 from archspec.emit.instances import names_of
 from archspec.emit.merge import Body, Differs, Key, MCall, MStep
-from archspec.emit.names import PYTHON, Scope
+from archspec.emit.names import PYTHON, Scope, pascal_case, snake_case
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.reads import Misread, said
 from archspec.emit.sharing import Sharing
@@ -139,13 +139,30 @@ class Generator:
                 context.resolved |= {name: Const(self.model.params[name]) for name in free_names(expr) & self.free}
         self.free -= context.resolved.keys()
 
-    def _name_of(self, block: str, number: int = 1) -> str:
+    def _name_of(self, block: str, body: Body | None = None) -> str:
         """The class or function of a block, or of another form of it: not what a variable would be called."""
-        if number > 1:
-            return self.file.spell((block, number), f"{self._name_of(block)}{number}")
+        others = [other for other in self.blocks if other.block == block]
+        if body is not None and others:
+            plain, how = self._name_of(block), self._told_apart(block, body, [other.flow.body for other in others])
+            suffix = str(len(others) + 1)
+            if how:
+                suffix = f"_{how}" if plain.islower() else pascal_case(how)
+            return self.file.spell(body, plain + suffix)
         own = self.flow.named(block)
         other = self.flow.named(f"{block}_block" if own.islower() else f"{block}Block")
         return self.file.spell((block, 1), *([other] if own in self._declared else [own, other]))
+
+    def _told_apart(self, block: str, body: Body, others: Sequence[Body]) -> str:
+        """How a form of a block differs from the forms before: in how many inputs it has, or in what it is told to use;
+        nothing if in neither."""
+        count = len(body.inputs)
+        if all(len(other.inputs) != count for other in others):
+            return f"of_{count}"
+        for name, param in self.model.spec.document.blocks[block].params.items():
+            here, *there = ({module.params[name] for module in each.modules.values()} for each in (body, *others))
+            if param.type in ("operation", "block") and len(here) == 1 and not any(here & each for each in there):
+                return f"with_{snake_case(here.pop())}"
+        return ""
 
     def _check(self, flow: Flow, name: str) -> None:
         """Whether every variable that is read holds what is meant by it: if not, archspec is at fault."""
@@ -226,6 +243,8 @@ class Generator:
             return outer.unify(values, item, exprs, name)
         values = {key: call.module.params[name] for key, call in item.calls.items()}
         exprs = [call.arguments[name] for call in item.calls.values()]
+        if name in inner.choices:
+            return outer.choose(values, exprs, inner.choices[name])
         return outer.unify(values, item, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
 
     def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
@@ -259,12 +278,25 @@ class Generator:
         flow = self.flow(Plan(self, body, root=False))
         flow.write({})
         self._check(flow, block)
-        name = self._name_of(block, 1 + sum(other.block == block for other in self.blocks))
+        self._check_choices(flow)
+        name = self._name_of(block, body)
         kept = {k: p.default for k, p in declared.params.items() if not p.required and k not in body.folded}
+        for param, spelled in flow.context.choices.items():
+            if kept.get(param) in spelled:
+                kept[param] = spelled[kept[param]]
+            else:
+                kept.pop(param, None)
         result = Written(block, name, flow, kept, declared.summary, tuple(flow.arguments(kept)))
         self.blocks.append(result)
         for key in body.modules:
             self._written[key, layouts] = result
+
+    def _check_choices(self, flow: Flow) -> None:
+        """A param that stands for a function in a block's code cannot be compared with a name there."""
+        for param in flow.context.choices:
+            if any(param in free_names(expr) and expr != Name(param) for expr in said(flow.whole)):
+                values = {key: module.params[param] for key, module in flow.context.modules.items()}
+                raise Differs(f"'{param}' is compared", values)
 
     # Bindings -------------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ DIALECT: Final = Dialect(
     ),
     imports={
         "math": "import math",
+        "Callable": "from collections.abc import Callable",
         "Sequence": "from collections.abc import Sequence",
         "paddle": "import paddle",
         "Tensor": "from paddle import Tensor",

@@ -44,6 +44,7 @@ DIALECT: Final = Dialect(
     imports={
         "math": "import math",
         "OrderedDict": "from collections import OrderedDict",
+        "Callable": "from collections.abc import Callable",
         "Sequence": "from collections.abc import Sequence",
         "torch": "import torch",
         "Tensor": "from torch import Tensor",

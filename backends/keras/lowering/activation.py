@@ -67,6 +67,15 @@ def probabilities(sign: str) -> Lowering:
     return lower
 
 
+def by_name(name: str, row: Lowering) -> Lowering:
+    """A row for what Keras also knows by a name, which a block can be told."""
+
+    def lower(site: Site) -> Lowered:
+        return (activation(name) if site.chosen else row)(site)
+
+    return lower
+
+
 def softplus(site: Site) -> Lowered:
     beta, threshold = site.attr("beta"), site.attr("threshold")
     layouts = (signed(site, held(site.inputs[0])),)
@@ -99,8 +108,8 @@ def activation(name: str, inexact: float = 0.0) -> Lowering:
 
 
 ROWS: Final[dict[str, Lowering]] = {
-    "relu": anywhere("layers.ReLU()"),
-    "relu6": relu6,
+    "relu": by_name("relu", anywhere("layers.ReLU()")),
+    "relu6": by_name("relu6", relu6),
     "leaky_relu": leaky_relu,
     "prelu": prelu,
     "elu": anywhere("layers.ELU(*, alpha=1.0)"),

@@ -25,9 +25,15 @@ _FRESH: Final = re.compile(r"(depthwise_)?conv\dd|batch_norm|linear|add")
 """Operations whose result is their own, and whose gradient does not need it."""
 
 
+_RECTIFIERS: Final = frozenset({"relu", "relu6", "silu", "hard_swish"})
+"""Those that can."""
+
+
 def in_place(site: Site) -> bool:
     """Whether the input may be overwritten, which saves memory and time: nothing else reads it."""
     (wire,) = site.inputs
+    if not site.step.operations <= _RECTIFIERS:
+        return False
     return bool(_FRESH.fullmatch(wire.producer)) and wire.uses == len(wire.consumers) == 1
 
 

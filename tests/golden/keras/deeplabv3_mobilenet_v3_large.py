@@ -63,41 +63,8 @@ def squeeze_excitation(x, *, name):
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
-def inverted(x, channels, inner, kernel_size=3, stride=1, se=False, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    y = x
-    if inner != in_channels:
-        y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
-        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-        y = layers.ReLU(name=f"{name}_relu1")(y)
-    if stride != 1:
-        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
-    y = layers.DepthwiseConv2D(
-        kernel_size,
-        strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        depthwise_initializer=xavier_uniform(
-            kernel_size * kernel_size, kernel_size * kernel_size
-        ),
-        name=f"{name}_depthwise",
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    if se:
-        y = squeeze_excitation(y, name=f"{name}_se")
-    y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    if stride == 1 and in_channels == channels:
-        project_bn = layers.Add(name=f"{name}_add")([x, project_bn])
-    return project_bn
-
-
-def inverted2(
-    x, channels, inner, kernel_size=3, stride=1, dilation=1, se=False, *, name
+def inverted(
+    x, channels, inner, act, kernel_size=3, stride=1, dilation=1, se=False, *, name
 ):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
@@ -107,11 +74,15 @@ def inverted2(
     if inner != in_channels:
         y = layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_expand")(x)
         y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-        y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
+        y = layers.Activation(act, name=f"{name}_act1")(y)
+    if stride != 1:
+        y = layers.ZeroPadding2D(
+            dilation * (kernel_size // 2), name=f"{name}_depthwise_pad"
+        )(y)
     y = layers.DepthwiseConv2D(
         kernel_size,
         strides=stride,
-        padding="same",
+        padding="same" if stride == 1 else "valid",
         dilation_rate=dilation,
         use_bias=False,
         depthwise_initializer=xavier_uniform(
@@ -120,7 +91,7 @@ def inverted2(
         name=f"{name}_depthwise",
     )(y)
     y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
+    y = layers.Activation(act, name=f"{name}_act2")(y)
     if se:
         y = squeeze_excitation(y, name=f"{name}_se")
     y = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project")(y)
@@ -136,23 +107,43 @@ def mobile_net_v3(x, *, name):
     x = layers.Conv2D(16, 3, strides=2, use_bias=False, name=f"{name}_conv1")(x)
     x = layers.BatchNormalization(name=f"{name}_bn1")(x)
     x = layers.Activation("hard_swish", name=f"{name}_hard_swish")(x)
-    x = inverted(x, 16, 16, name=f"{name}_c0")
-    x = inverted(x, 24, 64, stride=2, name=f"{name}_c1_0")
-    x = inverted(x, 24, 72, name=f"{name}_c1_1")
-    c2 = inverted(x, 40, 72, kernel_size=5, stride=2, se=True, name=f"{name}_c2")
+    x = inverted(x, 16, 16, "relu", name=f"{name}_c0")
+    x = inverted(x, 24, 64, "relu", stride=2, name=f"{name}_c1_0")
+    x = inverted(x, 24, 72, "relu", name=f"{name}_c1_1")
+    c2 = inverted(
+        x, 40, 72, "relu", kernel_size=5, stride=2, se=True, name=f"{name}_c2"
+    )
     x = c2
     for index in range(2):
-        x = inverted(x, 40, 120, kernel_size=5, se=True, name=f"{name}_c3_{index}")
-    x = inverted2(x, 80, 240, stride=2, name=f"{name}_c4_0")
-    x = inverted2(x, 80, 200, name=f"{name}_c4_1")
+        x = inverted(
+            x, 40, 120, "relu", kernel_size=5, se=True, name=f"{name}_c3_{index}"
+        )
+    x = inverted(x, 80, 240, "hard_swish", stride=2, name=f"{name}_c4_0")
+    x = inverted(x, 80, 200, "hard_swish", name=f"{name}_c4_1")
     for index in range(2, 4):
-        x = inverted2(x, 80, 184, name=f"{name}_c4_{index}")
-    x = inverted2(x, 112, 480, se=True, name=f"{name}_c5_0")
-    x = inverted2(x, 112, 672, se=True, name=f"{name}_c5_1")
-    x = inverted2(x, 160, 672, kernel_size=5, dilation=2, se=True, name=f"{name}_c6_0")
+        x = inverted(x, 80, 184, "hard_swish", name=f"{name}_c4_{index}")
+    x = inverted(x, 112, 480, "hard_swish", se=True, name=f"{name}_c5_0")
+    x = inverted(x, 112, 672, "hard_swish", se=True, name=f"{name}_c5_1")
+    x = inverted(
+        x,
+        160,
+        672,
+        "hard_swish",
+        kernel_size=5,
+        dilation=2,
+        se=True,
+        name=f"{name}_c6_0",
+    )
     for index in range(1, 3):
-        x = inverted2(
-            x, 160, 960, kernel_size=5, dilation=2, se=True, name=f"{name}_c6_{index}"
+        x = inverted(
+            x,
+            160,
+            960,
+            "hard_swish",
+            kernel_size=5,
+            dilation=2,
+            se=True,
+            name=f"{name}_c6_{index}",
         )
     x = layers.Conv2D(960, 1, use_bias=False, name=f"{name}_conv7")(x)
     x = layers.BatchNormalization(name=f"{name}_bn7")(x)
@@ -210,12 +201,14 @@ def head(x, num_classes, *, name):
     return layers.Conv2D(num_classes, 1, name=f"{name}_conv2d2")(x)
 
 
-def DeepLabV3MobileNetV3Large(num_classes=21, training_outputs=False):
+def DeepLabV3MobileNetV3Large(
+    num_classes=21, input_shape=(520, 520, 3), training_outputs=False
+):
     """Returns a Keras model that maps image [batch, 520, 520, 3] to out
     [batch, 520, 520, num_classes]; with training_outputs also to aux
     [batch, 520, 520, num_classes].
     """
-    image = keras.Input((520, 520, 3), name="image")
+    image = keras.Input(input_shape, name="image")
     backbone_out, backbone_aux = mobile_net_v3(image, name="backbone")
     x = aspp_block(backbone_out, name="classifier_aspp")  # [batch, 33, 33, 256]
     x = conv_norm(x, 256, kernel_size=3, name="classifier_conv")

@@ -91,7 +91,7 @@ def exchange(a, b, *, name):
     return fuse0, fuse1
 
 
-def fusion2(a, b, c, level, *, name):
+def fusion_of_3(a, b, c, level, *, name):
     """The sum of all streams, each at the resolution of one of them."""
     from0 = resample(a, level, name=f"{name}_from0")
     from1 = resample(b, level - 1, name=f"{name}_from1")
@@ -100,7 +100,7 @@ def fusion2(a, b, c, level, *, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def exchange2(a, b, c, *, name):
+def exchange_of_3(a, b, c, *, name):
     """Two to four streams, and what each takes from the others."""
     for index in range(2):
         a = basic_block(a, name=f"{name}_stream0_{index}")
@@ -108,13 +108,13 @@ def exchange2(a, b, c, *, name):
         b = basic_block(b, name=f"{name}_stream1_{index}")
     for index in range(2):
         c = basic_block(c, name=f"{name}_stream2_{index}")
-    fuse0 = fusion2(a, b, c, 0, name=f"{name}_fuse0")
-    fuse1 = fusion2(a, b, c, 1, name=f"{name}_fuse1")
-    fuse2 = fusion2(a, b, c, 2, name=f"{name}_fuse2")
+    fuse0 = fusion_of_3(a, b, c, 0, name=f"{name}_fuse0")
+    fuse1 = fusion_of_3(a, b, c, 1, name=f"{name}_fuse1")
+    fuse2 = fusion_of_3(a, b, c, 2, name=f"{name}_fuse2")
     return fuse0, fuse1, fuse2
 
 
-def fusion3(a, b, c, d, level, *, name):
+def fusion_of_4(a, b, c, d, level, *, name):
     """The sum of all streams, each at the resolution of one of them."""
     from0 = resample(a, level, name=f"{name}_from0")
     from1 = resample(b, level - 1, name=f"{name}_from1")
@@ -124,7 +124,7 @@ def fusion3(a, b, c, d, level, *, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def exchange3(a, b, c, d, *, name):
+def exchange_of_4(a, b, c, d, *, name):
     """Two to four streams, and what each takes from the others."""
     for index in range(2):
         a = basic_block(a, name=f"{name}_stream0_{index}")
@@ -134,10 +134,10 @@ def exchange3(a, b, c, d, *, name):
         c = basic_block(c, name=f"{name}_stream2_{index}")
     for index in range(2):
         d = basic_block(d, name=f"{name}_stream3_{index}")
-    fuse0 = fusion3(a, b, c, d, 0, name=f"{name}_fuse0")
-    fuse1 = fusion3(a, b, c, d, 1, name=f"{name}_fuse1")
-    fuse2 = fusion3(a, b, c, d, 2, name=f"{name}_fuse2")
-    fuse3 = fusion3(a, b, c, d, 3, name=f"{name}_fuse3")
+    fuse0 = fusion_of_4(a, b, c, d, 0, name=f"{name}_fuse0")
+    fuse1 = fusion_of_4(a, b, c, d, 1, name=f"{name}_fuse1")
+    fuse2 = fusion_of_4(a, b, c, d, 2, name=f"{name}_fuse2")
+    fuse3 = fusion_of_4(a, b, c, d, 3, name=f"{name}_fuse3")
     return fuse0, fuse1, fuse2, fuse3
 
 
@@ -156,12 +156,12 @@ def HRNetW18SmallV2(num_classes=1000, input_shape=(224, 224, 3)):
     stage2_a, stage2_b = exchange(transition0, transition1, name="stage2_0")
     transition2 = conv_block(stage2_b, 72, stride=2, name="transition2")
     for index in range(3):
-        stage2_a, stage2_b, transition2 = exchange2(
+        stage2_a, stage2_b, transition2 = exchange_of_3(
             stage2_a, stage2_b, transition2, name=f"stage3_{index}"
         )
     transition3 = conv_block(transition2, 144, stride=2, name="transition3")
     for index in range(2):
-        stage2_a, stage2_b, transition2, transition3 = exchange3(
+        stage2_a, stage2_b, transition2, transition3 = exchange_of_4(
             stage2_a, stage2_b, transition2, transition3, name=f"stage4_{index}"
         )
     incre0 = bottleneck_block(stage2_a, 32, name="incre0")  # [batch, 56, 56, 128]

@@ -45,7 +45,7 @@ def squeeze_excitation(x, *, name):
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
 
 
-def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, name):
+def bottleneck(x, channels, expansion, act, kernel_size=3, stride=1, se=False, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
@@ -62,7 +62,7 @@ def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, nam
             name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-        y = layers.ReLU(name=f"{name}_relu1")(y)
+        y = layers.Activation(act, name=f"{name}_act1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
     y = layers.DepthwiseConv2D(
@@ -83,63 +83,7 @@ def bottleneck(x, channels, expansion, kernel_size=3, stride=1, se=False, *, nam
         name=f"{name}_depthwise",
     )(y)
     y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.ReLU(name=f"{name}_relu2")(y)
-    if se:
-        y = squeeze_excitation(y, name=f"{name}_se")
-    y = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_project",
-    )(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
-    if stride == 1 and channels == in_channels:
-        project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
-    return project_bn
-
-
-def bottleneck2(x, channels, expansion, kernel_size=3, stride=1, se=False, *, name):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-    in_channels = x.shape[-1]
-    y = x
-    if expansion != 1:
-        y = layers.Conv2D(
-            make_divisible(expansion * in_channels, 8),
-            1,
-            use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
-            name=f"{name}_expand",
-        )(x)
-        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
-        y = layers.Activation("hard_swish", name=f"{name}_hard_swish1")(y)
-    if stride != 1:
-        y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
-    y = layers.DepthwiseConv2D(
-        kernel_size,
-        strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        depthwise_initializer=keras.initializers.RandomNormal(
-            stddev=math.sqrt(
-                2
-                / (
-                    kernel_size
-                    * kernel_size
-                    * make_divisible(expansion * in_channels, 8)
-                ),
-            ),
-        ),
-        name=f"{name}_depthwise",
-    )(y)
-    y = layers.BatchNormalization(name=f"{name}_depthwise_bn")(y)
-    y = layers.Activation("hard_swish", name=f"{name}_hard_swish2")(y)
+    y = layers.Activation(act, name=f"{name}_act2")(y)
     if se:
         y = squeeze_excitation(y, name=f"{name}_se")
     y = layers.Conv2D(
@@ -175,21 +119,29 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     )(x)
     x = layers.BatchNormalization(name="bn1")(x)
     x = layers.Activation("hard_swish", name="hard_swish1")(x)
-    x = bottleneck(x, 16, 1.0, name="blocks_0_0")
-    x = bottleneck(x, 24, 4.0, stride=2, name="blocks_1_0")  # [batch, 56, 56, 24]
-    x = bottleneck(x, 24, 3.0, name="blocks_2_0")
-    x = bottleneck(x, 40, 3.0, kernel_size=5, stride=2, se=True, name="blocks_3_0")
+    x = bottleneck(x, 16, 1.0, "relu", name="blocks_0_0")
+    x = bottleneck(x, 24, 4.0, "relu", stride=2, name="blocks_1_0")
+    x = bottleneck(x, 24, 3.0, "relu", name="blocks_2_0")
+    x = bottleneck(
+        x, 40, 3.0, "relu", kernel_size=5, stride=2, se=True, name="blocks_3_0"
+    )
     for index in range(1, 3):
-        x = bottleneck(x, 40, 3.0, kernel_size=5, se=True, name=f"blocks_3_{index}")
-    x = bottleneck2(x, 80, 6.0, stride=2, name="blocks_4_0")  # [batch, 14, 14, 80]
-    x = bottleneck2(x, 80, 2.5, name="blocks_5_0")
+        x = bottleneck(
+            x, 40, 3.0, "relu", kernel_size=5, se=True, name=f"blocks_3_{index}"
+        )
+    x = bottleneck(x, 80, 6.0, "hard_swish", stride=2, name="blocks_4_0")
+    x = bottleneck(x, 80, 2.5, "hard_swish", name="blocks_5_0")
     for index in range(2):
-        x = bottleneck2(x, 80, 2.3, name=f"blocks_6_{index}")
+        x = bottleneck(x, 80, 2.3, "hard_swish", name=f"blocks_6_{index}")
     for index in range(2):
-        x = bottleneck2(x, 112, 6.0, se=True, name=f"blocks_7_{index}")
-    x = bottleneck2(x, 160, 6.0, kernel_size=5, stride=2, se=True, name="blocks_8_0")
+        x = bottleneck(x, 112, 6.0, "hard_swish", se=True, name=f"blocks_7_{index}")
+    x = bottleneck(
+        x, 160, 6.0, "hard_swish", kernel_size=5, stride=2, se=True, name="blocks_8_0"
+    )
     for index in range(1, 3):
-        x = bottleneck2(x, 160, 6.0, kernel_size=5, se=True, name=f"blocks_8_{index}")
+        x = bottleneck(
+            x, 160, 6.0, "hard_swish", kernel_size=5, se=True, name=f"blocks_8_{index}"
+        )
     x = layers.Conv2D(
         960,
         1,

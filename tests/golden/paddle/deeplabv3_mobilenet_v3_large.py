@@ -6,6 +6,7 @@ deeplabv3_mobilenet_v3_large. Edit the spec, not this file.
 """
 
 import math
+from collections.abc import Callable
 
 import paddle
 from paddle import Tensor, nn
@@ -77,60 +78,14 @@ class Inverted(nn.Layer):
         in_channels: int,
         channels: int,
         inner: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        se: bool = False,
-    ) -> None:
-        super().__init__()
-        self.has_step = inner != in_channels
-        if self.has_step:
-            self.expand = nn.Conv2D(in_channels, inner, kernel_size=1, bias_attr=False)
-            self.expand_bn = nn.BatchNorm2D(inner, momentum=0.99, epsilon=0.001)
-        self.depthwise = nn.Conv2D(
-            inner,
-            inner,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
-            groups=inner,
-            bias_attr=False,
-        )
-        self.depthwise_bn = nn.BatchNorm2D(inner, momentum=0.99, epsilon=0.001)
-        self.se: nn.Layer = nn.Identity()
-        if se:
-            self.se = SqueezeExcitation(inner)
-        self.project = nn.Conv2D(inner, channels, kernel_size=1, bias_attr=False)
-        self.project_bn = nn.BatchNorm2D(channels, momentum=0.99, epsilon=0.001)
-        self.has_step2 = stride == 1 and in_channels == channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x
-        if self.has_step:
-            y = F.relu(self.expand_bn(self.expand(x)))
-        y = F.relu(self.depthwise_bn(self.depthwise(y)))
-        y = self.se(y)
-        project_bn = self.project_bn(self.project(y))
-        if self.has_step2:
-            project_bn = x + project_bn
-        return project_bn
-
-
-class Inverted2(nn.Layer):
-    """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
-    channels; with a shortcut.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        inner: int,
+        act: Callable[..., Tensor],
         kernel_size: int = 3,
         stride: int = 1,
         dilation: int = 1,
         se: bool = False,
     ) -> None:
         super().__init__()
+        self.act = act
         self.has_step = inner != in_channels
         if self.has_step:
             self.expand = nn.Conv2D(in_channels, inner, kernel_size=1, bias_attr=False)
@@ -156,8 +111,8 @@ class Inverted2(nn.Layer):
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self.has_step:
-            y = F.hardswish(self.expand_bn(self.expand(x)))
-        y = F.hardswish(self.depthwise_bn(self.depthwise(y)))
+            y = self.act(self.expand_bn(self.expand(x)))
+        y = self.act(self.depthwise_bn(self.depthwise(y)))
         y = self.se(y)
         project_bn = self.project_bn(self.project(y))
         if self.has_step2:
@@ -174,24 +129,27 @@ class MobileNetV3(nn.Layer):
             in_channels, 16, kernel_size=3, stride=2, padding=1, bias_attr=False
         )
         self.bn1 = nn.BatchNorm2D(16, momentum=0.99, epsilon=0.001)
-        self.c0 = Inverted(16, 16, 16)
-        self.c1 = nn.Sequential(Inverted(16, 24, 64, stride=2), Inverted(24, 24, 72))
-        self.c2 = Inverted(24, 40, 72, kernel_size=5, stride=2, se=True)
+        self.c0 = Inverted(16, 16, 16, F.relu)
+        self.c1 = nn.Sequential(
+            Inverted(16, 24, 64, F.relu, stride=2), Inverted(24, 24, 72, F.relu)
+        )
+        self.c2 = Inverted(24, 40, 72, F.relu, kernel_size=5, stride=2, se=True)
         self.c3 = nn.Sequential(
-            *(Inverted(40, 40, 120, kernel_size=5, se=True) for _ in range(2))
+            *(Inverted(40, 40, 120, F.relu, kernel_size=5, se=True) for _ in range(2))
         )
         self.c4 = nn.Sequential(
-            Inverted2(40, 80, 240, stride=2),
-            Inverted2(80, 80, 200),
-            *(Inverted2(80, 80, 184) for _ in range(2)),
+            Inverted(40, 80, 240, F.hardswish, stride=2),
+            Inverted(80, 80, 200, F.hardswish),
+            *(Inverted(80, 80, 184, F.hardswish) for _ in range(2)),
         )
         self.c5 = nn.Sequential(
-            Inverted2(80, 112, 480, se=True), Inverted2(112, 112, 672, se=True)
+            Inverted(80, 112, 480, F.hardswish, se=True),
+            Inverted(112, 112, 672, F.hardswish, se=True),
         )
         self.c6 = nn.Sequential(
-            Inverted2(112, 160, 672, kernel_size=5, dilation=2, se=True),
+            Inverted(112, 160, 672, F.hardswish, kernel_size=5, dilation=2, se=True),
             *(
-                Inverted2(160, 160, 960, kernel_size=5, dilation=2, se=True)
+                Inverted(160, 160, 960, F.hardswish, kernel_size=5, dilation=2, se=True)
                 for _ in range(2)
             ),
         )

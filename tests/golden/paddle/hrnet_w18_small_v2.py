@@ -136,7 +136,7 @@ class Exchange(nn.Layer):
         return fuse0, fuse1
 
 
-class Fusion2(nn.Layer):
+class FusionOf3(nn.Layer):
     """The sum of all streams, each at the resolution of one of them."""
 
     def __init__(
@@ -154,7 +154,7 @@ class Fusion2(nn.Layer):
         return F.relu(from0 + from1 + from2)
 
 
-class Exchange2(nn.Layer):
+class ExchangeOf3(nn.Layer):
     """Two to four streams, and what each takes from the others."""
 
     def __init__(self, a_channels: int, b_channels: int, c_channels: int) -> None:
@@ -162,9 +162,9 @@ class Exchange2(nn.Layer):
         self.stream0 = nn.Sequential(*(BasicBlock(a_channels) for _ in range(2)))
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
-        self.fuse0 = Fusion2(a_channels, b_channels, c_channels, 0)
-        self.fuse1 = Fusion2(a_channels, b_channels, c_channels, 1)
-        self.fuse2 = Fusion2(a_channels, b_channels, c_channels, 2)
+        self.fuse0 = FusionOf3(a_channels, b_channels, c_channels, 0)
+        self.fuse1 = FusionOf3(a_channels, b_channels, c_channels, 1)
+        self.fuse2 = FusionOf3(a_channels, b_channels, c_channels, 2)
 
     def forward(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stream0 = self.stream0(a)
@@ -176,7 +176,7 @@ class Exchange2(nn.Layer):
         return fuse0, fuse1, fuse2
 
 
-class Fusion3(nn.Layer):
+class FusionOf4(nn.Layer):
     """The sum of all streams, each at the resolution of one of them."""
 
     def __init__(
@@ -201,7 +201,7 @@ class Fusion3(nn.Layer):
         return F.relu(from0 + from1 + from2 + from3)
 
 
-class Exchange3(nn.Layer):
+class ExchangeOf4(nn.Layer):
     """Two to four streams, and what each takes from the others."""
 
     def __init__(
@@ -212,10 +212,10 @@ class Exchange3(nn.Layer):
         self.stream1 = nn.Sequential(*(BasicBlock(b_channels) for _ in range(2)))
         self.stream2 = nn.Sequential(*(BasicBlock(c_channels) for _ in range(2)))
         self.stream3 = nn.Sequential(*(BasicBlock(d_channels) for _ in range(2)))
-        self.fuse0 = Fusion3(a_channels, b_channels, c_channels, d_channels, 0)
-        self.fuse1 = Fusion3(a_channels, b_channels, c_channels, d_channels, 1)
-        self.fuse2 = Fusion3(a_channels, b_channels, c_channels, d_channels, 2)
-        self.fuse3 = Fusion3(a_channels, b_channels, c_channels, d_channels, 3)
+        self.fuse0 = FusionOf4(a_channels, b_channels, c_channels, d_channels, 0)
+        self.fuse1 = FusionOf4(a_channels, b_channels, c_channels, d_channels, 1)
+        self.fuse2 = FusionOf4(a_channels, b_channels, c_channels, d_channels, 2)
+        self.fuse3 = FusionOf4(a_channels, b_channels, c_channels, d_channels, 3)
 
     def forward(
         self, a: Tensor, b: Tensor, c: Tensor, d: Tensor
@@ -242,9 +242,9 @@ class HRNetW18SmallV2(nn.Layer):
         self.transition1 = Conv(256, 36, stride=2)
         self.stage2 = nn.LayerList([Exchange(18, 36)])
         self.transition2 = Conv(36, 72, stride=2)
-        self.stage3 = nn.LayerList([Exchange2(18, 36, 72) for _ in range(3)])
+        self.stage3 = nn.LayerList([ExchangeOf3(18, 36, 72) for _ in range(3)])
         self.transition3 = Conv(72, 144, stride=2)
-        self.stage4 = nn.LayerList([Exchange3(18, 36, 72, 144) for _ in range(2)])
+        self.stage4 = nn.LayerList([ExchangeOf4(18, 36, 72, 144) for _ in range(2)])
         self.incre0 = Bottleneck(18, 32)
         self.incre1 = Bottleneck(36, 64)
         self.incre2 = Bottleneck(72, 128)
