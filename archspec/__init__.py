@@ -6,9 +6,10 @@
     print(model.compile("keras"))
     print(model.summary())
     assert archspec.verify("resnet18").ok
+    network = model.build("pytorch", weights="start.safetensors")
 
-What is imported here is loaded at its first use: `import archspec` costs next to nothing, and no framework is ever
-imported into this process.
+What is imported here is loaded at its first use: `import archspec` costs next to nothing, and no framework is imported
+into this process, but by `build` and `module` the one that they are asked for.
 """
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing would cost more than all that is done here

@@ -6,7 +6,7 @@ Backends are found by the entry-point group `archspec.backends`; the built-in on
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec._collector import paused_collector
 from archspec.errors import BackendError, UsageError
+from archspec.expressions import suggestion
+from archspec.ops.base import describe
 
 if TYPE_CHECKING:
     from archspec.graph.graph import Graph
     from archspec.graph.tree import Module
+    from archspec.ops.base import Array
     from archspec.spec.document import Document
     from archspec.spec.source import Source
+
+Live = Callable[[Callable[[], Any], "Mapping[str, Array]", Collection[str], Any], Any]
+"""Makes a model in this process: by a function, which makes it as generated code does, with weights by target, of which
+these may have no place in it, on a device, if not None. Raises UsageError for a device that is not there."""
 
 Moves = tuple[tuple[str, tuple[int, ...]], ...]
 """How a canonical array becomes the framework's, step by step: `("reshape", shape)`, where -1 stands for the batch;
@@ -163,6 +170,8 @@ class Backend:
     in the framework's process."""
     training: Callable[[], Any] | None = None
     """Gives the `archspec.training.script.Spelling` of scripts that train, if it can write such."""
+    live: Live | None = None
+    """Makes models in this process, if it can."""
     exact_statistics: Callable[[Network], Generated] | None = None
     """As `generator`, for code whose running variances are those of all others, if that of `generator` keeps another:
     biased ones (see `Interface.unbiased_variance`)."""
@@ -198,11 +207,14 @@ def backends(names: str | Sequence[str] = ()) -> list[Backend]:
     Raises UsageError for a name that no installed backend has, BackendError for a backend that cannot be loaded.
     """
     names = [names] if isinstance(names, str) else names
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"backends are named by a text or a list of texts, not by {describe(names)}")
     found = {point.name: point for point in entry_points(group="archspec.backends")}
     order = sorted(found, key=lambda name: (_KNOWN.index(name) if name in _KNOWN else len(_KNOWN), name))
     for name in names:
         if name not in order:
-            raise UsageError(f"there is no backend '{name}'; installed are {', '.join(order) or 'none'}")
+            hint = suggestion(name, order) or f"installed are {', '.join(order) or 'none'}"
+            raise UsageError(f"there is no backend '{name}'; {hint}")
     return [_loaded(found[name]) for name in dict.fromkeys(names or order)]
 
 

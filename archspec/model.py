@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping
+import importlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import Diagnostic, SpecError, UsageError
-from archspec.expressions import expr_of
+from archspec.expectations import unmet
 from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.free import free_params
 from archspec.graph.graph import Graph, flatten, same_weights
 from archspec.graph.mode import Mode
 from archspec.graph.resizing import other_shapes
 from archspec.graph.tree import Module
-from archspec.ops.base import Shape, describe, product, show
+from archspec.ops.base import describe
 from archspec.spec.document import Document
 from archspec.spec.hints import one_of
 from archspec.spec.lint import Lint
@@ -25,6 +26,8 @@ from archspec.spec.reading import read
 from archspec.spec.source import Source
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from archspec.backend import Backend, Program
     from archspec.ops.base import Array
     from archspec.summary import Summary
@@ -289,10 +292,10 @@ class Model:
     def check(self) -> list[Diagnostic]:
         """Elaborates the network and confirms what the spec expects; gives the warnings. Raises SpecError."""
         module, elaborator = self._main
-        problems = [
-            *self._untrainable(),
-            *self._unmet(self.graph, {name: value.shape for name, value in module.outputs.items()}),
-        ]
+        problems = self._untrainable()
+        if not self.overrides:
+            shapes = {name: value.shape for name, value in module.outputs.items()}
+            problems += unmet(self.spec.document, self.spec.source, self.variant, self.graph, shapes)
         if problems:
             raise SpecError(sorted(problems, key=lambda d: (d.line, d.column)))
         found = [*self.spec.findings, *elaborator.warnings(module), *self._unmet_lines()]
@@ -336,56 +339,21 @@ class Model:
             return list(error.diagnostics)
         return []
 
-    def _unmet(self, graph: Graph, outputs: Mapping[str, Shape]) -> list[Diagnostic]:
-        document = self.spec.document
-        if self.overrides:
-            return []
-        if self.variant is not None:
-            expect, path = document.variants[self.variant].expect, ("variants", self.variant, "expect")
-        else:
-            expect, path = document.expect, ("expect",)  # type: ignore[assignment]
-        problems = []
-        if expect.parameters is not None:
-            wanted = expect.parameters if isinstance(expect.parameters, int) else expect.parameters.training
-            found = parameter_count(graph)
-            if found != wanted:
-                problems.append(self.spec.source.diagnostic(
-                    (*path, "parameters"), f"expected {wanted:,} parameters, but there are {found:,}"))  # fmt: skip
-            if not isinstance(expect.parameters, int):
-                found = parameter_count(graph, Mode.EVALUATION)
-                if found != expect.parameters.evaluation:
-                    problems.append(self.spec.source.diagnostic(
-                        (*path, "parameters", "evaluation"), f"expected {expect.parameters.evaluation:,} parameters "
-                        f"in evaluation, but there are {found:,}"))  # fmt: skip
-        if expect.multiply_adds is not None and multiply_adds(graph) != expect.multiply_adds:
-            problems.append(self.spec.source.diagnostic(
-                (*path, "multiply_adds"), f"expected {expect.multiply_adds:,} multiply-adds, but there are "
-                f"{multiply_adds(graph):,}"))  # fmt: skip
-        for name, shape in (expect.outputs or {}).items():
-            if name not in outputs:
-                problems.append(self.spec.source.diagnostic((*path, "outputs", name), f"there is no output '{name}'",
-                                hint=one_of(name, outputs), key=True))  # fmt: skip
-            elif not _same_shape(shape, outputs[name][1:]):
-                problems.append(self.spec.source.diagnostic(
-                    (*path, "outputs", name), f"expected shape [batch, {', '.join(map(str, shape))}], but it is "
-                    f"{show(outputs[name])}"))  # fmt: skip
-        return problems
-
-    def compile(self, backend: str, *, exact_statistics: bool = False) -> str:
+    def compile(self, to: str, *, exact_statistics: bool = False) -> str:
         """The network as source code for one framework: `compile("keras")`.
 
         With `exact_statistics` running variances are equal in all frameworks, at the price of a layer of its own in
         PyTorch. Raises SpecError if the spec is not valid, BackendError if the framework cannot express the network
         exactly, UsageError if there is no such backend.
         """
-        return one_backend(backend, exact_statistics).write(self)
+        return one_backend(to, exact_statistics).write(self)
 
-    def script(self, backend: str) -> Script:
+    def script(self, to: str) -> Script:
         """What trains the network in one framework: a file beside that of `compile`.
 
         Raises as `compile`, and UsageError if the spec has no `training` section, or the backend writes no scripts.
         """
-        return self.script_for(one_backend(backend))
+        return self.script_for(one_backend(to))
 
     def script_for(self, chosen: Backend) -> Script:
         """The same for a backend itself."""
@@ -397,12 +365,52 @@ class Model:
             raise UsageError(f"the backend '{chosen.name}' writes no scripts that train")
         return Script(self, self.training, chosen.generate(self), chosen.name, chosen.training())
 
-    def program(self, backend: str) -> Program:
+    def program(self, to: str) -> Program:
         """The generated code and what a runner needs to run it; raises as `compile`."""
-        return one_backend(backend).generate(self)
+        return one_backend(to).generate(self)
+
+    def module(self, to: str, *, exact_statistics: bool = False) -> ModuleType:
+        """The generated code as a module of this process, which imports the framework: its classes, or functions.
+
+        The same code is the same module, and so are its classes. `inspect` and tracebacks show its source, though it
+        lies in no file. Raises as `compile`, and UsageError if the framework is not installed.
+        """
+        backend = one_backend(to, exact_statistics)
+        return _loaded(backend, backend.generate(self))
+
+    def build(
+        self, to: str, *, weights: str | Path | Mapping[str, Array] | None = None, names: Rules | str = "",
+        origin: str = "", allow_missing: Sequence[str] = (), device: Any = None, exact_statistics: bool = False,
+    ) -> Any:  # fmt: skip
+        """The network as the framework's own object in this process: `build("pytorch", weights="start.safetensors")`
+        gives an `nn.Module`, `build("keras")` a `keras.Model`. No other framework is imported.
+
+        `weights` is a file of any kind that `archspec weights` reads, or arrays by name; `names`, `origin` and
+        `allow_missing` say more of them, as in `archspec.weights.exchange.load`. What they do not give begins as the
+        spec's `init` says, with the framework's random numbers. `device` and the kind of numbers are the framework's:
+        `device="cuda:1"`, and float32 unless it was told otherwise.
+
+        The object can be copied and pickled, also into a process that only has archspec and the framework. Raises as
+        `module`, and UsageError for weights that do not fit, or a device that is not there.
+        """
+        backend = one_backend(to, exact_statistics)
+        if backend.live is None:
+            raise UsageError(f"the backend '{backend.name}' builds no models: write its code with compile")
+        program = backend.generate(self)
+        arrays = {}
+        if weights is not None:
+            from archspec.weights.exchange import targets
+
+            arrays = targets(self, program, weights, names, origin, allow_missing)
+        elif names or origin or allow_missing:
+            raise UsageError("names, origin and allow_missing say more of weights, and there are none")
+        needed = self.graph.parameters(Mode.EVALUATION)
+        optional = {weight.target for weight in program.weights if weight.parameter not in needed}
+        make = getattr(_loaded(backend, program), program.entry)
+        return backend.live(make, arrays, optional, device)
 
     def weights(
-        self, arrays: Mapping[str, Array], *, names: Rules | str = "", origin: str = "", backend: str
+        self, arrays: Mapping[str, Array], *, to: str, names: Rules | str = "", origin: str = ""
     ) -> dict[str, Array]:
         """Another library's weights by the names and in the layouts of the generated model: its `state_dict` in PyTorch
         and PaddlePaddle, the paths of `weights` in Keras.
@@ -414,7 +422,7 @@ class Model:
         """
         from archspec.weights.exchange import laid_out
 
-        return laid_out(self, self.renamed(arrays, names, origin), backend)
+        return laid_out(self, self.renamed(arrays, names, origin), to)
 
     def renamed(self, arrays: Mapping[str, Array], names: Rules | str = "", origin: str = "") -> dict[str, Array]:
         """Another library's weights by the names and in the shapes that the spec gives them; `names` and `origin` as in
@@ -444,9 +452,23 @@ def one_backend(name: str, exact_statistics: bool = False) -> Backend:
     from archspec.backend import backends
 
     if not isinstance(name, str):
-        raise UsageError(f"a backend's name is a text, not {describe(name)}")
+        raise UsageError(f"one backend is named here, by a text, not by {describe(name)}")
     (chosen,) = backends([name])
     return chosen.exact() if exact_statistics else chosen
+
+
+def _loaded(backend: Backend, program: Program) -> ModuleType:
+    """Generated code in this process. Raises UsageError without its framework."""
+    from archspec._collector import paused_collector
+    from archspec.live import load
+
+    try:
+        with paused_collector():  # importing makes a million objects that stay
+            importlib.import_module(backend.framework)
+    except ImportError as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(f"{backend.title} cannot be imported here: {said}") from error
+    return load(program.source, program.entry)
 
 
 def check_sizes(sizes: Mapping[str, int] | None) -> None:
@@ -454,14 +476,6 @@ def check_sizes(sizes: Mapping[str, int] | None) -> None:
     for name, size in (sizes or {}).items():
         if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 2**31:
             raise UsageError(f"{name} (={size}): a size is a whole number from 1 to 2**31")
-
-
-def _same_shape(expected: list[int | str], found: Shape) -> bool:
-    """Whether sizes agree: numbers as numbers, names as the names of what they come from."""
-    return len(expected) == len(found) and all(
-        int(size) == want if isinstance(want, int) else str(expr_of(size)) == want
-        for want, size in zip(expected, found, strict=True)
-    )
 
 
 def _next(value: Any) -> Any:
@@ -472,18 +486,3 @@ def _next(value: Any) -> Any:
 def _twice(value: Any) -> Any:
     """Another value for a param that something must divide."""
     return 2 * value if isinstance(value, int) else value / 2 + 0.125
-
-
-def parameter_count(graph: Graph, mode: Mode = Mode.TRAINING) -> int:
-    """Trainable parameters; those of auxiliary heads are not needed in evaluation."""
-    weights = graph.parameters(mode).values()
-    return sum(int(product(weight.shape)) for weight in weights if weight.trainable)
-
-
-def multiply_adds(graph: Graph) -> int:
-    """Multiply-adds of one evaluation for one element of a batch, auxiliary heads left out."""
-    total = 0
-    for node in graph.steps(Mode.EVALUATION):
-        shapes = [[(1, *tensor.shape[1:]) for tensor in tensors] for tensors in (node.inputs, node.outputs)]
-        total += int(node.op.cost(*shapes))
-    return total

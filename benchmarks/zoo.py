@@ -23,9 +23,10 @@ from typing import Any, Final
 
 from archspec.backend import Backend, backends
 from archspec.errors import BackendError
+from archspec.expectations import multiply_adds, parameter_count
 from archspec.graph.graph import Graph
 from archspec.loading import open_spec
-from archspec.model import Model, multiply_adds, parameter_count
+from archspec.model import Model
 from archspec.proof import reports
 from archspec.spec.catalogue import files, variants_in
 from archspec.verification.report import Report

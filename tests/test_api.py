@@ -118,7 +118,7 @@ def test_backends_that_do_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(archspec.BackendError, match=message):
             archspec.load("lenet5").compile("strange")
     for wrong in (["keras"], None, 3):
-        with pytest.raises(archspec.UsageError, match="a backend's name is a text"):
+        with pytest.raises(archspec.UsageError, match="one backend is named here, by a text"):
             archspec.load("lenet5").compile(wrong)  # type: ignore[arg-type]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from archspec.backend import backends
 from archspec.errors import SpecError
-from archspec.model import Model, Spec, parameter_count
+from archspec.expectations import parameter_count
+from archspec.model import Model, Spec
 from archspec.proof import reports
 from archspec.verification.workers import Pool
 

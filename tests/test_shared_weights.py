@@ -9,8 +9,9 @@ import pytest
 
 from archspec import ops
 from archspec.errors import BackendError
+from archspec.expectations import parameter_count
 from archspec.graph.mode import Mode
-from archspec.model import Spec, parameter_count
+from archspec.model import Spec
 
 from .cases import CASES, Case
 from .programs import BACKENDS

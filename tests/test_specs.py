@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 
+from archspec.expectations import multiply_adds, parameter_count
 from archspec.graph.mode import Mode
-from archspec.model import Model, Spec, multiply_adds, parameter_count
+from archspec.model import Model, Spec
 from archspec.spec.catalogue import files
 
 from .measured import MEASURED, RESIZED

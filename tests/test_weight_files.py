@@ -108,14 +108,14 @@ def square() -> archspec.Model:
 def test_a_square_kernel_of_unknown_origin_is_refused() -> None:
     arrays = {"fc.weight": np.array([[1.0, 2.0], [3.0, 4.0]]), "fc.bias": np.zeros(2)}
     with pytest.raises(archspec.UsageError, match=r"cannot be told: 'fc.weight' has the shape .* say which"):
-        square().weights(arrays, backend="pytorch")
+        square().weights(arrays, to="pytorch")
     for origin in ("keras", "paddle"):
-        found = square().weights(arrays, origin=origin, backend="pytorch")
+        found = square().weights(arrays, origin=origin, to="pytorch")
         assert found["fc.weight"].tolist() == [[1, 3], [2, 4]]
     for origin in ("canonical", "pytorch"):
-        assert square().weights(arrays, origin=origin, backend="pytorch")["fc.weight"].tolist() == [[1, 2], [3, 4]]
+        assert square().weights(arrays, origin=origin, to="pytorch")["fc.weight"].tolist() == [[1, 2], [3, 4]]
     kernel = {"fc/kernel": arrays["fc.weight"], "fc/bias": arrays["fc.bias"]}  # only Keras has these names
-    assert square().weights(kernel, backend="pytorch")["fc.weight"].tolist() == [[1, 3], [2, 4]]
+    assert square().weights(kernel, to="pytorch")["fc.weight"].tolist() == [[1, 3], [2, 4]]
 
 
 def test_ones_in_other_places_tell_a_kernel_s_layout() -> None:
@@ -123,10 +123,10 @@ def test_ones_in_other_places_tell_a_kernel_s_layout() -> None:
                           "op: conv2d, name: fc, out_channels: 2, kernel_size: 1")  # fmt: skip
     model = archspec.Spec.parse(text).network()
     kernel, bias = np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2)
-    found = model.weights({"fc.weight": kernel.reshape(2, 2, 1, 1), "fc.bias": bias}, backend="pytorch")
+    found = model.weights({"fc.weight": kernel.reshape(2, 2, 1, 1), "fc.bias": bias}, to="pytorch")
     assert found["fc.weight"].ravel().tolist() == [1, 2, 3, 4]
     with pytest.raises(archspec.UsageError, match="nothing gives"):
-        model.weights({"fc/kernel": kernel.reshape(2, 2, 1, 1), "fc/bias": bias}, origin="keras", backend="pytorch")
+        model.weights({"fc/kernel": kernel.reshape(2, 2, 1, 1), "fc/bias": bias}, origin="keras", to="pytorch")
 
 
 ENDINGS = {"safetensors": "canonical", "pt": "pytorch", "pth": "pytorch", "bin": "pytorch", "pdparams": "paddle",

@@ -75,9 +75,9 @@ def test_the_spec_s_own_names_need_no_rules() -> None:
 def test_what_is_no_array(lenet: dict[str, Any]) -> None:
     model = archspec.load("lenet5")
     with pytest.raises(UsageError, match=r"is no NumPy array but list; tensor.numpy\(\) gives one"):
-        model.weights({**lenet, next(iter(lenet)): [1.0]}, backend="keras")  # type: ignore[dict-item]
+        model.weights({**lenet, next(iter(lenet)): [1.0]}, to="keras")  # type: ignore[dict-item]
     with pytest.raises(UsageError, match="a mapping of names to NumPy arrays"):
-        model.weights([lenet], backend="keras")  # type: ignore[arg-type]
+        model.weights([lenet], to="keras")  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -90,11 +90,11 @@ def test_layouts(lenet: dict[str, Any]) -> None:
     name = next(name for name, array in lenet.items() if array.ndim == 4)
     lenet[name] = np.random.default_rng(0).random(lenet[name].shape, np.float32)
     model = archspec.load("lenet5")
-    found = model.weights(lenet | {"steps": np.int64(3)}, backend="keras")
+    found = model.weights(lenet | {"steps": np.int64(3)}, to="keras")
     kernel = found[name.removesuffix(".weight").replace(".", "_") + "/kernel"]
     assert kernel.flags.c_contiguous  # as files take it
     np.testing.assert_array_equal(kernel, lenet[name].transpose(2, 3, 1, 0))
-    np.testing.assert_array_equal(model.weights(lenet, backend="pytorch")[name], lenet[name])
+    np.testing.assert_array_equal(model.weights(lenet, to="pytorch")[name], lenet[name])
 
 
 def test_everything_that_is_wrong_is_told(lenet: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def test_everything_that_is_wrong_is_told(lenet: dict[str, Any]) -> None:
     lenet["other"] = lenet.pop(names[0])
     lenet[names[1]] = np.zeros((1, 99), np.float32)
     with pytest.raises(UsageError) as raised:
-        archspec.load("lenet5").weights(lenet, backend="pytorch")
+        archspec.load("lenet5").weights(lenet, to="pytorch")
     assert f"nothing gives '{names[0]}'" in str(raised.value)
     assert "'other' is none of its weights" in str(raised.value)
     assert f"'{names[1]}' has shape [1, 99], not " in str(raised.value)
@@ -111,7 +111,7 @@ def test_everything_that_is_wrong_is_told(lenet: dict[str, Any]) -> None:
 def test_axes_of_size_one_come_and_go(lenet: dict[str, Any]) -> None:
     name = next(name for name, array in lenet.items() if array.ndim == 1)
     lenet[name] = lenet[name].reshape(1, -1, 1)
-    assert archspec.load("lenet5").weights(lenet, backend="pytorch")[name].ndim == 1
+    assert archspec.load("lenet5").weights(lenet, to="pytorch")[name].ndim == 1
 
 
 @pytest.mark.frameworks

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from archspec.model import Model, Spec, parameter_count
+from archspec.expectations import parameter_count
+from archspec.model import Model, Spec
 from archspec.spec.catalogue import files, shown
 from archspec.summary import columns
 

@@ -79,6 +79,23 @@ def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin
     return [name for name in arrays if name not in placed]
 
 
+def targets(
+    network: Network, program: Program, weights: str | Path | Mapping[str, Array], names: Rules | str, origin: str,
+    allow_missing: Sequence[str],
+) -> dict[str, Array]:  # fmt: skip
+    """The weights of a file, or arrays of an origin, as a model of this program takes them: in its layouts, with
+    numbers that every framework knows. Raises UsageError, BackendError."""
+    if isinstance(weights, (str, Path)):
+        arrays = load(network, weights, names=names, origin=origin, allow_missing=allow_missing)
+    else:
+        arrays = canonical(network, weights, names, origin, allow_missing)
+    found = arranged(arrays, program.weights)
+    for weight in program.weights:
+        if weight.target in found and weight.parameter not in arrays:
+            raise UsageError(f"nothing gives '{weight.parameter}', which is one weight with others in this model")
+    return {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in found.items()}
+
+
 def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:
     """Canonical weights by the names and in the layouts of an origin. Raises UsageError, BackendError."""
     return dict(arrays) if origin == CANONICAL else arranged(arrays, _backend(origin).generate(network).weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Backend, Network
 from archspec.emit.dialect import Dialect, Functions
@@ -12,7 +12,7 @@ from archspec.emit.dialect import Dialect, Functions
 from .initial import Arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from archspec.backend import Program
     from archspec.emit.source import FileGenerator
@@ -82,6 +82,13 @@ def saved(program: Program, graph: Graph) -> Mapping[str, str]:
     return order.saved(program, graph)
 
 
+def live(make: Callable[[], Any], weights: Mapping[str, Any], optional: Collection[str], device: Any) -> Any:
+    """A model in this process."""
+    from .live import build
+
+    return build(make, weights, optional, device)
+
+
 BACKEND: Final = Backend(
     name="keras",
     title="Keras",
@@ -89,5 +96,6 @@ BACKEND: Final = Backend(
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
     training=training,
+    live=live,
     saved=saved,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Backend, Network
 from archspec.emit.code import call, literal
@@ -13,6 +13,8 @@ from archspec.emit.dialect import Classes, Dialect
 from .initial import STARTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
     from archspec.emit.source import FileGenerator
     from archspec.training.script import Spelling
 
@@ -85,6 +87,13 @@ def training() -> Spelling:
     return SPELLING
 
 
+def live(make: Callable[[], Any], weights: Mapping[str, Any], optional: Collection[str], device: Any) -> Any:
+    """A model in this process."""
+    from .live import build
+
+    return build(make, weights, optional, device)
+
+
 BACKEND: Final = Backend(
     name="pytorch",
     title="PyTorch",
@@ -92,5 +101,6 @@ BACKEND: Final = Backend(
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
     training=training,
+    live=live,
     exact_statistics=exact_statistics,
 )

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from archspec.backend import Program, backends
+from archspec.expectations import parameter_count
 from archspec.graph.mode import Mode
 from archspec.loading import load
-from archspec.model import Model, parameter_count
+from archspec.model import Model
 from archspec.verification import worker
 from archspec.verification.compare import difference
 from archspec.verification.subject import Generated
