@@ -12,6 +12,8 @@ What is imported here is loaded at its first use: `import archspec` costs next t
 into this process, but by `build` and `module` the one that they are asked for.
 """
 
+from archspec._version import __version__
+
 TYPE_CHECKING = False  # as type checkers know it; importing typing would cost more than all that is done here
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from archspec.summary import Summary
     from archspec.verification.report import Report
 
-__version__ = "0.1.0"
 __all__ = [
     "ArchspecError", "Backend", "BackendError", "Diagnostic", "Model", "Proof", "Report", "Spec", "SpecError",
     "Summary", "UsageError", "__version__", "load", "verify",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from archspec._columns import columns
 from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
 from archspec.ops.base import Shape, product, show
@@ -98,15 +98,6 @@ class Summary:
         cells = [(r.path, r.operation, r.shape, *r.costs) for r in self.rows]
         text = columns([_HEADINGS, *cells], "<<<>>>")
         return f"{self.name}\n\n{text}\n\n{self.totals}"
-
-
-def columns(rows: Sequence[Sequence[str]], aligns: str) -> str:
-    """Rows of text in columns, aligned by `<` and `>`; the first row is the heading."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(f"{text:{a}{w}}" for text, a, w in zip(row, aligns, widths, strict=True)).rstrip() for row in rows
-    ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def summarize(graph: Graph) -> Summary:

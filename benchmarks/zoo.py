@@ -27,7 +27,8 @@ from archspec.expectations import multiply_adds, parameter_count
 from archspec.graph.graph import Graph
 from archspec.loading import open_spec
 from archspec.model import Model
-from archspec.proof import reports
+from archspec.proving import reports
+from archspec.results.options import Options
 from archspec.spec.catalogue import files, variants_in
 from archspec.verification.report import Report
 from archspec.verification.run import memory
@@ -208,7 +209,8 @@ def verify(chosen: Sequence[Network], known: dict[str, Any], timeout: float) -> 
                 os.environ.update(settings)
                 pool = Pool({backend.name: backend.runner for backend in backends()}).__enter__()
             before = time.monotonic()
-            found = reports(each.tried, backends(), pool, timeout=timeout, gradients=True, sizes=each.sizes)
+            options = Options(timeout=timeout, gradients=True, sizes=each.sizes or {})
+            found = list(reports(each.tried, backends(), pool, options))
             seconds = time.monotonic() - before
             about = {"digest": each.digest, "rules": RULES, "seconds": round(seconds, 1)}
             known[each.name] = {**about, **_result(found)}

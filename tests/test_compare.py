@@ -12,9 +12,9 @@ from archspec.graph.graph import Graph
 from archspec.model import Spec
 from archspec.verification import compare, data, rounding
 from archspec.verification.compare import Difference, difference
+from archspec.verification.failure import Failure
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.worker import arrange
-from archspec.verification.workers import Failure
 
 from .cases import CASES, Case
 

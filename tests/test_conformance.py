@@ -25,9 +25,10 @@ from archspec.model import Model, Spec
 from archspec.spec.document import type_of
 from archspec.verification import compare, data, edges, gradients, rounding, vjp, worker
 from archspec.verification.compare import Difference
+from archspec.verification.failure import Failure
 from archspec.verification.subject import Generated
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Result, message
+from archspec.verification.workers import Pool, Result, message
 
 from .cases import CASES, TABLE, Case
 

@@ -13,7 +13,7 @@ from archspec import ops
 from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
-from archspec.proof import reports
+from archspec.proving import reports
 from archspec.verification import data, edges
 from archspec.verification.run import examine
 from archspec.verification.subject import generated

@@ -16,7 +16,8 @@ from archspec import reference
 from archspec.backend import Moves, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
-from archspec.proof import reports
+from archspec.proving import reports
+from archspec.results.options import Options
 from archspec.verification import data, gradients
 from archspec.verification.run import examine
 from archspec.verification.subject import generated
@@ -137,7 +138,7 @@ def test_numbers_that_are_not_finite(pool: Pool) -> None:
           - log
     """
     network = Spec.parse(dedent(spec)).network()
-    (report,) = reports(network, backends(), pool, gradients=True, allow_unproven=True)
+    (report,) = reports(network, backends(), pool, Options(gradients=True, allow_unproven=True))
     assert report.exit_code == 0, report.to_json()
     (report,) = reports(network, backends(), pool)
     assert {outcome.status for outcome in report.outcomes.values()} == {"unproven"}

@@ -11,7 +11,8 @@ from archspec.backend import backends
 from archspec.errors import SpecError
 from archspec.expectations import parameter_count
 from archspec.model import Model, Spec
-from archspec.proof import reports
+from archspec.proving import reports
+from archspec.results.options import Options
 from archspec.verification.workers import Pool
 
 ROOT = Path(__file__).parent
@@ -102,7 +103,7 @@ def test_all_frameworks_agree(number: int, file: Path, variant: str | None, pool
     all."""
     model = _small(Spec.read(file).network(variant, REDUCED.get(str(variant), REDUCED.get(file.stem))))
     gradients = number % 2 == 0 and len(model.graph.nodes) < DEEP
-    for report in reports(model, BACKENDS, pool, gradients=gradients):
+    for report in reports(model, BACKENDS, pool, Options(gradients=gradients)):
         assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}
         for outcome in report.outcomes.values():
             assert {"float64", "float32"} <= outcome.rungs.keys()
@@ -124,5 +125,5 @@ def test_all_frameworks_agree(number: int, file: Path, variant: str | None, pool
 )
 def test_other_sizes(file: str, sizes: dict[str, int], pool: Pool) -> None:
     model = Spec.read(ROOT / "networks" / f"{file}.yaml").network()
-    for report in reports(model, BACKENDS, pool, gradients=True, sizes=sizes):
+    for report in reports(model, BACKENDS, pool, Options(gradients=True, sizes=sizes)):
         assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}

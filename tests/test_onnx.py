@@ -19,8 +19,9 @@ from archspec.graph.graph import parameter_name, rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.verification import compare, worker
+from archspec.verification.failure import Failure
 from archspec.verification.subject import Generated
-from archspec.verification.workers import Failure, Pool, Result, message
+from archspec.verification.workers import Pool, Result, message
 
 from .onnx_judge import TABLE, Outcome, Twin, outcomes
 from .onnx_judge.page import DELIBERATE, KNOWN, REASONS, page

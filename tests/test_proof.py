@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import archspec
+from archspec import proving
 from archspec.cli import app
 from archspec.cli.arguments import interpreters
 from archspec.errors import UsageError
@@ -23,8 +24,8 @@ from archspec.model import Model, Spec
 from archspec.ops.linear import Embedding
 from archspec.pictures import as_input
 from archspec.proof import Proof
+from archspec.verification.failure import Failure
 from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
-from archspec.verification.workers import Failure
 
 
 def _rung(name: str, error: float) -> Rung:
@@ -182,7 +183,7 @@ def test_what_cannot_be_verified_takes_nothing_down(tmp_path: Path, monkeypatch:
     for name, text in NETS.items():
         Path(name).write_text(dedent(text))
     Path("crash.yaml").write_text(NETS["good.yaml"].replace("Net", "Crash"))
-    real = archspec.proof.case  # type: ignore[attr-defined]
+    real = proving.case  # type: ignore[attr-defined]
 
     def crash(model: Model, *arguments: Any, **options: Any) -> Any:
         return 1 / 0 if model.name == "crash" else real(model, *arguments, **options)
@@ -190,7 +191,7 @@ def test_what_cannot_be_verified_takes_nothing_down(tmp_path: Path, monkeypatch:
     def fail(self: Embedding, *_: Any, **__: Any) -> Any:
         return np.zeros(3)[[9]]
 
-    monkeypatch.setattr("archspec.proof.case", crash)
+    monkeypatch.setattr("archspec.proving.case", crash)
     monkeypatch.setattr(Embedding, "reference", fail)
     command = ["verify", "bad.yaml", "none.yaml", "crash.yaml", "indices.yaml", "good.yaml", "--to", "pytorch"]
     result = CliRunner().invoke(app, command)

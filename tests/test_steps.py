@@ -14,7 +14,8 @@ import pytest
 from archspec.backend import backends
 from archspec.errors import SpecError
 from archspec.model import Model
-from archspec.proof import stepped
+from archspec.proving import reports
+from archspec.results.options import Options
 from archspec.training import rules
 from archspec.training.base import Schedule
 from archspec.training.losses import BinaryCrossEntropy
@@ -131,7 +132,7 @@ def pool() -> Iterator[Pool]:
     "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.long) for name in CONFIGURATIONS]
 )
 def test_frameworks_train_alike(name: str, pool: Pool) -> None:
-    (report,) = stepped(CONFIGURATIONS[name], backends(), pool, 4, seed=0, timeout=300, sizes=None)
+    (report,) = reports(CONFIGURATIONS[name], backends(), pool, Options(steps=4))
     due = {"rates", "losses", "slope", "updates", "state", "others"}
     for outcome in report.outcomes.values():
         assert outcome.status == "passed", f"{outcome.subject}: {outcome.message}"
@@ -147,7 +148,7 @@ def test_frameworks_train_alike(name: str, pool: Pool) -> None:
 def test_what_is_only_rounding_is_not_compared(pool: Pool) -> None:
     """A bias before batch normalization has no gradient, and Adam makes of its rounding what it makes of any."""
     model = network(CLASSIFIER + "outputs: {logits: fc}", f"{CROSS_ENTROPY}\noptimizer: {ADAM}")
-    (report,) = stepped(model, backends(), pool, 4, seed=0, timeout=300, sizes=None)
+    (report,) = reports(model, backends(), pool, Options(steps=4))
     for outcome in report.outcomes.values():
         assert outcome.status == "passed", f"{outcome.subject}: {outcome.message}"
         assert outcome.rungs["others"].unseen == ("bn.running_mean", "conv.bias")
@@ -158,9 +159,7 @@ def test_what_is_only_rounding_is_not_compared(pool: Pool) -> None:
 def test_what_is_inexact_is_held_against_others_for_one_step(pool: Pool) -> None:
     """The gradient of Paddle's averages over twelve numbers has a float32 number in it."""
     pooled = CLASSIFIER.replace("  - flatten\n", "  - global_avg_pool2d\n") + "outputs: {logits: fc}"
-    (report,) = stepped(
-        network(pooled, f"{CROSS_ENTROPY}\noptimizer: {SGD}"), backends(), pool, 4, seed=0, timeout=300, sizes=None
-    )
+    (report,) = reports(network(pooled, f"{CROSS_ENTROPY}\noptimizer: {SGD}"), backends(), pool, Options(steps=4))
     assert [outcome.status for outcome in report.outcomes.values()] == ["passed"] * 3
     unseen = {name: outcome.rungs["others"].unseen for name, outcome in report.outcomes.items()}
     assert unseen["paddle"] == ("what follows from the second update on",)

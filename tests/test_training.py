@@ -15,7 +15,8 @@ from archspec.backend import Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
-from archspec.proof import reports, stepped
+from archspec.proving import reports
+from archspec.results.options import Options
 from archspec.verification import data
 from archspec.verification.run import examine
 from archspec.verification.subject import generated
@@ -108,7 +109,7 @@ def test_statistics_that_no_output_depends_on(pool: Pool) -> None:
           - {op: batch_norm, name: idle, from: image}
         outputs: {y: seen}
     """
-    for report in reports(Spec.parse(dedent(spec)).network(), backends(), pool, training=True):
+    for report in reports(Spec.parse(dedent(spec)).network(), backends(), pool, Options(training=True)):
         assert report.exit_code == 0, report.to_json()
 
 
@@ -171,8 +172,8 @@ def test_exact_statistics_are_those_of_the_reference(pool: Pool) -> None:
     assert {name: "Biased" in program.source for name, program in made.items()} == {
         "pytorch": True, "keras": False, "paddle": False,
     }  # fmt: skip
-    compared = reports(model, exact, pool, training=True, gradients=True)
-    (trained,) = stepped(model, exact, pool, 4, seed=0, timeout=300, sizes=None)
+    compared = reports(model, exact, pool, Options(training=True, gradients=True))
+    (trained,) = reports(model, exact, pool, Options(steps=4))
     for report in [*compared, trained]:
         assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     assert all({"statistics", "others"} <= outcome.rungs.keys() for outcome in trained.outcomes.values())

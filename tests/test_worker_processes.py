@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from archspec.verification.workers import Failure, Greeting, Pool
+from archspec.verification.failure import Failure
+from archspec.verification.workers import Greeting, Pool
 
 pytestmark = pytest.mark.slow
 

@@ -17,10 +17,11 @@ from archspec.backend import Observed, Program, Weight
 from archspec.graph.mode import Mode
 from archspec.model import Spec
 from archspec.verification import data, worker
+from archspec.verification.failure import Failure
 from archspec.verification.probes import without_probes
 from archspec.verification.run import examine, least_memory, memory
 from archspec.verification.subject import Generated, generated
-from archspec.verification.workers import Failure, Pool, Result, message
+from archspec.verification.workers import Pool, Result, message
 
 pytestmark = pytest.mark.frameworks
 

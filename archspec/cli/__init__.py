@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +62,15 @@ Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="NAME=NUMBER"
 ExactStatistics = Annotated[
     bool, typer.Option("--exact-statistics", help="Code that keeps equal running variances in all frameworks.")
 ]
+
+
+class Schema(StrEnum):
+    """What there is a JSON Schema of."""
+
+    LANGUAGE = "language"
+    RESULT = "result"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -225,6 +235,11 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     as_json: Json = False,
+    output_: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result as JSON.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit's XML.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as Markdown.")] = None,
 ) -> None:  # fmt: skip
     """Prove that the generated models compute the same, step by step.
 
@@ -239,33 +254,23 @@ def verify(
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml --require --json            for CI
+    archspec verify specs/*.yaml --junit parity.xml --markdown parity.md -o parity.json
 
     Exit code 1 if anything differs or is not proven, 3 if a framework asked for is missing.
     """
     from archspec.cli.arguments import dimensions, interpreters, values
-    from archspec.proof import Refused, verify
-    from archspec.verification.report import Report
+    from archspec.cli.verifying import run
+    from archspec.cli.views import views
 
-    with output.progress() as watch:
-
-        def show(found: Report | Refused) -> None:
-            watch("")
-            if isinstance(found, Refused):
-                output.print_failure(found.error)
-            elif not as_json:
-                output.print_report(found)
-                sys.stdout.flush()
-
-        proof = verify(
-            *specs, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
-            gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
-            require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-            picture=picture, watch=watch, each=show,
-        )  # fmt: skip
-    if as_json:
-        output.print_json(proof.to_json())
-    if not proof.ok:
-        raise typer.Exit(proof.exit_code)
+    shown = views(as_json, {"output": output_, "junit": junit, "markdown": markdown})
+    code = run(
+        specs, shown, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
+        gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
+        require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
+        picture=picture,
+    )  # fmt: skip
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -293,13 +298,18 @@ def init(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of the language, for editors.
+def schema(
+    of: Annotated[Schema, typer.Argument(metavar="[language|result]", help="What the schema is of.")] = Schema.LANGUAGE,
+) -> None:
+    """Print the JSON Schema of the language, for editors, or of results, for programs.
 
     \b
     archspec schema > archspec.schema.json
+    archspec schema result                       of what verify --json prints, and -o writes
     # yaml-language-server: $schema=archspec.schema.json      as the first line of a spec
     """
-    from archspec.spec.schema import schema
-
+    if of is Schema.RESULT:
+        from archspec.results.schema import schema
+    else:
+        from archspec.spec.schema import schema
     output.print_json(schema())

@@ -33,6 +33,39 @@ def write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     return list(targets)
 
 
+def check_writable(path: Path) -> None:
+    """Makes the folder of a file that will be written, while nothing is lost if it cannot be. Raises UsageError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_stream(path):
+            return
+        _refuse(path)
+        _write_beside(path, "").unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_one(path: Path, text: str) -> None:
+    """Writes a text into a file, completely or not at all; into a pipe or device, as it is. Raises UsageError."""
+    try:
+        if _is_stream(path):
+            path.write_text(text, encoding="utf-8")
+            return
+        _refuse(path)
+        temporary = _write_beside(path, text)
+        try:
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether there is something that cannot be replaced by a file: a pipe, a device."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def _refuse(target: Path) -> None:
     if target.is_symlink():
         raise UsageError(f"{target} is a symbolic link; what it points to is not replaced")

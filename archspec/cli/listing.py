@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from archspec._columns import columns
 from archspec.expectations import parameter_count
 from archspec.model import Model, Spec
 from archspec.spec.catalogue import files, shown
-from archspec.summary import columns
 
 
 class Entry(NamedTuple):

@@ -79,8 +79,8 @@ def inspect(
     archspec weights inspect net.weights.h5
     archspec weights inspect net.safetensors --json
     """
+    from archspec._columns import columns
     from archspec.errors import printable
-    from archspec.summary import columns
     from archspec.weights import files
 
     stored = files.read(file)

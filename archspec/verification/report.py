@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from archspec.verification.compare import Difference
-from archspec.verification.workers import Failure
+from archspec.verification.failure import Failure
+
+if TYPE_CHECKING:
+    from archspec.verification.compare import Difference
 
 Status = Literal["passed", "failed", "unproven", "error", "missing"]
 
@@ -104,6 +106,8 @@ class Culprit:
     """Whether it is also wrong alone, on the reference's inputs; None if that could not be run."""
     position: str = ""
     """Where it stands in the spec, filled in by who knows."""
+    code: str = ""
+    """The statement of the generated file that makes it, with its line, if there is one alone."""
 
 
 @dataclass(slots=True)
@@ -163,6 +167,23 @@ class Outcome:
         return f"nothing was compared: {', '.join(self.not_compared)}" if self.not_compared else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Which network a report is about."""
+
+    spec: str
+    """The file, by its path below the current folder, or its name alone."""
+    variant: str | None
+    mode: str
+    """`evaluation`, `auxiliary`, `training`; or `steps`, of training."""
+    parameters: int
+    """Trainable ones."""
+    multiply_adds: int
+    """Of one evaluation of one element of a batch."""
+    fingerprints: dict[str, str]
+    """The beginning of the SHA-256 of the text of the `spec`, and by backend of the generated file."""
+
+
 @dataclass(slots=True)
 class Report:
     """What was found about one network."""
@@ -174,6 +195,9 @@ class Report:
     """Of `reference`, `rounding`, `slope` and `total`."""
     remarks: tuple[str, ...] = ()
     """What was asked for and does not exist, so that it was not compared."""
+    facts: Facts | None = None
+    cached: str = ""
+    """When it was found, if that was not now."""
 
     @property
     def exit_code(self) -> int:

@@ -17,12 +17,13 @@ from archspec.verification import compare, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.cases import Second
 from archspec.verification.compare import Difference
+from archspec.verification.failure import Failure
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.scratch import physical_memory
 from archspec.verification.subject import Subject
 from archspec.verification.task import Run, Task
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Result
+from archspec.verification.workers import Pool, Result
 
 
 def examine(

@@ -22,11 +22,12 @@ from archspec.training.script import Script
 from archspec.training.suspects import losses, suspects, wrong_losses
 from archspec.verification import worker
 from archspec.verification.compare import FLOAT64_BOUND, INEXACT_MULTIPLE
+from archspec.verification.failure import Failure
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.trial import Trial
 from archspec.verification.worker import Array, arrange, restore
 from archspec.verification.worker.steps import sample
-from archspec.verification.workers import Failure, Pool, Result
+from archspec.verification.workers import Pool, Result
 
 SLOPE_BOUND: Final = 1e-5
 _NOISE: Final = 1e-12

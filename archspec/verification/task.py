@@ -22,10 +22,11 @@ from archspec.graph.mode import Mode
 from archspec.verification import compare, data, edges, randomness, rounding, vjp, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
+from archspec.verification.failure import Failure
 from archspec.verification.report import Culprit, Finding, Outcome, Rung
 from archspec.verification.subject import Subject
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, Pull, Result, Stopped, message
+from archspec.verification.workers import Pool, Pull, Result, Stopped, message
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,33 +16,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from archspec.graph.graph import Graph
 from archspec.graph.mode import Mode
 from archspec.verification import worker
+from archspec.verification.failure import Failure, FailureKind
 from archspec.verification.scratch import Scratch
 from archspec.verification.subject import Subject
 from archspec.verification.worker import Array
-
-FailureKind = Literal["refused", "memory", "missing", "start", "import", "crashed", "timeout", "build", "weights",
-                      "run", "edges", "gradients", "shipped"]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no result."""
-
-    kind: FailureKind
-    """`refused`: the backend cannot express the network; `memory`: the machine has too little of it; `missing`: the
-    framework is not installed; `start`: the interpreter cannot be run, or is no Python; `import`: the framework is
-    installed and broken; `crashed`, `timeout`: the process died, or was killed; `shipped`: the file itself, without
-    probes, is not what was seen with them; else the stage that raised."""
-    message: str
-    detail: str = ""
-    """The end of the traceback, or of what the process wrote to its standard error."""
-    at: str = ""
-    """For `crashed` and `timeout`: the last probe or stage that was reached; else the line of code that raised."""
 
 
 @dataclass(frozen=True, slots=True)

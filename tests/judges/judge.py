@@ -20,9 +20,10 @@ from archspec.loading import load
 from archspec.model import Model
 from archspec.verification import worker
 from archspec.verification.compare import difference
+from archspec.verification.failure import Failure
 from archspec.verification.subject import Generated
 from archspec.verification.worker import Array
-from archspec.verification.workers import Failure, Pool, message
+from archspec.verification.workers import Pool, message
 
 from .networks import Network
 
