@@ -235,6 +235,11 @@ class Model:
         more = [d for d in problems if (d.line, d.column) not in places]
         raise SpecError(sorted({*found, *more}, key=lambda d: (d.line, d.column, d.message)))
 
+    @property
+    def tree(self) -> Module:
+        """The network as blocks inside of blocks. Raises SpecError."""
+        return self._main[0]
+
     @cached_property
     def graph(self) -> Graph:
         """The network as a list of steps. Raises SpecError."""

@@ -37,6 +37,7 @@ LAYERS = [
         "archspec.training.suspects",
         "archspec.verification",
         "archspec.pictures",
+        "archspec.drawing",
     },
     {"archspec.results"},
     {"archspec.proof", "archspec.proving", "archspec.weights"},

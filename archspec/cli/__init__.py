@@ -168,6 +168,50 @@ def summary(
         output.print_summary(table)
 
 
+@app.command()
+def draw(
+    spec: OneSpec,
+    file: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png, .html, .dot or .mmd file.")
+    ] = None,
+    unfold: Annotated[
+        list[str] | None, typer.Option("--unfold", metavar="PATH", help="Show the inside of a part, or of all.")
+    ] = None,
+    fold: Annotated[
+        list[str] | None, typer.Option("--fold", metavar="PATH", help="Hide the inside of a part, or of all.")
+    ] = None,
+    horizontal: Annotated[bool, typer.Option("--horizontal", help="From left to right.")] = False,
+    theme: Annotated[str, typer.Option("--theme", metavar="auto|light|dark", help="Colours.")] = "auto",
+    variant: Variant = None, settings: Settings = None,
+) -> None:  # fmt: skip
+    """Draw a network: blocks with what is inside, equal ones stacked, shapes and parameters.
+
+    \b
+    archspec draw resnet50 -o resnet50.svg                   also .png, .html, .dot (Graphviz) and .mmd (Mermaid)
+    archspec draw resnet50 > resnet50.svg
+    archspec draw net.yaml --unfold layer2.0 -o net.svg      with this block from inside; --unfold all
+    archspec draw net.yaml --fold all --horizontal -o net.svg
+
+    Without --unfold and --fold it shows at most 40 boxes, and each kind of block from inside once.
+    """
+    from archspec.cli.arguments import one_network
+    from archspec.cli.files import write_all
+    from archspec.drawing import FORMS, theme_of
+    from archspec.drawing import draw as drawn
+
+    if file is not None and file.suffix.lower() not in FORMS:
+        raise UsageError(f"-o {file}: drawings are {', '.join(FORMS)}")
+    chosen = theme_of(theme)
+    model = one_network(spec, variant, settings)
+    form = FORMS[file.suffix.lower()] if file is not None else "svg"
+    text = drawn(model, form, unfold=unfold or (), fold=fold or (), horizontal=horizontal, theme=chosen)
+    if file is None:
+        assert isinstance(text, str)
+        output.print_text(text)
+    else:
+        print(*write_all(file.parent, {file.name: text}), sep="\n")
+
+
 @app.command("compile")
 def compile_(
     spec: OneSpec,

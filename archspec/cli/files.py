@@ -10,8 +10,8 @@ from pathlib import Path
 from archspec.errors import UsageError
 
 
-def write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Writes texts, given by file name, into a folder, which is made if there is none. Raises UsageError."""
+def write_all(folder: Path, texts: Mapping[str, str | bytes]) -> list[Path]:
+    """Writes texts, or bytes, given by file name, into a folder, which is made if there is none. Raises UsageError."""
     for name in texts:
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise UsageError(f"'{name}' cannot be the name of a file")
@@ -73,13 +73,13 @@ def _refuse(target: Path) -> None:
         raise UsageError(f"{target} is not a file")
 
 
-def _write_beside(target: Path, text: str) -> Path:
+def _write_beside(target: Path, text: str | bytes) -> Path:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     # O_EXCL does not follow a link that somebody left under this name.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
