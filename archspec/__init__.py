@@ -19,15 +19,17 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing would cost m
 if TYPE_CHECKING:
     from archspec.backend import Backend
     from archspec.errors import ArchspecError, BackendError, Diagnostic, SpecError, UsageError
+    from archspec.listing import specs
     from archspec.loading import load
     from archspec.model import Model, Spec
     from archspec.proof import Proof, verify
     from archspec.summary import Summary
+    from archspec.training.script import Script
     from archspec.verification.report import Report
 
 __all__ = [
-    "ArchspecError", "Backend", "BackendError", "Diagnostic", "Model", "Proof", "Report", "Spec", "SpecError",
-    "Summary", "UsageError", "__version__", "load", "verify",
+    "ArchspecError", "Backend", "BackendError", "Diagnostic", "Model", "Proof", "Report", "Script", "Spec",
+    "SpecError", "Summary", "UsageError", "__version__", "load", "specs", "verify",
 ]  # fmt: skip
 
 _HOMES = {
@@ -38,11 +40,13 @@ _HOMES = {
     "Model": "model",
     "Proof": "proof",
     "Report": "verification.report",
+    "Script": "training.script",
     "Spec": "model",
     "SpecError": "errors",
     "Summary": "summary",
     "UsageError": "errors",
     "load": "loading",
+    "specs": "listing",
     "verify": "proof",
 }
 

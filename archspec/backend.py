@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,8 @@ from archspec.expressions import suggestion
 from archspec.ops.base import describe
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from archspec.graph.graph import Graph
     from archspec.graph.tree import Module
     from archspec.ops.base import Array
@@ -192,6 +195,18 @@ class Backend:
         """The source code of a model, and what is needed to run and watch it; raises as `write`."""
         with paused_collector(), self._not_too_deep():
             return self.generator(model).program()
+
+    def module(self, program: Program) -> ModuleType:
+        """Generated code in this process. Raises UsageError without its framework."""
+        from archspec.live import load
+
+        try:
+            with paused_collector():  # importing makes a million objects that stay
+                import_module(self.framework)
+        except ImportError as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise UsageError(f"{self.title} cannot be imported here: {said[0]}") from error
+        return load(program.source, program.entry)
 
     @contextlib.contextmanager
     def _not_too_deep(self) -> Iterator[None]:

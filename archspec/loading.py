@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from archspec.errors import UsageError
 from archspec.model import Model, Spec
 from archspec.spec.catalogue import locate
 
@@ -21,12 +20,7 @@ def load(
     param.
     """
     document, chosen = open_spec(spec)
-    if params is not None and not isinstance(params, Mapping):
-        raise UsageError("params is a mapping of names to values: give a param of this name as params={'params': ...}")
-    twice = sorted({*(params or {})} & more.keys())
-    if twice:
-        raise UsageError(f"{twice[0]} is given twice")
-    return document.network(chosen if variant is None else variant, {**(params or {}), **more})
+    return document.network(chosen if variant is None else variant, params, **more)
 
 
 def open_spec(spec: str | Path) -> tuple[Spec, str | None]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from archspec.ops.base import describe
 from archspec.spec.document import Document
 from archspec.spec.hints import one_of
 from archspec.spec.lint import Lint
+from archspec.spec.params import decided, merged
 from archspec.spec.reading import read
 from archspec.spec.source import Source
 
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from archspec.weights.names import Rules
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spec:
-    """A spec file that has the right form: the source of one network per variant."""
+    """A spec that has the right form: the source of one network per variant."""
 
     document: Document
     source: Source
@@ -46,12 +47,26 @@ class Spec:
     @classmethod
     def read(cls, path: str | Path, shown: str | None = None) -> Spec:
         """The spec in a file. Raises SpecError with everything that is wrong with its form."""
+        if not isinstance(path, (str, Path)):
+            raise UsageError(f"a file is named by a text or a path, not by {describe(path)}")
         return cls._of(Source.read(Path(path), shown))
 
     @classmethod
     def parse(cls, text: str, file: str = "<spec>") -> Spec:
         """The spec in a text. Raises SpecError with everything that is wrong with its form."""
+        if not isinstance(text, str):
+            raise UsageError(f"the text of a spec is a text, not {describe(text)}")
         return cls._of(Source(text, file))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], file: str = "<dict>") -> Spec:
+        """The spec in plain data, as JSON or YAML is read. Findings point into it as indented JSON.
+
+        Raises SpecError with everything that is wrong with its form, UsageError for what is no plain data.
+        """
+        from archspec.spec.plain import as_json
+
+        return cls._of(Source(as_json(data), file))
 
     @classmethod
     def _of(cls, source: Source) -> Spec:
@@ -78,51 +93,24 @@ class Spec:
         """What can be said without values for params: errors and warnings."""
         return Lint(self.document, self.source).run()
 
-    def network(self, variant: str | None = None, params: Mapping[str, Any] | None = None) -> Model:
-        """The network of a variant, with params replaced.
+    def __repr__(self) -> str:
+        count = len(self.document.variants)
+        variants = f", {count} variants" if count else ""
+        return f"<Spec {self.document.name} of {self.source.file}{variants}>"
+
+    def network(
+        self, variant: str | None = None, params: Mapping[str, Any] | None = None, **more: Any
+    ) -> Model:  # fmt: skip
+        """The network of a variant, with params replaced: `network("resnet50", num_classes=10)`. `params` takes those,
+        too, that are called `variant` or `params`.
 
         Raises SpecError if the spec is not valid, UsageError for a variant or param that it does not have.
         """
-        document = self.document
-        if variant is not None and variant not in document.variants:
-            hint = one_of(str(variant), document.variants)
-            if "variant" in document.params:
-                hint += "; its param of this name is given with params={'variant': ...}, or --set"
-            raise UsageError(f"{document.name} has no variant '{variant}'; {hint}")
-        values = {name: param.default for name, param in document.params.items()}
-        chosen = document.variants[variant].values if variant is not None else {}
-        problems: list[Diagnostic] = []
-        for name, value in chosen.items():
-            if name in values:
-                values[name] = value
-                problem = document.params[name].problem(value)
-                if problem:
-                    problems.append(self.source.diagnostic(("variants", str(variant), name), f"{name} {problem}"))
-        for name, value in (params or {}).items():
-            if name not in values:
-                raise UsageError(f"{document.name} has no param '{name}'; "
-                                 f"{one_of(str(name), values, 'it has')}")  # fmt: skip
-            problem = document.params[name].problem(value)
-            if problem:
-                raise UsageError(f"{document.name}: {name} {problem}")
-            values[name] = value
-        for name, param in document.params.items():
-            if values[name] is None:
-                variants = f"a variant ({', '.join(list(document.variants)[:8])}), " if document.variants else ""
-                hint = f"give {variants}--set {name}=... or a default"
-                problems.append(self.source.diagnostic(("params", name), f"param '{name}' needs a value", key=True,
-                                                       hint=hint))  # fmt: skip
-            elif param.type == "float" and isinstance(values[name], int):
-                values[name] = float(values[name])
-            if name not in chosen and name not in (params or {}) and param.default is not None:
-                problem = param.problem(param.default)
-                if problem:
-                    long = isinstance(self.source.data["params"][name], dict)
-                    path = ("params", name, "default") if long else ("params", name)
-                    problems.append(self.source.diagnostic(path, f"the default of {name} {problem}"))
+        given = merged(params, more)
+        values, problems = decided(self.document, self.source, variant, given)
         if problems:
             raise SpecError(sorted({*self.findings, *problems}, key=lambda d: (d.line, d.column, d.message)))
-        return Model(self, variant, values, dict(params or {}))
+        return Model(self, variant, values, given)
 
 
 class Model:
@@ -142,7 +130,19 @@ class Model:
 
     def __repr__(self) -> str:
         changed = "".join(f", {name}={value!r}" for name, value in self.overrides.items())
-        return f"<Model {self.name}{changed}>"
+        try:
+            about = self.summary()
+        except SpecError as error:
+            return f"<Model {self.name}{changed}: {len(error.diagnostics)} errors>"
+        maps = (", ".join(f"{name} {shape}" for name, shape in each.items()) for each in (about.inputs, about.outputs))
+        return f"<Model {self.name}{changed}: {' -> '.join(maps)}, {about.parameters:,} parameters>"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        try:
+            return self.summary()._repr_html_()
+        except SpecError as error:
+            return f"<pre>{escape(str(error))}</pre>"
 
     @property
     def name(self) -> str:
@@ -381,11 +381,11 @@ class Model:
         lies in no file. Raises as `compile`, and UsageError if the framework is not installed.
         """
         backend = one_backend(to, exact_statistics)
-        return _loaded(backend, backend.generate(self))
+        return backend.module(backend.generate(self))
 
     def build(
         self, to: str, *, weights: str | Path | Mapping[str, Array] | None = None, names: Rules | str = "",
-        origin: str = "", allow_missing: Sequence[str] = (), device: Any = None, exact_statistics: bool = False,
+        origin: str = "", allow_missing: str | Sequence[str] = (), device: Any = None, exact_statistics: bool = False,
     ) -> Any:  # fmt: skip
         """The network as the framework's own object in this process: `build("pytorch", weights="start.safetensors")`
         gives an `nn.Module`, `build("keras")` a `keras.Model`. No other framework is imported.
@@ -411,7 +411,7 @@ class Model:
             raise UsageError("names, origin and allow_missing say more of weights, and there are none")
         needed = self.graph.parameters(Mode.EVALUATION)
         optional = {weight.target for weight in program.weights if weight.parameter not in needed}
-        make = getattr(_loaded(backend, program), program.entry)
+        make = getattr(backend.module(program), program.entry)
         return backend.live(make, arrays, optional, device)
 
     def weights(
@@ -462,22 +462,10 @@ def one_backend(name: str, exact_statistics: bool = False) -> Backend:
     return chosen.exact() if exact_statistics else chosen
 
 
-def _loaded(backend: Backend, program: Program) -> ModuleType:
-    """Generated code in this process. Raises UsageError without its framework."""
-    from archspec._collector import paused_collector
-    from archspec.live import load
-
-    try:
-        with paused_collector():  # importing makes a million objects that stay
-            importlib.import_module(backend.framework)
-    except ImportError as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(f"{backend.title} cannot be imported here: {said}") from error
-    return load(program.source, program.entry)
-
-
 def check_sizes(sizes: Mapping[str, int] | None) -> None:
     """Raises UsageError for what can be the size of no dimension."""
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise UsageError(f"sizes are given as a mapping of names to numbers, not by {describe(sizes)}")
     for name, size in (sizes or {}).items():
         if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 2**31:
             raise UsageError(f"{name} (={size}): a size is a whole number from 1 to 2**31")

@@ -55,7 +55,8 @@ def verify(
     does not exist. With `each`, it is given what cannot be verified, too, and the others are.
     """
     options = Options(
-        to=(to,) if isinstance(to, str) else tuple(to), variant=variant, params=params or {}, python=python or {},
+        to=tuple(to) if isinstance(to, Sequence) and not isinstance(to, str) else (to,), variant=variant,
+        params=params or {}, python=python or {},
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         allow_unproven=allow_unproven, seed=seed, timeout=timeout, sizes=sizes or {}, picture=picture,
     )  # fmt: skip

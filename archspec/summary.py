@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from archspec._columns import columns
+from archspec._columns import columns, html
 from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
 from archspec.ops.base import Shape, product, show
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _HEADINGS: Final = ("Step", "Operation", "Output", "Parameters", "Multiply-adds", "Activations")
+_MOST_ROWS: Final = 60
+"""Of a table in a notebook."""
 _BYTES: Final = {"float": 4, "int64": 8, "bool": 1}
 
 
@@ -95,9 +98,17 @@ class Summary:
         return f"{parameters}\n{costs} for one element of a batch" + (f" with {given}" if given else "")
 
     def __str__(self) -> str:
-        cells = [(r.path, r.operation, r.shape, *r.costs) for r in self.rows]
-        text = columns([_HEADINGS, *cells], "<<<>>>")
-        return f"{self.name}\n\n{text}\n\n{self.totals}"
+        return f"{self.name}\n\n{columns(self._cells(self.rows), '<<<>>>')}\n\n{self.totals}"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: long networks with a row for each of their parts."""
+        depths = range(max((row.path.count(".") for row in self.rows), default=0), 0, -1)
+        folds = (self, *(self.folded(depth) for depth in depths))
+        shown = next((each for each in folds if len(each.rows) <= _MOST_ROWS), folds[-1])
+        return html(self._cells(shown.rows), "<<<>>>", self.name, self.totals)
+
+    def _cells(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+        return [_HEADINGS, *((row.path, row.operation, row.shape, *row.costs) for row in rows)]
 
 
 def summarize(graph: Graph) -> Summary:

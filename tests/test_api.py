@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +17,12 @@ from archspec.spec import catalogue
 from archspec.spec.document import Document
 from archspec.spec.source import Source
 
+API: Any = archspec
+"""For wrong calls, which types would not let pass."""
+
 
 def test_names() -> None:
-    assert len(archspec.__all__) <= 14
+    assert len(archspec.__all__) <= 16
     assert sorted(archspec.__all__) == archspec.__all__ == dir(archspec)
     for name in archspec.__all__:
         assert getattr(archspec, name) is not None
@@ -95,6 +101,82 @@ def test_load_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_load_of_what_is_not_there(arguments: tuple[str, dict[str, object]], message: str) -> None:
     with pytest.raises(archspec.UsageError, match=message):
         archspec.load(arguments[0], **arguments[1])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.compile(["keras"]), r"one backend is named here, by a text, not by \['keras'\]"),
+        (lambda m: m.compile("pytorhc"), "there is no backend 'pytorhc'; did you mean 'pytorch'"),
+        (lambda m: m.script("torch"), "there is no backend 'torch'; did you mean 'pytorch'"),
+        (lambda m: m.program(None), "one backend is named here, by a text, not by null"),
+        (lambda m: m.module("flox"), "there is no backend 'flox'; installed are pytorch, keras, paddle"),
+        (lambda m: m.build("kears"), "there is no backend 'kears'; did you mean 'keras'"),
+        (lambda m: m.build("keras", weights=3), "weights are a file, or a mapping of names to NumPy arrays, not 3"),
+        (lambda m: m.build("keras", weights={}, names="torchvison"), "did you mean 'torchvision'"),
+        (lambda m: m.build("keras", weights={}, origin="torch"), "there is no backend 'torch'; did you mean 'pytorch'"),
+        (lambda m: m.build("keras", weights={}, allow_missing="c*"), "nothing gives 'f6.weight'"),
+        (lambda m: m.summary({"time": 3}), "lenet5 has no open dimension 'time'"),
+        (lambda m: m.summary(["time"]), "sizes are given as a mapping of names to numbers"),
+        (lambda m: m.spec.network(params=["a"]), "params is a mapping"),
+        (lambda m: m.spec.network(params={"num_classes": 3}, num_classes=4), "num_classes is given twice"),
+        (lambda m: m.spec.network("lenet6"), "LeNet has no variant 'lenet6'; did you mean 'lenet5'"),
+        (lambda m: API.verify("lenet5", to=3), "backends are named by a text or a list of texts, not by "),
+        (lambda m: API.verify("lenet5", to=["keras", "kera"]), "there is no backend 'kera'; did you mean 'keras'"),
+        (lambda m: API.verify(), "there is nothing to verify"),
+        (lambda m: API.load(m.spec.source.data), "Spec.from_dict takes what is read already"),
+        (lambda m: API.load("archspec: 1\nname: Net\n"), "Spec.parse takes its text"),
+        (lambda m: API.Spec.parse(b"archspec: 1"), "the text of a spec is a text, not "),
+        (lambda m: API.Spec.read(3), "a file is named by a text or a path, not by 3"),
+        (lambda m: API.Spec.from_dict([1]), r"a spec is a mapping, not \[1\]"),
+    ],
+)
+def test_wrong_calls(call: Callable[[Any], object], message: str) -> None:
+    with pytest.raises(archspec.UsageError, match=message):
+        call(archspec.load("lenet5"))
+
+
+SMALL: dict[str, Any] = {"archspec": 1, "name": "Small", "params": {"width": 5}, "inputs": {"x": (3,)},
+                         "layers": [{"op": "linear", "out_features": "width"}]}  # fmt: skip
+
+
+def test_specs_that_are_data() -> None:
+    spec = archspec.Spec.from_dict(SMALL)
+    assert spec.network(width=4).compile("pytorch") == archspec.Spec.parse(json.dumps(SMALL), "<dict>").network(
+        params={"width": 4}).compile("pytorch")  # fmt: skip
+    with pytest.raises(archspec.SpecError, match=r"(?s)<dict>:15:7: error: linear: unknown .*\"outfeatures\": 3"):
+        archspec.Spec.from_dict(SMALL | {"layers": [{"op": "linear", "outfeatures": 3}]}).network().check()
+    circle: dict[str, Any] = {}
+    circle["name"] = circle
+    for wrong, where in (
+        ({"params": {"width": np.int64(5)}}, r"params.width: a spec is plain data, and 5 \(int64\) is none"),
+        ({"layers": [{"op": "linear", 3: 4}]}, r"layers\[0\]: a key is a text, not 3"),
+        ({"params": {"width": float("nan")}}, "params.width: a spec is plain data, and nan is none"),
+        ({"params": circle}, "nested more than 64 levels deep"),
+    ):
+        with pytest.raises(archspec.UsageError, match=where):
+            archspec.Spec.from_dict(SMALL | wrong)
+
+
+def test_what_things_show() -> None:
+    model = archspec.load("resnet50", num_classes=10)
+    assert repr(model.spec) == "<Spec ResNet of specs/resnet.yaml, 14 variants>"
+    assert repr(model) == ("<Model resnet50, num_classes=10: image [batch, 3, 224, 224] -> logits [batch, 10], "
+                           "23,528,522 parameters>")  # fmt: skip
+    rows = model._repr_html_().count("<tr>")
+    assert 10 < rows <= 61
+    assert archspec.load("lenet5")._repr_html_().count("<tr>") == 1 + len(archspec.load("lenet5").graph.nodes)
+    wrong = archspec.Spec.from_dict(SMALL).network(width=-1)
+    assert repr(wrong) == "<Model small, width=-1: 1 errors>"
+    assert wrong._repr_html_().startswith("<pre>&lt;dict&gt;:")
+
+
+def test_what_comes_along() -> None:
+    found = archspec.specs()
+    assert {each.spec for each in found} == {path.stem for path in catalogue.files()}
+    assert "\n  resnet50 " in str(found)
+    assert found._repr_html_().count("<tr>") == len(found) + 1
+    assert archspec.load(found[0].name).name == found[0].name
 
 
 def test_params_of_any_name(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_what_cannot_be_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         model.build("pytorch", names="torchvision")
     with pytest.raises(archspec.UsageError, match="these are not the weights of lenet5: nothing gives"):
         model.build("pytorch", weights={"conv1.weight": np.zeros(1)}, origin="canonical")
-    with pytest.raises(archspec.UsageError, match="weights are given as a mapping"):
+    with pytest.raises(archspec.UsageError, match="weights are a file, or a mapping of names to NumPy arrays, not "):
         model.build("pytorch", weights=[1])  # type: ignore[arg-type]
 
 

@@ -29,7 +29,7 @@ LAYERS = [
     {"archspec.spec"},
     {"archspec.graph", "archspec.training.plan"},
     {"archspec.summary", "archspec.backend", "archspec.expectations", "archspec.reference"},
-    {"archspec.model", "archspec.loading"},
+    {"archspec.model", "archspec.loading", "archspec.listing"},
     {
         "archspec.emit",
         "archspec.training.script",

@@ -134,13 +134,13 @@ def list_(as_json: Json = False) -> None:
     archspec list
     archspec list --json
     """
-    from archspec.cli.listing import entries, table
+    from archspec.listing import specs
 
-    found = entries()
+    found = specs()
     if as_json:
         output.print_json([entry._asdict() for entry in found])
     else:
-        print(table(found))
+        print(found)
 
 
 @app.command()

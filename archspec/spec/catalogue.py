@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,9 +31,12 @@ def locate(spec: str | Path) -> Location:
     Raises UsageError if there is no such file, spec or variant.
     """
     if not isinstance(spec, (str, Path)):
-        raise UsageError(f"a spec is named by a text or a path, not by {describe(spec)}")
+        hint = "; Spec.from_dict takes what is read already" if isinstance(spec, Mapping) else ""
+        raise UsageError(f"a spec is named by a text or a path, not by {describe(spec)}{hint}")
     text = str(spec)
     path = Path(spec)
+    if "\n" in text and _problem(path, ""):
+        raise UsageError("a spec is named by its file, or by a name that comes along; Spec.parse takes its text")
     if isinstance(spec, Path) or "/" in text or "\\" in text or path.suffix.lower() in SUFFIXES or text in (".", ".."):
         if problem := _problem(path, text):
             raise UsageError(problem)

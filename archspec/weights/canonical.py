@@ -55,7 +55,7 @@ def is_float(dtype: np.dtype[np.generic]) -> bool:
     return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
 
 
-def checked(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()) -> dict[str, Array]:
+def checked(graph: Graph, found: Mapping[str, Array], allow_missing: str | Sequence[str] = ()) -> dict[str, Array]:
     """Weights in the order and the shapes that the spec gives them; axes of size one may come and go.
 
     A matrix that is there again, by a name that is none of the spec's, is one that layers of the library share. Heads
@@ -71,7 +71,7 @@ def checked(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[st
     return {name: found[name].reshape(shape) for name, shape in due.items() if name in found}
 
 
-def without(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str]) -> dict[str, Array]:
+def without(graph: Graph, found: Mapping[str, Array], allow_missing: str | Sequence[str]) -> dict[str, Array]:
     """Those of arrays that fit, or that are not among what may be missing."""
     due = shapes(graph)
     return {
@@ -80,7 +80,8 @@ def without(graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[st
     }  # fmt: skip
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def _matches(name: str, patterns: str | Sequence[str]) -> bool:
+    patterns = [patterns] if isinstance(patterns, str) else patterns  # its characters would be patterns, '*' among them
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -95,7 +96,7 @@ def are_one(one: Array, other: Array) -> bool:
 
 
 def problems_of(
-    graph: Graph, found: Mapping[str, Array], allow_missing: Sequence[str] = ()
+    graph: Graph, found: Mapping[str, Array], allow_missing: str | Sequence[str] = ()
 ) -> dict[str, list[str]]:  # fmt: skip
     """Everything that keeps arrays from being the weights of a network, by kind; nothing, if nothing does."""
     due, needed = shapes(graph), graph.parameters(Mode.EVALUATION)

@@ -37,7 +37,7 @@ class Converted:
 
 def convert(
     network: Network, source: Path, target: Path, *, names: Rules | str = "", origin: str = "", to: str = "",
-    like: Path | None = None, allow_missing: Sequence[str] = (), dtype: str = "",
+    like: Path | None = None, allow_missing: str | Sequence[str] = (), dtype: str = "",
 ) -> Converted:  # fmt: skip
     """Writes the weights of a file as those of a generated model, or of the spec; or as the file `like`, which is of
     the kind of the target, has them.

@@ -16,6 +16,7 @@ import numpy as np
 
 from archspec.backend import Backend, Network, Program, Weight, backends
 from archspec.errors import BackendError, UsageError
+from archspec.ops.base import describe
 from archspec.weights import files
 from archspec.weights.canonical import alike, checked, fingerprint, floats, problems_of, shapes, without
 from archspec.weights.files import keras
@@ -31,7 +32,12 @@ NETWORK = "archspec.network"
 
 
 def load(
-    network: Network, path: str | Path, *, names: Rules | str = "", origin: str = "", allow_missing: Sequence[str] = ()
+    network: Network,
+    path: str | Path,
+    *,
+    names: Rules | str = "",
+    origin: str = "",
+    allow_missing: str | Sequence[str] = (),
 ) -> dict[str, Array]:
     """The canonical weights that a file holds for a network.
 
@@ -42,7 +48,7 @@ def load(
 
 
 def of_file(
-    network: Network, path: Path, stored: Stored, names: Rules | str, origin: str, allow_missing: Sequence[str]
+    network: Network, path: Path, stored: Stored, names: Rules | str, origin: str, allow_missing: str | Sequence[str]
 ) -> dict[str, Array]:  # fmt: skip
     """The same of a file that was read."""
     try:
@@ -81,14 +87,16 @@ def save(network: Network, path: str | Path, arrays: Mapping[str, Array], origin
 
 def targets(
     network: Network, program: Program, weights: str | Path | Mapping[str, Array], names: Rules | str, origin: str,
-    allow_missing: Sequence[str],
+    allow_missing: str | Sequence[str],
 ) -> dict[str, Array]:  # fmt: skip
     """The weights of a file, or arrays of an origin, as a model of this program takes them: in its layouts, with
     numbers that every framework knows. Raises UsageError, BackendError."""
     if isinstance(weights, (str, Path)):
         arrays = load(network, weights, names=names, origin=origin, allow_missing=allow_missing)
-    else:
+    elif isinstance(weights, Mapping):
         arrays = canonical(network, weights, names, origin, allow_missing)
+    else:
+        raise UsageError(f"weights are a file, or a mapping of names to NumPy arrays, not {describe(weights)}")
     found = arranged(arrays, program.weights)
     for weight in program.weights:
         if weight.target in found and weight.parameter not in arrays:
@@ -103,7 +111,7 @@ def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict
 
 def canonical(
     network: Network, arrays: Mapping[str, Array], names: Rules | str = "", origin: str = "",
-    allow_missing: Sequence[str] = (), kind: str = "",
+    allow_missing: str | Sequence[str] = (), kind: str = "",
 ) -> dict[str, Array]:  # fmt: skip
     """Weights of an origin as those of a spec. It is what `origin` states; else the library of `names` says it, or the
     `kind` of file that they are of. Raises UsageError, BackendError."""
@@ -136,7 +144,7 @@ def _named(
 
 
 def _of_unknown_origin(
-    network: Network, arrays: Mapping[str, Array], allow_missing: Sequence[str]
+    network: Network, arrays: Mapping[str, Array], allow_missing: str | Sequence[str]
 ) -> dict[str, Array]:  # fmt: skip
     """Weights whose origin nobody tells: what they are by the only origin whose names and shapes they have."""
     fitting: dict[str, dict[str, Array]] = {}

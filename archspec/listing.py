@@ -1,11 +1,10 @@
-"""What `archspec list` shows."""
+"""The networks that come along: what `archspec.specs()` gives, and `archspec list` shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from archspec._columns import columns
+from archspec._columns import columns, html
 from archspec.expectations import parameter_count
 from archspec.model import Model, Spec
 from archspec.spec.catalogue import files, shown
@@ -25,9 +24,30 @@ class Entry(NamedTuple):
     source: str
 
 
-def entries() -> list[Entry]:
-    """The networks that come along: the variants of each spec, or its only network."""
-    found = []
+class Listing(list[Entry]):
+    """The networks that come along. `print` shows them in columns, and a notebook as a table."""
+
+    def __str__(self) -> str:
+        head, rule, *body = columns(self._rows("  "), "<><").splitlines()
+        lines = [head, rule]
+        family = ""
+        for entry, line in zip(self, body, strict=True):
+            lines += [entry.family] if entry.family not in ("", family) else []
+            lines.append(line)
+            family = entry.family
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return html(self._rows(), "<><", f"{len(self)} networks")
+
+    def _rows(self, inset: str = "") -> list[tuple[str, ...]]:
+        rows = ((inset * bool(each.family) + each.name, f"{each.parameters:,}", each.summary) for each in self)
+        return [("Name", "Parameters", "Summary"), *rows]
+
+
+def specs() -> Listing:
+    """The networks that come along: the variants of each spec, or its only network. Each is loaded by its `name`."""
+    found = Listing()
     for path in files():
         spec = Spec.read(path, shown(path))
         for variant in spec.document.variants or [None]:
@@ -44,19 +64,6 @@ def entries() -> list[Entry]:
                 )
             )
     return found
-
-
-def table(found: Sequence[Entry]) -> str:
-    """The networks in columns, those of one spec below what they have in common."""
-    rows = [(f"{'  ' if entry.family else ''}{entry.name}", f"{entry.parameters:,}", entry.summary) for entry in found]
-    head, rule, *body = columns([("Name", "Parameters", "Summary"), *rows], "<><").splitlines()
-    lines = [head, rule]
-    family = ""
-    for entry, line in zip(found, body, strict=True):
-        lines += [entry.family] if entry.family not in ("", family) else []
-        lines.append(line)
-        family = entry.family
-    return "\n".join(lines)
 
 
 def _parameters(model: Model) -> int:
