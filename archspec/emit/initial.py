@@ -179,32 +179,41 @@ class Starter:
         return default is not None and same_start(default.distribution(begin.initial.fans), begin.distribution)
 
     def _exceptions(self, rest: list[Begin]) -> tuple[list[Branch], list[Branch]]:
-        """What is said of blocks in a second loop, and of single weights."""
+        """What is said of blocks in a second loop, and of single weights: of the innermost block in all of whose
+        instances it holds."""
+        again: dict[str, list[Branch]] = {}
+        for depth in range(max((len(begin.blocks) for begin in rest), default=0)):
+            rest = self._said_of_blocks(rest, depth, again)
+        alone: list[Branch] = []
+        for begin in rest:
+            inner, _, last = f"{begin.layer}.{begin.name}".strip(".").rpartition(".")
+            where = _attribute("self", inner)
+            spelled = self._spelled(begin.initial.initializer, [begin], where, last)
+            alone += spelled or self._spelled(_numbered(begin), [begin], where, last) or []
+        return self._merged(again), alone
+
+    def _said_of_blocks(self, rest: list[Begin], depth: int, again: dict[str, list[Branch]]) -> list[Begin]:
+        """Adds what holds of all instances of the blocks that are so far around; gives the weights that remain."""
+        left: list[Begin] = []
         rows: dict[tuple[str, str, Initializer], list[Begin]] = {}
         for begin in rest:
-            block, path = begin.blocks[0] if begin.blocks else ("", "")
-            below = f"{begin.layer}.{begin.name}".strip(".").removeprefix(f"{path}." if path else "")
+            if depth >= len(begin.blocks):
+                left.append(begin)
+                continue
+            block, path = begin.blocks[depth]
+            below = f"{begin.layer}.{begin.name}".strip(".").removeprefix(f"{path}.")
             key = block, f"{below} {'' if begin.part is None else begin.part}", begin.initial.initializer
             rows.setdefault(key, []).append(begin)
-        again: dict[str, list[Branch]] = {}
-        alone: list[Branch] = []
         for (block, below, initializer), begins in rows.items():
-            below = below.partition(" ")[0]
-            owner, _, name = below.rpartition(".")
-            if block and len(begins) == self.instances[block]:
-                where = _attribute(self.layer, owner)
-                spelled = self._spelled(initializer, begins, where, name)
-                if spelled is not None:
-                    again.setdefault(block, []).extend(spelled)
-                    continue
-            for begin in begins:
-                inner, _, last = f"{begin.layer}.{begin.name}".strip(".").rpartition(".")
-                where = _attribute("self", inner)
-                spelled = self._spelled(initializer, [begin], where, last)
-                if spelled is None:
-                    spelled = self._spelled(_numbered(begin), [begin], where, last)
-                alone += spelled or []
-        return self._merged(again), alone
+            owner, _, name = below.partition(" ")[0].rpartition(".")
+            spelled = None
+            if len(begins) == self.instances[block]:
+                spelled = self._spelled(initializer, begins, _attribute(self.layer, owner), name)
+            if spelled is None:
+                left += begins
+            else:
+                again.setdefault(block, []).extend(spelled)
+        return left
 
     # Spellings --------------------------------------------------------------------------------------------------------
 

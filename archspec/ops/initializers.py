@@ -330,10 +330,12 @@ class KaimingUniform(_Kaiming):
 @dataclass(frozen=True)
 class _Xavier(Initializer):
     gain: Expr = _ONE
+    groups: bool = True
 
     def of(self, square: int) -> Expr:
-        """gain sqrt(square / (fan_in + fan_out))."""
-        root = _root(Apply("/", (Const(square), Apply("+", (FAN_IN, FAN_OUT)))))
+        """gain sqrt(square / (fan_in + fan_out)), with the fan_out of an ungrouped kernel if it is told so."""
+        out = FAN_OUT if self.groups else Apply("*", (FAN_OUT, GROUPS))
+        root = _root(Apply("/", (Const(square), Apply("+", (FAN_IN, out)))))
         return root if self.gain == Const(1.0) else Apply("*", (self.gain, root))
 
 
