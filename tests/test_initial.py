@@ -185,6 +185,40 @@ def test_groups_count_together_if_that_is_said() -> None:
     assert all_.distribution(weight.fans).number == pytest.approx((2 / (12 * 15)) ** 0.5)
 
 
+@pytest.mark.parametrize("groups", [True, False])
+def test_what_keras_counts_of_depthwise_kernels_is_its_own_default(groups: bool) -> None:
+    text = """
+        archspec: 1
+        name: Depthwise
+        inputs: {image: [6, 9, 9]}
+        layers: [{op: depthwise_conv2d, name: conv, kernel_size: 3, init: xavier_uniform(groups=GROUPS)}]
+    """
+    model = Spec.parse(dedent(text).replace("GROUPS", str(groups).lower()), "depthwise.yaml").network()
+    (node,) = model.graph.nodes
+    assert node.initial["weight"].distribution.number == pytest.approx((6 / (9 + 9 * (1 if groups else 6))) ** 0.5)
+    assert ("xavier_uniform" not in model.compile("keras")) != groups
+    assert ("nn.init.xavier_uniform_(" in model.compile("pytorch")) != groups
+
+
+def test_what_holds_of_an_outer_block_is_said_of_it_once() -> None:
+    text = """
+        archspec: 1
+        name: Outer
+        inputs: {image: [6]}
+        blocks:
+          Inner: {layers: [{op: linear, name: proj, out_features: x.features}]}
+          Outer:
+            layers:
+              - {block: Inner, name: q, init: {weight: normal(0.1)}}
+              - {block: Inner, name: k}
+              - {block: Inner, name: v}
+        layers: [{block: Outer, name: outer, repeat: 3}]
+    """
+    code = Spec.parse(dedent(text), "outer.yaml").network().compile("pytorch")
+    assert code.count("nn.init.normal_(module.q.proj.weight, std=0.1)") == 1
+    assert code.count("nn.init.normal_") == 1
+
+
 def test_a_param_of_which_weights_depend_is_no_argument() -> None:
     assert spec().free_params == frozenset()
 

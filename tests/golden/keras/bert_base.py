@@ -61,7 +61,7 @@ def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     y = layers.MultiHeadAttention(
         num_heads,
         64,
-        kernel_initializer=keras.initializers.RandomUniform(-0.0625, 0.0625),
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         name=f"{name}_attention",
     )(x, x, key=x, attention_mask=mask)
     attended = layers.Dropout(dropout, name=f"{name}_attended")(y)
@@ -69,9 +69,17 @@ def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     attention_norm = layers.LayerNormalization(
         epsilon=1e-12, name=f"{name}_attention_norm"
     )(x)
-    x = layers.Dense(4 * x_features, name=f"{name}_intermediate")(attention_norm)
+    x = layers.Dense(
+        4 * x_features,
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        name=f"{name}_intermediate",
+    )(attention_norm)
     x = layers.Activation("gelu", name=f"{name}_gelu")(x)
-    x = layers.Dense(x_features, name=f"{name}_output")(x)
+    x = layers.Dense(
+        x_features,
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        name=f"{name}_output",
+    )(x)
     processed = layers.Dropout(dropout, name=f"{name}_processed")(x)
     x = layers.Add(name=f"{name}_add2")([processed, attention_norm])
     output_norm = layers.LayerNormalization(epsilon=1e-12, name=f"{name}_output_norm")(
@@ -91,14 +99,18 @@ def BERTBase(dropout=0.1):
         30522,
         768,
         0,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        embeddings_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         name="embeddings_words",
     )(tokens)
-    positions = LearnedPositions(512, name="embeddings_positions")(x)
+    positions = LearnedPositions(
+        512,
+        initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        name="embeddings_positions",
+    )(x)
     segments2 = layers.Embedding(
         2,
         768,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        embeddings_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         name="embeddings_segments",
     )(segments)
     x = layers.Add(name="embeddings_3")([positions, segments2])
@@ -111,6 +123,10 @@ def BERTBase(dropout=0.1):
         )
     x = ops.take(embeddings, [0], axis=1)  # [batch, 1, 768]
     x = layers.Reshape((768,), name="reshape")(x)  # [batch, 768]
-    x = layers.Dense(768, name="pooler")(x)
+    x = layers.Dense(
+        768,
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        name="pooler",
+    )(x)
     pooled = layers.Activation("tanh", name="pooled")(x)
     return keras.Model([tokens, segments, mask], [embeddings, pooled], name="BERTBase")

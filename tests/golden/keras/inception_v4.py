@@ -17,6 +17,9 @@ def conv_block(x, channels, h=1, w=1, stride=1, pad=True, *, name):
         strides=stride,
         padding="same" if pad else "valid",
         use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.6, "fan_in", "untruncated_normal"
+        ),
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)

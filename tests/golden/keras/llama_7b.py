@@ -64,27 +64,43 @@ def heads(x, num_heads, *, name):
 def attention_block(x, num_heads, num_kv_heads, *, name):
     """Causal attention, in which positions turn queries and keys."""
     in_features = x.shape[-1]
-    query = layers.Dense(in_features, use_bias=False, name=f"{name}_q_proj")(x)
+    query = layers.Dense(
+        in_features,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_q_proj",
+    )(x)
     query = heads(query, num_heads, name=f"{name}_heads1")
     query = RotaryEmbedding(name=f"{name}_rotary_embedding1")(
         ops.transpose(query, (0, 2, 1, 3))
     )
     key = layers.Dense(
-        in_features // num_heads * num_kv_heads, use_bias=False, name=f"{name}_k_proj"
+        in_features // num_heads * num_kv_heads,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_k_proj",
     )(x)
     key = heads(key, num_kv_heads, name=f"{name}_heads2")
     key = RotaryEmbedding(name=f"{name}_rotary_embedding2")(
         ops.transpose(key, (0, 2, 1, 3))
     )
     value = layers.Dense(
-        in_features // num_heads * num_kv_heads, use_bias=False, name=f"{name}_v_proj"
+        in_features // num_heads * num_kv_heads,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_v_proj",
     )(x)
     value = heads(value, num_kv_heads, name=f"{name}_heads3")
     x = attend(query, key, ops.transpose(value, (0, 2, 1, 3)), causal=True)
     x = layers.Reshape((-1, in_features), name=f"{name}_reshape")(
         ops.transpose(x, (0, 2, 1, 3))
     )
-    return layers.Dense(in_features, use_bias=False, name=f"{name}_o_proj")(x)
+    return layers.Dense(
+        in_features,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_o_proj",
+    )(x)
 
 
 def layer(x, num_heads, num_kv_heads, hidden, *, name):
@@ -98,14 +114,25 @@ def layer(x, num_heads, num_kv_heads, hidden, *, name):
     )
     x = layers.Add(name=f"{name}_add1")([x, attention])
     perceptron = layers.RMSNormalization(name=f"{name}_post_attention_layernorm")(x)
-    gate = layers.Dense(hidden, use_bias=False, name=f"{name}_mlp_gate_proj")(
-        perceptron
-    )
+    gate = layers.Dense(
+        hidden,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_gate_proj",
+    )(perceptron)
     gate = layers.Activation("silu", name=f"{name}_mlp_1")(gate)
-    up = layers.Dense(hidden, use_bias=False, name=f"{name}_mlp_up_proj")(perceptron)
+    up = layers.Dense(
+        hidden,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_up_proj",
+    )(perceptron)
     perceptron = layers.Multiply(name=f"{name}_mlp_3")([gate, up])
     perceptron = layers.Dense(
-        in_features, use_bias=False, name=f"{name}_mlp_down_proj"
+        in_features,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_mlp_down_proj",
     )(perceptron)
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
@@ -124,5 +151,10 @@ def Llama7B(hidden=11008):
     for index in range(32):
         x = layer(x, 32, 32, hidden, name=f"layers_{index}")
     x = layers.RMSNormalization(name="norm")(x)
-    logits = layers.Dense(32000, use_bias=False, name="lm_head")(x)
+    logits = layers.Dense(
+        32000,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="lm_head",
+    )(x)
     return keras.Model(tokens, logits, name="Llama7B")

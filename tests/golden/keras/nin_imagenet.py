@@ -9,19 +9,32 @@ import keras
 from keras import layers
 
 
-def mlp_conv(x, channels, kernel_size, stride=1, *, name):
+def mlp_conv(
+    x, channels, kernel_size, conv_kernel_start, cccp2_kernel_start, stride=1, *, name
+):
     """A convolution and two 1x1 convolutions, each with ReLU."""
     x = layers.Conv2D(
         channels[0],
         kernel_size,
         strides=stride,
         padding="same" if stride == 1 else "valid",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=conv_kernel_start),
         name=f"{name}_conv",
     )(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
-    x = layers.Conv2D(channels[1], 1, name=f"{name}_cccp1")(x)
+    x = layers.Conv2D(
+        channels[1],
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.05),
+        name=f"{name}_cccp1",
+    )(x)
     x = layers.ReLU(name=f"{name}_relu2")(x)
-    x = layers.Conv2D(channels[2], 1, name=f"{name}_cccp2")(x)
+    x = layers.Conv2D(
+        channels[2],
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=cccp2_kernel_start),
+        name=f"{name}_cccp2",
+    )(x)
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
@@ -30,13 +43,13 @@ def NINImageNet(dropout=0.5):
     [batch, 1000].
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = mlp_conv(image, [96, 96, 96], 11, stride=4, name="mlpconv1")
+    x = mlp_conv(image, [96, 96, 96], 11, 0.01, 0.05, stride=4, name="mlpconv1")
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="max_pool2d1")(x)
-    x = mlp_conv(x, [256, 256, 256], 5, name="mlpconv2")  # [batch, 27, 27, 256]
+    x = mlp_conv(x, [256, 256, 256], 5, 0.05, 0.05, name="mlpconv2")
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d2")(x)  # [batch, 13, 13, 256]
-    x = mlp_conv(x, [384, 384, 384], 3, name="mlpconv3")  # [batch, 13, 13, 384]
+    x = mlp_conv(x, [384, 384, 384], 3, 0.01, 0.05, name="mlpconv3")
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d3")(x)  # [batch, 6, 6, 384]
     x = layers.Dropout(dropout, name="dropout")(x)
-    x = mlp_conv(x, [1024, 1024, 1000], 3, name="mlpconv4")  # [batch, 6, 6, 1000]
+    x = mlp_conv(x, [1024, 1024, 1000], 3, 0.05, 0.01, name="mlpconv4")
     logits = layers.GlobalAveragePooling2D(name="pool")(x)  # [batch, 1000]
     return keras.Model(image, logits, name="NINImageNet")

@@ -20,6 +20,9 @@ def conv_norm(x, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
@@ -53,7 +56,13 @@ def hierarchy_block(x, *, name):
 def bottle2neck(x, channels, first, stride=1, *, name):
     """A bottleneck around four parts; the output has four times the channels."""
     main = layers.Conv2D(
-        4 * (26 * channels // 64), 1, use_bias=False, name=f"{name}_conv1"
+        4 * (26 * channels // 64),
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_conv1",
     )(x)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
         main
@@ -63,14 +72,29 @@ def bottle2neck(x, channels, first, stride=1, *, name):
         main = separate_block(main, stride, name=f"{name}_separate")
     if not first:
         main = hierarchy_block(main, name=f"{name}_hierarchy")
-    main = layers.Conv2D(4 * channels, 1, use_bias=False, name=f"{name}_conv3")(main)
-    main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn3")(
-        main
-    )
+    main = layers.Conv2D(
+        4 * channels,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_conv3",
+    )(main)
+    main = layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, gamma_initializer="zeros", name=f"{name}_bn3"
+    )(main)
     shortcut = x
     if first:
         shortcut = layers.Conv2D(
-            4 * channels, 1, strides=stride, use_bias=False, name=f"{name}_downsample_0"
+            4 * channels,
+            1,
+            strides=stride,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            name=f"{name}_downsample_0",
         )(x)
         shortcut = layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, name=f"{name}_downsample_1"
@@ -85,7 +109,16 @@ def Res2Net50_26w4S(num_classes=1000, input_shape=(224, 224, 3)):
     """
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
-    x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1")(x)
+    x = layers.Conv2D(
+        64,
+        7,
+        strides=2,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, "fan_out", "untruncated_normal"
+        ),
+        name="conv1",
+    )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
@@ -103,5 +136,14 @@ def Res2Net50_26w4S(num_classes=1000, input_shape=(224, 224, 3)):
     for index in range(1, 3):
         x = bottle2neck(x, 512, False, name=f"layer4_{index}")
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]
-    logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.3333333333, "fan_in", "uniform"
+        ),
+        bias_initializer=keras.initializers.RandomUniform(
+            -0.022097086912079608, 0.022097086912079608
+        ),
+        name="fc",
+    )(x)
     return keras.Model(image, logits, name="Res2Net50_26w4S")

@@ -77,8 +77,8 @@ class BERTBase(nn.Layer):
         self.layer = nn.LayerList([Layer(768, 12, dropout=dropout) for _ in range(12)])
         self.pooler = nn.Linear(768, 768)
         for layer in self.sublayers():
-            if isinstance(layer, nn.Embedding):
-                nn.init.normal_(layer.weight, std=0.02)
+            if isinstance(layer, (nn.Embedding, LearnedPositions, nn.Linear)):
+                nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.04, b=0.04)
 
     def forward(
         self, tokens: Tensor, segments: Tensor, mask: Tensor

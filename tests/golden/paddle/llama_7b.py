@@ -155,7 +155,7 @@ class Llama7B(nn.Layer):
         self.norm = RMSNorm(4096)
         self.lm_head = nn.Linear(4096, 32000, bias_attr=False)
         for layer in self.sublayers():
-            if isinstance(layer, nn.Embedding):
+            if isinstance(layer, (nn.Embedding, nn.Linear)):
                 nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -49,7 +49,10 @@ class NINImageNet(nn.Layer):
         self.mlpconv4 = MlpConv(384, [1024, 1024, 1000], 3, padding=1)
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.normal_(layer.weight, std=0.05)
+        nn.init.normal_(self.mlpconv1.conv.weight, std=0.01)
+        nn.init.normal_(self.mlpconv3.conv.weight, std=0.01)
+        nn.init.normal_(self.mlpconv4.cccp2.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.mlpconv1(image)  # [batch, 96, 54, 54]

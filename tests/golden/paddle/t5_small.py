@@ -168,8 +168,17 @@ class T5Small(nn.Layer):
         self.final_layer_norm = RMSNorm(512)
         self.states = nn.Dropout(dropout)
         for layer in self.sublayers():
-            if isinstance(layer, nn.Embedding):
-                nn.init.normal_(layer.weight, std=0.02)
+            if isinstance(layer, BucketedPositionBias):
+                nn.init.normal_(layer.weight, std=1 / math.sqrt(512))
+            elif isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=1.0)
+            elif isinstance(layer, nn.Linear):
+                fan_in = layer.weight.shape[0]
+                nn.init.normal_(layer.weight, std=1 / math.sqrt(fan_in))
+        for layer in self.sublayers():
+            if isinstance(layer, SelfAttention):
+                fan_in = layer.q.proj.weight.shape[0]
+                nn.init.normal_(layer.q.proj.weight, std=1 / math.sqrt(64 * fan_in))
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         if tokens.shape[1] != 512:

@@ -113,10 +113,10 @@ class BERTBase(nn.Module):
         self.layer = nn.ModuleList([Layer(768, 12, dropout=dropout) for _ in range(12)])
         self.pooler = nn.Linear(768, 768)
         for module in self.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, (nn.Embedding, LearnedPositions)):
+                nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
             elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)
                 nn.init.zeros_(module.bias)
 
     def forward(

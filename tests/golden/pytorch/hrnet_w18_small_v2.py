@@ -256,12 +256,9 @@ class HRNetW18SmallV2(nn.Module):
         self.classifier = nn.Linear(2048, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)  # [batch, 64, 56, 56]

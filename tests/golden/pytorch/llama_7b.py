@@ -107,10 +107,8 @@ class Llama7B(nn.Module):
         self.norm = nn.RMSNorm(4096, eps=1e-6)
         self.lm_head = nn.Linear(4096, 32000, bias=False)
         for module in self.modules():
-            if isinstance(module, nn.Embedding):
+            if isinstance(module, (nn.Embedding, nn.Linear)):
                 nn.init.normal_(module.weight, std=0.02)
-            elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embed_tokens(tokens)  # [batch, time, 4096]

@@ -49,8 +49,11 @@ class NINImageNet(nn.Module):
         self.mlpconv4 = MlpConv(384, [1024, 1024, 1000], 3, padding=1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.normal_(module.weight, std=0.05)
                 nn.init.zeros_(module.bias)
+        nn.init.normal_(self.mlpconv1.conv.weight, std=0.01)
+        nn.init.normal_(self.mlpconv3.conv.weight, std=0.01)
+        nn.init.normal_(self.mlpconv4.cccp2.weight, std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.mlpconv1(image)  # [batch, 96, 54, 54]

@@ -129,10 +129,12 @@ class Res2Net50_26w4S(nn.Module):
         self.fc = nn.Linear(2048, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-            elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+        for module in self.modules():
+            if isinstance(module, Bottle2neck):
+                nn.init.zeros_(module.bn3.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(image)), inplace=True)  # [batch, 64, 112, 112]

@@ -139,10 +139,15 @@ class T5Small(nn.Module):
         self.final_layer_norm = nn.RMSNorm(512, eps=1e-6)
         self.states = nn.Dropout(dropout)
         for module in self.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, BucketedPositionBias):
+                nn.init.normal_(module.weight, std=1 / math.sqrt(512))
             elif isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
+                fan_in = module.weight[0].numel()
+                nn.init.normal_(module.weight, std=1 / math.sqrt(fan_in))
+        for module in self.modules():
+            if isinstance(module, SelfAttention):
+                fan_in = module.q.proj.weight[0].numel()
+                nn.init.normal_(module.q.proj.weight, std=1 / math.sqrt(64 * fan_in))
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         if tokens.shape[1] != 512:
