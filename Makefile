@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo judges faults mutants steps flax clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings judges faults mutants steps flax clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -39,6 +39,10 @@ train-demo: $(INSTALLED)
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py
+
+# The drawings in docs/drawings
+drawings: $(INSTALLED)
+	$(BIN)/python benchmarks/drawings.py
 
 judges: $(INSTALLED)
 	$(BIN)/python -m tests.judges

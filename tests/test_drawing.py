@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import archspec
-from archspec import drawing
+from archspec import drawing, listing
 from archspec.cli import app
+from archspec.cli.gallery import gallery
 from archspec.drawing.folding import MOST, chosen, first_sight, inside, joined, seen
 from archspec.drawing.graphs import dot, mermaid
 from archspec.drawing.layout import Label, Picture, lay_out
@@ -26,6 +27,7 @@ from archspec.model import Model, Spec
 from archspec.spec.catalogue import files, variants_in
 from tests.drawings import faults
 
+ROOT = Path(__file__).parent.parent
 SEEN_FIRST = ("googlenet", "hrnet", "mlp", "nasnet", "resnet", "swin", "transformer", "wavenet")
 FAMILIES = [
     pytest.param(path.stem, marks=() if path.stem in SEEN_FIRST else pytest.mark.slow, id=path.stem) for path in files()
@@ -311,6 +313,37 @@ def test_draw_writes_what_the_name_ends_in(tmp_path: Path) -> None:
     assert wrong.exit_code == 2
     assert "drawings are .svg, .html" in wrong.output
     assert not (tmp_path / "n.jpg").exists()
+
+
+@pytest.mark.parametrize("name", ["resnet", "wavenet"])
+def test_drawings_in_the_docs_are_current(name: str) -> None:
+    written = (ROOT / f"docs/drawings/{name}.svg").read_text(encoding="utf-8")
+    assert written == drawing.svg(of_family(name)), "make drawings"
+
+
+def test_every_family_has_a_drawing_in_the_docs() -> None:
+    index = (ROOT / "docs/drawings/README.md").read_text(encoding="utf-8")
+    names = {path.stem for path in (ROOT / "docs/drawings").glob("*.svg")}
+    assert names == {*(path.stem for path in files()), "tiny_resnet"}
+    assert set(re.findall(r"\((\w+)\.svg\)", index)) == names - {"tiny_resnet"}
+    example = archspec.load(ROOT / "docs/example/tiny_resnet.yaml")
+    assert (ROOT / "docs/drawings/tiny_resnet.svg").read_text(encoding="utf-8") == drawing.svg(example, horizontal=True)
+
+
+def test_all_families_on_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = listing.specs()
+    some = [entry for entry in found if entry.spec in ("lenet", "vae", "resnet")]
+    hostile = some[-1]._replace(summary="<script>1</script>", source="javascript:alert(1)")
+    parsed = read(gallery([*some[:-1], hostile]))
+    assert [tag for tag, _ in parsed.found].count("svg") == 3
+    assert "script" not in [tag for tag, _ in parsed.found]
+    links = [attributes.get("href") or "" for tag, attributes in parsed.found if tag == "a"]
+    assert links
+    assert all(link.startswith(("https://", "http://")) for link in links)
+    monkeypatch.setattr(listing, "specs", lambda: some)
+    result = CliRunner().invoke(app, ["list", "--html", str(tmp_path / "zoo.html")])
+    assert result.exit_code == 0
+    assert (tmp_path / "zoo.html").read_text(encoding="utf-8") == gallery(some)
 
 
 def test_png(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

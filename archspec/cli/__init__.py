@@ -127,20 +127,30 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="As a page, with drawings.")] = None,
+    as_json: Json = False,
+) -> None:
     """Show the specs that come along.
 
     \b
     archspec list
+    archspec list --html zoo.html            with a drawing of each family
     archspec list --json
     """
     from archspec.listing import specs
 
     found = specs()
+    if html is not None:
+        from archspec.cli.files import check_writable, write_one
+        from archspec.cli.gallery import gallery
+
+        check_writable(html)
+        write_one(html, gallery(found))
     if as_json:
         output.print_json([entry._asdict() for entry in found])
     else:
-        print(found)
+        print(found if html is None else html)
 
 
 @app.command()
@@ -195,7 +205,7 @@ def draw(
     Without --unfold and --fold it shows at most 40 boxes, and each kind of block from inside once.
     """
     from archspec.cli.arguments import one_network
-    from archspec.cli.files import write_all
+    from archspec.cli.files import check_writable, write_one
     from archspec.drawing import FORMS, theme_of
     from archspec.drawing import draw as drawn
 
@@ -209,7 +219,9 @@ def draw(
         assert isinstance(text, str)
         output.print_text(text)
     else:
-        print(*write_all(file.parent, {file.name: text}), sep="\n")
+        check_writable(file)
+        write_one(file, text)
+        print(file)
 
 
 @app.command("compile")

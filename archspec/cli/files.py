@@ -10,8 +10,8 @@ from pathlib import Path
 from archspec.errors import UsageError
 
 
-def write_all(folder: Path, texts: Mapping[str, str | bytes]) -> list[Path]:
-    """Writes texts, or bytes, given by file name, into a folder, which is made if there is none. Raises UsageError."""
+def write_all(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Writes texts, given by file name, into a folder, which is made if there is none. Raises UsageError."""
     for name in texts:
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise UsageError(f"'{name}' cannot be the name of a file")
@@ -45,11 +45,14 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def write_one(path: Path, text: str) -> None:
-    """Writes a text into a file, completely or not at all; into a pipe or device, as it is. Raises UsageError."""
+def write_one(path: Path, text: str | bytes) -> None:
+    """Writes a text, or bytes, into a file, completely or not at all; into a pipe or device, as it is.
+
+    Raises UsageError.
+    """
     try:
         if _is_stream(path):
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
             return
         _refuse(path)
         temporary = _write_beside(path, text)

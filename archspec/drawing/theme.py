@@ -31,6 +31,7 @@ PLAIN: Final = {  # what has no operation, in light and dark
     "label": ("#4d555f", "#aab2bd"), "frame": ("#f6f7f9", "#1a1e24"), "border": ("#c4c9d0", "#474e58"),
     "closed": ("#ffffff", "#262b33"), "badge": ("#3b4652", "#c6ced8"), "on-badge": ("#ffffff", "#14171b"),
     "ground": ("#ffffff", "#14171b"), "head": ("#eceef1", "#2b313a"), "even": ("#f1f2f5", "#20252c"),
+    "link": ("#1f5fbf", "#8ab4f8"), "good": ("#1a7f45", "#5ecb8c"), "bad": ("#b3261e", "#ff8f86"),
 }  # fmt: skip
 
 

@@ -40,17 +40,20 @@ def attribute(text: str) -> str:
 
 def svg(
     network: Network, picture: Picture, *, theme: Theme = "auto", titled: bool = True, prefix: str = "",
-    anchors: Mapping[str, str] = MappingProxyType({}),
+    styled: bool = True, anchors: Mapping[str, str] = MappingProxyType({}),
 ) -> str:  # fmt: skip
-    """The drawing as an SVG document. `prefix` keeps the names of several in one page apart; `anchors` says by path
-    where in the page the inside of closed parts is."""
-    return _Printer(network, picture, theme, titled, prefix, anchors).document()
+    """The drawing as an SVG document. Of several in one page, `prefix` keeps the names apart, and where the page has
+    the style for dark surroundings, none needs to be `styled`; `anchors` says by path where in the page the inside of
+    closed parts is."""
+    return _Printer(network, picture, theme, titled, prefix, styled, anchors).document()
 
 
 class _Printer:
     def __init__(
-        self, network: Network, picture: Picture, theme: Theme, titled: bool, prefix: str, anchors: Mapping[str, str]
-    ) -> None:
+        self, network: Network, picture: Picture, theme: Theme, titled: bool, prefix: str, styled: bool,
+        anchors: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.styled = styled
         self.anchors = anchors
         self.network = network
         self.picture = picture
@@ -69,13 +72,13 @@ class _Printer:
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(wide)}" height="{_n(high)}" '
             f'viewBox="0 0 {_n(wide)} {_n(high)}" role="img" aria-labelledby="{ids}" font-family="{FONT}" '
-            f'font-size="{_n(SIZE)}">',
+            f'font-size="{_n(SIZE)}" class="text" fill="{PLAIN["text"][self._dark]}">',
             f'<title id="{self.prefix}title">{escaped(self.network.name)}</title>',
             f'<desc id="{self.prefix}desc">{escaped(self._description())}</desc>',
         ]
-        if self.theme == "auto":
+        if self.theme == "auto" and self.styled:
             lines.append(f"<style>@media (prefers-color-scheme: dark) {{ {dark_style()} }}</style>")
-        else:
+        elif self.theme != "auto":
             lines.append(f'<rect width="100%" height="100%" fill="{PLAIN["ground"][self._dark]}"/>')
         lines += self._heading() if self.titled else []
         lines.append(f'<g transform="translate({_n(left)} {_n(top)})">')
@@ -247,8 +250,9 @@ class _Printer:
         wide = width(text, size, bold=bold)
         weight = ' font-weight="600"' if bold else ""
         sized = f' font-size="{_n(size)}"' if size != SIZE else ""
-        return (f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}" fill="{PLAIN[kind][self._dark]}"{weight}{sized} '
-                f'textLength="{_n(wide)}" lengthAdjust="spacingAndGlyphs">{escaped(text)}</text>')  # fmt: skip
+        colour = f' class="{kind}" fill="{PLAIN[kind][self._dark]}"' if kind != "text" else ""
+        place = f'x="{_n(x)}" y="{_n(y)}"'
+        return f'<text {place}{colour}{weight}{sized} textLength="{_n(wide)}">{escaped(text)}</text>'
 
     def _rect(self, x: float, y: float, wide: float, high: float, kind: str, radius: float) -> str:
         return (f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}" rx="{_n(radius)}" '
