@@ -6,10 +6,10 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -20,8 +20,13 @@ from .programs import BACKENDS, MORE, NETWORKS, program
 GOLDEN: Final = Path(__file__).parent / "golden"
 
 
+def _together(names: Iterable[str]) -> list[Any]:
+    """What concerns one network runs in one process, which generates its code once."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+
+
 @pytest.mark.golden
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", _together(NETWORKS))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_generated_code(name: str, backend: str, golden: Callable[[Path, str], None]) -> None:
     golden(GOLDEN / backend / f"{name}.py", program(name, backend).source)
@@ -88,7 +93,7 @@ def test_linter_and_formatter_have_nothing_to_say(command: str, zoo: Zoo) -> Non
     assert len(list(zoo.folder.rglob("*.py"))) > 3 * len(NETWORKS) * len(BACKENDS)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, *MORE])
+@pytest.mark.parametrize("name", _together([*NETWORKS, *MORE]))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_is_verified_is_what_is_shipped(name: str, backend: str) -> None:
     assert same_program(program(name, backend))

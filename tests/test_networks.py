@@ -9,10 +9,10 @@ import pytest
 
 from archspec.backend import backends
 from archspec.errors import SpecError
-from archspec.expectations import parameter_count
 from archspec.model import Model, Spec
 from archspec.proving import reports
 from archspec.results.options import Options
+from archspec.spec.document import ParameterCounts
 from archspec.verification.workers import Pool
 
 ROOT = Path(__file__).parent
@@ -67,9 +67,14 @@ def _networks() -> list[tuple[Path, str | None]]:
 
 
 def _least(file: Path) -> str | None:
-    """The variant with the fewest parameters."""
-    spec = Spec.read(file)
-    return min(spec.document.variants, key=lambda name: parameter_count(spec.network(name).graph), default=None)
+    """The variant with the fewest parameters, as they say themselves; `test_specs.py` holds them to it."""
+    variants = Spec.read(file).document.variants
+    return min(variants, key=lambda name: _expected(variants[name].expect.parameters), default=None)
+
+
+def _expected(count: int | ParameterCounts | None) -> int:
+    assert count is not None
+    return count if isinstance(count, int) else count.training
 
 
 def _small(model: Model) -> Model:

@@ -21,14 +21,22 @@ from archspec.spec.nodes import (
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # for its events alone
+
+
+def _parser() -> Any:
+    """The class of parsers, which are asked for their events alone; libyaml's if it is there."""
+    if hasattr(yaml, "CSafeLoader"):
+        return yaml.CSafeLoader
+    from archspec.spec.yaml_python import PythonParser
+
+    return PythonParser
 
 
 def compose_yaml(text: str) -> Any:
     """The root of a YAML text, None if there is nothing in it. Raises TextError."""
     parser = None
     try:
-        parser = _Parser(text)
+        parser = _parser()(text)
         return _Composer().compose(parser)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
