@@ -22,5 +22,7 @@ def html(rows: Sequence[Sequence[str]], aligns: str, title: str, below: str = ""
     for index, row in enumerate(rows):
         tag = "td" if index else "th"
         cells = zip(styles, row, strict=True)
-        lines.append("".join(["<tr>", *(f'<{tag} style="{style}">{escape(text)}</{tag}>' for style, text in cells)]))
+        lines.append(
+            "".join(["<tr>", *(f'<{tag} style="{style}">{escape(text)}</{tag}>' for style, text in cells), "</tr>"])
+        )
     return "\n".join([*lines, "</table>", *(f"<div>{escape(line)}</div>" for line in below.splitlines())])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,11 +139,19 @@ class Model:
         return f"<Model {self.name}{changed}: {' -> '.join(maps)}, {about.parameters:,} parameters>"
 
     def _repr_html_(self) -> str:
-        """As a notebook shows it."""
+        """As a notebook shows it: the drawing, and below it the table of steps."""
         try:
-            return self.summary()._repr_html_()
+            table = self.summary()._repr_html_()
+            drawn = b64encode(self._repr_svg_().encode()).decode()
         except SpecError as error:
             return f"<pre>{escape(str(error))}</pre>"
+        picture = f'<img alt="{escape(self.name)}" src="data:image/svg+xml;base64,{drawn}">'
+        return f"{picture}\n<details><summary>Steps</summary>{table}</details>"
+
+    def _repr_svg_(self) -> str:
+        from archspec.drawing import svg
+
+        return svg(self, theme="light")  # a notebook's theme is not that of the system
 
     @property
     def name(self) -> str:

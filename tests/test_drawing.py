@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,14 @@ def test_an_svg_stands_alone_and_is_the_same_each_time() -> None:
     assert texts
     assert all(length > 0 for _, length in texts)
     assert "only in training" in [each for each, _ in texts]
+
+
+def test_a_notebook_shows_the_drawing_and_the_steps() -> None:
+    model = archspec.load("mlp")
+    shown = read(model._repr_html_())
+    (source,) = (attributes["src"] or "" for tag, attributes in shown.found if tag == "img")
+    assert b64decode(source.removeprefix("data:image/svg+xml;base64,")).decode() == drawing.svg(model, theme="light")
+    assert [tag for tag, _ in shown.found].count("tr") == 1 + len(model.graph.nodes)
 
 
 def test_themes() -> None:

@@ -29,6 +29,7 @@ LAYERS = [
     {"archspec.spec"},
     {"archspec.graph", "archspec.training.plan"},
     {"archspec.summary", "archspec.backend", "archspec.expectations", "archspec.reference"},
+    {"archspec.drawing"},
     {"archspec.model", "archspec.loading", "archspec.listing"},
     {
         "archspec.emit",
@@ -37,7 +38,6 @@ LAYERS = [
         "archspec.training.suspects",
         "archspec.verification",
         "archspec.pictures",
-        "archspec.drawing",
     },
     {"archspec.results"},
     {"archspec.proof", "archspec.proving", "archspec.weights"},

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from archspec.errors import UsageError
 
 if TYPE_CHECKING:
+    from archspec.drawing.parts import Drawable
     from archspec.drawing.vector import Theme
-    from archspec.model import Model
 
 FORMS: Final = {
     ".svg": "svg", ".html": "html", ".htm": "html", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid",
@@ -36,7 +36,7 @@ def theme_of(name: str) -> Theme:
 
 
 def svg(
-    model: Model, *, unfold: Collection[str] = (), fold: Collection[str] = (), horizontal: bool = False,
+    model: Drawable, *, unfold: Collection[str] = (), fold: Collection[str] = (), horizontal: bool = False,
     theme: Theme = "auto",
 ) -> str:  # fmt: skip
     """A network as an SVG document that stands alone.
@@ -55,7 +55,7 @@ def svg(
 
 
 def draw(
-    model: Model, form: str, *, unfold: Collection[str] = (), fold: Collection[str] = (), horizontal: bool = False,
+    model: Drawable, form: str, *, unfold: Collection[str] = (), fold: Collection[str] = (), horizontal: bool = False,
     theme: Theme = "auto",
 ) -> str | bytes:  # fmt: skip
     """A network as `svg`, `png`, `html`, `dot` or `mermaid`; else as `svg`.

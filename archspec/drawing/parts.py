@@ -9,15 +9,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from archspec.graph import tree
 from archspec.graph.graph import Graph, Node, Tensor
 from archspec.ops import family
-from archspec.summary import Row, Summary
+from archspec.summary import Row, Summary, summarize
 
 if TYPE_CHECKING:
-    from archspec.model import Model
+    from archspec.backend import Text
+
+
+class Drawable(Protocol):
+    """What a drawing may know of an `archspec.Model`."""
+
+    variant: str | None
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def spec(self) -> Text: ...
+
+    @property
+    def graph(self) -> Graph: ...
+
+    @property
+    def tree(self) -> tree.Module: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -105,7 +123,7 @@ class Network:
         return Costs(len(rows), sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
 
 
-def network(model: Model) -> Network:
+def network(model: Drawable) -> Network:
     """A model as parts. Raises SpecError."""
     graph = model.graph
     made = _Maker(graph)
@@ -121,7 +139,7 @@ def network(model: Model) -> Network:
     _join(root, readers)
     _simplify(root)
     root.parts = [*inputs, *root.parts, *outputs]
-    totals = model.summary()
+    totals = summarize(graph)
     document = model.spec.document
     about = document.variants[model.variant].summary if model.variant else ""
     found = Network(model.name, about or document.summary, root, graph, totals,
