@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import UsageError
+from archspec.results.ledger import Ledger
 from archspec.results.options import Options
 from archspec.results.result import Interrupted, Proof, Refused
 
@@ -34,7 +35,8 @@ def verify(
     timeout: float = 300,
     sizes: Mapping[str, int] | None = None,
     picture: Path | None = None,
-    watch: Callable[[str], None] = lambda stage: None,
+    jobs: int = 1,
+    watch: Callable[[str], None] | None = None,
     each: Callable[[Report | Refused], None] | None = None,
 ) -> Proof:
     """Generates the code of networks, runs each framework in a process of its own, and compares every step.
@@ -48,8 +50,9 @@ def verify(
     With `exact_statistics` the code is that whose running variances are equal in all frameworks.
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
     through instead of random numbers. Outputs that are NaN, infinite, lost, or not defined are no pass, unless
-    `allow_unproven` says that they are meant. `watch` is told what happens, and `each` is given every report when it is
-    done.
+    `allow_unproven` says that they are meant. So many `jobs` are done side by side, as far as there is memory.
+    `watch` is told what happens, now and then from another thread, and `each` is given every report when it is done, in
+    the order of arrival; the proof has them in the order given.
 
     Raises SpecError for a spec that is not valid, or of which the reference cannot compute a step, UsageError for what
     does not exist. With `each`, it is given what cannot be verified, too, and the others are.
@@ -65,13 +68,16 @@ def verify(
         raise UsageError("there is nothing to verify: name at least one network")
     if (variant is not None or params) and not all(isinstance(network, (str, Path)) for network in networks):
         raise UsageError("a Model has its variant and params already: they are given to archspec.load")
+    if not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"what is done side by side is a whole number from 1, not {jobs}")
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     from archspec.proving import Prover
 
-    with Prover(options, watch, each) as prover:
+    ledger = Ledger(each)
+    with Prover(options, ledger, jobs=jobs, watch=watch) as prover:
         required = frozenset(prover.names if require or to else ())
         try:
-            prover.prove(networks)
+            prover.prove(dict(enumerate(networks)))
         except KeyboardInterrupt:
-            raise Interrupted(Proof(tuple(prover.reports), required, tuple(prover.refused), options, date)) from None
-    return Proof(tuple(prover.reports), required, tuple(prover.refused), options, date)
+            raise Interrupted(Proof(ledger.reports, required, ledger.refused, options, date)) from None
+    return Proof(ledger.reports, required, ledger.refused, options, date)

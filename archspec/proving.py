@@ -4,96 +4,156 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec import reference
 from archspec.backend import Backend, Program, backends
+from archspec.budget import Budget
 from archspec.errors import BackendError, SpecError, UsageError, understood
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.loading import open_spec, variants
 from archspec.model import Model
 from archspec.results.fingerprints import fingerprint
+from archspec.results.ledger import Ledger, Place
 from archspec.results.options import Options
+from archspec.results.progress import Progress
 from archspec.results.result import Refused
 from archspec.verification.cases import case
 from archspec.verification.cases import second as second_case
 from archspec.verification.failure import Failure
 from archspec.verification.places import statement
 from archspec.verification.report import Facts, Outcome, Report
-from archspec.verification.run import examine
+from archspec.verification.run import examine, memory
+from archspec.verification.scratch import physical_memory
 from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
 
+Room = Callable[[Graph], contextlib.AbstractContextManager[None]]
+"""Waits until there is memory for a network, and gives it back."""
 _DEFAULT: Final = Options()
 STEPS: Final = "steps"
 """What is compared of a script that trains, beside the modes in which a network is run."""
 
 
+def _unbounded(graph: Graph) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
 class Prover:
-    """Frameworks that are warm, for use in a `with` statement, which starts and ends them; and what was found so far.
+    """Frameworks that are warm, for use in a `with` statement, which starts and ends them.
 
     Raises UsageError for a backend that is not there.
     """
 
     def __init__(
-        self, options: Options, watch: Callable[[str], None] = lambda stage: None,
-        each: Callable[[Report | Refused], None] | None = None,
+        self, options: Options, ledger: Ledger, *, jobs: int = 1,
+        watch: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
+        """As many networks as there are `jobs` are verified side by side, each with processes of its own."""
         chosen = backends(options.to)
-        self.options, self._watch, self._each = options, watch, each
+        self.options, self._ledger = options, ledger
         self.chosen = [backend.exact() if options.exact_statistics else backend for backend in chosen]
         self.names = [backend.name for backend in chosen]
         for name in options.python:
             if name not in self.names:
                 raise UsageError(f"there is no backend '{name}' here to run in another Python")
-        self.reports: list[Report] = []
-        self.refused: list[Refused] = []
+        self._jobs = max(1, min(jobs, int(min(physical_memory(), 1 << 50) // self._idle)))
+        self._pools = [self._pool()]
+        self._budget = Budget(physical_memory(), self._rest)
+        self._progress = Progress(watch, lambda: [pool.doing() for pool in self._pools])
+
+    @property
+    def _idle(self) -> int:
+        """The bytes that frameworks take before they do anything."""
+        return max(1, len(self.names)) << 30
+
+    def _pool(self) -> Pool:
         runners = {backend.name: backend.runner for backend in self.chosen}
-        self.pool = Pool(runners, python=options.python, patience=options.timeout)
+        return Pool(runners, python=self.options.python, patience=self.options.timeout)
+
+    def _rest(self) -> None:
+        for pool in self._pools:
+            pool.rest()
 
     def __enter__(self) -> Prover:
-        self._watch("starting " + ", ".join(backend.title for backend in self.chosen))
-        self.pool.__enter__()
+        self._progress.start("starting " + ", ".join(backend.title for backend in self.chosen))
+        self._pools[0].__enter__()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.pool.__exit__(*raised)
+        self._progress.stop()
+        for pool in self._pools:
+            pool.__exit__(*raised)
 
-    def prove(self, networks: Sequence[str | Path | Model]) -> None:
-        """Reports on networks in their order; a spec stands for all its variants. Raises as `archspec.verify`."""
-        models: list[Model] = []  # the frameworks are being imported meanwhile
-        for network in networks:
-            with self._guarded(network):
-                models += networks_of(network, self.options.variant, self.options.params)
-        for number, model in enumerate(models, 1):
-            told = partial(self._tell, f"{model.name} ({number} of {len(models)})")
-            with self._guarded(model):
-                for report in reports(model, self.chosen, self.pool, self.options, told):
-                    self.reports.append(report)
-                    if self._each is not None:
-                        self._each(report)
+    def prove(self, networks: Mapping[int, str | Path | Model]) -> None:
+        """Reports on networks, which stand at these places; a spec stands for all its variants. Raises as
+        `archspec.verify`."""
+        models: dict[Place, Model] = {}  # the frameworks are being imported meanwhile
+        for where, network in networks.items():
+            with self._guarded((where,), network):
+                made = networks_of(network, self.options.variant, self.options.params)
+                models |= {(where, number): model for number, model in enumerate(made)}
+        count = len(models)
+        titles = {place: f"{model.name} ({n} of {count})" for n, (place, model) in enumerate(models.items(), 1)}
+        if min(self._jobs, count) > 1:
+            self._side_by_side(models, titles, min(self._jobs, count))
+            return
+        for place, model in models.items():
+            self._prove(place, model, titles[place], self._pools[0])
 
-    def _tell(self, title: str, stage: str) -> None:
-        self._watch(f"{title}: {stage}")
+    def _side_by_side(self, models: Mapping[Place, Model], titles: Mapping[Place, str], count: int) -> None:
+        self._budget = Budget(physical_memory() - count * self._idle, self._rest)
+        for _ in range(count - 1):
+            self._pools.append(self._pool().__enter__())
+        free: SimpleQueue[Pool] = SimpleQueue()
+        for pool in self._pools:
+            free.put(pool)
+
+        def prove(place: Place) -> None:
+            pool = free.get()
+            try:
+                self._prove(place, models[place], titles[place], pool)
+            finally:
+                free.put(pool)
+
+        threads = ThreadPoolExecutor(count, "archspec-network")
+        waiting = [threads.submit(prove, place) for place in models]
+        try:
+            for future in as_completed(waiting):
+                future.result()
+        finally:  # after an interrupt nothing more is begun, and what runs fails
+            self._ledger.close()
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _prove(self, place: Place, model: Model, title: str, pool: Pool) -> None:
+        with self._guarded(place, model), self._progress.about(title) as tell:
+            found = reports(model, self.chosen, pool, self.options, tell, room=self._room)
+            for number, report in enumerate(found):
+                self._ledger.add((*place, number), report)
+
+    def _room(self, graph: Graph) -> contextlib.AbstractContextManager[None]:
+        """Waits until there is memory for a network."""
+        needed = memory(graph, len(self.names), gradients=self.options.gradients or bool(self.options.steps))
+        return self._budget.take(needed - self._idle)
 
     @contextlib.contextmanager
-    def _guarded(self, network: str | Path | Model) -> Iterator[None]:
+    def _guarded(self, place: Place, network: str | Path | Model) -> Iterator[None]:
         """What cannot be verified takes nothing else down, if there is somebody who is told."""
         try:
             yield
         except Exception as error:
-            if self._each is None:
+            if not self._ledger.is_followed:
                 raise
             name = network.name if isinstance(network, Model) else str(network)
-            self.refused.append(Refused(name, understood(error)))
-            self._each(self.refused[-1])
+            self._ledger.add(place, Refused(name, understood(error)))
 
 
 def networks_of(network: str | Path | Model, variant: str | None, params: Mapping[str, Any]) -> list[Model]:
@@ -118,7 +178,7 @@ def modes(options: Options) -> tuple[str, ...]:
 
 def reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, options: Options = _DEFAULT,
-    watch: Callable[[str], None] = lambda stage: None, only: Collection[str] = (),
+    watch: Callable[[str], None] = lambda stage: None, *, only: Collection[str] = (), room: Room = _unbounded,
 ) -> Iterator[Report]:  # fmt: skip
     """What is found about one network: a report for each of its modes, or of those that are wanted alone.
 
@@ -126,16 +186,16 @@ def reports(
     """
     try:
         if options.steps:
-            yield from _stepped(model, chosen, pool, options, watch)
+            yield from _stepped(model, chosen, pool, options, watch, room)
         else:
-            yield from _reports(model, chosen, pool, options, watch, only or modes(options))
+            yield from _reports(model, chosen, pool, options, watch, only or modes(options), room)
     except reference.StepError as error:
         raise SpecError([model.spec.source.diagnostic(error.node.origin, str(error))]) from error
 
 
 def _reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, options: Options, watch: Callable[[str], None],
-    wanted: Collection[str],
+    wanted: Collection[str], room: Room,
 ) -> Iterator[Report]:  # fmt: skip
     watch("generating code")
     tried = case(model, chosen, keep_size=options.picture is not None, sizes=options.sizes)
@@ -145,12 +205,13 @@ def _reports(
     due = [mode for mode in Mode if mode in wanted and (mode is not Mode.AUXILIARY or graph.training_outputs)]
     other = second_case(tried, chosen) if tried.programs and Mode.EVALUATION in due else None
     for mode in due:
-        watch("comparing" + _ABOUT[mode])
-        report = examine(
-            graph, generated(tried.programs), pool, mode=mode, seed=options.seed, timeout=options.timeout,
-            gradients=options.gradients, allow_unproven=options.allow_unproven, inputs=inputs,
-            second=other if mode is Mode.EVALUATION else None,
-        )  # fmt: skip
+        with room(graph):
+            watch("comparing" + _ABOUT[mode])
+            report = examine(
+                graph, generated(tried.programs), pool, mode=mode, seed=options.seed, timeout=options.timeout,
+                gradients=options.gradients, allow_unproven=options.allow_unproven, inputs=inputs,
+                second=other if mode is Mode.EVALUATION else None,
+            )  # fmt: skip
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         report.model += _ABOUT[mode]
         report.facts = _facts(model, mode, tried.programs)
@@ -159,7 +220,7 @@ def _reports(
 
 
 def _stepped(
-    model: Model, chosen: Sequence[Backend], pool: Pool, options: Options, watch: Callable[[str], None]
+    model: Model, chosen: Sequence[Backend], pool: Pool, options: Options, watch: Callable[[str], None], room: Room
 ) -> Iterator[Report]:
     """What is found about steps of training. Raises UsageError for a spec without a training section."""
     from archspec.verification.steps import examine as train
@@ -174,10 +235,10 @@ def _stepped(
             scripts.append(model.script_for(backend))
         except (BackendError, UsageError) as error:
             refused[backend.name] = Outcome(backend.name, failure=Failure("refused", str(error)))
-    watch(f"training for {options.steps} steps")
-    report = train(
-        Trial.of(model, scripts, options.steps, options.seed, options.sizes or None), scripts, pool, options.timeout
-    )
+    with room(model.graph):
+        watch(f"training for {options.steps} steps")
+        trial = Trial.of(model, scripts, options.steps, options.seed, options.sizes or None)
+        report = train(trial, scripts, pool, options.timeout)
     report.outcomes = {backend.name: (report.outcomes | refused)[backend.name] for backend in chosen}
     report.facts = _facts(model, STEPS, {script.backend: script.program for script in scripts})
     yield report

@@ -40,7 +40,7 @@ LAYERS = [
         "archspec.pictures",
     },
     {"archspec.results"},
-    {"archspec.proof", "archspec.proving", "archspec.weights"},
+    {"archspec.budget", "archspec.proof", "archspec.proving", "archspec.weights"},
     {"archspec.cli", "archspec.__main__"},
 ]
 """From the bottom to the top: a module may import at its own level and below when it is loaded."""

@@ -290,6 +290,7 @@ def verify(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Networks side by side.")] = 1,
     as_json: Json = False,
     output_: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result as JSON.")
@@ -309,6 +310,7 @@ def verify(
     archspec verify wavenet_small --size time=4000           at a size of its open dimension; also --size batch=1
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
+    archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
     archspec verify specs/*.yaml --require --json            for CI
     archspec verify specs/*.yaml --junit parity.xml --markdown parity.md -o parity.json
 
@@ -323,7 +325,7 @@ def verify(
         specs, shown, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-        picture=picture,
+        picture=picture, jobs=jobs,
     )  # fmt: skip
     if code:
         raise typer.Exit(code)

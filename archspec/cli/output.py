@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from archspec.errors import printable
@@ -75,27 +74,6 @@ def print_summary(summary: Summary) -> None:
             print(summary.totals)
             return
     print(summary)
-
-
-@contextlib.contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Gives a function that shows on standard error what is happening, if that is a terminal; with no text, nothing,
-    so that other things can be printed."""
-    if not is_coloured(sys.stderr):
-        yield lambda stage: None
-        return
-    from rich.console import Console
-
-    status = Console(stderr=True).status("")
-
-    def show(stage: str) -> None:
-        status.update(stage)
-        (status.start if stage else status.stop)()
-
-    try:
-        yield show
-    finally:
-        status.stop()
 
 
 def _width(console: Console, table: Table) -> int:

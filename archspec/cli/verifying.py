@@ -7,6 +7,7 @@ from typing import Any
 
 from archspec import proof
 from archspec.cli import output
+from archspec.cli.progress import display
 from archspec.cli.views import View
 from archspec.errors import UsageError
 from archspec.results.result import Interrupted, Proof, Refused
@@ -18,15 +19,15 @@ UNWRITTEN = 2
 
 def run(specs: Sequence[str], shown: Sequence[View], **options: Any) -> int:
     """Verifies specs, with the options of `archspec.verify`, and returns the exit code. Raises as that does."""
-    with output.progress() as watch:
+    with display() as progress:
 
         def add(found: Report | Refused) -> None:
-            watch("")
-            for view in shown:
-                view.add(found)
+            with progress.aside():
+                for view in shown:
+                    view.add(found)
 
         try:
-            found = proof.verify(*specs, watch=watch, each=add, **options)
+            found = proof.verify(*specs, watch=progress.show, each=add, **options)
         except Interrupted as interrupted:
             _close(shown, interrupted.proof)
             raise

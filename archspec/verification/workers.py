@@ -162,6 +162,7 @@ class Worker:
         self.known: Greeting | None = None
         """What the process said that ran last, whether it lives or not."""
         self._at = ""
+        self._busy = False
         self._closed = False
         self._lock = threading.Lock()
 
@@ -215,7 +216,7 @@ class Worker:
         process = self._process
         if process is None:
             return _CLOSED
-        self._at = ""
+        self._at, self._busy = "", True
         try:
             if self._send(request, process, timeout):
                 reply = self._receive(timeout)
@@ -224,6 +225,8 @@ class Worker:
         except BaseException:  # its answer must not be taken for that to the next request
             self.stop()
             raise
+        finally:
+            self._busy = False
         path = Path(request["into"])
         try:
             match reply:
@@ -270,6 +273,13 @@ class Worker:
             with contextlib.suppress(OSError):
                 process.stdin.close()  # type: ignore[union-attr]
             self._replies.put(None)  # whoever waits; its output is closed by who reads it, when all have left it
+
+    @property
+    def doing(self) -> str:
+        """What it does, if anything."""
+        if self._process is not None and self._greeting is None:
+            return "imports"
+        return "runs" if self._busy else ""
 
     @property
     def alive(self) -> bool:
@@ -399,6 +409,16 @@ class Pool:
         for waiting in self._queues.values():
             waiting.shutdown()
         self.scratch.close()
+
+    def rest(self) -> None:
+        """Ends the processes, of which none must be running anything; they start again when they are needed."""
+        for item in self._workers.values():
+            item.stop()
+
+    def doing(self) -> dict[str, str]:
+        """What the frameworks do that do something: `imports`, `runs`."""
+        found = {name: item.doing for name, item in self._workers.items()}
+        return {name: what for name, what in found.items() if what}
 
     def greet(self, name: str) -> Future[Greeting | Failure]:
         """Waits, elsewhere, until a backend's framework is imported, unless it ever was."""
