@@ -392,6 +392,59 @@ layers: [{block: Total, name: two, from: [a, b]}, {block: Total, from: [a, two, 
     assert "def total_of_3(" in network.compile("keras")
 
 
+HANDED = """archspec: 1
+name: Net
+inputs: {state: [4], mask: [4]}
+blocks:
+  Cell:
+    inputs: [x, mask]
+    layers: [{op: linear, name: fc, from: x, out_features: 4}, {op: multiply, name: y, from: [fc, mask]}]
+    outputs: OUTPUTS
+layers:
+  - {block: Cell, name: cells, from: [state, mask], repeat: 3}
+  - {op: add, from: [cells.a, cells.b]}
+"""
+
+
+def test_blocks_do_not_hand_back_what_they_take() -> None:
+    given = archspec.Spec.parse(HANDED.replace("OUTPUTS", "{a: y, b: mask}")).network()
+    assert "state = block(state, mask)" in given.compile("pytorch")
+    assert re.search(r"(\w+) = cell\(\1, mask, ", given.compile("keras"))
+    moved = archspec.Spec.parse(HANDED.replace("OUTPUTS", "{a: y, b: x}")).network()
+    assert "state, mask = block(state, mask), state" in moved.compile("pytorch")
+    assert re.search(r"(\w+), (\w+) = cell\(\1, \2, name=.*\), \1\n", moved.compile("keras"))
+
+
+def test_a_block_that_only_hands_back_does_so() -> None:
+    network = archspec.Spec.parse(HANDED.replace("OUTPUTS", "{a: mask, b: x}")).network()
+    assert "return mask, x" in network.compile("pytorch")
+
+
+def test_steps_without_names_among_others_are_called_after_their_operations() -> None:
+    text = """archspec: 1
+name: Net
+inputs: {x: [4]}
+layers:
+  - name: mlp
+    layers: [{op: linear, name: fc1, out_features: 4}, gelu, {op: linear, name: fc2, out_features: 4}, gelu]
+"""
+    found = re.findall(r'\("(\w+)", nn', archspec.Spec.parse(text).network().compile("pytorch"))
+    assert found == ["fc1", "gelu", "fc2", "gelu_"]
+
+
+def test_a_repeat_whose_number_differs_may_begin_otherwise() -> None:
+    text = """archspec: 1
+name: Net
+inputs: {x: [4]}
+blocks:
+  Unit: {params: {n: int}, layers: [{op: linear, name: fc, out_features: n}, relu]}
+  Stage: {params: {n: int, depth: int}, layers: [{block: Unit, name: units, repeat: depth, n: n}]}
+layers: [{block: Stage, n: 8, depth: 3}, {block: Stage, n: 16, depth: 1}]
+"""
+    code = archspec.Spec.parse(text).network().compile("pytorch")
+    assert "Unit(in_features, n), *(Unit(n, n) for _ in range(depth - 1))" in code
+
+
 def test_instances_that_code_tells_apart_are_written_once_for_each_kind() -> None:
     text = """archspec: 1
 name: Net

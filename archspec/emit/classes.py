@@ -13,8 +13,6 @@ from archspec.emit.code import (
     Code,
     Global,
     Items,
-    Local,
-    Loop,
     Own,
     Raw,
     Style,
@@ -32,7 +30,7 @@ from archspec.emit.filling import codes as starting
 from archspec.emit.fixed import fixed, is_kept
 from archspec.emit.flow import Flow, Place, Placed
 from archspec.emit.layouts import held, physical_shape
-from archspec.emit.loops import fold, generalize
+from archspec.emit.loops import fold, repeated
 from archspec.emit.merge import (
     MCall,
     Merged,
@@ -50,7 +48,7 @@ from archspec.emit.repeated import print_shortened
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
 from archspec.emit.variables import Held, Variables
 from archspec.errors import BackendError
-from archspec.expressions import Expr, Name, rename
+from archspec.expressions import Expr, Name, rename, substitute
 from archspec.spec.source import Path
 
 
@@ -61,6 +59,8 @@ class Element:
     name: str
     code: Code
     placed: dict[tuple[str, Path], Placed]
+    operation: str = ""
+    """What it is called among others that have names, if it has no weights: after its operation."""
 
 
 class ClassWriter(Flow):
@@ -280,16 +280,18 @@ class ClassWriter(Flow):
             return None
         numbered = [element.name for element in elements] == [str(i) for i in range(len(elements))]
         if isinstance(item, MRepeat) and item.varies:
-            loop = generalize([element.code for element in elements])
-            if loop is None:
+            least = min(len(repeat.iterations) for repeat in item.repeats.values())
+            count = substitute(next(iter(item.repeats.values())).count, self.context.folded)
+            loops = repeated([element.code for element in elements], count, least)
+            if loops is None:
                 return None
-            count = self.context.condition(next(iter(item.repeats.values())).count)
-            code: Code = call(self.words.sequential, Loop(loop[0], loop[1], call("range", count)))
+            code: Code = call(self.words.sequential, *loops)
         elif numbered:
             code = call(self.words.sequential, *fold([element.code for element in elements]))
         elif self.words.named is None:
             return None
         else:
+            _name_by_operation(elements)
             pairs = tuple(Items((literal(element.name), element.code)) for element in elements)
             inner = (call(self.words.named, Items(pairs, "[]")),) if self.words.named else pairs
             code = call(self.words.sequential, *inner)
@@ -328,7 +330,8 @@ class ClassWriter(Flow):
                     return None
                 layers = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
                 placed = Placed.step(item, lowered, "", "", hooked=True, layers=layers)
-                return [Element(item.name, lowered.module, dict.fromkeys(item.keys, placed))]
+                operation = "" if lowered.weights else item.op.key
+                return [Element(item.name, lowered.module, dict.fromkeys(item.keys, placed), operation)]
             case MCall():
                 if not self.plan.fits(item):
                     return None
@@ -350,11 +353,8 @@ class ClassWriter(Flow):
         self.init.append(Assign((Own(name),), call(self.words.layer_list, Items(tuple(fold(made)), "[]"))))
         for index, inner in enumerate(calls):
             self.placed[inner.key] = Placed(f"{name}.{index}", block=self.plan.blocks[inner])
-        carried = self.hand_on(item.inputs, item.outputs, place)
-        given = tuple(Local(each.name, each.before) for each in carried)
-        taken = tuple(Local(each.name, each.after) for each in carried)
-        body: list[Statement] = [Assign(taken, Call(Symbol(Name("#block")), given))]
-        self.statements.append(For("#block", Own(name), body, carried))
+        carried, given, body = self.cycle(calls, item.inputs, item.outputs, place, calls[1:])
+        self.statements.append(For("#block", Own(name), [body(Call(Symbol(Name("#block")), tuple(given)))], carried))
         return True
 
     # The class ------------------------------------------------------------------------------------------------------
@@ -471,6 +471,18 @@ class ClassWriter(Flow):
             return tensor
         training = self.generator.training_outputs if self.root else ()
         return f"{tensor} | {many}" if training else many
+
+
+def _name_by_operation(elements: Sequence[Element]) -> None:
+    """Where others have names, steps without are called after their operations, not by their numbers."""
+    taken = {element.name for element in elements}
+    for element in elements:
+        if element.name.isdigit() and element.operation:
+            name = element.operation
+            while name in taken:
+                name += "_"
+            element.name = name
+            taken.add(element.name)
 
 
 def _move(placed: Iterable[Placed], prefix: str) -> None:

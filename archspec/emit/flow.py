@@ -6,7 +6,7 @@ Which values get a variable, what it is called, and which stay inside others; an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -42,6 +42,10 @@ from archspec.spec.source import Path
 
 LIMIT = WIDTH // 2
 """How long an expression may get before its value gets a line of its own."""
+
+
+Cycle = tuple[tuple[Carried, ...], list[Code], Callable[[Code], Assign]]
+"""What a loop carries, what each call in it is given, and the body for a call."""
 
 
 @dataclass(slots=True)
@@ -397,6 +401,30 @@ class Flow(ABC):
         return tuple(
             Carried(local.name, local.wire, after, after) for (local, _), after in zip(pairs, outputs, strict=True)
         )
+
+    def cycle(
+        self, calls: Sequence[MCall], inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place,
+        unwritten: Sequence[MCall],
+    ) -> Cycle:  # fmt: skip
+        """Blocks one after another as a loop: what it carries, what each call is given, and the body for a call. What
+        all hand on as it is stays where it is; the reads of calls that are not `written` out are done with."""
+        passed, around = calls[0].passed, {*inputs, *outputs}
+        self.variables.release([wire for call in unwritten for wire in call.inputs if wire in around])
+        still = [i for i in range(len(inputs)) if passed.get(i) == i]
+        moving = [i for i in range(len(inputs)) if i not in still]
+        codes, mentioned = self.variables.read([inputs[i] for i in still])
+        carried = self.hand_on([inputs[i] for i in moving], [outputs[i] for i in moving], place)
+        self.variables.release(mentioned)
+        given = dict(zip(still, codes, strict=True))
+        given |= {i: Local(each.name, each.before) for i, each in zip(moving, carried, strict=True)}
+        targets = tuple(Local(each.name, each.after) for each in carried)
+
+        def body(call: Code) -> Assign:
+            if not any(i in passed for i in moving):
+                return Assign(targets, call)
+            return Assign(targets, Items(tuple(given[passed[i]] if i in passed else call for i in moving), ""))
+
+        return carried, [given[i] for i in range(len(inputs))], body
 
     def copy(self, pairs: Sequence[tuple[Local, Code]]) -> None:
         """Sets variables to values, all at once where one is set that another value is computed from."""

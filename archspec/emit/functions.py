@@ -14,7 +14,6 @@ from archspec.emit.code import (
     Global,
     Items,
     LayerName,
-    Local,
     Raw,
     Style,
     Symbol,
@@ -27,7 +26,7 @@ from archspec.emit.code import (
 )
 from archspec.emit.context import Lowered
 from archspec.emit.dialect import Dialect, Functions
-from archspec.emit.flow import Flow, Place, Placed
+from archspec.emit.flow import Cycle, Flow, Place, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import generalize, numbered, pieces
@@ -198,8 +197,8 @@ class FunctionWriter(Flow):
             if general is None or not isinstance(general[0], Call):
                 raise item.differs()
             count = self.context.condition(next(iter(item.repeats.values())).count)
-            self.variables.release(item.inputs)  # the calls that the loop stands for, which read them, are not written
-            self._loop(item.inputs, item.outputs, general[0], prefix, call("range", count), place)
+            cycle = self.cycle(calls, item.inputs, item.outputs, place, calls)
+            self._loop(cycle, general[0], prefix, call("range", count))
             return
         for piece in pieces(made):
             end = piece.start + piece.count
@@ -213,17 +212,14 @@ class FunctionWriter(Flow):
             else:
                 code = numbered(piece.code, first)
                 assert isinstance(code, Call)
-                self._loop(here[0].inputs, here[-1].outputs, code, prefix, piece.numbers(first), place)
+                cycle = self.cycle(here, here[0].inputs, here[-1].flows, place, here[1:])
+                self._loop(cycle, code, prefix, piece.numbers(first))
 
-    def _loop(
-        self, inputs: Sequence[Wire], outputs: Sequence[Wire], made: Call, prefix: str, numbers: Code, place: Place
-    ) -> None:
+    def _loop(self, cycle: Cycle, made: Call, prefix: str, numbers: Code) -> None:
         """A loop that calls a block's function on what it gave before."""
-        carried = self.hand_on(inputs, outputs, place)
-        given = [Local(each.name, each.before) for each in carried]
-        taken = tuple(Local(each.name, each.after) for each in carried)
+        carried, given, body = cycle
         value = self._applied(made, given, LayerName(prefix, index=True))
-        self.statements.append(For(INDEX, numbers, [Assign(taken, value)], carried))
+        self.statements.append(For(INDEX, numbers, [body(value)], carried))
 
     def when(self, item: MWhen, place: Place) -> None:
         condition = self.context.condition(item.condition)

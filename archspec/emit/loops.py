@@ -105,6 +105,18 @@ def generalize(codes: Sequence[Code]) -> tuple[Code, str] | None:
     return (general, INDEX) if general is not None else None
 
 
+def repeated(codes: Sequence[Code], count: Expr, least: int) -> list[Code] | None:
+    """Elements of a container, `count` of them, and at least so many, as a loop; the first one before it, if that is
+    the only other one."""
+    loop = generalize(codes)
+    if loop is None:
+        return None
+    if least and loop[1] == INDEX and all(code == codes[1] for code in codes[1:]):
+        fewer = build("-", (count, Const(1)))
+        return [_bare(codes[0]), Loop(codes[1], "_", call("range", Symbol(fewer)))]
+    return [Loop(*loop, call("range", Symbol(count)))]
+
+
 def numbered(code: Code, first: int) -> Code:
     """An expression in `INDEX`, for numbers that begin with `first`."""
     match code:

@@ -122,6 +122,15 @@ class MCall:
     outputs: tuple[Wire, ...]
     inside: tuple[Wire, ...] = ()
     """The inputs of the block, as the steps in it see them."""
+    passed: Mapping[int, int] = field(default_factory=dict)
+    """The results of the block, by number, that are nothing but an input, which the code does not hand back."""
+
+    @property
+    def flows(self) -> tuple[Wire, ...]:
+        """What the spec says that it gives."""
+        own = iter(self.outputs)
+        count = len(self.outputs) + len(self.passed)
+        return tuple(self.inputs[self.passed[i]] if i in self.passed else next(own) for i in range(count))
 
     @property
     def name(self) -> str:
@@ -206,9 +215,11 @@ Merged = MStep | MCall | MSequence | MRepeat | MWhen | MBranches
 @dataclass(slots=True)
 class Merger:
     """Aligns trees. `said` tells of a condition that holds in all instances whether the class says it all the same, for
-    others that it may have; `labels` are the names of values that later steps refer to."""
+    others that it may have; `passed` which results of a block are nothing but inputs (see `MCall`); `labels` are the
+    names of values that later steps refer to."""
 
     said: Callable[[Expr], bool]
+    passed: Callable[[str], Mapping[int, int]]
     modules: Mapping[Key, Module]
     labels: Mapping[tuple[Key, int], str] = field(default_factory=dict)
     wires: dict[tuple[Key, int], Wire] = field(default_factory=dict)
@@ -238,12 +249,24 @@ class Merger:
             raise Differs("its instances are wired differently")
         return first
 
-    def _outputs(self, items: Mapping[Key, tree.Item]) -> tuple[Wire, ...]:
+    def _outputs(self, items: Mapping[Key, tree.Item], known: Mapping[int, Wire] = MappingProxyType({})) -> list[Wire]:
+        """The wires of what comes out, those that are there already by number."""
         rows = {key: item.outputs for key, item in items.items()}
         count = {len(row) for row in rows.values()}
         if len(count) > 1:
             raise Differs("its instances have different numbers of outputs")
-        return tuple(self.wire({key: row[i] for key, row in rows.items()}) for i in range(count.pop()))
+        for i, wire in known.items():
+            self.wires.update(((key, id(row[i])), wire) for key, row in rows.items())
+        return [known.get(i) or self.wire({key: row[i] for key, row in rows.items()}) for i in range(count.pop())]
+
+    def _call(self, items: Mapping[Key, tree.Use], prefix: str) -> MCall:
+        inputs, passed = self._inputs(items), self.passed(next(iter(items.values())).module.block)
+        outputs = self._outputs(items, {i: inputs[j] for i, j in passed.items()})
+        own = tuple(wire for i, wire in enumerate(outputs) if i not in passed)
+        call = MCall(prefix + _name(items), dict(items), inputs, own, passed=passed)
+        for wire in own:
+            wire.step = call.path
+        return call
 
     def items(self, lists: Mapping[Key, list[tree.Item]], prefix: str) -> list[Merged]:
         """The steps of one scope, aligned."""
@@ -264,10 +287,7 @@ class Merger:
             case tree.Use:
                 if len({call.module.block for call in items.values()}) > 1:
                     raise Differs("its instances contain different blocks")
-                call = MCall(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
-                for wire in call.outputs:
-                    wire.step = call.path
-                return call
+                return self._call(items, prefix)
             case tree.Sequence:
                 inputs, name = self._inputs(items), _name(items)
                 inner = f"{prefix}{name}." if name else prefix
@@ -281,7 +301,7 @@ class Merger:
         return self._branches(items, prefix)
 
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
-        step = MStep(prefix + _name(items), dict(items), self._inputs(items), self._outputs(items))
+        step = MStep(prefix + _name(items), dict(items), self._inputs(items), tuple(self._outputs(items)))
         operations = frozenset(item.op.key for item in items.values())
         if len(operations) > 1:
             step.choice, step.operations = self._choice(items), operations
@@ -337,7 +357,8 @@ class Merger:
             return None
         result = MRepeat(prefix + name, name, iterations, dict(items), inputs, ())
         if result.varies:
-            result.outputs = self._outputs(items)
+            last = gives(iterations[-1])
+            result.outputs = tuple(self._outputs(items, {i: w for i, w in enumerate(inputs) if last[i] is w}))
         else:
             result.outputs = self.found({key: item.outputs for key, item in items.items()})
         return result
@@ -361,7 +382,7 @@ class Merger:
         condition = next(iter(items.values())).condition
         if len(taken) == len(items) and not (self._may_be_left_out(inputs, body) and self.said(condition)):
             return body
-        return MWhen(condition, {key: key in taken for key in items}, body, inputs, self._outputs(items))
+        return MWhen(condition, {key: key in taken for key in items}, body, inputs, tuple(self._outputs(items)))
 
     def _may_be_left_out(self, inputs: tuple[Wire, ...], body: Merged) -> bool:
         """Whether other instances may do without a step: it gives one value for one of its kind, and is not one of the
@@ -378,6 +399,11 @@ class Merger:
         results = self.found({key: tuple(item.results) for key, item in items.items()})
         join = self._step({key: item.join for key, item in items.items()}, prefix)
         return MBranches(first.names, bodies, results, join, inputs, join.outputs)
+
+
+def gives(item: Merged) -> tuple[Wire, ...]:
+    """What the spec says that a step gives."""
+    return item.flows if isinstance(item, MCall) else item.outputs
 
 
 def _name(items: Mapping[Key, Any]) -> str:
@@ -397,11 +423,12 @@ class Body:
 
 
 def merge(
-    modules: Mapping[Key, Module], folded: Mapping[str, Expr], said: Callable[[Expr], bool] = lambda condition: False
+    modules: Mapping[Key, Module], folded: Mapping[str, Expr], passed: Callable[[str], Mapping[int, int]],
+    said: Callable[[Expr], bool] = lambda condition: False,
 ) -> Body | str:  # fmt: skip
-    """The instances of a block, aligned, or why they cannot be; for `said` see Merger."""
+    """The instances of a block, aligned, or why they cannot be; for `passed` and `said` see Merger."""
     labels = {(key, value): label for key, module in modules.items() for value, label in module.labels.items()}
-    merger = Merger(said, modules, labels)
+    merger = Merger(said, passed, modules, labels)
     first = next(iter(modules.values()))
     try:
         inputs = {name: merger.wire({key: m.inputs[name] for key, m in modules.items()}) for name in first.inputs}
@@ -409,9 +436,11 @@ def merge(
         wires = merger.found({key: tuple(module.outputs.values()) for key, module in modules.items()})
     except Differs as reason:
         return str(reason)
-    body = Body(modules, folded, inputs, items, dict(zip(first.outputs, wires, strict=True)))
+    handed = passed(first.block) if first.block else {}
+    outputs = {name: wire for i, (name, wire) in enumerate(zip(first.outputs, wires, strict=True)) if i not in handed}
+    body = Body(modules, folded, inputs, items, outputs)
     count_uses(body.items)
-    for wire in wires:
+    for wire in outputs.values():
         wire.uses += 1
     return body
 

@@ -13,7 +13,7 @@ from archspec.emit.code import Call, Code
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.dialect import Dialect
 from archspec.emit.layouts import Layout, canonical, held, usual, wanted_by
-from archspec.emit.merge import Body, MBranches, MCall, Merged, MRepeat, MStep, MWhen, Wire, leaves
+from archspec.emit.merge import Body, MBranches, MCall, Merged, MRepeat, MStep, MWhen, Wire, gives, leaves
 from archspec.emit.names import Scope
 from archspec.errors import BackendError
 
@@ -102,7 +102,7 @@ class Plan:
                 case MWhen() if self.last:
                     _hand_on(item)
                 case MRepeat():
-                    for wire, inner in zip(item.outputs, item.iterations[-1].outputs, strict=True):
+                    for wire, inner in zip(item.outputs, gives(item.iterations[-1]), strict=True):
                         wire.layout = inner.layout
 
     def _lower(self, item: MStep) -> None:
@@ -135,11 +135,16 @@ class Plan:
     def chain(self, item: MRepeat) -> list[MCall]:
         """The iterations of a repeat, if each is a block that takes just what the one before gives; else nothing."""
         current = item.inputs
+        calls: list[MCall] = []
         for inner in item.iterations:
             if not isinstance(inner, MCall) or inner.inputs != current or not self.fits(inner):
                 return []
-            current = inner.outputs
-        return [inner for inner in item.iterations if isinstance(inner, MCall)]
+            current = inner.flows
+            calls.append(inner)
+        passed = calls[0].passed
+        if any(i != j for i, j in passed.items()) and len(calls[0].outputs) > 1:
+            return []  # an input that becomes another one has no place beside a call of several results
+        return calls if all(call.passed == passed for call in calls) else []
 
 
 def _hand_on(item: MWhen) -> None:

@@ -21,6 +21,7 @@ class Sharing:
         for module in called(roots):
             self.instances.setdefault(module.block, {})[id(module)] = module
         self._bodies: dict[Key, Body] = {}
+        self._passed: dict[str, Mapping[int, int]] = {}
 
     def bodies(self, like: Module) -> list[Body]:
         """Those of a block for inputs of such kinds, in order of appearance. Raises Differs if there are none."""
@@ -35,6 +36,19 @@ class Sharing:
         if id(module) not in self._bodies:
             self.bodies(module)
         return self._bodies[id(module)]
+
+    def passed(self, block: str) -> Mapping[int, int]:
+        """The results of a block that are an input of it in all instances, unless there are no others: by number, and
+        which input."""
+        if block not in self._passed:
+            rows = [(list(m.inputs.values()), list(m.outputs.values())) for m in self.instances[block].values()]
+            count = len(rows[0][1])
+            found = {
+                i: j for i in range(count) for j in range(min(len(inputs) for inputs, _ in rows))
+                if all(outputs[i] is inputs[j] for inputs, outputs in rows)
+            }  # fmt: skip
+            self._passed[block] = found if len(found) < count else {}
+        return self._passed[block]
 
     def split(self, block: str, body: Body, values: Mapping[Key, Any]) -> list[Body]:
         """Bodies of instances in which these values are the same; those that have none go with the first."""
@@ -54,7 +68,7 @@ class Sharing:
 
     def network(self, roots: Mapping[Key, Module]) -> Body | str:
         """The body of the network, or why its instances have none in common."""
-        return self._connected(merge(roots, {}))
+        return self._connected(merge(roots, {}, self.passed))
 
     def _connected(self, body: Body | str) -> Body | str:
         """The body, with what is inside of the blocks that are called; or why it needs several for one of them."""
@@ -92,7 +106,7 @@ class Sharing:
         def said(condition: Expr) -> bool:
             return bool(names := free_names(condition)) and names <= known
 
-        return self._connected(merge(modules, folded, said))
+        return self._connected(merge(modules, folded, self.passed, said))
 
     def _folded(self, block: str, modules: Mapping[Key, Module]) -> dict[str, Expr]:
         """The params that are no arguments of these instances."""

@@ -60,6 +60,6 @@ STARTS: Final = Starts(
     default=default,
     fans=fans,
     seen=seen,
-    bases={"MaskedConv2D": "nn.Conv2D", "FrozenRowEmbedding": "nn.Embedding"},
+    bases={"LayerNorm2D": "nn.LayerNorm", "MaskedConv2D": "nn.Conv2D", "FrozenRowEmbedding": "nn.Embedding"},
     inner={"nn.MultiHeadAttention": "nn.Linear", "MultiHeadAttention": "nn.Linear"},
 )

@@ -37,16 +37,18 @@ def instance_norm(site: Site) -> Lowered:
     return layer(text, {"weight": "scale"}, num_features=in_channels, **AFFINE)(site)
 
 
-def over_axes(text: str, weights: Mapping[str, Any] | None = None) -> Lowering:
-    """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back."""
+def over_axes(text: str, weights: Mapping[str, Any] | None = None, images: str = "") -> Lowering:
+    """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back, by the class
+    `images` for the channels of images."""
 
     def lower(site: Site) -> Lowered:
         rank = site.inputs[0].rank
         axes = site.same(lambda step: step.op.axes(rank), "axis")
         shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
         one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
-        made = spell(text, site, normalized_shape=one, **AFFINE)
-        if axes[-1] == rank - 1:
+        planes = images and rank == 4 and axes == (1,)
+        made = spell(text.replace("nn.LayerNorm", images) if planes else text, site, normalized_shape=one, **AFFINE)
+        if axes[-1] == rank - 1 or planes:
             return own_layer(made, site, weights)
         there = [*(a for a in range(rank) if a not in axes), *axes]
         back = [there.index(a) for a in range(rank)]
@@ -62,9 +64,11 @@ def over_axes(text: str, weights: Mapping[str, Any] | None = None) -> Lowering:
 
 def layer_norm(site: Site) -> Lowered:
     """Paddle's own takes no epsilon over 0.001."""
-    name = "nn.LayerNorm" if site.every(lambda step: step.op.epsilon <= 1e-3) else "LayerNorm"
-    arguments = "(normalized_shape, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
-    return over_axes(name + arguments, {"weight": ("weight", FLAT), "bias": ("bias", FLAT)})(site)
+    own = site.every(lambda step: step.op.epsilon <= 1e-3)
+    name = "nn.LayerNorm" if own else "LayerNorm"
+    text = f"{name}(normalized_shape, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
+    weights = {"weight": ("weight", FLAT), "bias": ("bias", FLAT)}
+    return over_axes(text, weights, "LayerNorm2D" if own else "")(site)
 
 
 def group_norm(site: Site) -> Lowered:

@@ -66,3 +66,11 @@ def l2_normalize(x: Tensor, axis: int, epsilon: float = 1e-12) -> Tensor:
     """x over its norm; the gradient of `F.normalize` adds epsilon to the norm."""
     squares = (x * x).sum(axis, keepdim=True)
     return x / paddle.sqrt(paddle.clip(squares, min=epsilon**2))
+
+
+class LayerNorm2D(nn.LayerNorm):
+    """Layer normalization over the channels of images."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x.transpose([0, 2, 3, 1]))
+        return y.transpose([0, 3, 1, 2])

@@ -28,16 +28,19 @@ def instance_norm(site: Site) -> Lowered:
     return layer(text, num_features=in_channels, eps="epsilon")(site)
 
 
-def over_axes(text: str) -> Lowering:
-    """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back."""
+def over_axes(text: str, images: str = "") -> Lowering:
+    """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back, by the class
+    `images` for the channels of images."""
 
     def lower(site: Site) -> Lowered:
         rank = site.inputs[0].rank
         axes = site.same(lambda step: step.op.axes(rank), "axis")
         shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
         one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
-        made = spell(text, site, normalized_shape=one, eps="epsilon", elementwise_affine="affine")
-        if axes[-1] == rank - 1:
+        planes = images and rank == 4 and axes == (1,)
+        form = text.replace("nn.LayerNorm", images) if planes else text
+        made = spell(form, site, normalized_shape=one, eps="epsilon", elementwise_affine="affine")
+        if axes[-1] == rank - 1 or planes:
             return own_layer(made, site)
         there = [*(a for a in range(rank) if a not in axes), *axes]
         back = [there.index(a) for a in range(rank)]
@@ -53,7 +56,7 @@ def over_axes(text: str) -> Lowering:
 
 ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
-    "layer_norm": over_axes("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True)"),
+    "layer_norm": over_axes("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True)", "LayerNorm2d"),
     "rms_norm": over_axes("nn.RMSNorm(normalized_shape, *, eps=None, elementwise_affine=True)"),
     "l2_normalize": function("F.normalize(*, dim=1, eps=1e-12)", dim=axis(), eps="epsilon"),
     "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, eps=1e-05, affine=True)",

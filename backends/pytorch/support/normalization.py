@@ -25,3 +25,10 @@ class BiasedBatchNorm2d(BiasedVariance, nn.BatchNorm2d):
 
 class BiasedBatchNorm3d(BiasedVariance, nn.BatchNorm3d):
     """As nn.BatchNorm3d, with the biased running variance."""
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """Layer normalization over the channels of images."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -82,10 +82,7 @@ def layer_block(x, mask, num_heads, dropout=0.1, *, name):
     )(x)
     processed = layers.Dropout(dropout, name=f"{name}_processed")(x)
     x = layers.Add(name=f"{name}_add2")([processed, attention_norm])
-    output_norm = layers.LayerNormalization(epsilon=1e-12, name=f"{name}_output_norm")(
-        x
-    )
-    return output_norm, mask
+    return layers.LayerNormalization(epsilon=1e-12, name=f"{name}_output_norm")(x)
 
 
 def BERTBase(dropout=0.1):
@@ -118,7 +115,7 @@ def BERTBase(dropout=0.1):
     embeddings = layers.Dropout(dropout, name="embeddings_5")(x)
     visible = ops.expand_dims(mask, (1, 2))  # [batch, 1, 1, time]
     for index in range(12):
-        embeddings, visible = layer_block(
+        embeddings = layer_block(
             embeddings, visible, 12, dropout=dropout, name=f"layer_{index}"
         )
     x = ops.take(embeddings, [0], axis=1)  # [batch, 1, 768]

@@ -69,6 +69,22 @@ def block(x, drop_path, *, name):
     return layers.Add(name=f"{name}_add")([x, main])
 
 
+def stage(x, channels, depth, before, *, name):
+    """Blocks at one resolution; all stages but the first halve it before."""
+    if before > 0:
+        x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_downsample_0")(x)
+        x = layers.Conv2D(
+            channels,
+            2,
+            strides=2,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name=f"{name}_downsample_1",
+        )(x)
+    for index in range(depth):
+        x = block(x, 0.1 * (before + index) / 17, name=f"{name}_blocks_{index}")
+    return x
+
+
 def ConvNeXtTiny(num_classes=1000, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
@@ -82,38 +98,10 @@ def ConvNeXtTiny(num_classes=1000, input_shape=(224, 224, 3)):
         name="stem_0",
     )(image)
     x = layers.LayerNormalization(epsilon=1e-6, name="stem_1")(x)
-    for index in range(3):
-        x = block(x, 0.1 * index / 17, name=f"stages_0_blocks_{index}")
-    x = layers.LayerNormalization(epsilon=1e-6, name="stages_1_downsample_0")(x)
-    x = layers.Conv2D(
-        192,
-        2,
-        strides=2,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        name="stages_1_downsample_1",
-    )(x)
-    for index in range(3):
-        x = block(x, 0.1 * (index + 3) / 17, name=f"stages_1_blocks_{index}")
-    x = layers.LayerNormalization(epsilon=1e-6, name="stages_2_downsample_0")(x)
-    x = layers.Conv2D(
-        384,
-        2,
-        strides=2,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        name="stages_2_downsample_1",
-    )(x)
-    for index in range(9):
-        x = block(x, 0.1 * (index + 6) / 17, name=f"stages_2_blocks_{index}")
-    x = layers.LayerNormalization(epsilon=1e-6, name="stages_3_downsample_0")(x)
-    x = layers.Conv2D(
-        768,
-        2,
-        strides=2,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        name="stages_3_downsample_1",
-    )(x)
-    for index in range(3):
-        x = block(x, 0.1 * (index + 15) / 17, name=f"stages_3_blocks_{index}")
+    x = stage(x, 96, 3, 0, name="stages_0")
+    x = stage(x, 192, 3, 3, name="stages_1")  # [batch, 28, 28, 192]
+    x = stage(x, 384, 9, 6, name="stages_2")  # [batch, 14, 14, 384]
+    x = stage(x, 768, 3, 15, name="stages_3")  # [batch, 7, 7, 768]
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 768]
     x = layers.LayerNormalization(epsilon=1e-6, name="head_norm")(x)
     logits = layers.Dense(

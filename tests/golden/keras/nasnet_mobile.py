@@ -88,8 +88,7 @@ def reduction(x, prev, channels, first=False, *, name):
     comb3 = layers.Add(name=f"{name}_comb3")([comb1, right3])
     left4 = separable(comb0, 3, channels, name=f"{name}_left4")
     comb4 = layers.Add(name=f"{name}_comb4")([left4, pool])
-    out = layers.Concatenate(name=f"{name}_out")([comb1, comb2, comb3, comb4])
-    return out, x
+    return layers.Concatenate(name=f"{name}_out")([comb1, comb2, comb3, comb4])
 
 
 def normal(x, prev, channels, *, name):
@@ -114,8 +113,9 @@ def normal(x, prev, channels, *, name):
     comb3 = layers.Add(name=f"{name}_comb3")([left3, left3])
     left4 = separable(h, 3, channels, name=f"{name}_left4")
     comb4 = layers.Add(name=f"{name}_comb4")([left4, h])
-    out = layers.Concatenate(name=f"{name}_out")([p, comb0, comb1, comb2, comb3, comb4])
-    return out, x
+    return layers.Concatenate(name=f"{name}_out")(
+        [p, comb0, comb1, comb2, comb3, comb4]
+    )
 
 
 def NASNetMobile(num_classes=1000, stem=32, dropout=0.5, input_shape=(224, 224, 3)):
@@ -125,23 +125,17 @@ def NASNetMobile(num_classes=1000, stem=32, dropout=0.5, input_shape=(224, 224, 
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(stem, 3, strides=2, use_bias=False, name="conv0")(image)
     bn0 = layers.BatchNormalization(momentum=0.9, name="bn0")(x)
-    stem10, stem11 = reduction(bn0, bn0, 11, first=True, name="stem1")
-    stem20, stem21 = reduction(stem10, stem11, 22, name="stem2")
+    x = reduction(bn0, bn0, 11, first=True, name="stem1")  # [batch, 56, 56, 44]
+    y = reduction(x, bn0, 22, name="stem2")  # [batch, 28, 28, 88]
     for index in range(4):
-        stem20, stem21 = normal(stem20, stem21, 44, name=f"stage1_{index}")
-    reduction10, reduction11 = reduction(stem20, stem21, 88, name="reduction1")
+        y, x = normal(y, x, 44, name=f"stage1_{index}"), y
+    x = reduction(y, x, 88, name="reduction1")  # [batch, 14, 14, 352]
     for index in range(4):
-        reduction10, reduction11 = normal(
-            reduction10, reduction11, 88, name=f"stage2_{index}"
-        )
-    reduction20, reduction21 = reduction(
-        reduction10, reduction11, 176, name="reduction2"
-    )
+        x, y = normal(x, y, 88, name=f"stage2_{index}"), x
+    y = reduction(x, y, 176, name="reduction2")  # [batch, 7, 7, 704]
     for index in range(4):
-        reduction20, reduction21 = normal(
-            reduction20, reduction21, 176, name=f"stage3_{index}"
-        )
-    x = layers.ReLU(name="relu")(reduction20)
+        y, x = normal(y, x, 176, name=f"stage3_{index}"), y
+    x = layers.ReLU(name="relu")(y)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1056]
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, name="fc")(x)  # [batch, num_classes]

@@ -76,6 +76,15 @@ def block(x, channels, stride=1, *, name):
     return layers.ReLU(name=f"{name}_relu3")(x)
 
 
+def stage(x, channels, depth, *, name):
+    """Blocks of one width, the first of which halves the resolution."""
+    for index in range(depth):
+        x = block(
+            x, channels, stride=2 if index == 0 else 1, name=f"{name}_blocks_{index}"
+        )
+    return x
+
+
 def RegNetX400mf(num_classes=1000, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
@@ -94,15 +103,10 @@ def RegNetX400mf(num_classes=1000, input_shape=(224, 224, 3)):
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stem_1")(x)
     x = layers.ReLU(name="stem_2")(x)
-    x = block(x, 32, stride=2, name="trunk_output_0_blocks_0")  # [batch, 56, 56, 32]
-    x = block(x, 64, stride=2, name="trunk_output_1_blocks_0")  # [batch, 28, 28, 64]
-    x = block(x, 64, name="trunk_output_1_blocks_1")
-    x = block(x, 160, stride=2, name="trunk_output_2_blocks_0")  # [batch, 14, 14, 160]
-    for index in range(1, 7):
-        x = block(x, 160, name=f"trunk_output_2_blocks_{index}")
-    x = block(x, 400, stride=2, name="trunk_output_3_blocks_0")  # [batch, 7, 7, 400]
-    for index in range(1, 12):
-        x = block(x, 400, name=f"trunk_output_3_blocks_{index}")
+    x = stage(x, 32, 1, name="trunk_output_0")  # [batch, 56, 56, 32]
+    x = stage(x, 64, 2, name="trunk_output_1")  # [batch, 28, 28, 64]
+    x = stage(x, 160, 7, name="trunk_output_2")  # [batch, 14, 14, 160]
+    x = stage(x, 400, 12, name="trunk_output_3")  # [batch, 7, 7, 400]
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 400]
     logits = layers.Dense(
         num_classes,

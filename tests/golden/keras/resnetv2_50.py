@@ -50,6 +50,14 @@ def unit(x, channels, *, name):
     return layers.Add(name=f"{name}_add")([x, main])
 
 
+def stage(x, channels, depth, first=2, *, name):
+    """Units of one width."""
+    x = first_block(x, channels, stride=first, name=f"{name}_first")
+    for index in range(depth - 1):
+        x = unit(x, channels, name=f"{name}_units_{index}")
+    return x
+
+
 def ResNetV2_50(num_classes=1000, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
@@ -59,18 +67,10 @@ def ResNetV2_50(num_classes=1000, input_shape=(224, 224, 3)):
     x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="stem")(x)
     x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=float("-inf"))
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d")(x)  # [batch, 56, 56, 64]
-    x = first_block(x, 64, name="stages_0_first")  # [batch, 56, 56, 256]
-    for index in range(2):
-        x = unit(x, 64, name=f"stages_0_units_{index}")
-    x = first_block(x, 128, stride=2, name="stages_1_first")  # [batch, 28, 28, 512]
-    for index in range(3):
-        x = unit(x, 128, name=f"stages_1_units_{index}")
-    x = first_block(x, 256, stride=2, name="stages_2_first")  # [batch, 14, 14, 1024]
-    for index in range(5):
-        x = unit(x, 256, name=f"stages_2_units_{index}")
-    x = first_block(x, 512, stride=2, name="stages_3_first")  # [batch, 7, 7, 2048]
-    for index in range(2):
-        x = unit(x, 512, name=f"stages_3_units_{index}")
+    x = stage(x, 64, 3, first=1, name="stages_0")  # [batch, 56, 56, 256]
+    x = stage(x, 128, 4, name="stages_1")  # [batch, 28, 28, 512]
+    x = stage(x, 256, 6, name="stages_2")  # [batch, 14, 14, 1024]
+    x = stage(x, 512, 3, name="stages_3")  # [batch, 7, 7, 2048]
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")(x)
     x = layers.ReLU(name="relu")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 2048]

@@ -68,6 +68,22 @@ class Constant(layers.Layer):
         return ops.convert_to_tensor(np.broadcast_to(value, (1, *shape)))
 
 
+def patch_merging(x, size, features, *, name):
+    """Each square of 2x2 pixels becomes one pixel."""
+    in_features = x.shape[-1]
+    x = layers.Reshape((size, 2, size, 2, in_features), name=f"{name}_reshape1")(x)
+    x = layers.Reshape((-1, 4 * in_features), name=f"{name}_reshape2")(
+        ops.transpose(x, (0, 1, 3, 4, 2, 5))
+    )
+    x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
+    return layers.Dense(
+        features,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_reduction",
+    )(x)
+
+
 def windows(x, size, shift=0, *, name):
     """The pixels of each window of an image that is moved up and left, one after the
     other.
@@ -162,20 +178,20 @@ def block(x, size, shift, num_heads, drop_path=0.0, *, name):
     return layers.Add(name=f"{name}_add2")([x, perceptron])
 
 
-def patch_merging(x, size, *, name):
-    """Squares of 2x2 pixels become pixels with twice the features."""
-    in_features = x.shape[-1]
-    x = layers.Reshape((size, 2, size, 2, in_features), name=f"{name}_reshape1")(x)
-    x = layers.Reshape((-1, 4 * in_features), name=f"{name}_reshape2")(
-        ops.transpose(x, (0, 1, 3, 4, 2, 5))
-    )
-    x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
-    return layers.Dense(
-        2 * in_features,
-        use_bias=False,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        name=f"{name}_reduction",
-    )(x)
+def stage(x, size, features, num_heads, depth, before, *, name):
+    """Blocks at one resolution; all stages but the first halve it before."""
+    if before > 0:
+        x = patch_merging(x, size, features, name=f"{name}_downsample")
+    for index in range(depth):
+        x = block(
+            x,
+            size,
+            3 if index % 2 == 1 and size > 7 else 0,
+            num_heads,
+            drop_path=0.2 * (before + index) / 11,
+            name=f"{name}_blocks_{index}",
+        )
+    return x
 
 
 def SwinT(num_classes=1000):
@@ -197,24 +213,10 @@ def SwinT(num_classes=1000):
     )(image)
     x = layers.Reshape((3136, 96), name="patch_embed_1")(x)  # [batch, 3136, 96]
     x = layers.LayerNormalization(epsilon=1e-5, name="patch_embed_norm")(x)
-    x = block(x, 56, 0, 3, name="layers_0_blocks_0")
-    x = block(x, 56, 3, 3, drop_path=0.2 * 1 / 11, name="layers_0_blocks_1")
-    x = patch_merging(x, 28, name="layers_1_downsample")  # [batch, 784, 192]
-    x = block(x, 28, 0, 6, drop_path=0.2 * 2 / 11, name="layers_1_blocks_0")
-    x = block(x, 28, 3, 6, drop_path=0.2 * 3 / 11, name="layers_1_blocks_1")
-    x = patch_merging(x, 14, name="layers_2_downsample")  # [batch, 196, 384]
-    for index in range(6):
-        x = block(
-            x,
-            14,
-            3 if index % 2 == 1 else 0,
-            12,
-            drop_path=0.2 * (index + 4) / 11,
-            name=f"layers_2_blocks_{index}",
-        )
-    x = patch_merging(x, 7, name="layers_3_downsample")  # [batch, 49, 768]
-    x = block(x, 7, 0, 24, drop_path=0.2 * 10 / 11, name="layers_3_blocks_0")
-    x = block(x, 7, 0, 24, drop_path=0.2, name="layers_3_blocks_1")
+    x = stage(x, 56, 96, 3, 2, 0, name="layers_0")
+    x = stage(x, 28, 192, 6, 2, 2, name="layers_1")  # [batch, 784, 192]
+    x = stage(x, 14, 384, 12, 6, 4, name="layers_2")  # [batch, 196, 384]
+    x = stage(x, 7, 768, 24, 2, 10, name="layers_3")  # [batch, 49, 768]
     x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
     x = ops.mean(x, axis=1)  # [batch, 768]
     logits = layers.Dense(

@@ -171,8 +171,7 @@ def block_block(x, bias, num_heads, hidden, dropout=0.1, *, name):
         name=f"{name}_wo",
     )(x)
     processed = layers.Dropout(dropout, name=f"{name}_processed")(x)
-    result = layers.Add(name=f"{name}_result")([state, processed])
-    return result, bias
+    return layers.Add(name=f"{name}_result")([state, processed])
 
 
 def T5Small(hidden=2048, dropout=0.1):
@@ -198,7 +197,7 @@ def T5Small(hidden=2048, dropout=0.1):
     )(tokens)
     embedded = layers.Dropout(dropout, name="embedded")(x)
     for index in range(6):
-        embedded, relative_attention_bias = block_block(
+        embedded = block_block(
             embedded,
             relative_attention_bias,
             8,

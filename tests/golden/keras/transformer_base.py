@@ -118,10 +118,7 @@ def decoder_layer(x, memory, num_heads, hidden, dropout=0.1, *, name):
     attended = layers.Dropout(dropout, name=f"{name}_attended")(x)
     x = layers.Add(name=f"{name}_add")([self_attn, attended])
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_cross_norm")(x)
-    feed_forward = feed_forward_block(
-        x, hidden, dropout=dropout, name=f"{name}_feed_forward"
-    )
-    return feed_forward, memory
+    return feed_forward_block(x, hidden, dropout=dropout, name=f"{name}_feed_forward")
 
 
 def TransformerBase(hidden=2048, dropout=0.1):
@@ -143,7 +140,7 @@ def TransformerBase(hidden=2048, dropout=0.1):
     y = source_words(target)  # [batch, target_time, 512]
     target_places = places(y, dropout=dropout, name="target_places")
     for index in range(6):
-        target_places, x = decoder_layer(
+        target_places = decoder_layer(
             target_places, x, 8, hidden, dropout=dropout, name=f"decoder_{index}"
         )
     logits = source_words(target_places, reverse=True)  # [batch, target_time, 37000]

@@ -53,13 +53,12 @@ class Layer(nn.Layer):
         self.processed = nn.Dropout(dropout)
         self.output_norm = nn.LayerNorm(x_features, epsilon=1e-12)
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         attended = self.attended(self.attention(x, x, x, mask))
         attention_norm = self.attention_norm(attended + x)
         x = F.gelu(self.intermediate(attention_norm))
         processed = self.processed(self.output(x))
-        output_norm = self.output_norm(processed + attention_norm)
-        return output_norm, mask
+        return self.output_norm(processed + attention_norm)
 
 
 class BERTBase(nn.Layer):
@@ -89,7 +88,7 @@ class BERTBase(nn.Layer):
         embeddings = self.embeddings_5(self.embeddings_norm(positions + segments))
         visible = mask.unsqueeze([1, 2])  # [batch, 1, 1, time]
         for block in self.layer:
-            embeddings, visible = block(embeddings, visible)
+            embeddings = block(embeddings, visible)
         x = embeddings[:, :1]  # [batch, 1, 768]
         x = x.reshape([-1, 768])  # [batch, 768]
         pooled = F.tanh(self.pooler(x))  # [batch, 768]

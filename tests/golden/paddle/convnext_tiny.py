@@ -8,6 +8,14 @@ file.
 from paddle import Tensor, nn
 
 
+class LayerNorm2D(nn.LayerNorm):
+    """Layer normalization over the channels of images."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x.transpose([0, 2, 3, 1]))
+        return y.transpose([0, 3, 1, 2])
+
+
 class Block(nn.Layer):
     """Depthwise convolution; then for each pixel layer normalization, and two linear
     layers with GELU between.
@@ -21,7 +29,7 @@ class Block(nn.Layer):
         self.norm = nn.LayerNorm(in_channels, epsilon=1e-6)
         self.mlp = nn.Sequential(
             ("fc1", nn.Linear(in_channels, 4 * in_channels)),
-            ("1", nn.GELU()),
+            ("gelu", nn.GELU()),
             ("fc2", nn.Linear(4 * in_channels, in_channels)),
         )
         self.gamma = self.create_parameter(
@@ -40,33 +48,41 @@ class Block(nn.Layer):
         return x + self.drop_path(main)
 
 
+class Stage(nn.Layer):
+    """Blocks at one resolution; all stages but the first halve it before."""
+
+    def __init__(
+        self, in_channels: int, channels: int, depth: int, before: int
+    ) -> None:
+        super().__init__()
+        self.downsample: nn.Layer = nn.Identity()
+        if before > 0:
+            self.downsample = nn.Sequential(
+                LayerNorm2D(in_channels, epsilon=1e-6),
+                nn.Conv2D(in_channels, channels, kernel_size=2, stride=2),
+            )
+        self.blocks = nn.Sequential(
+            *(Block(channels, 0.1 * (before + index) / 17) for index in range(depth))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.downsample(x)
+        return self.blocks(x)
+
+
 class ConvNeXtTiny(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.stem_0 = nn.Conv2D(3, 96, kernel_size=4, stride=4)
-        self.stem_1 = nn.LayerNorm(96, epsilon=1e-6)
-        self.stages_0 = nn.Sequential(
-            (
-                "blocks",
-                nn.Sequential(*(Block(96, 0.1 * index / 17) for index in range(3))),
-            ),
+        self.stem = nn.Sequential(
+            nn.Conv2D(3, 96, kernel_size=4, stride=4), LayerNorm2D(96, epsilon=1e-6)
         )
-        self.stages_1_downsample_0 = nn.LayerNorm(96, epsilon=1e-6)
-        self.stages_1_downsample_1 = nn.Conv2D(96, 192, kernel_size=2, stride=2)
-        self.stages_1_blocks = nn.Sequential(
-            *(Block(192, 0.1 * (index + 3) / 17) for index in range(3))
-        )
-        self.stages_2_downsample_0 = nn.LayerNorm(192, epsilon=1e-6)
-        self.stages_2_downsample_1 = nn.Conv2D(192, 384, kernel_size=2, stride=2)
-        self.stages_2_blocks = nn.Sequential(
-            *(Block(384, 0.1 * (index + 6) / 17) for index in range(9))
-        )
-        self.stages_3_downsample_0 = nn.LayerNorm(384, epsilon=1e-6)
-        self.stages_3_downsample_1 = nn.Conv2D(384, 768, kernel_size=2, stride=2)
-        self.stages_3_blocks = nn.Sequential(
-            *(Block(768, 0.1 * (index + 15) / 17) for index in range(3))
+        self.stages = nn.Sequential(
+            Stage(96, 96, 3, 0),
+            Stage(96, 192, 3, 3),
+            Stage(192, 384, 9, 6),
+            Stage(384, 768, 3, 15),
         )
         self.head = nn.Sequential(
             ("norm", nn.LayerNorm(768, epsilon=1e-6)),
@@ -77,24 +93,7 @@ class ConvNeXtTiny(nn.Layer):
                 nn.init.normal_(layer.weight, std=0.02)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.stem_1(self.stem_0(image).transpose([0, 2, 3, 1])).transpose(
-            [0, 3, 1, 2]
-        )
-        x = self.stages_0(x)  # [batch, 96, 56, 56]
-        x = self.stages_1_downsample_0(x.transpose([0, 2, 3, 1])).transpose(
-            [0, 3, 1, 2]
-        )
-        x = self.stages_1_downsample_1(x)  # [batch, 192, 28, 28]
-        x = self.stages_1_blocks(x)  # [batch, 192, 28, 28]
-        x = self.stages_2_downsample_0(x.transpose([0, 2, 3, 1])).transpose(
-            [0, 3, 1, 2]
-        )
-        x = self.stages_2_downsample_1(x)  # [batch, 384, 14, 14]
-        x = self.stages_2_blocks(x)  # [batch, 384, 14, 14]
-        x = self.stages_3_downsample_0(x.transpose([0, 2, 3, 1])).transpose(
-            [0, 3, 1, 2]
-        )
-        x = self.stages_3_downsample_1(x)  # [batch, 768, 7, 7]
-        x = self.stages_3_blocks(x)  # [batch, 768, 7, 7]
+        x = self.stem(image)  # [batch, 96, 56, 56]
+        x = self.stages(x)  # [batch, 768, 7, 7]
         x = x.mean([2, 3])  # [batch, 768]
         return self.head(x)

@@ -94,8 +94,8 @@ class DPN68(nn.Layer):
                 nn.Conv2D(3, stem, kernel_size=3, stride=2, padding=1, bias_attr=False),
             ),
             ("bn1", nn.BatchNorm2D(stem, epsilon=0.001)),
-            ("2", nn.ReLU()),
-            ("3", nn.MaxPool2D(kernel_size=3, stride=2, padding=1)),
+            ("relu", nn.ReLU()),
+            ("max_pool2d", nn.MaxPool2D(kernel_size=3, stride=2, padding=1)),
             (
                 "conv2",
                 nn.Sequential(
@@ -132,7 +132,7 @@ class DPN68(nn.Layer):
                 ),
             ),
             ("bn5", nn.BatchNorm2D(832, epsilon=0.001)),
-            ("9", nn.ReLU()),
+            ("relu_", nn.ReLU()),
         )
         self.classifier = nn.Linear(832, num_classes)
         for layer in self.sublayers():

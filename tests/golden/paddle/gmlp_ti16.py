@@ -35,7 +35,7 @@ class Block(nn.Layer):
         self.norm = nn.LayerNorm(in_features, epsilon=1e-6)
         self.mlp_channels = nn.Sequential(
             ("fc1", nn.Linear(in_features, 6 * in_features)),
-            ("1", nn.GELU()),
+            ("gelu", nn.GELU()),
             ("gate", SpatialGating(in_channels, 6 * in_features)),
             ("fc2", nn.Linear(3 * in_features, in_features)),
         )

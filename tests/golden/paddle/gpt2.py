@@ -95,9 +95,9 @@ class Block(nn.Layer):
         self.ln_2 = nn.LayerNorm(in_features)
         self.mlp = nn.Sequential(
             ("c_fc", nn.Linear(in_features, 4 * in_features)),
-            ("1", nn.GELU(approximate=True)),
+            ("gelu", nn.GELU(approximate=True)),
             ("c_proj", nn.Linear(4 * in_features, in_features)),
-            ("3", nn.Dropout(dropout)),
+            ("dropout", nn.Dropout(dropout)),
         )
 
     def forward(self, x: Tensor) -> Tensor:

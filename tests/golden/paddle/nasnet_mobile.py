@@ -111,7 +111,7 @@ class Reduction(nn.Layer):
         self.right2 = Separable(right0_channels, 5, channels, stride=2)
         self.left4 = Separable(channels, 3, channels)
 
-    def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, prev: Tensor) -> Tensor:
         x_height = x.shape[2]
         x_width = x.shape[3]
         p = self.p(prev)
@@ -149,8 +149,7 @@ class Reduction(nn.Layer):
         comb3 = comb1 + right3
         left4 = self.left4(comb0)
         comb4 = left4 + pool
-        out = paddle.concat([comb1, comb2, comb3, comb4], axis=1)
-        return out, x
+        return paddle.concat([comb1, comb2, comb3, comb4], axis=1)
 
 
 class Normal(nn.Layer):
@@ -173,7 +172,7 @@ class Normal(nn.Layer):
         self.right1 = Separable(2 * (channels // 2), 3, channels)
         self.left4 = Separable(channels, 3, channels)
 
-    def forward(self, x: Tensor, prev: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, prev: Tensor) -> Tensor:
         p = self.p(prev)
         h = self.h(x)
         left0 = self.left0(h)
@@ -188,8 +187,7 @@ class Normal(nn.Layer):
         comb3 = left3 + left3
         left4 = self.left4(h)
         comb4 = left4 + h
-        out = paddle.concat([p, comb0, comb1, comb2, comb3, comb4], axis=1)
-        return out, x
+        return paddle.concat([p, comb0, comb1, comb2, comb3, comb4], axis=1)
 
 
 class NASNetMobile(nn.Layer):
@@ -237,16 +235,16 @@ class NASNetMobile(nn.Layer):
 
     def forward(self, image: Tensor) -> Tensor:
         bn0 = self.bn0(self.conv0(image))  # [batch, stem, 111, 111]
-        stem10, stem11 = self.stem1(bn0, bn0)
-        stem20, stem21 = self.stem2(stem10, stem11)
+        x = self.stem1(bn0, bn0)  # [batch, 44, 56, 56]
+        y = self.stem2(x, bn0)  # [batch, 88, 28, 28]
         for block in self.stage1:
-            stem20, stem21 = block(stem20, stem21)
-        reduction10, reduction11 = self.reduction1(stem20, stem21)
+            y, x = block(y, x), y
+        x = self.reduction1(y, x)  # [batch, 352, 14, 14]
         for block in self.stage2:
-            reduction10, reduction11 = block(reduction10, reduction11)
-        reduction20, reduction21 = self.reduction2(reduction10, reduction11)
+            x, y = block(x, y), x
+        y = self.reduction2(x, y)  # [batch, 704, 7, 7]
         for block in self.stage3:
-            reduction20, reduction21 = block(reduction20, reduction21)
-        x = F.relu(reduction20)  # [batch, 1056, 7, 7]
+            y, x = block(y, x), y
+        x = F.relu(y)  # [batch, 1056, 7, 7]
         x = self.dropout(x.mean([2, 3]))  # [batch, 1056]
         return self.fc(x)

@@ -47,6 +47,20 @@ class Block(nn.Layer):
         return F.relu(shortcut + main)
 
 
+class Stage(nn.Layer):
+    """Blocks of one width, the first of which halves the resolution."""
+
+    def __init__(self, in_channels: int, channels: int, depth: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            Block(in_channels, channels, stride=2),
+            *(Block(channels, channels) for _ in range(depth - 1)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
+
+
 class RegNetX400mf(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
@@ -58,26 +72,7 @@ class RegNetX400mf(nn.Layer):
             nn.ReLU(),
         )
         self.trunk_output = nn.Sequential(
-            nn.Sequential(("blocks", nn.Sequential(Block(32, 32, stride=2)))),
-            nn.Sequential(
-                ("blocks", nn.Sequential(Block(32, 64, stride=2), Block(64, 64)))
-            ),
-            nn.Sequential(
-                (
-                    "blocks",
-                    nn.Sequential(
-                        Block(64, 160, stride=2), *(Block(160, 160) for _ in range(6))
-                    ),
-                ),
-            ),
-            nn.Sequential(
-                (
-                    "blocks",
-                    nn.Sequential(
-                        Block(160, 400, stride=2), *(Block(400, 400) for _ in range(11))
-                    ),
-                ),
-            ),
+            Stage(32, 32, 1), Stage(32, 64, 2), Stage(64, 160, 7), Stage(160, 400, 12)
         )
         self.fc = nn.Linear(400, num_classes)
         for layer in self.sublayers():

@@ -58,6 +58,23 @@ class Unit(nn.Layer):
         return x + self.residual(main)
 
 
+class Stage(nn.Layer):
+    """Units of one width."""
+
+    def __init__(
+        self, in_channels: int, channels: int, depth: int, first: int = 2
+    ) -> None:
+        super().__init__()
+        self.first = First(in_channels, channels, stride=first)
+        self.units = nn.Sequential(
+            *(Unit(4 * channels, channels) for _ in range(depth - 1))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return self.units(x)
+
+
 class ResNetV2_50(nn.Layer):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
@@ -67,22 +84,10 @@ class ResNetV2_50(nn.Layer):
             3, 64, kernel_size=7, stride=2, padding=3, bias_attr=False
         )
         self.stages = nn.Sequential(
-            nn.Sequential(
-                ("first", First(64, 64)),
-                ("units", nn.Sequential(*(Unit(256, 64) for _ in range(2)))),
-            ),
-            nn.Sequential(
-                ("first", First(256, 128, stride=2)),
-                ("units", nn.Sequential(*(Unit(512, 128) for _ in range(3)))),
-            ),
-            nn.Sequential(
-                ("first", First(512, 256, stride=2)),
-                ("units", nn.Sequential(*(Unit(1024, 256) for _ in range(5)))),
-            ),
-            nn.Sequential(
-                ("first", First(1024, 512, stride=2)),
-                ("units", nn.Sequential(*(Unit(2048, 512) for _ in range(2)))),
-            ),
+            Stage(64, 64, 3, first=1),
+            Stage(256, 128, 4),
+            Stage(512, 256, 6),
+            Stage(1024, 512, 3),
         )
         self.norm = nn.BatchNorm2D(2048)
         self.fc = nn.Linear(2048, num_classes)

@@ -141,15 +141,14 @@ class Block(nn.Layer):
         self.wo = nn.Linear(hidden, x_features, bias_attr=False)
         self.processed = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         attention_norm = self.attention_norm(x)
         attended = self.attended(self.attention(attention_norm, bias))
         state = x + attended
         x = self.perceptron_norm(state)
         x = self.dropout(F.relu(self.wi(x)))
         processed = self.processed(self.wo(x))
-        result = state + processed
-        return result, bias
+        return state + processed
 
 
 class T5Small(nn.Layer):
@@ -191,5 +190,5 @@ class T5Small(nn.Layer):
         relative_attention_bias = self.relative_attention_bias(x)
         embedded = self.embedded(self.shared(tokens))  # [batch, 512, 512]
         for block in self.block:
-            embedded, relative_attention_bias = block(embedded, relative_attention_bias)
+            embedded = block(embedded, relative_attention_bias)
         return self.states(self.final_layer_norm(embedded))

@@ -167,12 +167,11 @@ class DecoderLayer(nn.Layer):
         self.cross_norm = nn.LayerNorm(x_features)
         self.feed_forward = FeedForward(x_features, hidden, dropout=dropout)
 
-    def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         self_attn = self.self_attn(x)
         attended = self.attended(self.cross_attn(self_attn, memory, memory))
         x = self.cross_norm(self_attn + attended)
-        feed_forward = self.feed_forward(x)
-        return feed_forward, memory
+        return self.feed_forward(x)
 
 
 class TransformerBase(nn.Layer):
@@ -202,5 +201,5 @@ class TransformerBase(nn.Layer):
         x = self.source_words(target)  # [batch, target_time, 512]
         target_places = self.target_places(x)  # [batch, target_time, 512]
         for block in self.decoder:
-            target_places, encoder = block(target_places, encoder)
+            target_places = block(target_places, encoder)
         return paddle.matmul(target_places, self.source_words.weight, transpose_y=True)

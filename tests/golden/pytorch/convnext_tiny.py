@@ -12,6 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class LayerNorm2d(nn.LayerNorm):
+    """Layer normalization over the channels of images."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class DropPath(nn.Module):
     """Stochastic depth: training sets whole samples to zero with probability p."""
 
@@ -41,7 +48,7 @@ class Block(nn.Module):
             OrderedDict(
                 [
                     ("fc1", nn.Linear(in_channels, 4 * in_channels)),
-                    ("1", nn.GELU()),
+                    ("gelu", nn.GELU()),
                     ("fc2", nn.Linear(4 * in_channels, in_channels)),
                 ],
             ),
@@ -60,39 +67,41 @@ class Block(nn.Module):
         return x + self.drop_path(main)
 
 
+class Stage(nn.Module):
+    """Blocks at one resolution; all stages but the first halve it before."""
+
+    def __init__(
+        self, in_channels: int, channels: int, depth: int, before: int
+    ) -> None:
+        super().__init__()
+        self.downsample: nn.Module = nn.Identity()
+        if before > 0:
+            self.downsample = nn.Sequential(
+                LayerNorm2d(in_channels, eps=1e-6),
+                nn.Conv2d(in_channels, channels, kernel_size=2, stride=2),
+            )
+        self.blocks = nn.Sequential(
+            *(Block(channels, 0.1 * (before + index) / 17) for index in range(depth))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.downsample(x)
+        return self.blocks(x)
+
+
 class ConvNeXtTiny(nn.Module):
     """Maps image [batch, 3, 224, 224] to logits [batch, num_classes]."""
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.stem_0 = nn.Conv2d(3, 96, kernel_size=4, stride=4)
-        self.stem_1 = nn.LayerNorm(96, eps=1e-6)
-        self.stages_0 = nn.Sequential(
-            OrderedDict(
-                [
-                    (
-                        "blocks",
-                        nn.Sequential(
-                            *(Block(96, 0.1 * index / 17) for index in range(3))
-                        ),
-                    ),
-                ],
-            ),
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 96, kernel_size=4, stride=4), LayerNorm2d(96, eps=1e-6)
         )
-        self.stages_1_downsample_0 = nn.LayerNorm(96, eps=1e-6)
-        self.stages_1_downsample_1 = nn.Conv2d(96, 192, kernel_size=2, stride=2)
-        self.stages_1_blocks = nn.Sequential(
-            *(Block(192, 0.1 * (index + 3) / 17) for index in range(3))
-        )
-        self.stages_2_downsample_0 = nn.LayerNorm(192, eps=1e-6)
-        self.stages_2_downsample_1 = nn.Conv2d(192, 384, kernel_size=2, stride=2)
-        self.stages_2_blocks = nn.Sequential(
-            *(Block(384, 0.1 * (index + 6) / 17) for index in range(9))
-        )
-        self.stages_3_downsample_0 = nn.LayerNorm(384, eps=1e-6)
-        self.stages_3_downsample_1 = nn.Conv2d(384, 768, kernel_size=2, stride=2)
-        self.stages_3_blocks = nn.Sequential(
-            *(Block(768, 0.1 * (index + 15) / 17) for index in range(3))
+        self.stages = nn.Sequential(
+            Stage(96, 96, 3, 0),
+            Stage(96, 192, 3, 3),
+            Stage(192, 384, 9, 6),
+            Stage(384, 768, 3, 15),
         )
         self.head = nn.Sequential(
             OrderedDict(
@@ -108,16 +117,7 @@ class ConvNeXtTiny(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.stem_1(self.stem_0(image).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        x = self.stages_0(x)  # [batch, 96, 56, 56]
-        x = self.stages_1_downsample_0(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        x = self.stages_1_downsample_1(x)  # [batch, 192, 28, 28]
-        x = self.stages_1_blocks(x)  # [batch, 192, 28, 28]
-        x = self.stages_2_downsample_0(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        x = self.stages_2_downsample_1(x)  # [batch, 384, 14, 14]
-        x = self.stages_2_blocks(x)  # [batch, 384, 14, 14]
-        x = self.stages_3_downsample_0(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        x = self.stages_3_downsample_1(x)  # [batch, 768, 7, 7]
-        x = self.stages_3_blocks(x)  # [batch, 768, 7, 7]
+        x = self.stem(image)  # [batch, 96, 56, 56]
+        x = self.stages(x)  # [batch, 768, 7, 7]
         x = x.mean((2, 3))  # [batch, 768]
         return self.head(x)

@@ -99,8 +99,8 @@ class DPN68(nn.Module):
                         ),
                     ),
                     ("bn1", nn.BatchNorm2d(stem, eps=0.001)),
-                    ("2", nn.ReLU(inplace=True)),
-                    ("3", nn.MaxPool2d(kernel_size=3, stride=2, padding=1)),
+                    ("relu", nn.ReLU(inplace=True)),
+                    ("max_pool2d", nn.MaxPool2d(kernel_size=3, stride=2, padding=1)),
                     (
                         "conv2",
                         nn.Sequential(
@@ -137,7 +137,7 @@ class DPN68(nn.Module):
                         ),
                     ),
                     ("bn5", nn.BatchNorm2d(832, eps=0.001)),
-                    ("9", nn.ReLU(inplace=True)),
+                    ("relu_", nn.ReLU(inplace=True)),
                 ],
             ),
         )

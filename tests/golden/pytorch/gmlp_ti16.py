@@ -39,7 +39,7 @@ class Block(nn.Module):
             OrderedDict(
                 [
                     ("fc1", nn.Linear(in_features, 6 * in_features)),
-                    ("1", nn.GELU()),
+                    ("gelu", nn.GELU()),
                     ("gate", SpatialGating(in_channels, 6 * in_features)),
                     ("fc2", nn.Linear(3 * in_features, in_features)),
                 ],

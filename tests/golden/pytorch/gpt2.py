@@ -93,9 +93,9 @@ class Block(nn.Module):
             OrderedDict(
                 [
                     ("c_fc", nn.Linear(in_features, 4 * in_features)),
-                    ("1", nn.GELU(approximate="tanh")),
+                    ("gelu", nn.GELU(approximate="tanh")),
                     ("c_proj", nn.Linear(4 * in_features, in_features)),
-                    ("3", nn.Dropout(dropout)),
+                    ("dropout", nn.Dropout(dropout)),
                 ],
             ),
         )

@@ -51,6 +51,23 @@ def filled_device() -> torch.device:
     return torch.device("cpu") if device.type == "meta" else device
 
 
+class PatchMerging(nn.Module):
+    """Each square of 2x2 pixels becomes one pixel."""
+
+    def __init__(self, in_features: int, size: int, features: int) -> None:
+        super().__init__()
+        self.size = size
+        self.norm = nn.LayerNorm(4 * in_features)
+        self.reduction = nn.Linear(4 * in_features, features, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        in_features = x.shape[2]
+        x = x.reshape(-1, self.size, 2, self.size, 2, in_features)
+        x = x.permute(0, 1, 3, 4, 2, 5)
+        x = self.norm(x.reshape(x.shape[0], -1, 4 * in_features))
+        return self.reduction(x)
+
+
 class Windows(nn.Module):
     """The pixels of each window of an image that is moved up and left, one after the
     other.
@@ -156,7 +173,7 @@ class Block(nn.Module):
             OrderedDict(
                 [
                     ("fc1", nn.Linear(in_features, 4 * in_features)),
-                    ("1", nn.GELU()),
+                    ("gelu", nn.GELU()),
                     ("fc2", nn.Linear(4 * in_features, in_features)),
                 ],
             ),
@@ -174,21 +191,38 @@ class Block(nn.Module):
         return x + self.drop_path2(perceptron)
 
 
-class PatchMerging(nn.Module):
-    """Squares of 2x2 pixels become pixels with twice the features."""
+class Stage(nn.Module):
+    """Blocks at one resolution; all stages but the first halve it before."""
 
-    def __init__(self, in_features: int, size: int) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        size: int,
+        features: int,
+        num_heads: int,
+        depth: int,
+        before: int,
+    ) -> None:
         super().__init__()
-        self.size = size
-        self.norm = nn.LayerNorm(4 * in_features)
-        self.reduction = nn.Linear(4 * in_features, 2 * in_features, bias=False)
+        self.downsample: nn.Module = nn.Identity()
+        if before > 0:
+            self.downsample = PatchMerging(in_features, size, features)
+        self.blocks = nn.Sequential(
+            *(
+                Block(
+                    features,
+                    size,
+                    3 if index % 2 == 1 and size > 7 else 0,
+                    num_heads,
+                    drop_path=0.2 * (before + index) / 11,
+                )
+                for index in range(depth)
+            )
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        in_features = x.shape[2]
-        x = x.reshape(-1, self.size, 2, self.size, 2, in_features)
-        x = x.permute(0, 1, 3, 4, 2, 5)
-        x = self.norm(x.reshape(x.shape[0], -1, 4 * in_features))
-        return self.reduction(x)
+        x = self.downsample(x)
+        return self.blocks(x)
 
 
 class SwinT(nn.Module):
@@ -199,69 +233,10 @@ class SwinT(nn.Module):
         self.patch_embed_proj = nn.Conv2d(3, 96, kernel_size=4, stride=4)
         self.patch_embed_norm = nn.LayerNorm(96)
         self.layers = nn.Sequential(
-            nn.Sequential(
-                OrderedDict(
-                    [
-                        (
-                            "blocks",
-                            nn.Sequential(
-                                Block(96, 56, 0, 3),
-                                Block(96, 56, 3, 3, drop_path=0.2 * 1 / 11),
-                            ),
-                        ),
-                    ],
-                ),
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    [
-                        ("downsample", PatchMerging(96, 28)),
-                        (
-                            "blocks",
-                            nn.Sequential(
-                                Block(192, 28, 0, 6, drop_path=0.2 * 2 / 11),
-                                Block(192, 28, 3, 6, drop_path=0.2 * 3 / 11),
-                            ),
-                        ),
-                    ],
-                ),
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    [
-                        ("downsample", PatchMerging(192, 14)),
-                        (
-                            "blocks",
-                            nn.Sequential(
-                                *(
-                                    Block(
-                                        384,
-                                        14,
-                                        3 if index % 2 == 1 else 0,
-                                        12,
-                                        drop_path=0.2 * (index + 4) / 11,
-                                    )
-                                    for index in range(6)
-                                )
-                            ),
-                        ),
-                    ],
-                ),
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    [
-                        ("downsample", PatchMerging(384, 7)),
-                        (
-                            "blocks",
-                            nn.Sequential(
-                                Block(768, 7, 0, 24, drop_path=0.2 * 10 / 11),
-                                Block(768, 7, 0, 24, drop_path=0.2),
-                            ),
-                        ),
-                    ],
-                ),
-            ),
+            Stage(96, 56, 96, 3, 2, 0),
+            Stage(96, 28, 192, 6, 2, 2),
+            Stage(192, 14, 384, 12, 6, 4),
+            Stage(384, 7, 768, 24, 2, 10),
         )
         self.norm = nn.LayerNorm(768)
         self.head = nn.Linear(768, num_classes)

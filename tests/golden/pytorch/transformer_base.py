@@ -164,13 +164,12 @@ class DecoderLayer(nn.Module):
         self.cross_norm = nn.LayerNorm(x_features)
         self.feed_forward = FeedForward(x_features, hidden, dropout=dropout)
 
-    def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         self_attn = self.self_attn(x)
         x = self.cross_attn(self_attn, memory, memory, need_weights=False)[0]
         attended = self.attended(x)
         x = self.cross_norm(self_attn + attended)
-        feed_forward = self.feed_forward(x)
-        return feed_forward, memory
+        return self.feed_forward(x)
 
 
 class TransformerBase(nn.Module):
@@ -206,5 +205,5 @@ class TransformerBase(nn.Module):
         x = self.source_words(target)  # [batch, target_time, 512]
         target_places = self.target_places(x)  # [batch, target_time, 512]
         for block in self.decoder:
-            target_places, encoder = block(target_places, encoder)
+            target_places = block(target_places, encoder)
         return F.linear(target_places, self.source_words.weight)

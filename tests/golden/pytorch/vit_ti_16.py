@@ -36,7 +36,7 @@ class Block(nn.Module):
             OrderedDict(
                 [
                     ("fc1", nn.Linear(in_features, 4 * in_features)),
-                    ("1", nn.GELU()),
+                    ("gelu", nn.GELU()),
                     ("fc2", nn.Linear(4 * in_features, in_features)),
                 ],
             ),
