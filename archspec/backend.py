@@ -178,6 +178,9 @@ class Backend:
     exact_statistics: Callable[[Network], Generated] | None = None
     """As `generator`, for code whose running variances are those of all others, if that of `generator` keeps another:
     biased ones (see `Interface.unbiased_variance`)."""
+    recorder: Path | None = None
+    """A script like the runner, by which a person's own model is run and its calls are seen
+    (see `archspec.verification.worker.own`)."""
     saved: Callable[[Program, Graph], Mapping[str, str]] | None = None
     """Where the framework's own files of weights have each target of a model, for those that have no names of weights.
     Raises BackendError if that cannot be told."""

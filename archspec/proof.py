@@ -35,6 +35,7 @@ def verify(
     timeout: float = 300,
     sizes: Mapping[str, int] | None = None,
     picture: Path | None = None,
+    against: str | Sequence[str] = (),
     jobs: int = 1,
     watch: Callable[[str], None] | None = None,
     each: Callable[[Report | Refused], None] | None = None,
@@ -50,7 +51,9 @@ def verify(
     With `exact_statistics` the code is that whose running variances are equal in all frameworks.
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
     through instead of random numbers. Outputs that are NaN, infinite, lost, or not defined are no pass, unless
-    `allow_unproven` says that they are meant. So many `jobs` are done side by side, as far as there is memory.
+    `allow_unproven` says that they are meant. `against` names people's own models, `my_model.py:build`, which are held
+    against the only network, and reported beside the generated ones (`archspec.against`).
+    So many `jobs` are done side by side, as far as there is memory.
     `watch` is told what happens, now and then from another thread, and `each` is given every report when it is done, in
     the order of arrival; the proof has them in the order given.
 
@@ -62,6 +65,7 @@ def verify(
         params=params or {}, python=python or {},
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         allow_unproven=allow_unproven, seed=seed, timeout=timeout, sizes=sizes or {}, picture=picture,
+        against=(against,) if isinstance(against, str) else tuple(against),
     )  # fmt: skip
     options.check()
     if not networks:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,7 @@ from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 if TYPE_CHECKING:
+    from archspec.against.hold import Held
     from archspec.ops.base import Array
 
 Room = Callable[[Graph], contextlib.AbstractContextManager[None]]
@@ -65,6 +67,7 @@ class Prover:
         for name in options.python:
             if name not in self.names:
                 raise UsageError(f"there is no backend '{name}' here to run in another Python")
+        self._own = _own(options.against, self.chosen)
         self._jobs = max(1, min(jobs, int(min(physical_memory(), 1 << 50) // self._idle)))
         self._pools = [self._pool()]
         self._budget = Budget(physical_memory(), self._rest)
@@ -102,6 +105,8 @@ class Prover:
                 made = networks_of(network, self.options.variant, self.options.params)
                 models |= {(where, number): model for number, model in enumerate(made)}
         count = len(models)
+        if self._own and count > 1:
+            raise UsageError(f"a person's own model is held against one network, and these are {count}")
         titles = {place: f"{model.name} ({n} of {count})" for n, (place, model) in enumerate(models.items(), 1)}
         if min(self._jobs, count) > 1:
             self._side_by_side(models, titles, min(self._jobs, count))
@@ -136,7 +141,11 @@ class Prover:
     def _prove(self, place: Place, model: Model, title: str, pool: Pool) -> None:
         with self._guarded(place, model), self._progress.about(title) as tell:
             found = reports(model, self.chosen, pool, self.options, tell, room=self._room)
+            own = [hold(model, pool, self.options) for hold in self._own]
             for number, report in enumerate(found):
+                for each in own:
+                    tell("comparing " + each.name)
+                    each.add(report)
                 self._ledger.add((*place, number), report)
 
     def _room(self, graph: Graph) -> contextlib.AbstractContextManager[None]:
@@ -154,6 +163,16 @@ class Prover:
                 raise
             name = network.name if isinstance(network, Model) else str(network)
             self._ledger.add(place, Refused(name, understood(error)))
+
+
+def _own(texts: Sequence[str], chosen: Sequence[Backend]) -> list[Callable[[Model, Pool, Options], Held]]:
+    """The people's own models that are named, to be held against a network. Raises UsageError."""
+    if not texts:
+        return []
+    from archspec.against.hold import Held
+    from archspec.against.target import targets
+
+    return [partial(Held, target) for target in targets(texts, chosen)]
 
 
 def networks_of(network: str | Path | Model, variant: str | None, params: Mapping[str, Any]) -> list[Model]:

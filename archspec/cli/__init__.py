@@ -284,6 +284,12 @@ def verify(
     ] = 0,
     exact_statistics: ExactStatistics = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
+    against: Annotated[
+        list[str] | None, typer.Option("--against", metavar="FILE:NAME", help="A model of your own; may be repeated.")
+    ] = None,
+    save_names: Annotated[
+        Path | None, typer.Option("--save-names", metavar="FILE", help="Write the names that it has for the weights.")
+    ] = None,
     require: Annotated[bool, typer.Option("--require", help="A framework that is missing is a failure.")] = False,
     allow_unproven: Annotated[
         bool, typer.Option("--allow-unproven", help="Outputs may be NaN, infinite, lost, or not defined.")
@@ -311,6 +317,7 @@ def verify(
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
+    archspec verify resnet18 --against my_model.py:build --to pytorch   a model of your own, too
     archspec verify specs/*.yaml --require --json            for CI
     archspec verify specs/*.yaml --junit parity.xml --markdown parity.md -o parity.json
 
@@ -320,12 +327,14 @@ def verify(
     from archspec.cli.verifying import run
     from archspec.cli.views import views
 
-    shown = views(as_json, {"output": output_, "junit": junit, "markdown": markdown})
+    if save_names is not None and len(against or ()) != 1:
+        raise UsageError("--save-names writes the names of one model: give one --against")
+    shown = views(as_json, {"output": output_, "junit": junit, "markdown": markdown, "names": save_names})
     code = run(
         specs, shown, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-        picture=picture, jobs=jobs,
+        picture=picture, against=against or (), jobs=jobs,
     )  # fmt: skip
     if code:
         raise typer.Exit(code)

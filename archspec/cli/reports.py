@@ -36,6 +36,8 @@ def print_report(report: Report) -> None:
         print(*said, "", sep="\n")
     for outcome in report.outcomes.values():
         print(*reasons(outcome), *_differing(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
+        if outcome.match is not None:
+            print(*(f"{outcome.subject}: {line}" for line in outcome.match.lines), sep="\n")
     versions = {each.subject: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
     print("; ".join(f"{name}: {text}" for name, text in versions.items() if text))
 

@@ -82,7 +82,18 @@ def _markdown(proof: Proof) -> str:
     return markdown(proof)
 
 
-FILES: Final[Mapping[str, Callable[[Proof], str]]] = {"output": _json, "junit": _junit, "markdown": _markdown}
+def _names(proof: Proof) -> str:
+    from archspec.against.names import text
+
+    return text(proof.reports)
+
+
+FILES: Final[Mapping[str, Callable[[Proof], str]]] = {
+    "output": _json,
+    "junit": _junit,
+    "markdown": _markdown,
+    "names": _names,
+}
 """What is written into a file, by the name of its option."""
 
 

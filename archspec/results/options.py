@@ -27,6 +27,7 @@ class Options:
     timeout: float = 300
     sizes: Mapping[str, int] = field(default_factory=dict)
     picture: Path | None = None
+    against: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises UsageError for what cannot be meant."""
@@ -42,6 +43,9 @@ class Options:
             raise UsageError(
                 "steps of training are compared alone: without gradients, one run in training, or a picture"
             )
+
+        if self.against and (self.steps or self.picture is not None):
+            raise UsageError("a person's own model takes no steps of training by scripts, and no picture")
 
     def to_json(self) -> dict[str, Any]:
         """As plain data that JSON can hold. Where interpreters and pictures lie is nobody else's business."""
@@ -59,6 +63,7 @@ class Options:
             "timeout": self.timeout,
             "sizes": dict(self.sizes),
             "picture": self.picture is not None,
+            "against": list(self.against),
         }
 
 

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from archspec.verification.failure import Failure
+from archspec.verification.match import Match
 
 if TYPE_CHECKING:
     from archspec.verification.compare import Difference
@@ -126,6 +127,8 @@ class Outcome:
     """Whether outputs and gradients may have values that prove nothing."""
     due: tuple[str, ...] = ("float64",)
     """The comparisons that must be there."""
+    match: Match | None = None
+    """What a person's own model has of the steps, if it is one."""
 
     @property
     def unproven(self) -> tuple[Finding, ...]:
@@ -136,7 +139,7 @@ class Outcome:
 
     @property
     def status(self) -> Status:
-        if any(rung.wrong for rung in self.rungs.values()):
+        if any(rung.wrong for rung in self.rungs.values()) or (self.match is not None and self.match.wrong):
             return "failed"
         if self.failure is not None:
             return "missing" if self.failure.kind == "missing" else "error"
@@ -153,6 +156,8 @@ class Outcome:
     @property
     def message(self) -> str:
         """One sentence for people."""
+        if self.match is not None and self.match.wrong:
+            return self.match.message
         if self.culprit is not None:
             return f"{self.culprit.op} '{self.culprit.step}': {self.culprit.finding}"
         for rung in self.rungs.values():

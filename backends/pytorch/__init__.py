@@ -100,6 +100,7 @@ BACKEND: Final = Backend(
     framework="torch",
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
+    recorder=Path(__file__).parent / "recorder.py",
     training=training,
     live=live,
     exact_statistics=exact_statistics,

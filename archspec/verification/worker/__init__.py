@@ -45,6 +45,7 @@ import numpy as np
 from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed
+from .own import build, own_session, record
 from .shipped import hold
 from .steps import SAMPLE, train
 
@@ -139,7 +140,9 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     reset_peak_memory()
     try:
         if "script" in request:
-            return _trained(request, runner, clock)
+            return _seen(train, request, runner, clock)
+        if "as_they_are" in request:
+            return _seen(record, request, runner, clock)
         return _answer(request, runner, tell, clock)
     except NoRoom as error:
         return {**failure(clock.stage, error), "message": str(error), "detail": ""}
@@ -166,11 +169,11 @@ def _answer(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]
     return {"arrays": writer.index, "seconds": clock.seconds, "memory": peak_memory()}
 
 
-def _trained(request: Mapping[str, Any], runner: Any, clock: Clock) -> dict[str, Any]:
-    """Trains a model with its script; the answer to a request."""
+def _seen(see: Callable[..., Any], request: Mapping[str, Any], runner: Any, clock: Clock) -> dict[str, Any]:
+    """What is seen of a model that its script trains, or of a person's own; the answer to a request."""
     with contextlib.closing(Writer(request["into"])) as writer:
         try:
-            seen = train(request, runner, clock, writer)
+            seen = see(request, runner, clock, writer)
         except NoRoom:
             raise
         except Exception as error:
@@ -196,7 +199,8 @@ def _watched(
 ) -> Iterator[tuple[str, Any]]:
     dtype = request["dtype"]
     data = load(**request["data"])
-    session = runner.Session(dtype, trace.see)
+    theirs = bool(request.get("own"))
+    session = own_session(request, runner, trace.see) if theirs else runner.Session(dtype, trace.see)
 
     def probe(*arguments: Any) -> Any:
         value = session.probe(*arguments)
@@ -204,16 +208,19 @@ def _watched(
             trace.sketch(*arguments)
         return value
 
+    def inputs_of(arrays: Mapping[str, Array]) -> list[Any]:
+        given = (cast(arrange(arrays[name], layout), dtype) for name, layout in request["inputs"].items())
+        return [runner.from_numpy(array) for array in given]
+
     with clock.enter("build"):
-        made(request, session, program, request["source"], probe)
+        if theirs:
+            build(session, request, inputs_of(data))
+        else:
+            made(request, session, program, request["source"], probe)
     if request["mode"] == "training":
         session.idle()
     with clock.enter("weights"):
         fill(session, request["weights"], data, dtype)
-
-    def inputs_of(arrays: Mapping[str, Array]) -> list[Any]:
-        given = (cast(arrange(arrays[name], layout), dtype) for name, layout in request["inputs"].items())
-        return [runner.from_numpy(array) for array in given]
 
     inputs = inputs_of(data)
     with clock.enter("run"):

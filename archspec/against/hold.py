@@ -1,0 +1,222 @@
+"""Holds a person's own model against a network: finds its weights and what differs, then pours weights and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from archspec.against.attempt import Known, Model
+from archspec.against.expand import whole_name
+from archspec.against.lookup import Hit, Table, order_of
+from archspec.against.records import Recorded
+from archspec.against.subject import Own, recording
+from archspec.against.target import Target
+from archspec.against.walk import Walk, Walker, rounded
+from archspec.backend import Interface, Program, Weight
+from archspec.errors import BackendError
+from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
+from archspec.model import Model as Network
+from archspec.results.options import Options
+from archspec.verification import data, worker
+from archspec.verification.cases import smaller
+from archspec.verification.failure import Failure
+from archspec.verification.match import Deviation, Match
+from archspec.verification.report import Outcome, Report
+from archspec.verification.run import examine
+from archspec.verification.worker import Array
+from archspec.verification.workers import Pool, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A person's model beside a network of one size of inputs."""
+
+    target: Target
+    network: Network
+    graph: Graph
+    program: Program
+    recorded: Recorded
+    inputs: dict[str, Array]
+    precision: str
+
+
+class Held:
+    """A person's own model, held against a network in each mode in which that is run."""
+
+    def __init__(self, target: Target, network: Network, pool: Pool, options: Options) -> None:
+        self._target, self._network, self._pool, self._options = target, network, pool, options
+        self._trial: Trial | Failure | None = None
+
+    @property
+    def name(self) -> str:
+        return self._target.text
+
+    def add(self, report: Report) -> None:
+        """Adds what is found to a report about the network."""
+        mode = Mode(report.facts.mode) if report.facts is not None else Mode.EVALUATION
+        if mode is Mode.AUXILIARY:
+            report.remarks += (f"{self._target.text}: not compared with the outputs of training",)
+            return
+        outcome = report.outcomes[self._target.text] = self._outcome(mode)
+        greeting = self._pool.greet(self._target.backend.name).result()
+        if not isinstance(greeting, Failure):
+            outcome.versions = greeting.versions
+
+    def _outcome(self, mode: Mode) -> Outcome:
+        name, options = self._target.text, self._options
+        if self._trial is None:
+            try:
+                self._trial = _recorded(self._network, self._target, self._pool, options)
+            except BackendError as error:
+                self._trial = Failure("refused", str(error))
+            if not isinstance(self._trial, Failure):
+                self._walk = _walked(self._trial)
+        if isinstance(self._trial, Failure):
+            return Outcome(name, failure=self._trial)
+        outcome = Outcome(name, match=_match(self._trial, self._walk))
+        assert outcome.match is not None
+        if self._walk.lost or outcome.match.missing or outcome.match.unused:
+            outcome.due = ()
+            outcome.match.notes.append("outputs were not compared: not all weights have a place")
+        else:
+            _pour(outcome, self._trial, self._walk, self._pool, options, mode)
+        _locate(outcome.match, self._network)
+        return outcome
+
+
+def _locate(match: Match, network: Network) -> None:
+    """Says where in the spec the steps stand that differ."""
+    origins = {node.path: node.origin for node in network.graph.nodes}
+    for place, each in enumerate(match.deviations):
+        at = next((path for path in (each.step, each.step.rpartition(".")[0]) if path in origins), None)
+        if at is not None:
+            where = network.spec.source.diagnostic(origins[at], "").where
+            match.deviations[place] = replace(each, position=where)
+
+
+def _recorded(network: Network, target: Target, pool: Pool, options: Options) -> Trial | Failure:
+    """A run, with small images if the model takes them, in float64 if it can be run so."""
+    small = smaller(network)
+    failure: Failure | None = None
+    for dtype in ("float64", "float32"):
+        for each in (small, network):
+            if each is None:
+                continue
+            graph, program = each.graph_for(options.sizes), target.backend.generate(each)
+            inputs = data.inputs(graph, options.seed)
+            scratch = pool.scratch
+            stored = worker.save(str(scratch.file(sum(array.nbytes for array in inputs.values()))), inputs)
+            request = recording(target, dtype, stored, program.inputs, scratch.file(0), as_they_are=False)
+            result = pool.submit(target.backend.name, request, timeout=options.timeout).result()
+            if isinstance(result, Result):
+                return Trial(target, each, graph, program, Recorded(result, dtype), inputs, dtype)
+            failure = result
+            if result.kind in ("missing", "start", "import", "crashed", "timeout"):
+                return result
+    assert failure is not None
+    return failure
+
+
+def _walked(trial: Trial) -> Walk:
+    recorded = trial.recorded
+    table = Table(recorded.values, trial.precision)
+    model = Model(recorded, table, {weight.parameter: weight for weight in trial.program.weights})
+    given: dict[str, Known] = {}
+    for number, name in enumerate(trial.program.inputs):
+        array = trial.inputs[name]
+        array = array.astype(np.float64) if array.dtype.kind == "f" else array
+        axes = order_of(recorded.values[number], array, 1e-6)
+        homes = tuple(table.find(array)) or ((Hit(number, axes),) if axes is not None else ())
+        given[name] = Known(array, homes, array.shape)
+    return Walker(trial.graph, model, given).run()
+
+
+def _match(trial: Trial, walk: Walk) -> Match:
+    """What was found, in words."""
+    deviations = [*walk.deviations, *_returned(trial, walk)]
+    mapping = {whole_name(name): weight for name, weight in walk.mapping.items()}
+    steps = trial.graph.steps(Mode.EVALUATION)
+    wrong = {each.step for each in deviations}
+    match = Match(
+        trial.precision, len([node for node in steps if node.path not in wrong]), len(steps), deviations,
+        {name: weight.target for name, weight in mapping.items()}, unexercised=walk.unexercised,
+    )  # fmt: skip
+    _name(match, trial, mapping)
+    if walk.lost:
+        match.found = next(place for place, node in enumerate(steps) if walk.lost.startswith(node.path))
+        match.notes.append(f"what comes after '{walk.lost}' could not be compared")
+    else:
+        used = {weight.target for weight in mapping.values()}
+        match.unused = [name for name in trial.recorded.weights if name not in used]
+        match.missing = [name for name in trial.graph.parameters(Mode.EVALUATION) if name not in mapping]
+    if trial.precision == "float32":
+        match.notes.append("the model could not be made in float64: float32 hides what is smaller than 1e-5")
+    return match
+
+
+def _name(match: Match, trial: Trial, mapping: Mapping[str, Weight]) -> None:
+    """Finds what a file of names says of each weight of the model."""
+    native = {weight.parameter: weight for weight in trial.program.weights}
+    theirs: dict[str, list[Weight]] = {}
+    for name, weight in mapping.items():
+        theirs.setdefault(weight.target, []).append(replace(weight, parameter=name))
+    for target, parts in theirs.items():
+        ours = [native.get(weight.parameter) for weight in parts]
+        if all(n is not None and n.layout == w.layout for n, w in zip(ours, parts, strict=True)) and (
+            len({n.target for n in ours if n is not None}) == 1
+        ):
+            match.names[target] = next(n.target for n in ours if n is not None)
+        elif len(parts) == 1 and parts[0].layout in ((), (("transpose", (1, 0)),)):
+            match.names[target] = parts[0].parameter + ("^T" if parts[0].layout else "")
+        else:
+            match.nameless.append(target)
+
+
+def _returned(trial: Trial, walk: Walk) -> list[Deviation]:
+    """What is wrong with what the model gives, though all of its steps are found."""
+    outputs = trial.graph.results(Mode.EVALUATION)
+    count, due = len(trial.recorded.returned), len(outputs)
+    if count != due:
+        name = next(iter(outputs))
+        return [Deviation(name, "output", f"the model gives {count} tensors, not {due}: {', '.join(outputs)}")]
+    found = []
+    ops = {tensor.name: node for node in trial.graph.nodes for tensor in node.outputs}
+    for (name, tensor), number in zip(outputs.items(), trial.recorded.returned, strict=True):
+        there = walk.outputs.get(name, ())
+        node = ops.get(tensor.name)
+        if not there or number in there or node is None or walk.lost:
+            continue
+        between = [trial.recorded.records[each] for each in sorted(trial.recorded.between(there, number))]
+        made = ", ".join(record.place for record in between if not record.layer) or "something else"
+        found.append(
+            Deviation(node.path, node.op.key, f"is not what the model gives as '{name}': {made} comes after it")
+        )
+    return found
+
+
+def _pour(outcome: Outcome, trial: Trial, walk: Walk, pool: Pool, options: Options, mode: Mode) -> None:
+    """Compares outputs, with the spec's weights where the walk found their places: that decides."""
+    program = trial.program
+    weights = tuple(replace(weight, parameter=whole_name(name)) for name, weight in walk.mapping.items())
+    shows = Interface(
+        weights=weights, inputs=program.inputs, outputs=program.outputs, probes={}, inexact=program.inexact,
+        inexact_gradients=program.inexact_gradients, unbiased_variance=program.unbiased_variance,
+        keeps_old=program.keeps_old,
+    )  # fmt: skip
+    subject = Own(trial.target, shows)
+    nodes = [node if walk.exact.get(node.path, True) else replace(node, op=rounded(node)) for node in trial.graph.nodes]
+    graph = replace(trial.graph, nodes=nodes)
+    report = examine(
+        graph, [subject], pool, seed=options.seed, mode=mode, timeout=options.timeout, gradients=options.gradients,
+        allow_unproven=options.allow_unproven,
+    )  # fmt: skip
+    found: Outcome = report.outcomes[subject.name]
+    outcome.rungs = {name: replace(rung, unseen=()) for name, rung in found.rungs.items()}  # the walk saw the steps
+    outcome.culprit, outcome.failure = found.culprit, found.failure
+    outcome.memory, outcome.due, outcome.import_seconds = found.memory, found.due, found.import_seconds
+    outcome.allow_unproven = found.allow_unproven
+    if trial.precision == "float32" and found.failure is not None and "float32" in found.rungs:
+        outcome.failure, outcome.due = None, ("float32",)

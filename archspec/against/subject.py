@@ -1,0 +1,60 @@
+"""A person's own model as a subject of verification, with weights poured in where the walk found them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archspec.against.target import Target
+from archspec.backend import Interface, Moves
+from archspec.graph.graph import Graph
+from archspec.graph.mode import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A person's own model."""
+
+    target: Target
+    shows: Interface
+    given: Mapping[str, Any] | None = None
+    """What the model is given, if that is not what the spec's network is: where `worker.load` finds it."""
+
+    @property
+    def name(self) -> str:
+        return self.target.text
+
+    @property
+    def worker(self) -> str:
+        return self.target.backend.name
+
+    @property
+    def interface(self) -> Interface:
+        return self.shows
+
+    def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
+        own = spoken(self.target) | {"given": self.given}
+        return {"source": "", "entry": "", "arguments": {}, "own": own}
+
+    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:
+        return None
+
+
+def spoken(target: Target) -> dict[str, Any]:
+    """What the worker is told of a model."""
+    return {
+        "file": target.file, "module": target.module, "name": target.name, "arguments": target.arguments,
+        "recorder": str(target.backend.recorder),
+    }  # fmt: skip
+
+
+def recording(
+    target: Target, dtype: str, data: Mapping[str, Any], inputs: Mapping[str, Moves], into: Path, *, as_they_are: bool
+) -> dict[str, Any]:
+    """A request to record a run, with random weights or with those that the model has."""
+    return {
+        "own": spoken(target), "dtype": dtype, "data": data, "inputs": inputs, "mode": Mode.EVALUATION,
+        "as_they_are": as_they_are, "into": str(into),
+    }  # fmt: skip

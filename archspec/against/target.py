@@ -1,0 +1,101 @@
+"""What `--against` names: a function that makes a person's own model, in a file or in what is installed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archspec.backend import Backend
+from archspec.errors import UsageError
+
+_EXAMPLE = "FILE.py:NAME or MODULE:NAME, as in my_model.py:build or keras.applications:ResNet50(weights=None)"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A person's own model."""
+
+    text: str
+    """As it was named."""
+    backend: Backend
+    """Whose framework it is written in."""
+    file: str
+    """The absolute path of a file; or else, empty, and what makes it is in a `module` that is installed."""
+    module: str
+    name: str
+    arguments: dict[str, Any]
+
+
+def targets(texts: Sequence[str], chosen: Sequence[Backend]) -> list[Target]:
+    """The models that are named, each of them of a framework: `keras=FILE.py:NAME`, or that of the only backend that
+    is chosen. Raises UsageError."""
+    found = [_target(text, chosen) for text in texts]
+    for place, target in enumerate(found):
+        if target in found[:place]:
+            raise UsageError(f"--against {target.text} is given twice")
+    return found
+
+
+def _target(text: str, chosen: Sequence[Backend]) -> Target:
+    names = {backend.name: backend for backend in chosen}
+    first, sign, rest = text.partition("=")
+    named = first.isidentifier() and bool(sign)
+    if named and first not in names:
+        raise UsageError(f"--against {text}: '{first}' is none of the frameworks here: {', '.join(names)}")
+    if not named and len(chosen) != 1:
+        raise UsageError(
+            f"--against {text}: in which framework is it written? Say --to with one, or {chosen[0].name}={text}"
+        )
+    backend = names[first] if named else chosen[0]
+    if backend.recorder is None:
+        raise UsageError(f"--against {text}: {backend.title} has no recorder, which sees what a person's model calls")
+    where, name, arguments = _parts(rest if named else text, text)
+    file = ""
+    if where.endswith(".py") or "/" in where or "\\" in where:
+        path = Path(where).expanduser()
+        if not path.is_file():
+            raise UsageError(f"--against {text}: there is no file {where}")
+        file, where = str(path.resolve()), ""
+    elif not all(part.isidentifier() for part in where.split(".")):
+        raise UsageError(f"--against {text}: give {_EXAMPLE}")
+    return Target(text, backend, file, where, name, arguments)
+
+
+def _parts(text: str, whole: str) -> tuple[str, str, dict[str, Any]]:
+    """The place, the name in it, and the arguments. Nothing is run."""
+    problem = UsageError(f"--against {whole}: give {_EXAMPLE}")
+    head = text.partition("(")[0]
+    where, sign, _ = head.rpartition(":")
+    if not sign or not where:
+        raise problem
+    said = text[len(where) + 1 :]
+    try:
+        node = ast.parse(said, mode="eval").body
+    except (SyntaxError, ValueError):
+        raise problem from None
+    arguments: dict[str, Any] = {}
+    if isinstance(node, ast.Call):
+        for keyword in node.keywords:
+            try:
+                value = ast.literal_eval(keyword.value)
+            except ValueError:
+                value = problem
+            if keyword.arg is None or not _plain(value):
+                raise UsageError(f"--against {whole}: arguments are numbers, texts, truth values, null, or lists")
+            arguments[keyword.arg] = value
+        if node.args:
+            raise UsageError(f"--against {whole}: arguments have names, as in {ast.unparse(node.func)}(classes=10)")
+        node = node.func
+    name = ast.unparse(node)
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise problem
+    return where, name, arguments
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))

@@ -1,0 +1,309 @@
+"""A person's own model held against a spec. Most of it needs no framework: what the walk is given is made by the
+reference, with weights by other names and in other layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import archspec
+from archspec import reference
+from archspec.against import bindings, lookup
+from archspec.against.attempt import Known, Model
+from archspec.against.names import rules
+from archspec.against.records import Recorded
+from archspec.against.target import targets
+from archspec.against.variants import relatives, variants
+from archspec.against.walk import Walk, Walker
+from archspec.backend import backends
+from archspec.cli import app
+from archspec.errors import UsageError
+from archspec.graph.graph import Graph, Node
+from archspec.graph.mode import Mode
+from archspec.ops.activation import Gelu, LeakyRelu, Relu6
+from archspec.ops.base import Operation
+from archspec.ops.pooling import GlobalMaxPool2d
+from archspec.verification import data
+from archspec.verification.worker import Array
+from archspec.verification.worker.own import EDGES
+from archspec.verification.workers import Result
+
+TINY = Path(__file__).parent.parent / "docs" / "example" / "tiny_resnet.yaml"
+OWN = Path(__file__).parent / "own_models"
+
+
+# What is recorded of a model that computes as the spec does, but for `other` operations; its weights have numbers.
+
+
+def recorded(graph: Graph, other: Mapping[str, Operation | None] | None = None, *, last: bool = True) -> Recorded:
+    """The run of a model that has other operations in place of some steps; None: nothing in place of it."""
+    changed = dict(other or {})
+    nodes: list[Node] = []
+    for node in graph.steps(Mode.EVALUATION):
+        op = changed.get(node.path, node.op)
+        nodes.append(node)
+        if op is not None:
+            object.__setattr__(node, "op", op)
+    inputs = data.inputs(graph)
+    values = {id(tensor): _double(inputs[name]) for name, tensor in graph.inputs.items()}
+    arrays: dict[str, Array] = {}
+    records: list[dict[str, Any]] = []
+    at: dict[int, int] = {}
+
+    def add(func: str, value: Array, reads: list[int], weights: list[str], more: Mapping[str, Any], bends: Any) -> int:
+        number = len(records)
+        shown = np.ascontiguousarray(np.moveaxis(value, 1, -1) if last and value.ndim == 4 else value)
+        arrays[f"record {number}"] = shown.copy()
+        if bends is not None:
+            arrays[f"bends {number}"] = bends
+        records.append({"func": func, "value": f"record {number}", "reads": reads, "weights": weights, "path": "",
+                        "arguments": dict(more), "bends": f"bends {number}" if bends is not None else ""})  # fmt: skip
+        return number
+
+    for name, tensor in graph.inputs.items():
+        at[id(tensor)] = add("input", inputs[name], [], [], {"path": name}, None)
+    names: dict[str, str] = {}
+    for node in nodes:
+        given = [values[id(tensor)] for tensor in node.inputs]
+        if changed.get(node.path, node.op) is None:
+            values[id(node.outputs[0])], at[id(node.outputs[0])] = given[0], at[id(node.inputs[0])]
+            continue
+        weights = {}
+        for name, parameter in node.op.parameters(*(x.shape for x in given)).items():
+            full = node.parameter(name)
+            drawn = data._parameter(parameter, data._generator(1, full)).astype(np.float64)
+            names.setdefault(full, f"w{len(names)}")
+            arrays[f"weight {names[full]}"] = np.ascontiguousarray(drawn.T) if last else drawn
+            weights[name] = drawn
+        results = node.op.reference(*given, **weights)
+        bends = None
+        if node.op.elementwise and len(given) == 1:
+            bends = np.asarray(node.op.reference(np.resize(EDGES, given[0].shape)))
+        told: dict[str, Any] = {name: list(v) if isinstance(v, tuple) else v for name, v in dict(node.op).items()}
+        for tensor, value in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=True):
+            values[id(tensor)] = np.asarray(value)
+            reads = [at[id(each)] for each in node.inputs]
+            used = [names[node.parameter(name)] for name in weights]
+            at[id(tensor)] = add(node.op.key, np.asarray(value), reads, used, told, bends)
+    outputs = [at[id(tensor)] for tensor in graph.results(Mode.EVALUATION).values()]
+    seen: dict[str, list[Any]] = {"records": records, "returned": outputs, "names": []}
+    return Recorded(Result(arrays, {}, 0, seen), "float64")
+
+
+def _double(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def walked(spec: str | Path, other: Mapping[str, Operation | None] | None = None) -> tuple[Walk, Graph]:
+    run = recorded(archspec.load(spec).graph, other)
+    graph = archspec.load(spec).graph
+    table = lookup.Table(run.values, "float64")
+    given = {}
+    for name, array in data.inputs(graph).items():
+        double = _double(array)
+        given[name] = Known(double, tuple(table.find(double)), array.shape)
+    return Walker(graph, Model(run, table, {}), given).run(), graph
+
+
+@pytest.mark.parametrize("spec", [TINY, "lenet", "mlp", "text_rnn"], ids=lambda each: Path(each).stem)
+def test_finds_every_weight_without_names(spec: str | Path) -> None:
+    walk, graph = walked(spec)
+    assert not walk.deviations, walk.deviations
+    assert walk.mapping.keys() == graph.parameters(Mode.EVALUATION).keys()
+    assert sorted(weight.target for weight in walk.mapping.values()) == sorted(
+        f"w{n}" for n in range(len(walk.mapping))
+    )
+
+
+def _tiny(path: str, **changed: Any) -> Operation:
+    node = next(node for node in archspec.load(TINY).graph.nodes if node.path == path)
+    return type(node.op)(**{**dict(node.op), **changed})
+
+
+FAULTS: dict[str, tuple[str, Callable[[], Operation | None], str]] = {
+    "epsilon": ("stem.bn", lambda: _tiny("stem.bn", epsilon=3e-4), "epsilon is 0.0003, not 1e-05"),
+    "padding": ("stem.conv", lambda: _tiny("stem.conv", padding=((2, 0), (2, 0))), "padding is [2, 0], not 1"),
+    "slope": ("stage.0.relu", lambda: LeakyRelu(negative_slope=0.05), "leaky_relu in place of relu"),
+    "bound": ("stem.relu", Relu6, "relu6 in place of relu"),
+    "curve": ("stage.1.relu", Gelu, "gelu in place of relu"),
+    "pool": ("global_avg_pool2d", GlobalMaxPool2d, "global_max_pool2d in place"),
+    "left out": ("stage.2.relu", lambda: None, "is left out"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_names_the_first_step_that_differs(name: str) -> None:
+    step, made, words = FAULTS[name]
+    walk, graph = walked(TINY, {step: made()})
+    assert [each.step for each in walk.deviations] == [step]
+    assert words in walk.deviations[0].reason
+    assert walk.mapping.keys() == graph.parameters(Mode.EVALUATION).keys()
+
+
+def test_several_faults_come_out_in_one_run() -> None:
+    faults = {step: made() for step, made, _ in (FAULTS["epsilon"], FAULTS["slope"], FAULTS["pool"])}
+    walk, _ = walked(TINY, faults)
+    assert [each.step for each in walk.deviations] == ["stem.bn", "stage.0.relu", "global_avg_pool2d"]
+    assert not any(each.provisional for each in walk.deviations)
+
+
+class Odd(Operation):
+    """What no catalogue has."""
+
+    def reference(self, *inputs: Array, **parameters: Array) -> Array:
+        return np.asarray(np.cos(inputs[0]) * inputs[0])
+
+
+def test_what_comes_after_an_unknown_step_is_provisional() -> None:
+    walk, _ = walked(TINY, {"stem.relu": Odd(), "stage.1.relu": Gelu()})
+    first, second = walk.deviations
+    assert (first.step, first.reason, first.provisional) == ("stem.relu", "", False)
+    assert (second.step, second.provisional) == ("stage.1.relu", True)
+    assert "gelu" in second.reason
+
+
+def test_branches_that_read_the_same_are_told_apart_by_what_follows(tmp_path: Path) -> None:
+    """Two convolutions of one input with kernels of one shape: the first that fits is taken, and taken back."""
+    text = """
+archspec: 1
+name: Fork
+inputs: {image: [3, 8, 8]}
+layers:
+  - branches:
+      one: [{op: conv2d, name: ONE, out_channels: 4, kernel_size: 3}, FIRST]
+      two: [{op: conv2d, name: TWO, out_channels: 4, kernel_size: 3}, SECOND]
+    join: add
+"""
+    (tmp_path / "a.yaml").write_text(text.replace("ONE", "a").replace("TWO", "b").replace("FIRST", "sigmoid")
+                                     .replace("SECOND", "tanh"))  # fmt: skip
+    (tmp_path / "b.yaml").write_text(text.replace("ONE", "b").replace("TWO", "a").replace("FIRST", "tanh")
+                                     .replace("SECOND", "sigmoid"))  # fmt: skip
+    run = recorded(archspec.load(tmp_path / "b.yaml").graph)  # as who runs the other branch first
+    graph = archspec.load(tmp_path / "a.yaml").graph
+    image = data.inputs(graph)["image"].astype(np.float64)
+    table = lookup.Table(run.values, "float64")
+    walk = Walker(graph, Model(run, table, {}), {"image": Known(image, tuple(table.find(image)), image.shape)}).run()
+    assert not walk.deviations
+    assert walk.mapping["a.weight"].target == "w2"
+
+
+# Parts of it.
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 3, 1), (2, 3, 1, 0)])
+def test_lookup_finds_arrays_in_other_orders(axes: tuple[int, ...]) -> None:
+    array = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    table = lookup.Table(
+        [np.zeros(120), array.transpose(axes).copy(), array.transpose(axes).reshape(-1, 5, 2)], "float64"
+    )
+    found = table.find(array)
+    assert [hit.number for hit in found] == [1, 2]
+    assert np.array_equal(table.canonical(found[0], array.shape), array)
+    assert table.find(array + 1e-6) == []
+
+
+def test_lookup_takes_no_shuffled_array() -> None:
+    array = np.random.default_rng(0).normal(size=(2, 30))
+    shuffled = array[:, np.random.default_rng(1).permutation(30)]
+    table = lookup.Table([shuffled], "float64")
+    assert table.alike(array) == [0]
+    assert table.find(array) == []
+
+
+def test_a_packed_matrix_is_shared_by_three() -> None:
+    due = {"q": (4, 8), "k": (4, 8), "v": (4, 8)}
+    found = next(each for each in bindings.bindings([], due, ["packed"], {"packed": (8, 12)}, (2, 5, 8))
+                 if len({weight.layout for weight in each}) == 3)  # fmt: skip
+    assert {weight.parameter: weight.layout[0] for weight in found} == {
+        "q": ("pad", (0, 8)), "k": ("pad", (4, 4)), "v": ("pad", (8, 0)),
+    }  # fmt: skip
+    assert all(weight.shared for weight in found)
+
+
+def test_variants_are_other_operations() -> None:
+    def each(op: Operation) -> Iterator[str]:
+        yield from (words for words, _ in (*variants(op), *relatives(op)))
+
+    words = list(each(_tiny("stem.bn")))
+    assert "epsilon is 0.001, not 1e-05" in words
+    assert "affine is false, not true" in words
+    assert any("instance_norm in place of batch_norm" in text for text in words)
+    assert all(other != _tiny("stem.conv") for _, other in variants(_tiny("stem.conv")))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("nothing", "give FILE.py:NAME"),
+        ("no.py:build", "there is no file no.py"),
+        ("my model:build", "give FILE.py:NAME"),
+        ("mod:build(3)", "arguments have names"),
+        ("mod:build(n=open('x'))", "arguments are numbers"),
+        ("mod:build(n=__import__('os'))", "arguments are numbers"),
+        ("jax=mod:build", "none of the frameworks"),
+    ],
+)
+def test_refuses_what_names_no_model(text: str, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem.replace("(", r"\(")):
+        targets([text], backends(["pytorch"]))
+
+
+def test_reads_a_target() -> None:
+    (found,) = targets(["paddle=paddle.vision.models:resnet18(weights=None, classes=10)"], backends())
+    assert (found.backend.name, found.module, found.name) == ("paddle", "paddle.vision.models", "resnet18")
+    assert found.arguments == {"weights": None, "classes": 10}
+    with pytest.raises(UsageError, match="in which framework is it written"):
+        targets(["torch.nn:Linear"], backends())
+
+
+def test_names_that_exchange_are_rules_that_do() -> None:
+    from archspec.weights.names import renamed
+
+    arrays = {"a.weight": np.zeros(1), "b.weight": np.ones(1), "c": np.full(1, 2.0)}
+    found = renamed(arrays, rules({"a.weight": "b.weight", "b.weight": "a.weight", "c": "d.bias"}))
+    assert {name: float(array[0]) for name, array in found.items()} == {"b.weight": 0, "a.weight": 1, "d.bias": 2}
+
+
+def test_the_reference_itself_is_what_is_recorded() -> None:
+    graph = archspec.load(TINY).graph
+    weights = {name: data._parameter(p, data._generator(1, name)) for name, p in graph.parameters().items()}
+    due = reference.run(graph, weights, data.inputs(graph))
+    run = recorded(archspec.load(TINY).graph, last=False)
+    assert np.allclose(run.values[run.returned[0]], due["fc"], rtol=1e-12)
+
+
+# With frameworks.
+
+RUN = CliRunner()
+
+
+def _verify(backend: str, *texts: str) -> tuple[int, str]:
+    own = [option for text in texts for option in ("--against", text)]
+    result = RUN.invoke(app, ["verify", str(TINY), "--to", backend, *own])
+    return result.exit_code, result.output
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize(("backend", "names"), [("pytorch", ["build"]), ("paddle", ["build"])])
+def test_models_by_hand(backend: str, names: list[str], tmp_path: Path) -> None:
+    """Those that are right pass, and those that are not say why."""
+    file = OWN / f"{backend}_tiny.py"
+    wrong = tmp_path / "wrong.py"
+    old, new = {
+        "pytorch": ("nn.BatchNorm2d(after)", "nn.BatchNorm2d(after, eps=2e-4)"),
+        "keras": ("momentum=0.9, epsilon=1e-5", "momentum=0.9, epsilon=2e-4"),
+        "paddle": ("nn.BatchNorm2D(after)", "nn.BatchNorm2D(after, epsilon=2e-4)"),
+    }[backend]
+    wrong.write_text(file.read_text().replace(old, new))
+    code, text = _verify(backend, *(f"{file}:{name}" for name in names), f"{wrong}:build")
+    assert code == 1
+    for name in names:
+        assert f"{file}:{name}: 20 of 20 steps found by their values in float64, 30 weights" in text
+    assert text.count("passed") == 1 + len(names)
+    assert "batch_norm 'stem.bn': epsilon is 0.0002, not 1e-05" in text
+    assert text.count("epsilon is 0.0002") == 5
