@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings judges faults mutants steps flax clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings judges faults mutants steps flax dist clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -73,6 +73,10 @@ fuzz: $(INSTALLED)
 # Random steps of every operation before its judge: make steps N=300 SEED=1000
 steps: $(INSTALLED)
 	$(BIN)/python -m tests.operation_judges.fuzz $(N) --seed $(SEED)
+
+# Both distributions, in dist/: built twice, installed into empty environments, and run there
+dist: $(INSTALLED)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 315532800) $(BIN)/python -m tests.distribution
 
 # The backend of examples/backend_flax, in an environment of its own, which has no other framework
 FLAX := examples/backend_flax

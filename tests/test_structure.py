@@ -19,6 +19,7 @@ LAYERS = [
         "archspec._collector",
         "archspec._columns",
         "archspec._lazy",
+        "archspec._other",
         "archspec._version",
         "archspec.errors",
         "archspec.expressions",

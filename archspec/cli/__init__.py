@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+import archspec._other  # noqa: F401 (before the others: it says if they are not there)
 from archspec.cli import output, weights
 from archspec.errors import UsageError, understood
 
@@ -41,7 +42,6 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help needs no rich, which takes as long to load as everything else here
     pretty_exceptions_enable=False,

@@ -20,11 +20,16 @@ from archspec.verification.worker import Array
 
 
 def physical_memory() -> float:
-    """How many bytes the machine has, or the container; infinite where the system does not tell."""
+    """How many bytes the machine has, or the container; infinite where neither the system nor psutil tells."""
     found = inf
-    with contextlib.suppress(AttributeError, ValueError, OSError):
+    try:
         pages = os.sysconf("SC_PHYS_PAGES")
         found = os.sysconf("SC_PAGE_SIZE") * pages if pages > 0 else inf
+    except (AttributeError, ValueError, OSError):  # Windows has none
+        with contextlib.suppress(ImportError):
+            import psutil
+
+            found = psutil.virtual_memory().total
     with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/memory.max") as limit:
         found = min(found, int(limit.read()))  # or `max`, for none
     return found
@@ -104,7 +109,7 @@ for line in sys.stdin:
     (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
 for group in groups:
     try:
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(group, signal.SIGTERM)
     except OSError:
         pass
 for _ in range(50):  # a process that is being ended may still write

@@ -353,7 +353,7 @@ def _listen(stream: Any, replies: queue.SimpleQueue[dict[str, Any] | str | None]
 
 def _kill(process: subprocess.Popen[str]) -> None:
     """Ends a process and its group: an interpreter may be a script that runs another."""
-    if sys.platform == "win32":
+    if not hasattr(os, "killpg"):  # on Windows
         process.kill()
         return
     with contextlib.suppress(OSError):

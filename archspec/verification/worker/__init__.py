@@ -295,7 +295,11 @@ def peak_memory() -> int:
         return 1024 * int(next(line for line in status if line.startswith("VmHWM:")).split()[1])
     try:
         import resource
-    except ImportError:
+    except ImportError:  # on Windows
+        with contextlib.suppress(ImportError, AttributeError):
+            import psutil
+
+            return int(psutil.Process().memory_info().peak_wset)
         return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
