@@ -221,7 +221,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["convert", "net.pt", "out.pt", "--spec", "square.yaml", "--names", "none.yaml"], "cannot read none.yaml"),
     (["convert", "net.pt", "none/out.pt", "--spec", "square.yaml"], "cannot write none/out.pt: No such file"),
     (["diff", "net.pt", "net.pt", "--names", "torchvision"], "say more of a --spec"),
-    (["inspect", "square.yaml"], "square.yaml: no complete .safetensors file"),
+    (["inspect", "square.yaml"], "square.yaml: no file of weights: it begins as none of them does"),
 ]
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 import archspec
 from archspec.backend import Weight, backends
+from archspec.errors import UsageError
 from archspec.spec import catalogue
 from archspec.weights import files
 from archspec.weights.canonical import fingerprint, shapes
 from archspec.weights.exchange import canonical, laid_out, load, save
+from archspec.weights.files import keras
 from archspec.weights.layouts import arranged
+from archspec.weights.names import renamed, rules
 
 SMALL: dict[str, Any] = {"vocabulary": 50, "width": 16, "depth": 2, "num_heads": 2}
 CHOSEN: dict[str, dict[str, Any]] = {
@@ -172,3 +177,50 @@ def test_nothing_is_half_written(tmp_path: Path) -> None:
     link.symlink_to(path)
     with pytest.raises(archspec.UsageError, match="is a symbolic link"):
         save(square(), link, numbers(square()))
+
+
+def test_a_model_of_keras_in_several_files(tmp_path: Path) -> None:
+    """As Keras writes one that is larger than it may be: a layer's weights are in two files."""
+    for number, there in enumerate(({"dense": "0", "dense_1": "0"}, {"dense": "1"})):
+        with h5py.File(tmp_path / f"net_{number:05}.weights.h5", "w") as file:
+            for group, variable in there.items():
+                variables = file.create_group(f"layers/{group}/vars")
+                variables.attrs["name"] = "fc" if group == "dense" else "out"
+                variables[variable] = np.full(2, number)
+    places = {"/layers/dense/vars": ["net_00000.weights.h5", "net_00001.weights.h5"],
+              "/layers/dense_1/vars": "net_00000.weights.h5"}  # fmt: skip
+    path = tmp_path / "net.weights.json"
+    path.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    found = files.read(path)
+    assert found.origin == "keras"
+    assert {name: array[0] for name, array in found.arrays.items()} == {"fc/0": 0, "fc/1": 1, "out/0": 0}
+    assert found.places["fc/1"] == "layers/dense/vars/1"
+    path.write_text(json.dumps({"weight_map": {**places, "/layers/dense_2/vars": "net_00001.weights.h5"}}))
+    with pytest.raises(UsageError, match=r"net_00001\.weights\.h5 does not have '/layers/dense_2/vars'"):
+        files.read(path)
+
+
+def test_names_that_keras_counted_from_an_earlier_model_on() -> None:
+    rules = {"conv2d/0": "first/0", "conv2d_1/0": "second/0", "block_1/0": "block/0"}
+    own = {name: np.zeros(1) for name in rules}
+    later = {name.replace("conv2d/", "conv2d_94/").replace("conv2d_1/", "conv2d_95/"): each
+             for name, each in own.items()}  # fmt: skip
+    assert list(later) == ["conv2d_94/0", "conv2d_95/0", "block_1/0"]
+    assert list(keras.from_first(later, rules)) == list(keras.from_first(own, rules)) == list(rules)
+
+
+@pytest.mark.parametrize(
+    ("network", "scoped", "target"),
+    [
+        ("nasnet", "reduction_A_block_stem_1/block_5/separable_conv_block_reduction_left4_stem_1/"
+         "separable_conv_2_bn_reduction_left4_stem_1/0", "stem1_left4_bn2/0"),
+        ("nasnet", "normal_A_block_9/adjust_block/adjust_reduction_block_9/adjust_conv_1_9/0", "stage3_0_p_conv1/0"),
+        ("convnext", "convnext_base_downsampling_block_1/convnext_base_downsampling_conv_1/0",
+         "stages_2_downsample_1/0"),
+    ],
+)  # fmt: skip
+def test_names_of_keras_with_their_scopes_and_without(network: str, scoped: str, target: str) -> None:
+    """A file has the names of layers alone; what a model calls its weights begins with their scopes."""
+    known = rules("keras", network)
+    for name in (scoped, "/".join(scoped.split("/")[-2:])):
+        assert list(renamed({name: np.zeros(1)}, known)) == [target]

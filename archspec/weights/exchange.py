@@ -134,12 +134,15 @@ def _named(
 ) -> tuple[dict[str, Array], str]:
     """The arrays that can be weights, without the names of a library, and their origin, if it is known."""
     found = floats(arrays)
+    library = names if isinstance(names, str) else ""
     if isinstance(names, str):
         family = Path(network.spec.source.file).stem
         origin = origin or (LAYOUTS.get(names, CANONICAL) if names else "")
         names = rules(names, network.name, family)
     if "keras" in (origin, kind):
         found = keras.by_number(found)
+    if library == "keras":
+        found = keras.from_first(found, names)
     return renamed(found, names), origin or kind
 
 

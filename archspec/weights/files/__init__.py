@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from archspec.errors import UsageError
 from archspec.weights.files import keras, paddle, pytorch, safetensors, sharded
 from archspec.weights.files.libraries import needs
-from archspec.weights.files.stored import CANONICAL, Stored
+from archspec.weights.files.stored import CANONICAL, BrokenFile, Stored
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
@@ -76,6 +76,8 @@ def read(path: Path) -> Stored:
         return pytorch.read(path)
     if first.startswith(b"\x80") and first[4:9] != b"\0\0\0\0{":  # which is the length of a header, and the header
         return paddle.read(path)
+    if first[8:9] != b"{" and path.suffix != ".safetensors":
+        raise BrokenFile(path, "no file of weights: it begins as none of them does")
     return safetensors.read(path)
 
 

@@ -7,6 +7,7 @@ own name stands beside them, if Keras was new enough; then weights are `conv1/0`
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ import numpy as np
 
 from archspec.errors import UsageError
 from archspec.weights.files.libraries import needs
-from archspec.weights.files.stored import BrokenFile, Stored, put
+from archspec.weights.files.stored import BrokenFile, Refused, Stored, put
 from archspec.weights.files.zips import member
 
 if TYPE_CHECKING:
@@ -55,8 +56,26 @@ def by_number(arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {places.get(name, name): array for name, array in arrays.items()}
 
 
-class _Refused(Exception):
-    """A file has what weights do not need, or is not complete."""
+def from_first(arrays: Mapping[str, Array], rules: Iterable[str]) -> dict[str, Array]:
+    """Arrays of a model as if it were the first in its process: Keras counts the layers that have no name of their own
+    from model to model (`conv2d_94`). `rules` begin the names of layers; those that are counted begin without number.
+    """
+    counted = {rule.rpartition("/")[0] for rule in rules} & {re.sub(r"_\d+/\d+$", "", rule) for rule in rules}
+    layers = {name: re.fullmatch(r"(.+?)_(\d+)", name.rpartition("/")[0]) for name in arrays}
+    numbers: dict[str, set[int]] = {}
+    for match in layers.values():
+        if match is not None and match[1] in counted:
+            numbers.setdefault(match[1], set()).add(int(match[2]))
+    shifts = {base: min(each) for base, each in numbers.items() if not any(f"{base}/{i}" in arrays for i in range(9))}
+
+    def name_of(name: str) -> str:
+        match = layers[name]
+        if match is None or match[1] not in shifts:
+            return name
+        number = int(match[2]) - shifts[match[1]]
+        return f"{match[1]}{f'_{number}' if number else ''}/{name.rpartition('/')[2]}"
+
+    return {name_of(name): array for name, array in arrays.items()}
 
 
 def read(path: Path) -> Stored:
@@ -71,7 +90,7 @@ def read(path: Path) -> Stored:
                 content = file
             with h5py.File(content, "r") as opened:
                 return _stored(_arrays(opened, h5py))
-    except (_Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
+    except (Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
             ValueError) as error:  # fmt: skip
         raise BrokenFile(path, f"this file of Keras is not read: {' '.join(str(error).split())[:200]}") from None
 
@@ -81,7 +100,7 @@ def _stored(found: Iterable[tuple[str, str, Array]]) -> Stored:
     places = {}
     for name, place, array in found:
         if name in arrays:
-            raise _Refused(f"it has two arrays for '{name:.80}'")
+            raise Refused(f"it has two arrays for '{name:.80}'")
         arrays[name], places[name] = array, place
     return Stored(arrays, "keras", places=places)
 
@@ -103,7 +122,7 @@ def _arrays(file: Any, h5py: Any) -> Iterator[tuple[str, str, Array]]:
 def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) -> Iterator[tuple[str, str, Array]]:
     """The variables of a group and of those in it, by `names` of layers, which is None if one has none."""
     if depth > DEEPEST or not isinstance(group, h5py.Group):
-        raise _Refused("its groups are nested too deeply, or are none")
+        raise Refused("its groups are nested too deeply, or are none")
     own = _inner(group, h5py)
     if "vars" in own:
         variables = _item(group, "vars", h5py)
@@ -124,7 +143,7 @@ def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) ->
 def _named(group: Any, path: str, h5py: Any, depth: int) -> Iterator[tuple[str, Array]]:
     """The variables of a layer by their own paths."""
     if depth > DEEPEST:
-        raise _Refused("its groups are nested too deeply")
+        raise Refused("its groups are nested too deeply")
     for name in _inner(group, h5py):
         item, inner = _item(group, name, h5py), f"{path}/{name}".removeprefix("/")
         if isinstance(item, h5py.Group):
@@ -135,25 +154,23 @@ def _named(group: Any, path: str, h5py: Any, depth: int) -> Iterator[tuple[str, 
 
 def _inner(group: Any, h5py: Any) -> list[str]:
     if not isinstance(group, h5py.Group):
-        raise _Refused("it has an array where a group should be")
+        raise Refused("it has an array where a group should be")
     return list(group)
 
 
 def _item(group: Any, name: str, h5py: Any) -> Any:
     """What a group has under a name, unless that is a link to elsewhere."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise _Refused(f"'{name:.80}' is a link")
+        raise Refused(f"'{name:.80}' is a link")
     return group[name]
 
 
 def _numbers(data: Any, h5py: Any) -> Array:
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external or data.dtype.hasobject:
-        raise _Refused(f"'{data.name:.80}' is no array of this file")
+        raise Refused(f"'{data.name:.80}' is no array of this file")
     declared = data.size * data.dtype.itemsize if data.size else 0
     if data.id.get_create_plist().get_nfilters() or data.id.get_storage_size() < declared:
-        raise _Refused(
-            f"'{data.name:.80}' is compressed, or has fewer numbers than it says, as Keras does not write it"
-        )
+        raise Refused(f"'{data.name:.80}' is compressed, or has fewer numbers than it says, as Keras does not write it")
     array = np.asarray(data[()])
     if array.dtype.kind == "V" and array.dtype.itemsize == 2 and data.attrs.get("dtype") == "bfloat16":
         return array.view(needs("ml_dtypes").bfloat16)

@@ -14,14 +14,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from archspec.weights.files.stored import CUT, Refused
+
 if TYPE_CHECKING:
     from archspec.ops.base import Array
 
 Maker = Callable[..., Any]
-
-
-class Refused(Exception):
-    """A pickle is not complete, or wants what weights do not need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,9 @@ def loads(data: bytes | IO[bytes], known: Mapping[str, Known], persistent: Maker
             machine.step(opcode.name, argument)
     except Refused:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError) as error:
-        raise Refused(f"no complete pickle: {type(error).__name__}: {' '.join(str(error).split())[:100]}") from None
-    raise Refused("no complete pickle")
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError):
+        pass  # what they say is about bytes
+    raise Refused(CUT)
 
 
 class _Machine:
@@ -127,7 +125,7 @@ class _Machine:
 
     def _last(self, count: int) -> list[Any]:
         if len(self.stack) < count:
-            raise Refused("no complete pickle: too little on the stack")
+            raise Refused(CUT)
         found = self.stack[-count:]
         del self.stack[-count:]
         return found

@@ -18,8 +18,8 @@ import numpy as np
 
 from archspec.errors import UsageError
 from archspec.weights.files.libraries import needs
-from archspec.weights.files.pickles import COMMON, Known, Pickled, Refused, held, loads
-from archspec.weights.files.stored import BrokenFile, Stored, put
+from archspec.weights.files.pickles import COMMON, Known, Pickled, held, loads
+from archspec.weights.files.stored import CUT, BrokenFile, Refused, Stored, put
 from archspec.weights.files.zips import member
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Storages:
         raise Refused("it names a storage in an unknown way")
 
 
-_BROKEN: Final = (Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
+_BROKEN: Final = (zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
                   ValueError, ArithmeticError)  # fmt: skip
 """What archives and pickles raise that are not complete, or lie."""
 
@@ -121,8 +121,10 @@ def read(path: Path) -> Stored:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
             found = _zipped(file, len(memory)) if zipfile.is_zipfile(file) else _legacy(memory)
         return Stored(_arrays(found), "pytorch")
-    except _BROKEN as error:
-        raise BrokenFile(path, f"this file of PyTorch is not read: {' '.join(str(error).split())[:200]}") from None
+    except Refused as error:
+        raise BrokenFile(path, f"this file of PyTorch is not read: {error}") from None
+    except _BROKEN:
+        raise BrokenFile(path, f"this file of PyTorch is not read: {CUT}") from None
 
 
 def _zipped(file: IO[bytes], size: int) -> Any:

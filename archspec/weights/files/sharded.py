@@ -1,13 +1,19 @@
-"""An index of several files, as Hugging Face has them: `model.safetensors.index.json`."""
+"""An index of several files, as Hugging Face has them, `model.safetensors.index.json`, and Keras: `net.weights.json`.
+
+Where Keras' index names no weights but layers, whose weights may be in several files.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from archspec.weights.files.stored import BrokenFile, Stored
+
+if TYPE_CHECKING:
+    from archspec.ops.base import Array
 
 MOST: Final = 2**26
 """Bytes of an index."""
@@ -18,23 +24,28 @@ def read(path: Path, read_one: Callable[[Path], Stored]) -> Stored:
     try:
         if path.stat().st_size > MOST:
             raise ValueError(f"larger than {MOST} bytes")
-        places = json.loads(path.read_bytes())["weight_map"]
-        names = dict.fromkeys(places.values())
+        index = json.loads(path.read_bytes())["weight_map"]
+        places = {weight: [place] if isinstance(place, str) else [*place] for weight, place in index.items()}
+        names = dict.fromkeys(name for each in places.values() for name in each)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenFile(path, f"no index of files of weights: {type(error).__name__}: {error}") from None
-    shards = {}
+    shards: dict[str, Stored] = {}
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or "\\" in name or name.endswith(".json"):
             raise BrokenFile(path, f"it names {name!a:.80}, which is no file beside it")
         shards[name] = read_one(path.with_name(name))
-    arrays = {}
+    arrays: dict[str, Array] = {}
+    at: dict[str, str] = {}
     for name, shard in shards.items():
         for weight, array in shard.arrays.items():
             if weight in arrays:
                 raise BrokenFile(path, f"two of its files have '{weight:.80}'")
             arrays[weight] = array
-        missing = [weight for weight, place in places.items() if place == name and weight not in shard.arrays]
+        at |= shard.places
+        inside = {place.rpartition("/")[0] for place in shard.places.values()}
+        missing = [weight for weight, files in places.items()
+                   if name in files and weight not in shard.arrays and weight.strip("/") not in inside]  # fmt: skip
         if missing:
             raise BrokenFile(path, f"{name} does not have '{missing[0]:.80}'")
     origins = {shard.origin for shard in shards.values()}
-    return Stored(arrays, origins.pop() if len(origins) == 1 else "")
+    return Stored(arrays, origins.pop() if len(origins) == 1 else "", places=at)

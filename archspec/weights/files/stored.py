@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from archspec.errors import UsageError
 
@@ -28,6 +28,13 @@ class Stored:
     metadata: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     """Where the file has each array, if not under its name."""
+
+
+class Refused(Exception):
+    """A file, or a part of it, is not complete, or wants what weights do not need."""
+
+
+CUT: Final = "it is cut off or damaged"
 
 
 class BrokenFile(UsageError):

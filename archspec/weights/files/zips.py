@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import zipfile
 
+from archspec.weights.files.stored import Refused
+
 
 def member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """A member that is not compressed, and not larger than it may be. Raises BadZipFile."""
+    """A member that is not compressed, and not larger than it may be. Raises Refused, and what `zipfile` does."""
     about = archive.getinfo(name)
     if about.compress_type != zipfile.ZIP_STORED or about.flag_bits & 1:
-        raise zipfile.BadZipFile(f"its member {name!a:.80} is compressed or encrypted, as frameworks do not write it")
+        raise Refused(f"its member {name!a:.80} is compressed or encrypted, as frameworks do not write it")
     if about.file_size > most:
-        raise zipfile.BadZipFile(f"its members are larger than the file: {name!a:.80}")
+        raise Refused(f"its members are larger than the file: {name!a:.80}")
     with archive.open(about) as file:
         return file.read()
