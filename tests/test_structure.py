@@ -42,7 +42,7 @@ LAYERS = [
     },
     {"archspec.results"},
     {"archspec.budget", "archspec.proof", "archspec.proving", "archspec.weights", "archspec.against"},
-    {"archspec.cli", "archspec.__main__"},
+    {"archspec.cli", "archspec.__main__", "archspec.testing", "archspec.pytest_plugin"},
 ]
 """From the bottom to the top: a module may import at its own level and below when it is loaded."""
 
