@@ -141,3 +141,27 @@ def test_another_default_shows_in_float64(backend: str, default: str, pool: Pool
     found = outcome(backend, changed, pool)
     assert found.failure is not None
     assert "output 'y' is another one without probes" in found.failure.message or "by default" in found.failure.message
+
+
+GRAPH: Final = """
+    archspec: 1
+    name: Graph
+    inputs: {x: [4]}
+    layers:
+      - {op: linear, name: fc, out_features: 5}
+      - {op: constant, name: fixed, shape: [5], value: 0.5}
+      - {op: add, name: sum, from: [fc, fixed]}
+    outputs: {y: sum}
+"""
+
+
+@pytest.mark.parametrize(("factor", "status"), [("1", "passed"), ("1.0001", "failed")])
+def test_what_a_graph_gives_is_held_to_the_usual_bounds(factor: str, status: str, pool: Pool) -> None:
+    model = Spec.parse(dedent(GRAPH), "graph.yaml").network()
+    given, old = BACKENDS["keras"].generate(model), "np.broadcast_to(value,"
+    new = f"np.broadcast_to(value if hasattr(x, 'numpy') else value * value.dtype.type({factor}),"
+    forms = {form: getattr(given, form).replace(old, new) for form in FORMS}
+    assert all(new in text for text in forms.values())
+    found = examine(rounded(model.graph), generated({"keras": replace(given, **forms)}), pool).outcomes["keras"]
+    assert found.status == status, found.message
+    assert {name for name, rung in found.rungs.items() if rung.wrong} == ({"graph"} if status == "failed" else set())

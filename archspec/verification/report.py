@@ -63,6 +63,7 @@ class Rung:
     along a direction, against the reference's; `alone`: each step by itself, on the reference's inputs, in float64;
     `edges`: the same, on numbers at which operations bend or jump, on ties, on what is large;
     `vjp`: the gradients of each step by itself, along a direction, against the slope of the reference of that step;
+    `graph`: what the file itself gives as one graph, where its framework has such, in float32;
     `random`: what is random in training, by itself, on samples of its own; `second`: another batch, and other values of
     sizes and arguments that the code leaves open, with the floats as they are."""
     compared: int

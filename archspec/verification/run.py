@@ -210,6 +210,9 @@ def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:
     if measured is not None:
         rung = outcome.rungs[name or run.dtype] = task.rung(name or run.dtype, run, measured)
         outcome.culprit = outcome.culprit or task.culprit(rung, measured)
+    graph = task.graph_rung(run) if run.dtype == "float32" else None
+    if graph is not None:
+        outcome.rungs["graph"] = graph
     random = task.random_rung(run) if run.dtype == "float64" else None
     if random is not None:
         outcome.rungs["random"] = random

@@ -64,6 +64,7 @@ class Generated:
             "parameters": {name: p.trainable for name, p in graph.parameters().items()},
             "starts": _starts(graph) if dtype == "float32" and program.starts else {},
             "random": {step: layers for step, layers in program.random.items() if step in here},
+            "graph": dtype == "float32",
             "again": dtype == "float64" and mode is not Mode.TRAINING,
         }
 

@@ -303,6 +303,7 @@ class Task:
             for name in node.parameters():
                 if name in result.parameters:
                     found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
+        found.update((name, Difference(inf, problem)) for name, problem in result.tensors.items())
         if result.kind == "shipped":
             blamed = self._constructed(run.subject.interface, result.lines)
         elif result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
@@ -389,6 +390,21 @@ class Task:
         found = {node.path: randomness.finding(node, result.arrays, self._random) for node in nodes}
         unseen = tuple(node.path for node in nodes if found[node.path] is None)
         return Rung.of("random", [finding for finding in found.values() if finding is not None], unseen)
+
+    def graph_rung(self, run: Run) -> Rung | None:
+        """The findings about the outputs of the file itself, run as one graph; None if its framework has no such thing,
+        or if the file, which goes on with what it computed, may give others."""
+        result = run.result.result()
+        if not isinstance(result, Result) or self._undefined:
+            return None
+        findings, layouts = [], run.subject.interface.outputs
+        for name, tensor in self.outputs.items():
+            array = result.arrays.get(f"graph {name}")
+            if array is not None:
+                found = self._difference(run, array, tensor.name, layouts[name])
+                op = self._ops.get(tensor.name, "")
+                findings.append(Finding.of(f"output {name}", op, found, run.bounds[tensor.name]))
+        return Rung.of("graph", findings, ()) if findings else None
 
     def vjp_rung(self, shows: Interface, arrays: Mapping[str, Array]) -> Rung:
         """The findings about the gradients of each step alone, of which a run gave the slopes."""

@@ -38,6 +38,8 @@ class Stopped(Failure):
     """Of the values of steps, as far as a symbolic model was built; None for an axis that is open."""
     parameters: dict[str, str] = field(default_factory=dict)
     """Those that have no proper place in the model, and why."""
+    tensors: dict[str, str] = field(default_factory=dict)
+    """Those that are not as they should be, and why."""
 
     def plain(self) -> Failure:
         """The failure alone."""
@@ -234,11 +236,11 @@ class Worker:
                     return Result(worker.load(str(path), index), seconds, memory, seen)
                 case {"arrays": index, "seconds": seconds, "memory": memory}:
                     return Result(worker.load(str(path), index), seconds, memory)
-                case {"error": _, "arrays": index, "lines": lines, "shapes": shapes, "parameters": parameters}:
+                case {"error": _, "arrays": index, "lines": lines, "shapes": shapes, "parameters": ps, "tensors": ts}:
                     failure = self._failure(reply)
-                    arrays = worker.load(str(path), index)
-                    at = lines[-1] if lines else ""
-                    return Stopped(failure.kind, failure.message, failure.detail, at, lines, arrays, shapes, parameters)
+                    arrays, at = worker.load(str(path), index), lines[-1] if lines else ""
+                    plain = failure.kind, failure.message, failure.detail, at
+                    return Stopped(*plain, lines, arrays, shapes, ps, ts)
             return self._failure(reply)
         except (OSError, ValueError, TypeError) as error:  # of a file that is not there, or is not what was said of it
             return self._lost("crashed", f"what it computed cannot be read: {error}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -76,11 +76,14 @@ class Session:
         self.model: Any = None
         self.training = False
         self.tape: Any = None
+        self.probed: list[tuple[str, Any]] = []
+        """What probes see, as symbolic tensors, in the order of the program."""
 
     def probe(self, name: str, value: Any) -> Any:
         if any(getattr(x, "sparse", False) for x in keras.tree.flatten(value)):  # some layers that take it raise
             raise ValueError(f"the value of '{name}' is marked as a sparse tensor, and is none")
-        return Probe(name, self.see)(value)
+        self.probed.append((name, Probe(name, self.see)(value)))
+        return self.probed[-1][1]
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
         if hooks:
@@ -121,6 +124,25 @@ class Session:
         # Eager: tracing a function costs more than one run of it.
         return self.model(inputs[0] if len(inputs) == 1 else list(inputs), training=self.training)
 
+    def graph(self, inputs: Sequence[Any], probes: int = 0) -> Any:
+        """As `run`, by a graph for any batch, as `fit`, `predict` and exported models have it. With a number of probes,
+        what these see, by name, as far as none of them reads it: TensorFlow joins steps that nobody looks between."""
+        ends, model = dict(self._ends(probes)), self.model
+        if ends:
+            model = keras.Model(self.model.inputs, ends)
+        made = tensorflow.function(
+            lambda *given: model(given[0] if len(given) == 1 else list(given), training=self.training),
+            [tensorflow.TensorSpec(x.shape, x.dtype, x.name) for x in self.model.inputs], autograph=False,
+        )  # fmt: skip
+        return made(*inputs)
+
+    def _ends(self, probes: int) -> Iterator[tuple[str, Any]]:
+        read: set[str] = set()
+        for name, value in self.probed[:probes][::-1]:
+            if name not in read:
+                yield name, value
+            read |= _before(value)
+
     def record(self, inputs: Sequence[Any], variables: Sequence[Any], once: bool) -> Any:
         with tensorflow.GradientTape(persistent=not once, watch_accessed_variables=False) as self.tape:
             self.tape.watch([*(x for x in inputs if x.dtype.is_floating), *(variable.value for variable in variables)])
@@ -136,6 +158,24 @@ class Session:
         plain = [source.value if isinstance(source, keras.Variable) else source for source in sources]
         found = self.tape.gradient(list(values), plain, output_gradients=list(cotangents))
         return [None if gradient is None else tensorflow.convert_to_tensor(gradient) for gradient in found]
+
+
+def _before(value: Any) -> set[str]:
+    """The names of the probes that a probe's value was made from, as far back as the next ones."""
+    found: set[str] = set()
+    nodes = [keras.tree.flatten(value)[0]._keras_history.operation]
+    seen: set[int] = set()
+    while nodes:
+        operation = nodes.pop()
+        for node in operation._inbound_nodes:
+            for parent in node.parent_nodes:
+                made = parent.operation
+                if isinstance(made, Probe):
+                    found.add(made.key)
+                elif id(made) not in seen:
+                    seen.add(id(made))
+                    nodes.append(made)
+    return found
 
 
 def idle(layers: Iterable[Any]) -> None:

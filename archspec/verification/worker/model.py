@@ -19,11 +19,14 @@ from .arrays import Array, arrange, cast
 
 
 class RunError(Exception):
-    """The program does not keep its promises; `parameters` are those that have no proper place in it, and why."""
+    """The program does not keep its promises; `parameters` are those that have no proper place in it, and why, and
+    `tensors` those that are not as they should be."""
 
-    def __init__(self, message: str, parameters: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, message: str, parameters: Mapping[str, str] | None = None, tensors: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
-        self.parameters = dict(parameters or {})
+        self.parameters, self.tensors = dict(parameters or {}), dict(tensors or {})
 
 
 def nearest(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -19,8 +20,11 @@ class NotShipped(RunError):
     """The file does not give what its probed form gave; `lines` are its statements that an error passed through, and
     `parameters` those that are not as they should be, and why."""
 
-    def __init__(self, message: str, lines: Sequence[str] = (), parameters: Mapping[str, str] | None = None) -> None:
-        super().__init__(message, parameters)
+    def __init__(
+        self, message: str, lines: Sequence[str] = (), parameters: Mapping[str, str] | None = None,
+        tensors: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message, parameters, tensors)
         self.lines = list(lines)
 
 
@@ -32,16 +36,16 @@ def hold(request: Mapping[str, Any], runner: Any, probed: Mapping[str, Array]) -
     the same once more, if it did not go on with what it computed.
     """
     form = request["shipped"]
-    outputs, random = _model(form["source"], request, runner, _shipped)
+    outputs, others = _model(form["source"], request, runner, _shipped)
     other = form["written"] or (request["source"] if request["pinned"] else "")
     if other:
         probed, _ = _model(other, request, runner, _probed)
     _same(probed, outputs, "without probes")
-    yield from random.items()
+    yield from others.items()
 
 
 Found = tuple[dict[str, Array], dict[str, Array]]
-"""The outputs of a model, and what was asked of its random layers."""
+"""The outputs of a model; and what was asked of its random layers, and its outputs as a graph."""
 
 
 def _model(source: str, request: Mapping[str, Any], runner: Any, use: Callable[..., Found]) -> Found:
@@ -91,7 +95,80 @@ def _shipped(
             raise NotShipped(f"the layer '{name}' is called {count} times, and not {due[name]}")
     if form["again"]:
         _same(outputs, _call(session, runner, given, request["outputs"]), "at a second call")
-    return outputs, random
+    graph = _graph(session, request, runner, given, outputs) if form["graph"] and hasattr(session, "graph") else {}
+    return outputs, random | {f"graph {name}": array for name, array in graph.items()}
+
+
+def _graph(
+    session: Any, request: Mapping[str, Any], runner: Any, given: Mapping[str, Array], expected: Mapping[str, Array]
+) -> dict[str, Array]:
+    """The outputs of the model as one graph. Raises NotShipped, with the step, if it cannot be run, or if what it gives
+    is far from the outputs without; what is near is not judged here."""
+    inputs = [runner.from_numpy(array) for array in given.values()]
+    try:
+        outputs = named(session.graph(inputs), request["outputs"])
+    except Exception as error:
+        problem = f"as a graph: {type(error).__name__}: {_short(error)}"
+    else:
+        found = {name: np.array(runner.to_numpy(value)) for name, value in outputs.items()}
+        far = next((name for name, array in found.items() if _far(expected[name], array)), None)
+        if far is None:
+            return found
+        problem = f"output '{far}' is another one as a graph{_distance(expected[far], found[far])}"
+    tensors = [tensor for tensor, _ in request["probes"].get(_fails(request, runner, inputs), ())]
+    raise NotShipped(f"the file, {problem}", tensors=dict.fromkeys(tensors, problem))
+
+
+def _fails(request: Mapping[str, Any], runner: Any, inputs: Sequence[Any]) -> str:
+    """The first probe up to which the model cannot be run as a graph, or sees what is far from what it saw without."""
+    order: list[str] = []
+    seen: dict[str, Any] = {}
+
+    def see(key: str, value: Any) -> Any:
+        seen[key] = value
+        return value
+
+    def probe(*arguments: Any) -> Any:
+        order.append(arguments[-2])
+        return session.probe(*arguments)
+
+    def fails(probes: int) -> bool:
+        try:
+            found = session.graph(inputs, probes)
+        except Exception:
+            return True
+        pairs = [(expected[key], value) for key, value in found.items() if not isinstance(value, (list, tuple))]
+        return any(_far(runner.to_numpy(a), runner.to_numpy(b)) for a, b in pairs)
+
+    with module(request["source"]) as program:
+        session = runner.Session(request["dtype"], see)
+        made(request, session, program, request["source"], probe)
+        if request["mode"] == "training":
+            session.idle()
+        fill(session, request["weights"], load(**request["data"]), request["dtype"])
+        session.run(inputs)
+        expected = dict(seen)
+        first = bisect_left(range(1, len(expected) + 1), True, key=fails)
+    return order[first] if first < len(order) else ""
+
+
+def _short(error: BaseException) -> str:
+    """The end of what an error says, which some begin with where they were."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines)[:300]
+
+
+def _far(a: Array, b: Array) -> bool:
+    """Whether arrays differ by more than rounding makes of them in most networks."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return True
+    with np.errstate(all="ignore"):
+        usual = a[np.isfinite(a)]
+        size = float(np.abs(usual).max()) if usual.size else 0.0
+        return not np.allclose(a, b, rtol=_FAR, atol=_FAR * size, equal_nan=True)
+
+
+_FAR = 1e-3
 
 
 def _given(request: Mapping[str, Any], data: Mapping[str, Array]) -> dict[str, Array]:
