@@ -6,7 +6,9 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from textwrap import dedent, indent
 
 import numpy as np
 import pytest
@@ -18,11 +20,13 @@ from archspec.proving import reports
 from archspec.results.options import Options
 from archspec.training import rules
 from archspec.training.base import Schedule
+from archspec.training.chosen import told_apart
+from archspec.training.groups import Share
 from archspec.training.losses import BinaryCrossEntropy
 from archspec.training.script import bridges
 from archspec.verification.workers import Pool
 
-from .trained import CLASSIFIER, CROSS_ENTROPY, HEADS, PICTURES, SGD, WORDS, network, tiny
+from .trained import CLASSIFIER, CROSS_ENTROPY, HEADS, PICTURES, SGD, SOUND, WORDS, network, tiny
 
 
 def sgd(rest: str = "", more: str = "", losses: str = CROSS_ENTROPY) -> Model:
@@ -46,6 +50,29 @@ CONFIGURATIONS = {
     "decay": sgd(", weight_decay: 5e-2"),
     "momentum and decay": sgd(DECAY),
     "decay of matrices": sgd(DECAY + ", decays: matrices"),
+    "groups": sgd(
+        DECAY + ", decays: matrices",
+        "groups:\n  - {of: bias, rate_factor: 2, decay_factor: 0.5}\n  - {of: conv, rate_factor: 0.25}",
+    ),
+    "frozen": sgd(
+        DECAY,
+        "groups: [{of: [conv2d, batch_norm.scale], frozen: true}, {of: linear, rate_factor: 3}]\n"
+        "clip: {norm: 0.1}\nema: 0.9",
+    ),
+    "adamw, groups": adaptive(
+        "adamw",
+        ", weight_decay: 5e-2",
+        "groups:\n  - {of: batch_norm, decay_factor: 0}\n  - {of: fc, rate_factor: 2, decay_factor: 2}",
+    ),
+    "adam, groups": adaptive("adam", ", weight_decay: 5e-2, epsilon: 1e-3", "groups: [{of: bn, rate_factor: 0.5}]"),
+    "rmsprop, groups": adaptive(
+        "rmsprop",
+        ", momentum: 0.9, epsilon: 1e-3, weight_decay: 1e-2",
+        "groups: [{of: scale, rate_factor: 2, decay_factor: 0}, {of: linear, frozen: true}]",
+    ),
+    "adagrad, groups": adaptive("adagrad", ", epsilon: 1e-3", "groups: [{of: fc, rate_factor: 0.1}]"),
+    "groups, clip, accumulate": sgd(DECAY, "groups: [{of: bias, rate_factor: 2}]\nclip: {norm: 0.1}\naccumulate: 2"),
+    "all in a group": sgd(MOMENTUM, "groups: [{of: [weight, bias, scale], rate_factor: 0.5}]"),
     "steps": sgd(DECAY, "schedule: {schedule: step, every: 2}"),
     "discexp": sgd(MOMENTUM, "schedule: {schedule: discexp, every: 8, factor: 0.5}"),
     "cosine": sgd(MOMENTUM, "schedule: {schedule: cosine, length: 4, warmup: 1, warmup_from: 0.5}"),
@@ -81,6 +108,7 @@ CONFIGURATIONS = {
     "l1": judged("l1"),
     "huber": judged("{loss: huber, delta: 0.5}"),
     "kl": judged("kl_divergence"),
+    "ctc": network(SOUND, f"losses: {{logits: {{loss: ctc, target: text}}}}\noptimizer: {SGD}"),
     "heads": network(
         HEADS,
         f"""
@@ -199,6 +227,65 @@ def test_an_output_that_is_not_there_in_a_variant_has_no_loss() -> None:
     assert [list(plan.losses) for plan in found if plan is not None] == [["logits", "aux"], ["logits"]]
     with pytest.raises(SpecError, match="none of the outputs that have losses is there"):
         network(heads.replace("true", "false"), f"losses: {{aux: mse}}\noptimizer: {SGD}").check()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others", "told"),
+    [
+        (["a.bias", "b.bias"], ["a.weight", "b.weight"], ("endswith", ["bias"])),
+        (["stem.0.weight", "stem.1.weight"], ["head.weight"], ("startswith", ["stem."])),
+        (["a.bn1.weight", "b.bn1.weight"], ["a.conv.weight", "bn1.bias"], ("endswith", ["bn1.weight"])),
+        (["w"], ["w2", "aw"], ("__eq__", ["w"])),
+    ],
+)
+def test_names_are_told_apart(chosen: list[str], others: list[str], told: tuple[str, list[str]]) -> None:
+    assert told_apart(chosen, others, ".") == told
+
+
+def test_groups_are_chosen_by_kind_operation_block_and_step() -> None:
+    layers = """
+    inputs: {image: [3, 8, 8]}
+    blocks:
+      Unit:
+        layers:
+          - {op: conv2d, name: conv, out_channels: 3, kernel_size: 1}
+          - {op: batch_norm, name: bn}
+    layers:
+      - {op: conv2d, name: stem, out_channels: 3, kernel_size: 3}
+      - {block: Unit, name: units, repeat: 2}
+    outputs: {y: units}
+    """
+    groups = """
+    - {of: units.1, frozen: true}
+    - {of: [batch_norm, conv2d.bias], decay_factor: 0}
+    - {of: Unit, rate_factor: 0.5}
+    """
+    model = network(dedent(layers), f"losses: {{y: mse}}\noptimizer: {SGD}\ngroups:{indent(dedent(groups), '  ')}")
+    assert model.training is not None
+    frozen, still, slow = Share(frozen=True), Share(decay=0.0), Share(rate=0.5)
+    assert model.training.shares == {
+        **dict.fromkeys((f"units.1.{each}" for each in ("conv.weight", "conv.bias", "bn.weight", "bn.bias")), frozen),
+        **dict.fromkeys(("stem.bias", "units.0.conv.bias", "units.0.bn.weight", "units.0.bn.bias"), still),
+        "units.0.conv.weight": slow,
+    }
+    with pytest.raises(SpecError, match="'unit' is no kind of weights, operation, block or step of the network"):
+        network(dedent(layers), f"losses: {{y: mse}}\noptimizer: {SGD}\ngroups: [{{of: unit}}]").check()
+
+
+@pytest.mark.parametrize("texts", [[[1, 2, 2]], [[3, 0, 0]], [[0, 0, 0]], [[4, 4, 4]], [[1, 2, 0], [2, 2, 0]]])
+def test_ctc_is_the_sum_over_all_alignments(texts: list[list[int]]) -> None:
+    target = np.array(texts)
+    x = np.random.default_rng(0).normal(size=(len(target), 5, 5))
+    p = np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+    total = 0.0
+    for each, labels in zip(p, target, strict=True):
+        chance = 0.0
+        for path in product(range(5), repeat=5):
+            spoken = [now for before, now in zip((None, *path), path, strict=False) if now and now != before]
+            if spoken == [label for label in labels if label]:
+                chance += float(np.prod(each[np.arange(5), path]))
+        total -= math.log(chance)
+    np.testing.assert_allclose(rules("loss")["ctc"]().reference(x, target), total / len(target), rtol=1e-13)  # type: ignore[attr-defined]
 
 
 SCHEDULES = {

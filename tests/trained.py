@@ -43,6 +43,15 @@ layers:
   - {op: linear, name: logits, out_features: 11, bias: false, weights_of: words}
 outputs: {logits: logits}
 """
+SOUND: Final = """
+inputs: {sound: [3, 9]}
+layers:
+  - {op: conv1d, name: conv, out_channels: 6, kernel_size: 3}
+  - {op: tanh, name: tanh}
+  - {op: permute, axes: [2, 1]}
+  - {op: linear, name: logits, out_features: 5}
+outputs: {logits: logits}
+"""
 CROSS_ENTROPY: Final = "losses: {logits: {loss: cross_entropy, target: label}}"
 SGD: Final = "{optimizer: sgd, learning_rate: 0.1, momentum: 0.9}"
 

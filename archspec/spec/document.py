@@ -411,6 +411,23 @@ class Clip(_Model):
     value: Number | None = Field(None, description="The largest absolute value that an element may have.")
 
 
+def _keys(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Group(_Model):
+    """Weights that are trained in a way of their own."""
+
+    of: Annotated[
+        list[Annotated[str, BeforeValidator(one_of((str,), "a kind of weights, an operation, a block or a step"))]],
+        BeforeValidator(_keys),
+        Field(min_length=1, description="Kinds of weights, operations, blocks or steps."),
+    ]
+    rate_factor: Number = Field(1.0, description="What their learning rate is multiplied by.")
+    decay_factor: Number | None = Field(None, description="What their weight decay is multiplied by.")
+    frozen: Condition = Field(False, description="Whether they stay as they begin.")
+
+
 class Training(_Model):
     """How the network is trained."""
 
@@ -421,6 +438,7 @@ class Training(_Model):
     ]
     optimizer: Annotated[OptimizerForm, BeforeValidator(_chosen("optimizer"))]
     schedule: Annotated[ScheduleForm, BeforeValidator(_chosen("schedule"))] = ScheduleForm(schedule="constant")
+    groups: list[Group] = Field([], description="Weights that are trained otherwise; the first one that fits holds.")
     clip: Clip = Clip()
     accumulate: Count = Field(1, description="How many batches one update adds up.")
     ema: Number | None = Field(None, description="The share of the old in averages of weights, which are evaluated.")

@@ -233,6 +233,9 @@ class Lint:
                     self._report(("training", "losses", name), f"there is no output '{name}'", key=True, hint=hint)
         for number in ("accumulate", "ema", "batch_size", "epochs"):
             self._expression(getattr(section, number), ("training", number), names)
+        for index, group in enumerate(section.groups):
+            for key in ("rate_factor", "decay_factor", "frozen"):
+                self._expression(getattr(group, key), ("training", "groups", index, key), names)
         for bound in ("norm", "value"):
             self._expression(getattr(section.clip, bound), ("training", "clip", bound), names)
 

@@ -24,6 +24,7 @@ from archspec.spec.document import (
     Clip,
     Document,
     Expect,
+    Group,
     Input,
     NoLosses,
     Output,
@@ -49,6 +50,8 @@ _MISSING: Final = {
     "shape": "as in shape: [3, 224, 224]",
     "from": "the name of the step whose output it is",
     "losses": "as in losses: {logits: cross_entropy}",
+    "groups": "as in groups: [{of: bias, decay_factor: 0}]",
+    "of": "as in of: bias, or of: [stem, batch_norm]",
     "clip": "as in clip: {norm: 1.0}",
     "optimizer": "as in optimizer: {optimizer: sgd, learning_rate: 0.01}",
     "type": "one of int, float, bool, str, list, block, operation",
@@ -139,6 +142,8 @@ def _keys_beside(path: Path, source: Source) -> list[str]:
             model = Training
         case ("training", "clip"):
             model = Clip
+        case ("training", "groups", int()):
+            model = Group
         case (*_, "params", str()):
             model = Param
         case ("inputs", str()):

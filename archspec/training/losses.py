@@ -136,3 +136,37 @@ class KlDivergence(_OfClasses):
         with np.errstate(all="ignore"):
             entropy = np.where(target > 0, target * np.log(target), 0)
         return float((entropy - target * log).sum() / len(output))
+
+
+class Ctc(_OfClasses):
+    """-mean over samples of log p(y), where p(y) is the sum over all alignments of y of the product of softmax(x).
+
+    x is the output, y the target. An alignment has a class for each time: those of y in their order, each once or
+    several times in a row, and class 0, the blank, between them, which must stand between equal ones. Output: batch,
+    time, classes, of which all times count. Target: batch, at most as many classes as there are times; zeros fill what
+    is left. A target that has no alignment is infinitely far away. Graves et al., Connectionist temporal
+    classification, 2006.
+    """
+
+    def due(self, output: Shape) -> Data:
+        if len(output) != 3:
+            raise ShapeError(f"needs an output [batch, time, classes], not {show(output)}")
+        return Data((None,), "int64", self._classes(output))
+
+    def reference(self, output: Array, target: Array) -> float:
+        x = output - output.max(-1, keepdims=True)
+        log = x - np.log(np.exp(x).sum(-1, keepdims=True))
+        return float(np.mean([-_aligned(each, y[y != 0]) for each, y in zip(log, target, strict=True)]))
+
+
+def _aligned(log: Array, labels: Array) -> float:
+    """The logarithm of the probability of labels, of those of classes by time."""
+    states = np.zeros(2 * len(labels) + 1, np.int64)
+    states[1::2] = labels
+    skips = np.r_[[False] * min(2, len(states)), (states[2:] != 0) & (states[2:] != states[:-2])]
+    reached = np.where(np.arange(len(states)) < 2, log[0, states], -np.inf)
+    for now in log[1:]:
+        one, two = (np.r_[[-np.inf] * back, reached][: len(states)] for back in (1, 2))
+        with np.errstate(invalid="ignore"):
+            reached = np.logaddexp(np.logaddexp(reached, one), np.where(skips, two, -np.inf)) + now[states]
+    return float(np.logaddexp.reduce(reached[-2:]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from archspec.errors import ShapeError, SpecError
 from archspec.expressions import Const, Dim, float32, free_names
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
+from archspec.graph.graph import flatten
 from archspec.graph.operations import validated
 from archspec.graph.tree import Module, Value
 from archspec.ops.base import describe
@@ -20,6 +22,7 @@ from archspec.spec.lint import literal_texts
 from archspec.spec.source import Path, Source
 from archspec.training import rules
 from archspec.training.base import Data, Loss, Optimizer, Schedule
+from archspec.training.groups import Share, Weights, shares
 
 AnyRule = TypeVar("AnyRule", bound=BaseModel)
 
@@ -34,6 +37,8 @@ class Plan:
     """What the data must have beside the inputs."""
     inputs: dict[str, Data]
     optimizer: Optimizer
+    shares: Mapping[str, Share]
+    """How the weights of groups are trained, by canonical name."""
     schedule: Schedule
     clip_norm: float | None
     clip_value: float | None
@@ -47,12 +52,20 @@ class Plan:
         """The learning rate of an update, counted from 0, of which a pass has `epoch`."""
         return self.schedule.at(self.optimizer.learning_rate, update, self.batch_size * self.accumulate, epoch)
 
+    def share(self, weight: str, axes: int) -> Share:
+        """How a weight of so many axes is trained, with what its weight decay is multiplied by."""
+        own = self.shares.get(weight, Share())
+        if own.decay is not None:
+            return own
+        return replace(own, decay=0.0 if self.optimizer.decays == "matrices" and axes < 2 else 1.0)
+
     def rounded(self) -> Plan:
         """The same with every float rounded to the nearest float32, as frameworks keep many of them."""
         return replace(
             self,
             losses={name: _rounded(loss) for name, loss in self.losses.items()},
             optimizer=_rounded(self.optimizer),
+            shares={name: Share(*map(_nearest, astuple(share))) for name, share in self.shares.items()},
             schedule=_rounded(self.schedule),
             clip_norm=_nearest(self.clip_norm),
             clip_value=_nearest(self.clip_value),
@@ -107,6 +120,7 @@ class _Planner:
         if ema is not None and ema >= 1:
             self.findings.error(("training", "ema"), f"ema must be below 1, not {ema}")
         targets = self._targets(losses)
+        groups = [self._group(index) for index in range(len(section.groups))]
         if self.network is not None and not losses and not self.findings.errors:
             message = "none of the outputs that have losses is there: their conditions do not hold"
             self.findings.error(("training", "losses"), message)
@@ -118,7 +132,7 @@ class _Planner:
             name: self._plain(Data(value.shape[1:], value.dtype, self.limits.get(name)))
             for name, value in self.inputs.items()
         }
-        return Plan(losses, targets, inputs, optimizer, schedule, norm, value, ema=ema, **counts)
+        return Plan(losses, targets, inputs, optimizer, shares(groups), schedule, norm, value, ema=ema, **counts)
 
     def _losses(self) -> dict[str, Loss]:
         """Of the outputs that are there."""
@@ -184,16 +198,42 @@ class _Planner:
             return None
         return validated(self.findings, known[key], values, given, key, self.frame, path)
 
-    def _number(self, raw: Any, path: Path) -> float | None:
-        """A number above zero; None where there is none."""
+    @cached_property
+    def weights(self) -> Weights | None:
+        return None if self.network is None else Weights(self.network, flatten(self.network, ""))
+
+    def _group(self, index: int) -> tuple[Share, list[str]]:
+        """How the weights of a group are trained, and which these are."""
+        form, path = self.section.groups[index], ("training", "groups", index)
+        rate = self._number(form.rate_factor, (*path, "rate_factor"))
+        decay = self._number(form.decay_factor, (*path, "decay_factor"), zero=True)
+        try:
+            frozen = self.evaluator.truth(form.frozen, self.frame, (*path, "frozen"))[0]
+        except Failed:
+            frozen = False
+        names: list[str] = []
+        for number, key in enumerate(form.of if self.weights is not None else ()):
+            long = isinstance(self.findings.source.data["training"]["groups"][index]["of"], list)
+            if self.weights is not None and not self.weights.known(key):
+                where = (*path, "of", number) if long else (*path, "of")
+                hint = hints.one_of(key, self.weights.names())
+                message = f"'{key}' is no kind of weights, operation, block or step of the network"
+                self.findings.error(where, message, hint=hint)
+            elif self.weights is not None:
+                names += self.weights.chosen(key)
+        return Share(rate or 1.0, decay, frozen), names
+
+    def _number(self, raw: Any, path: Path, *, zero: bool = False) -> float | None:
+        """A number above zero, or `zero`; None where there is none."""
         try:
             value = None if raw is None else self.evaluator.value(raw, self.frame, path)[0]
         except Failed:
             return None
         if value is None:
             return None
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
-            self.findings.error(path, f"{path[-1]} must be a number above 0, not {describe(value)}")
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0 or not (value or zero):
+            least = "from 0" if zero else "above 0"
+            self.findings.error(path, f"{path[-1]} must be a number {least}, not {describe(value)}")
             return None
         return float(value)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archspec.training.groups import Share
 from archspec.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -27,20 +28,22 @@ class Rules:
     clip: Clip
     rates: Sequence[float]
     """By update."""
+    factors: Mapping[str, float]
+    """By weight, what the rate is multiplied by."""
     decays: Mapping[str, float]
     """By weight."""
     slots: tuple[str, ...]
 
     @classmethod
-    def of(cls, plan: Plan, axes: Mapping[str, int], updates: int, epoch: float) -> Rules:
-        """The rules of a plan, for weights with so many axes; `epoch` is how many updates one pass has."""
+    def of(cls, plan: Plan, shares: Mapping[str, Share], updates: int, epoch: float) -> Rules:
+        """The rules of a plan, for weights that are trained so; `epoch` is how many updates one pass has."""
         optimizer = plan.optimizer
-        flat = 0.0 if optimizer.decays == "matrices" else optimizer.weight_decay
         return cls(
             update=optimizer.reference,
             clip=clipping(plan),
             rates=[plan.rate(update, epoch) for update in range(updates)],
-            decays={name: optimizer.weight_decay if count > 1 else flat for name, count in axes.items()},
+            factors={name: share.rate for name, share in shares.items()},
+            decays={name: optimizer.weight_decay * (share.decay or 0.0) for name, share in shares.items()},
             slots=optimizer.slots,
         )
 
@@ -67,5 +70,6 @@ def replay(
     for index, (given, norm) in enumerate(zip(gradients, norms, strict=True)):
         for name, gradient in given.items():
             used = rules.clip(gradient, norm)
-            now[name] = rules.update(index + 1, rules.rates[index], rules.decays[name], now[name], used, kept[name])
+            rate = rules.factors[name] * rules.rates[index]
+            now[name] = rules.update(index + 1, rate, rules.decays[name], now[name], used, kept[name])
         yield dict(now), {name: dict(state) for name, state in kept.items()}

@@ -9,7 +9,7 @@ import json
 import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,8 +18,11 @@ from archspec.backend import Moves, Network, Program
 from archspec.emit.code import WIDTH, Code, Infix, Items, Number, Raw, Style, Template, broken, call, literal
 from archspec.emit.docs import class_name, module_docstring
 from archspec.emit.source import import_lines
+from archspec.errors import BackendError
 from archspec.graph.mode import Mode
 from archspec.training.base import Loss, Rule
+from archspec.training.chosen import Chosen, chosen
+from archspec.training.groups import Share
 from archspec.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -47,10 +50,14 @@ class Spelling:
     """By the key of the loss: its code, of the names of output and target."""
     optimizers: Mapping[str, Callable[[Any, Code, Plan], Code]]
     """By the key of the optimizer: what makes one, of the code that gives the weights."""
-    matrices: Callable[[Script], list[str]]
-    """The statements that make `weights` of a model if only matrices decay."""
+    groups: Callable[[list[Chosen], Plan], list[str]]
+    """The statements that make `weights` of a model of which some are trained otherwise than others."""
+    separator: str
+    """What stands between the parts of a weight's name."""
     tensor: Callable[[Code, str], Code]
     """How an array of the data becomes a tensor, given the kind of its numbers."""
+    indent: int = 8
+    """Of the tensors of a batch in the file."""
     words: Mapping[str, str] = field(default_factory=dict)
     """What else the file says in its own way."""
     support: Mapping[str, str] = field(default_factory=dict)
@@ -104,8 +111,8 @@ class Script:
         names = self._names(data, plan)
         losses = self._losses(plan, names)
         mentioned = {word for code in losses.values() for word in re.findall(r"\w+", _flat(code))}
-        grouped = plan.optimizer.weight_decay > 0 and plan.optimizer.decays == "matrices"
-        weights = Raw("weights" if grouped else "model.parameters()")
+        groups = chosen(self.shares(plan), plan.optimizer.weight_decay, spelling.separator)
+        weights = Raw("weights" if groups else "model.parameters()")
         make = spelling.optimizers[plan.optimizer.key](plan.optimizer, weights, plan)
         mentioned |= set(re.findall(r"\w+", _flat(make)))
         support = {name: text for name, text in spelling.support.items() if name in mentioned}
@@ -147,8 +154,10 @@ class Script:
             else f"targets[{list(plan.losses).index(judge)}]"
             if judge
             else "",
-            "compiled": self._compiled(losses, make, plan, style),
-            "optimizer": [*(spelling.matrices(self) if grouped else []), *_statement("return ", make, style)],
+            "compiled": self._compiled(losses, make, groups, plan, style),
+            "optimizer": [*(spelling.groups(groups, plan) if groups else []), *_statement("return ", make, style)],
+            "grouped": bool(groups),
+            "factors": any(each.rate != 1 for each in groups),
             "clip_norm": _flat(Number(plan.clip_norm)) if plan.clip_norm else "",
             "clip_value": _flat(Number(plan.clip_value)) if plan.clip_value else "",
             "ema": _flat(Number(plan.ema)) if plan.ema else "",
@@ -191,6 +200,23 @@ class Script:
         renamed = "" if entry == self.program.entry else f" as {entry}"
         return f"from {self.module} import {self.program.entry}{renamed}"
 
+    # Groups ---------------------------------------------------------------------------------------------------------
+
+    def shares(self, plan: Plan) -> dict[str, Share]:
+        """How each variable of the generated model is trained. Raises BackendError for one that is several weights
+        which are not trained alike."""
+        parameters, found = self.model.graph.parameters(), dict[str, Share]()
+        for weight in self.program.weights:
+            known = parameters.get(weight.parameter)
+            if known is None or not known.trainable:
+                continue
+            share = plan.share(weight.parameter, len(known.shape))
+            share = replace(share, decay=share.decay if plan.optimizer.weight_decay else 1.0)
+            if found.setdefault(weight.target, share) != share:
+                message = f"{weight.target} is one variable for several weights, which are in other groups"
+                raise BackendError(f"{self.spelling.title}: {message}")
+        return found
+
     # Parts ----------------------------------------------------------------------------------------------------------
 
     def _outputs(self) -> list[str]:
@@ -214,7 +240,9 @@ class Script:
         held = [names[plan.losses[name].target] for name in self._outputs() if name in plan.losses]
         return f"({held[0]},)" if len(held) == 1 < len(self._outputs()) else _group(held)
 
-    def _compiled(self, losses: Mapping[str, Code], make: Code, plan: Plan, style: Style) -> list[str]:
+    def _compiled(
+        self, losses: Mapping[str, Code], make: Code, groups: list[Chosen], plan: Plan, style: Style
+    ) -> list[str]:
         """The statement that compiles a Keras model."""
         codes = [losses.get(name, Raw("None")) for name in self._outputs()]
         given = {"loss": codes[0] if len(codes) == 1 else Items(tuple(codes), "[]")}
@@ -222,8 +250,8 @@ class Script:
         if any(weight != 1 for weight in weights):
             given["loss_weights"] = literal(weights)
         lines = []
-        if plan.optimizer.weight_decay and plan.optimizer.decays == "matrices":
-            lines = [*_statement("optimizer = ", make, style), *self.spelling.matrices(self)]
+        if groups:
+            lines = [*self.spelling.groups(groups, plan), *_statement("optimizer = ", make, style)]
             make = Raw("optimizer")
         return [*lines, *_statement("", call("model.compile", optimizer=make, **given), style)]
 
@@ -244,7 +272,10 @@ class Script:
         if name in plan.targets and due.dtype == "float":
             layout = next(self.program.outputs[o] for o, loss in plan.losses.items() if loss.target == name)
         array = f'data["{name}"][chosen]' + "".join(_moved(step, argument) for step, argument in layout)
-        return {"tensor": f"{broken(self.spelling.tensor(Raw(array), due.dtype), Style(), 8, 0, 1)},", "name": own}
+        return {
+            "tensor": f"{broken(self.spelling.tensor(Raw(array), due.dtype), Style(), self.spelling.indent, 0, 1)},",
+            "name": own,
+        }
 
     def _picture(self, plan: Plan) -> dict[str, Any] | None:
         """How a folder of images becomes the data, if the network takes one picture and tells its class."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archspec.training.losses import Ctc
 from archspec.training.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
 from archspec.training.plan import Plan
 from archspec.training.replay import Rules, Update
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def suspects(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     """Other rules, by what is then wrong."""
     yield from _rates(plan, rules)
+    yield from _factors(rules)
     yield from _decays(plan, rules)
     yield from _clips(plan, rules)
     for name, update in _updates(plan):
@@ -38,6 +40,20 @@ def _rates(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     yield "nothing is learned: the update is lost", replace(rules, rates=[0.0] * len(rates))
 
 
+def _factors(rules: Rules) -> Iterator[tuple[str, Rules]]:
+    factors = rules.factors
+    if len(set(factors.values())) > 1:
+        yield "the groups' learning rates are lost: all have that of the rest", replace(
+            rules, factors=dict.fromkeys(factors, 1.0)
+        )  # fmt: skip
+        for factor in dict.fromkeys(factors.values()):
+            lost = {name: 1.0 if each == factor else each for name, each in factors.items()}
+            if factor != 1:
+                yield f"the group with {factor:g} times the learning rate is lost", replace(rules, factors=lost)
+        inverse = {name: 1 / each for name, each in factors.items()}
+        yield "the groups' learning rates are divided by their factors", replace(rules, factors=inverse)
+
+
 def _decays(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     decay = plan.optimizer.weight_decay
     if not decay:
@@ -45,6 +61,10 @@ def _decays(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     everywhere, nowhere = dict.fromkeys(rules.decays, decay), dict.fromkeys(rules.decays, 0.0)
     yield "weight decay is missing", replace(rules, decays=nowhere)
     yield "weight decay draws at all weights: the group without is lost", replace(rules, decays=everywhere)
+    for value in dict.fromkeys(each for each in rules.decays.values() if each != decay):
+        lost = {name: decay if each == value else each for name, each in rules.decays.items()}
+        of = f"with {value / decay:g} times the" if value else "without"
+        yield f"the group {of} weight decay is lost", replace(rules, decays=lost)
     swapped = {name: decay - value for name, value in rules.decays.items()}
     yield "weight decay draws at the wrong group", replace(rules, decays=swapped)
     halved = {name: value / 2 for name, value in rules.decays.items()}
@@ -212,6 +232,8 @@ def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Callable[[dict[s
             if getattr(loss, attribute, value) != value:
                 other = plan.losses | {name: loss.model_copy(update={attribute: value})}
                 yield f"{attribute} is lost", losses(replace(plan, losses=other))
+        if isinstance(loss, Ctc):
+            yield "each sample's loss is divided by the number of its labels", _by_labels(plan, name)
         if getattr(loss, "of", "logits") != "logits":
             other = plan.losses | {name: loss.model_copy(update={"of": "logits"})}
             yield "probabilities are taken for logits", losses(replace(plan, losses=other))
@@ -226,6 +248,19 @@ def losses(plan: Plan) -> Callable[[dict[str, Array], dict[str, Array]], float]:
     return lambda outputs, targets: sum(
         loss.weight * loss.reference(outputs[name], targets[loss.target]) for name, loss in plan.losses.items()
     )
+
+
+def _by_labels(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+    loss: Any = plan.losses[name]
+
+    def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
+        pairs = list(zip(outputs[name], targets[loss.target], strict=True))
+        each = [loss.reference(x[None], y[None]) / max(1, np.count_nonzero(y)) for x, y in pairs]
+        own: float = loss.weight * loss.reference(outputs[name], targets[loss.target])
+        other: float = loss.weight * float(np.mean(each))
+        return losses(plan)(outputs, targets) - own + other
+
+    return wrong
 
 
 def _counted(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:

@@ -85,6 +85,11 @@ def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) ->
         "weights": [(w.parameter, w.target, w.layout, False, w.shared) for w in program.weights],
         "arrays": list(trial.data),
         "masks": trial.masks(program),
+        "frozen": [
+            w.target
+            for w in program.weights
+            if w.parameter in parameters and trial.plan.share(w.parameter, len(parameters[w.parameter].shape)).frozen
+        ],
         "idle": len(trial.random) > len(trial.fed),
         "statistics": [
             w.target for w in program.weights if w.parameter in parameters and not parameters[w.parameter].trainable
@@ -115,6 +120,7 @@ class Seen:
                 if parameters[weight.parameter].trainable:
                     self.axes[weight.target] = len(parameters[weight.parameter].shape)
         self.called = {weight.target: weight.parameter for weight in self.program.weights}
+        self.shares = {name: trial.plan.share(self.called[name], count) for name, count in self.axes.items()}
 
     def rungs(self) -> Iterator[Rung]:
         """What the framework is held to by itself."""
@@ -225,7 +231,11 @@ class Seen:
     def gradients(self) -> list[dict[str, Array]]:
         """Of each update, by variable: some elements."""
         return [
-            {name: self.arrays[key] for name in self.axes if (key := f"gradient {update} {name}") in self.arrays}
+            {
+                name: self.arrays[key]
+                for name in self.axes
+                if (key := f"gradient {update} {name}") in self.arrays and not self.shares[name].frozen
+            }
             for update in range(self.trial.steps)
         ]
 
@@ -235,7 +245,7 @@ class Seen:
 
     def _updated(self) -> Iterator[Rung]:
         trial, gradients = self.trial, self.gradients
-        rules = Rules.of(trial.plan, self.axes, trial.steps, trial.epoch / trial.plan.accumulate)
+        rules = Rules.of(trial.plan, self.shares, trial.steps, trial.epoch / trial.plan.accumulate)
         start = {name: self.weight(-1, name) for name in self.axes}
         findings, final = [], {}
         for update, (weights, kept) in enumerate(replay(rules, start, gradients, self.norms)):
@@ -246,7 +256,8 @@ class Seen:
         wrong = next((index for index, finding in enumerate(findings) if finding.wrong), None)
         if wrong is not None:
             update, name = wrong // len(self.axes), list(self.axes)[wrong % len(self.axes)]
-            why = self._explained(rules, start, gradients)
+            frozen = self.shares[name].frozen
+            why = "it is frozen" if frozen else self._explained(rules, start, gradients)
             first = findings[wrong]
             problem = f"{first}: {why}" if why else f"{first}: by no rule that is known"
             problem = f"step {update} changes {self.called[name]} in another way, {problem}"
@@ -311,7 +322,7 @@ class Seen:
             if what == "average" and name not in self.axes:
                 called = self.called[name]
                 yield Finding(f"average of {called}", "", inf, FLOAT64_BOUND, f"{called} is averaged, and not trained")
-        for name in self.axes:
+        for name in (name for name, share in self.shares.items() if not share.frozen):
             weights = [self.weight(update, name) for update in range(self.trial.steps)]
             found = [self.arrays.get(f"average {update} {name}") for update in range(self.trial.steps)]
             called, kept = f"average of {self.called[name]}", [array for array in found if array is not None]

@@ -86,7 +86,9 @@ class Trial:
         for name, loss in self.plan.losses.items():
             shape = graph.outputs[name].shape
             random = np.random.default_rng([self.seed, 1, len(found)])
-            found[loss.target] = _target(loss, loss.due(shape), (count, *loss.due(shape).shape), random)
+            due = loss.due(shape)
+            sizes = ((int(shape[1]) + 1) // 2 if size is None else size for size in due.shape)
+            found[loss.target] = _target(loss, due, (count, *sizes), random)
         return found
 
     def chosen(self, index: int) -> Array:
@@ -209,7 +211,7 @@ class Trial:
     def _slope(self, number: int) -> tuple[dict[str, Array], float]:
         along, moved = {}, []
         for name, parameter in self.graph.parameters().items():
-            if parameter.trainable:
+            if parameter.trainable and not self.plan.share(name, len(parameter.shape)).frozen:
                 along[name] = drawing.direction(self.weights[name], self.seed + number, f"step {name}").astype(float)
         for sign in (1, -1):
             moved.append({
@@ -234,6 +236,10 @@ def _target(loss: Loss, due: Data, shape: Sequence[Any], random: np.random.Gener
         ignored = getattr(loss, "ignore_index", None)
         if ignored is not None:  # a third of all, so that there are some in every few
             found.reshape(-1)[1::3] = ignored
+        if loss.key == "ctc":  # classes but the first, some of them equal neighbours, and zeros after them
+            found = 1 + found % (int(due.below or 2) - 1)
+            found[::2, 1:2] = found[::2, :1]
+            found[np.arange(sizes[1]) >= 1 + np.arange(sizes[0])[:, None] % sizes[1]] = 0
         return found
     drawn = random.standard_normal(sizes)
     if loss.key == "binary_cross_entropy":

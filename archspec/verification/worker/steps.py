@@ -88,7 +88,7 @@ def train(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -
             writer.add(f"statistic {at} {name}", sample(name, runner.to_numpy(variables[name])))
         for name in names:
             gradient = trainer.gradient(variables[name])
-            if gradient is None:
+            if gradient is None or name in request["frozen"]:
                 continue
             gradient = gradient * (accumulate if trainer.divides else 1)
             if not at:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from archspec.emit.code import Code, Raw, call, literal
-from archspec.errors import BackendError
+from archspec.training.chosen import Chosen
 from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
-from archspec.training.script import Judged, Script, Spelling, arguments, bridges
+from archspec.training.script import Judged, Spelling, arguments, bridges
 
 
 def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) -> Code:
@@ -47,9 +46,15 @@ def kl_divergence(loss: Any, output: str, target: str, judged: Judged) -> Code:
     return Raw("kl_divergence")
 
 
-def _common(optimizer: Any, plan: Plan) -> dict[str, Code]:
+def ctc(loss: Any, output: str, target: str, judged: Judged) -> Code:
+    return Raw("ctc")
+
+
+def _common(weights: Code, plan: Plan) -> dict[str, Code]:
     """What all optimizers of Keras are told."""
     given = arguments(plan, global_clipnorm="clip_norm", clipvalue="clip_value")
+    if weights == Raw("weights"):
+        given["groups"] = Raw("groups")
     if plan.accumulate > 1:
         given["gradient_accumulation_steps"] = literal(plan.accumulate)
     return given
@@ -58,29 +63,29 @@ def _common(optimizer: Any, plan: Plan) -> dict[str, Code]:
 def sgd(optimizer: Any, weights: Code, plan: Plan) -> Code:
     given = arguments(optimizer, learning_rate="learning_rate", momentum="momentum", nesterov="nesterov")
     changing = plan.schedule.key != "constant" or plan.schedule.warmup
-    if optimizer.weight_decay or (optimizer.momentum and changing):
-        return call("SGD", **arguments(optimizer, l2="weight_decay"), **given, **_common(optimizer, plan))
-    return call("keras.optimizers.SGD", **given, **_common(optimizer, plan))
+    if optimizer.weight_decay or (optimizer.momentum and changing) or weights == Raw("weights"):
+        return call("SGD", **arguments(optimizer, l2="weight_decay"), **given, **_common(weights, plan))
+    return call("keras.optimizers.SGD", **given, **_common(weights, plan))
 
 
 def adam(optimizer: Any, weights: Code, plan: Plan) -> Code:
-    decay = {"weight_decay" if optimizer.key == "adamw" else "l2": "weight_decay"}
+    decay = {"decay" if optimizer.key == "adamw" else "l2": "weight_decay"}
     given = arguments(
         optimizer, **decay, learning_rate="learning_rate", beta_1="beta1", beta_2="beta2", epsilon="epsilon"
     )
-    return call("Adam", **given, **_common(optimizer, plan))
+    return call("Adam", **given, **_common(weights, plan))
 
 
 def rmsprop(optimizer: Any, weights: Code, plan: Plan) -> Code:
     given = arguments(
         optimizer, l2="weight_decay", learning_rate="learning_rate", rho="alpha", momentum="momentum", epsilon="epsilon"
     )
-    return call("RMSprop", **given, **_common(optimizer, plan))
+    return call("RMSprop", **given, **_common(weights, plan))
 
 
 def adagrad(optimizer: Any, weights: Code, plan: Plan) -> Code:
     given = arguments(optimizer, l2="weight_decay", learning_rate="learning_rate", epsilon="epsilon")
-    return call("Adagrad", **given, **_common(optimizer, plan))
+    return call("Adagrad", **given, **_common(weights, plan))
 
 
 def tensor(array: Code, kind: str) -> Code:
@@ -88,21 +93,20 @@ def tensor(array: Code, kind: str) -> Code:
     return call("np.asarray", array, dtype=Raw(dtype))
 
 
-def matrices(script: Script) -> list[str]:
-    """Weight decay leaves variables alone by their names, which those of matrices must not have."""
-    parameters = script.model.graph.parameters()
-    names: dict[bool, set[str]] = {True: set(), False: set()}
-    for weight in script.program.weights:
-        if weight.parameter in parameters and parameters[weight.parameter].trainable:
-            name = re.split("/", weight.target)[-1]
-            names[len(parameters[weight.parameter].shape) > 1].add(name)
-    if both := names[True] & names[False]:
-        raise BackendError(f"Keras: '{min(both)}' is the name of matrices and of vectors, and only the first may decay")
-    listed = ", ".join(f'"{name}"' for name in sorted(names[False])) + "," * (len(names[False]) == 1)
+def groups(found: list[Chosen], plan: Plan) -> list[str]:
+    """Factors of the rate and of the weight decay, by the path of a variable. Variables are frozen, not layers: a batch
+    normalization that is not trainable does not use its batch, either."""
+    branches: list[str] = []
+    for number, each in enumerate(found):
+        if (each.rate, each.share, each.frozen) == (1.0, 1.0, False):
+            continue
+        branches += each.branch(not number) if len(found) > 1 else []
+        do = "weight.trainable = False" if each.frozen else f"groups[name] = {each.rate!r}, {each.share!r}"
+        branches.append(f"{' ' * (8 if len(found) > 1 else 4)}{do}")
     return [
-        f"names = ({listed})",
-        "vectors = [v for v in model.trainable_variables if v.name in names]",
-        "optimizer.exclude_from_weight_decay(var_list=vectors)",
+        "groups = {}",
+        "for name, weight in [(each.path, each) for each in model.trainable_variables]:",
+        *branches,
     ]
 
 
@@ -116,9 +120,11 @@ SPELLING = Spelling(
         "l1": l1,
         "huber": huber,
         "kl_divergence": kl_divergence,
+        "ctc": ctc,
     },
     optimizers={"sgd": sgd, "adam": adam, "adamw": adam, "rmsprop": rmsprop, "adagrad": adagrad},
-    matrices=matrices,
+    groups=groups,
+    separator="/",
     tensor=tensor,
     words={"start": "as save_weights writes them", "device": "cpu"},
     support=bridges(Path(__file__).parent),

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from archspec.emit.code import Code, Global, Items, Raw, Template, call, literal
+from archspec.training.chosen import Chosen, listed
 from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
-from archspec.training.script import Judged, Script, Spelling, arguments, bridges
+from archspec.training.script import Judged, Spelling, arguments, bridges
 
 
 def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) -> Code:
@@ -53,9 +54,9 @@ def kl_divergence(loss: Any, output: str, target: str, judged: Judged) -> Code:
 
 
 def _common(weights: Code, plan: Plan) -> dict[str, Code]:
-    """What all optimizers of Paddle are told."""
+    """What all optimizers of Paddle are told. Of several groups they would clip each by its own norm."""
     given = {"parameters": weights}
-    if plan.clip_norm:
+    if plan.clip_norm and weights != Raw("weights"):
         given["grad_clip"] = call("paddle.nn.ClipGradByGlobalNorm", literal(plan.clip_norm))
     if plan.clip_value:
         given["grad_clip"] = call("paddle.nn.ClipGradByValue", literal(plan.clip_value))
@@ -64,8 +65,9 @@ def _common(weights: Code, plan: Plan) -> dict[str, Code]:
 
 def sgd(optimizer: Any, weights: Code, plan: Plan) -> Code:
     given = arguments(optimizer, learning_rate="learning_rate", momentum="momentum", use_nesterov="nesterov")
-    given |= arguments(optimizer, weight_decay="weight_decay") | _common(weights, plan)
-    return call(f"paddle.optimizer.{'Momentum' if optimizer.momentum else 'SGD'}", **given)
+    if optimizer.momentum or optimizer.weight_decay:
+        return call("Momentum", **given, **arguments(optimizer, l2="weight_decay"), **_common(weights, plan))
+    return call("paddle.optimizer.SGD", **given, **_common(weights, plan))
 
 
 def adam(optimizer: Any, weights: Code, plan: Plan) -> Code:
@@ -74,9 +76,7 @@ def adam(optimizer: Any, weights: Code, plan: Plan) -> Code:
         given |= arguments(optimizer, weight_decay="weight_decay") | _common(weights, plan)
         return call("paddle.optimizer.Adam", **given)
     given["weight_decay"] = literal(optimizer.weight_decay)
-    given |= _common(Raw("model.parameters()"), plan)
-    if optimizer.weight_decay and optimizer.decays == "matrices":
-        given["apply_decay_param_fun"] = Raw("matrices.__contains__")
+    given |= _common(weights, plan)
     return call("paddle.optimizer.AdamW", **given)
 
 
@@ -90,14 +90,14 @@ def adagrad(optimizer: Any, weights: Code, plan: Plan) -> Code:
     return call("paddle.optimizer.Adagrad", **given, **_common(weights, plan))
 
 
-def matrices(script: Script) -> list[str]:
-    if script.plan.optimizer.key == "adamw":
-        return ["matrices = {p.name for p in model.parameters() if p.ndim > 1}"]
-    return [
-        "matrices = [p for p in model.parameters() if p.ndim > 1]",
-        "vectors = [p for p in model.parameters() if p.ndim < 2]",
-        'weights = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]',
-    ]
+def groups(found: list[Chosen], plan: Plan) -> list[str]:
+    # What is not handed to the optimizer stays; beside weights that stop gradients some of Paddle's own are wrong.
+    return listed(
+        found,
+        "learning_rate",
+        "l2" if plan.optimizer.key == "sgd" else "weight_decay",
+        "weight.need_clip = False  # frozen: not handed to the optimizer",
+    )
 
 
 def tensor(array: Code, kind: str) -> Code:
@@ -115,10 +115,13 @@ SPELLING = Spelling(
         "l1": _plain("F.l1_loss"),
         "huber": huber,
         "kl_divergence": kl_divergence,
+        "ctc": _plain("ctc"),
     },
     optimizers={"sgd": sgd, "adam": adam, "adamw": adam, "rmsprop": rmsprop, "adagrad": adagrad},
-    matrices=matrices,
+    groups=groups,
+    separator=".",
     tensor=tensor,
+    indent=12,
     words={
         "start": "a state_dict as paddle.save writes it",
         "device": "cpu",

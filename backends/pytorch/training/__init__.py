@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from archspec.emit.code import Code, Items, Raw, call, literal, method
+from archspec.training.chosen import Chosen, listed
 from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
-from archspec.training.script import Judged, Script, Spelling, arguments
+from archspec.training.script import Judged, Spelling, arguments, bridges
 
 
 def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) -> Code:
@@ -70,12 +71,8 @@ def adagrad(optimizer: Any, weights: Code, plan: Plan) -> Code:
     return call("torch.optim.Adagrad", weights, **given)
 
 
-def matrices(script: Script) -> list[str]:
-    return [
-        "matrices = [p for p in model.parameters() if p.ndim > 1]",
-        "vectors = [p for p in model.parameters() if p.ndim < 2]",
-        'weights = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]',
-    ]
+def groups(found: list[Chosen], plan: Plan) -> list[str]:
+    return listed(found, "factor", "weight_decay", "weight.requires_grad_(False)")
 
 
 def tensor(array: Code, kind: str) -> Code:
@@ -93,10 +90,13 @@ SPELLING = Spelling(
         "l1": _plain("F.l1_loss"),
         "huber": huber,
         "kl_divergence": kl_divergence,
+        "ctc": _plain("ctc"),
     },
     optimizers={"sgd": sgd, "adam": adam, "adamw": adam, "rmsprop": rmsprop, "adagrad": adagrad},
-    matrices=matrices,
+    groups=groups,
+    separator=".",
     tensor=tensor,
+    indent=12,
     words={
         "start": "a state_dict as torch.save writes it",
         "device": "cpu",
@@ -104,5 +104,6 @@ SPELLING = Spelling(
         "read_checkpoint": "torch.load(checkpoint, weights_only=True)",
         "reseed": "torch.manual_seed(args.seed + epoch)  # so that a run can go on here",
     },
+    support=bridges(Path(__file__).parent),
     imports={"*": "import torch", "F": "from torch.nn import functional as F"},
 )

@@ -25,7 +25,7 @@ class Trainer:
         self._gradients: dict[int, Any] = {}
         self._outputs: Any = ()
         self._averages: Any = None
-        for each in self.model.parameters():
+        for each in filter(lambda each: each.requires_grad, self.model.parameters()):
             each.register_hook(lambda gradient, each=each: self._keep(id(each), gradient))
         self.model.register_forward_hook(self._see)
 
