@@ -126,6 +126,44 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
         raise typer.Exit(WRONG_USAGE if all(isinstance(each.failure, UsageError) for each in wrong) else INVALID)
 
 
+@app.command("fmt")
+def format_(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, or - for standard input.")],
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 if a file would change.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring specs into the style of the zoo; comments and line breaks stay.
+
+    \b
+    archspec fmt net.yaml                    in its place; prints the files that have changed
+    archspec fmt specs --check               all files of a folder, for CI
+    archspec fmt - < net.yaml                to standard output
+
+    A file that is not valid YAML is left as it is, with exit code 1.
+    """
+    from archspec.cli.formatting import files, format_file, format_stream
+
+    if paths == ["-"] and not only_check:
+        output.print_text(format_stream())
+        return
+    if "-" in paths:
+        raise UsageError("- is formatted alone, to standard output")
+    done = []
+    for path in files(paths):
+        done.append(each := format_file(path, write=not only_check))
+        if each.failure is not None:
+            output.print_failure(each.failure)
+        elif each.changed and not as_json:
+            print(each.file, flush=True)
+    ok = not any(each.failure or (only_check and each.changed) for each in done)
+    if as_json:
+        output.print_json({"ok": ok, "files": [each.to_json() for each in done]})
+    if not ok:
+        raise typer.Exit(INVALID)
+
+
 @app.command("list")
 def list_(
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="As a page, with drawings.")] = None,

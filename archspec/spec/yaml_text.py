@@ -23,7 +23,7 @@ LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def _parser() -> Any:
+def parser() -> Any:
     """The class of parsers, which are asked for their events alone; libyaml's if it is there."""
     if hasattr(yaml, "CSafeLoader"):
         return yaml.CSafeLoader
@@ -34,10 +34,10 @@ def _parser() -> Any:
 
 def compose_yaml(text: str) -> Any:
     """The root of a YAML text, None if there is nothing in it. Raises TextError."""
-    parser = None
+    reader = None
     try:
-        parser = _parser()(text)
-        return _Composer().compose(parser)
+        reader = parser()(text)
+        return _Composer().compose(reader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -53,8 +53,8 @@ def compose_yaml(text: str) -> Any:
             raise
         raise TextError(f"not valid YAML: {error}") from None
     finally:
-        if parser is not None:
-            parser.dispose()
+        if reader is not None:
+            reader.dispose()
 
 
 def _hint(message: str, text: str, number: int) -> str:
