@@ -1,11 +1,12 @@
 """The cross entropy that fresh models begin with, in each framework: the mean over seeds of five batches.
 
-python benchmarks/first_losses.py lenet5_relu resnet18 gpt2 --set gpt2.depth=2 [--batch 16] [--seeds 5]
+python benchmarks/first_losses.py lenet5_relu resnet18 gpt2 --set gpt2.depth=2 [--batch 16] [--seeds 5] [--picture 64]
 
 Each framework is a process that imports the generated files and makes each model anew for each seed, with the initial
 values that the spec declares and the framework's own random numbers; it runs in training, so that normalizations have
-the statistics of the batch. Inputs and classes are drawn alike for all. The exit code is 1 if the means of two
-frameworks are more than a tenth apart.
+the statistics of the batch. Inputs and classes are drawn alike for all. With `--picture` networks see square pictures
+of that size. Shown beside: how far the means are apart, and chance, the logarithm of the number of classes. The exit
+code is 1 if the means of two frameworks are more than a tenth apart.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Sequence
+from math import log
 from pathlib import Path
 from statistics import mean
 from subprocess import run
@@ -27,6 +29,7 @@ os.environ |= {"CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow", "TF_CP
 import numpy as np
 
 from archspec.backend import Backend, backends
+from archspec.graph.mode import Mode
 from archspec.loading import open_spec
 from archspec.model import Model
 from archspec.verification import data
@@ -100,19 +103,25 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NETWORK.PARAM=NUMBER")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--picture", type=int)
     options = parser.parse_args()
     models = []
     for name in options.networks:
         spec, variant = open_spec(name)
         own = [text.partition(".")[2].split("=") for text in options.set if text.startswith(f"{name}.")]
-        models.append(spec.network(variant, {param: int(number) for param, number in own}))
+        model = spec.network(variant, {param: int(number) for param, number in own})
+        sizes = {key: tuple(map(int, each.shape[1:])) for key, each in model.graph.inputs.items()}
+        smaller = {key: (size[0], options.picture, options.picture) for key, size in sizes.items() if len(size) == 3}
+        models.append(model.resized(smaller) if options.picture and smaller else model)
     found = {backend.name: losses(backend, models, options.batch, options.seeds) for backend in backends()}
     apart = False
     for number, model in enumerate(models):
         means = {name: mean(each[number]) for name, each in found.items()}
         far = max(means.values()) / min(means.values()) - 1
         apart |= not far <= ALLOWED
-        print(f"{model.name:24} {'  '.join(f'{name} {value:.3f}' for name, value in means.items())}  {far:.1%}")
+        chance = log(int(next(iter(model.graph.results(Mode.EVALUATION).values())).shape[-1]))
+        told = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+        print(f"{model.name:24} {told}  {far:.1%}  chance {chance:.3f}", flush=True)
     if apart:
         raise SystemExit(1)
 

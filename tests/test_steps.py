@@ -131,7 +131,16 @@ CONFIGURATIONS = {
     "words": network(WORDS, f"losses: {{logits: {{loss: cross_entropy, target: next}}}}\noptimizer: {SGD}"),
 }
 
-ALWAYS = {"averages, accumulate", "discexp", "adamw, decay of matrices", "accumulate", "heads", "pictures"}
+ALWAYS = {
+    "ctc",
+    "frozen",
+    "averages, accumulate",
+    "discexp",
+    "adamw, decay of matrices",
+    "accumulate",
+    "heads",
+    "pictures",
+}
 """What the default suite trains; `make long` trains all."""
 ROOT = Path(__file__).parents[1]
 ADAM = "{optimizer: adam, learning_rate: 0.01}"

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     Tag,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 
@@ -421,6 +422,7 @@ class Group(_Model):
     of: Annotated[
         list[Annotated[str, BeforeValidator(one_of((str,), "a kind of weights, an operation, a block or a step"))]],
         BeforeValidator(_keys),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
         Field(min_length=1, description="Kinds of weights, operations, blocks or steps."),
     ]
     rate_factor: Number = Field(1.0, description="What their learning rate is multiplied by.")
