@@ -105,6 +105,8 @@ class Program(Interface):
     """`written` with the spec's floats rounded to float32, as frameworks keep them even in float64 models."""
     entry: str
     """The class or function that makes the model."""
+    homes: dict[str, str] = field(default_factory=dict)
+    """By path, the class or function in which a step is written, and that which the use of a block calls."""
     training_arguments: dict[str, Any] = field(default_factory=dict)
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 

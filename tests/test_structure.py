@@ -43,6 +43,7 @@ LAYERS = [
     },
     {"archspec.results"},
     {"archspec.budget", "archspec.proof", "archspec.proving", "archspec.weights", "archspec.against"},
+    {"archspec.report"},
     {"archspec.cli", "archspec.__main__", "archspec.testing", "archspec.pytest_plugin"},
 ]
 """From the bottom to the top: a module may import at its own level and below when it is loaded."""

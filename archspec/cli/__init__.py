@@ -262,6 +262,32 @@ def draw(
         print(file)
 
 
+@app.command()
+def report(
+    spec: OneSpec,
+    file: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page, a .html file.")],
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Verify first, and say what was found.")] = False,
+    result: Annotated[
+        Path | None, typer.Option("--result", metavar="FILE", help="Say what `verify -o FILE` has found.")
+    ] = None,
+    variant: Variant = None, settings: Settings = None,
+) -> None:  # fmt: skip
+    """Write a page about a network: verdict, drawing, generated code side by side, and where parameters and work are.
+
+    \b
+    archspec report resnet18 -o resnet18.html
+    archspec report resnet18 --verify -o resnet18.html       with what verify finds; its exit code is given
+    archspec verify resnet18 -o found.json; archspec report resnet18 --result found.json -o resnet18.html
+
+    It is one file, which loads nothing, for any browser.
+    """
+    from archspec.cli.arguments import one_network
+    from archspec.cli.reporting import write
+
+    raise typer.Exit(write(one_network(spec, variant, settings), file, to or (), verify=verify, result=result))
+
+
 @app.command("compile")
 def compile_(
     spec: OneSpec,

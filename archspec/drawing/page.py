@@ -61,7 +61,7 @@ class Atlas:
         return {name: state for state, name in ({**found, opened: name}).items()}
 
     def _closed(self) -> list[tuple[Part, list[str]]]:
-        """The parts that are closed somewhere, and the paths of all that are equal to each."""
+        """The parts that are closed somewhere, and the paths of all that are made like each, in whatever sizes."""
         found: dict[object, tuple[Part, list[str]]] = {}
         todo = [(self.network.root.parts, opened) for opened in self._opened.values()]
         known: set[Part] = set()
@@ -70,7 +70,7 @@ class Atlas:
                 if not part.parts or part in opened or part in known:
                     continue
                 known.add(part)
-                key = (part.block, form(part))
+                key = (part.block, form(part, sized=False))
                 if key not in found:
                     inner = inside(self.network, part)
                     todo.append((inner.root.parts, first_sight(inner)))
@@ -97,7 +97,7 @@ class Atlas:
         for number, (part, paths) in enumerate(self._sections, 1):
             inner = inside(self.network, part)
             title = " ".join(filter(None, (part.path, part.block)))
-            same = f"The same inside: {', '.join(paths[1:])}. " if len(paths) > 1 else ""
+            same = f"The same steps: {', '.join(paths[1:])}. " if len(paths) > 1 else ""
             yield f'<section class="inside" id="part{number}"><h3>{escaped(title)}</h3>'
             yield f'<p class="quiet">{escaped(same)}<a class="back" href="#s0">Back to the network</a></p>'
             yield f'<div class="view">{self._drawn(inner, first_sight(inner), f"p{number}-")}</div></section>'

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from archspec.graph import tree
 from archspec.graph.graph import Graph, Node, Tensor
 from archspec.ops import family
+from archspec.spec.source import Path
 from archspec.summary import Row, Summary, summarize
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Part:
     gives: tuple[Tensor, ...] = ()
     nodes: list[Node] = field(default_factory=list)
     """All steps inside, but for those of its copies."""
+    call: str = ""
+    """The path of the use of its block."""
+    origin: Path = ()
+    """Where it stands in the document, if it is a block, a list or a repeat."""
 
     @property
     def count(self) -> int:
@@ -163,11 +168,14 @@ class _Maker:
                 return [self._step()]
             case tree.Use():
                 inner = self.parts(item.module.items, f"{prefix}{item.name}.")
-                return [_group(prefix + item.name, item.name, inner, item.module.block)] if inner else []
+                group = _group(prefix + item.name, item.name, inner, item.origin, item.module.block)
+                return [group] if inner else []
             case tree.Sequence() | tree.Repeat():
                 items = item.items if isinstance(item, tree.Sequence) else item.iterations
                 inner = self.parts(items, f"{prefix}{item.name}." if item.name else prefix)
-                return [_group(prefix + item.name, item.name, inner)] if item.name and inner else inner
+                if not item.name or not inner:
+                    return inner
+                return [_group(prefix + item.name, item.name, inner, item.origin)]
             case tree.When():
                 return self.parts([item.item], prefix) if item.item is not None else []
             case tree.Branches():
@@ -178,8 +186,9 @@ class _Maker:
         return Part(node.path, "", rows=[node], nodes=[node])
 
 
-def _group(path: str, name: str, parts: list[Part], block: str = "") -> Part:
-    return Part(path, name, block, parts=parts, nodes=[node for part in parts for node in part.nodes])
+def _group(path: str, name: str, parts: list[Part], origin: Path, block: str = "") -> Part:
+    nodes = [node for part in parts for node in part.nodes]
+    return Part(path, name, block, parts=parts, nodes=nodes, call=path if block else "", origin=origin)
 
 
 # Equal neighbours ---------------------------------------------------------------------------------------------------
@@ -221,9 +230,9 @@ def _outside(part: Part) -> list[Tensor]:
     return list(dict.fromkeys(t for node in part.nodes for t in node.inputs if t not in given))
 
 
-def form(part: Part) -> tuple[object, ...]:
-    """What makes a part: equal for parts of equal steps, put together in the same way. Rates of dropout do not count,
-    which rise with the depth of a network."""
+def form(part: Part, *, sized: bool = True) -> tuple[object, ...]:
+    """What makes a part: equal for parts of equal steps, put together in the same way, and with `sized` of the same
+    sizes. Rates of dropout do not count, which rise with the depth of a network."""
     number: dict[Tensor, int] = {}
     found: list[object] = []
     for node in part.nodes:
@@ -233,6 +242,8 @@ def form(part: Part) -> tuple[object, ...]:
         shapes = [tensor.shape[1:] for tensor in node.inputs]
         attributes = () if family(node.op.key) == "regularization" else (*node.op,)
         name = node.path.removeprefix(part.path)
+        if not sized:
+            attributes, shapes = (), []
         found.append((name, node.op.key, attributes, (*wires,), (*shapes,), node.training_only))
     return tuple(found)
 
@@ -277,6 +288,7 @@ def _only(part: Part) -> Part:
     part.name = f"{part.name}.{inner.name}" if inner.name else part.name
     part.block = ": ".join(filter(None, (part.block, inner.block)))
     part.rows, part.parts = inner.rows, inner.parts
+    part.call = inner.call or part.call
     part.copies = part.copies or inner.copies
     part.nodes = inner.nodes
     return part

@@ -32,6 +32,9 @@ PLAIN: Final = {  # what has no operation, in light and dark
     "closed": ("#ffffff", "#262b33"), "badge": ("#3b4652", "#c6ced8"), "on-badge": ("#ffffff", "#14171b"),
     "ground": ("#ffffff", "#14171b"), "head": ("#eceef1", "#2b313a"), "even": ("#f1f2f5", "#20252c"),
     "link": ("#1f5fbf", "#8ab4f8"), "good": ("#1a7f45", "#5ecb8c"), "bad": ("#b3261e", "#ff8f86"),
+    "keyword": ("#7a3fb0", "#c79bf2"), "literal": ("#1c6b46", "#86d0a5"),
+    "mark": ("#fff3c4", "#453c12"), "hot": ("#e0662a", "#e8813f"), "first": ("#4a9a6b", "#5aa97a"),
+    "second": ("#4a7fcb", "#6a97d8"),
 }  # fmt: skip
 
 

@@ -151,12 +151,15 @@ class _Printer:
         top = box.y + (HEADER if box.part.name else 0.0)
         for index, row in enumerate(box.rows):
             y = top + ROW * index
+            step = f"<g data-step={attribute(row.path)}>" if row.key and not self.styled else ""
+            yield step
             if row.key:
                 first, last = y == box.y, index == len(box.rows) - 1
                 path = _rounded(box.x, y, box.width, ROW, 6.0 if first else 0.0, 6.0 if last else 0.0)
                 colours = COLOURS[kind(row.key)]
                 yield f'<path d="{path}" class="{_CLASSES[kind(row.key)]}" fill="{colours[2 * self._dark]}"/>'
             yield from self._row(row, box, y + 15)
+            yield "</g>" if step else ""
 
     def _row(self, row: Row, box: Box, y: float) -> Iterator[str]:
         x = box.x + PAD

@@ -46,6 +46,7 @@ class Bindings:
     inexact: dict[str, float] = field(default_factory=dict)
     inexact_gradients: dict[str, float] = field(default_factory=dict)
     random: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
 
 
 class Generator:
@@ -323,6 +324,7 @@ class Generator:
             if isinstance(item, tree.Use):
                 assert placed.block is not None
                 inner = flow.below(own, placed.name)
+                found.homes[canonical + path] = placed.block.name
                 self._bind(item.module, placed.block.flow, f"{canonical}{path}.", inner, found)
             else:
                 self._bind_step(item, placed, flow, canonical + path, own, found)
@@ -344,10 +346,15 @@ class Generator:
         if placed.hooked:
             found.hooks[key] = key
         found.probes[key] = observed
+        found.homes[canonical] = self._home(flow)
         if placed.inexact:
             found.inexact.update(dict.fromkeys(names, placed.inexact))
         if placed.inexact_gradient:
             found.inexact_gradients.update(dict.fromkeys(names, placed.inexact_gradient))
+
+    def _home(self, flow: Flow) -> str:
+        """The class or function that a flow has written."""
+        return next((written.name for written in self.blocks if written.flow is flow), self.entry)
 
     def _bind_weights(
         self, step: tree.Step, placed: Placed, flow: Flow, canonical: str, own: str, found: Bindings

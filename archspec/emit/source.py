@@ -74,6 +74,7 @@ class FileGenerator(Generator):
             inexact=found.inexact,
             inexact_gradients=found.inexact_gradients,
             random=found.random,
+            homes=found.homes,
             starts=_begins(self.dialect),
             unbiased_variance=self.dialect.unbiased_variance,
             keeps_old=self.dialect.keeps_old,

@@ -79,6 +79,26 @@ class Source:
         line, column = self._place(path, key, offset)
         return self._diagnostic(line, column, message, hint, severity, context)
 
+    def lines_of(self, path: Path) -> tuple[int, int]:
+        """The first and the last line, from 1, of the part at `path`; its last one is where its last value begins."""
+        first, _ = self._place(path, True, 0)
+        last, node = first, self._node(path)
+        todo = [node]
+        while todo:
+            node = todo.pop()
+            last = max(last, node.start_mark.line)
+            if isinstance(node, Mapping):
+                todo += [value for _, value in node.value]
+            elif isinstance(node, Sequence):
+                todo += node.value
+        return first + 1, last + 1
+
+    def _node(self, path: Path) -> Any:
+        node = self.root
+        for part in path:
+            node = self._pairs(node)[str(part)][1] if isinstance(node, Mapping) else node.value[part]
+        return node
+
     def _place(self, path: Path, key: bool, offset: int) -> tuple[int, int]:
         """Line and column, from 0, of the part at `path`, or of the nearest part around it that there is."""
         node, mark = self.root, self.root.start_mark
