@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+import archspec
 from archspec.errors import SpecError
 from archspec.expressions import FUNCTIONS
 from archspec.loading import variants
-from archspec.model import Spec
+from archspec.model import Model, Spec
 from archspec.spec.document import Document, OperationStep
 from archspec.spec.schema import schema
 
@@ -56,6 +59,39 @@ def test_every_key_is_described() -> None:
     for key in (*Document.model_fields, *OperationStep.model_fields, *FUNCTIONS):
         shown = {"source": "from"}.get(key, key)
         assert f"`{shown}" in LANGUAGE or f"`{key}" in LANGUAGE, key
+
+
+PYTHON, LIVE = ("\n".join(re.findall(r"```python\n(.*?)```", part, re.DOTALL))
+                for part in (DOCS / "python.md").read_text().split("## Live models"))  # fmt: skip
+
+
+def _run(code: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def test_the_python_page(tmp_path: Path) -> None:
+    shown = _run(PYTHON + "print(code)", tmp_path)
+    assert shown.startswith("<Model resnet50, num_classes=10: image [batch, 3, 224, 224] -> logits [batch, 10], ")
+    assert "networks come along" in shown
+    assert "def Small(" in shown
+
+
+@pytest.mark.frameworks
+def test_live_models_of_the_python_page(tmp_path: Path) -> None:
+    assert _run(LIVE + "print(wider)", tmp_path).count("out_features=100") == 1
+
+
+def test_the_python_page_has_all_of_a_model() -> None:
+    page = (DOCS / "python.md").read_text()
+    internal = {"check", "others", "program", "renamed", "resized", "roots", "script_for", "graph_for"}
+    for name, value in vars(Model).items():
+        if callable(value) and not name.startswith("_") and name not in internal:
+            assert f"| `{name}(" in page, name
+    for name in archspec.__all__:
+        if name not in ("Backend", "Diagnostic", "Report", "Script", "Summary", "__version__"):
+            assert name in page, name
 
 
 @pytest.mark.slow
