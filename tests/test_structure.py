@@ -33,6 +33,7 @@ LAYERS = [
     {"archspec.drawing"},
     {"archspec.model", "archspec.loading", "archspec.listing"},
     {
+        "archspec.differences",
         "archspec.emit",
         "archspec.training.chosen",
         "archspec.training.script",

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 import archspec._other  # noqa: F401 (before the others: it says if they are not there)
 from archspec.cli import output, weights
-from archspec.errors import UsageError, understood
+from archspec.errors import ArchspecError, UsageError, understood
 
 INVALID, WRONG_USAGE, FRAMEWORK_MISSING = 1, 2, 3
 """Exit codes. INVALID is also that of a comparison that shows a difference."""
@@ -286,6 +286,40 @@ def report(
     from archspec.cli.reporting import write
 
     raise typer.Exit(write(one_network(spec, variant, settings), file, to or (), verify=verify, result=result))
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A SPEC, SPEC:VARIANT, or REVISION:FILE that git has.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    variant: Variant = None, settings: Settings = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Compare two networks: steps, shapes, parameters, multiply-adds, and which weights fit both.
+
+    \b
+    archspec diff resnet18 resnet34                    two that come along
+    archspec diff net.yaml:small net.yaml:large        two variants
+    archspec diff HEAD~1:specs/resnet.yaml specs/resnet.yaml    what a commit changed, in every variant
+    archspec diff main:net.yaml net.yaml --variant small --set num_classes=10
+
+    Steps are the same ones if they have the same name. Exit code 0 if all is equal, 1 if not, 2 if that cannot be said.
+    """
+    from archspec.cli.arguments import values
+    from archspec.cli.differing import differences
+
+    try:
+        found = differences(first, second, variant, values(settings))
+    except ArchspecError as error:
+        output.print_failure(error)
+        if as_json:
+            output.print_json({"ok": False, **error.to_json()})
+        raise typer.Exit(WRONG_USAGE) from None
+    if as_json:
+        output.print_json(found.to_json())
+    else:
+        print(found)
+    if not found.same:
+        raise typer.Exit(INVALID)
 
 
 @app.command("compile")
