@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.errors import UsageError
+from archspec.results.cache import Cache
+from archspec.results.environment import known
 from archspec.results.ledger import Ledger
 from archspec.results.options import Options
 from archspec.results.result import Interrupted, Proof, Refused
+from archspec.results.wanted import Shard, wanted
 
 if TYPE_CHECKING:
     from archspec.model import Model
@@ -37,6 +40,8 @@ def verify(
     picture: Path | None = None,
     against: str | Sequence[str] = (),
     jobs: int = 1,
+    shard: str = "",
+    cache: bool = False,
     watch: Callable[[str], None] | None = None,
     each: Callable[[Report | Refused], None] | None = None,
 ) -> Proof:
@@ -54,6 +59,8 @@ def verify(
     `allow_unproven` says that they are meant. `against` names people's own models, `my_model.py:build`, which are held
     against the only network, and reported beside the generated ones (`archspec.against`).
     So many `jobs` are done side by side, as far as there is memory.
+    With `shard`, `2/5`, it is the second of five parts of all networks. With `cache`, what was found before and still
+    holds is not done again, but for people's own models; such reports have their date in `cached`.
     `watch` is told what happens, now and then from another thread, and `each` is given every report when it is done, in
     the order of arrival; the proof has them in the order given.
 
@@ -75,13 +82,19 @@ def verify(
     if not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"what is done side by side is a whole number from 1, not {jobs}")
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    from archspec.proving import Prover
-
     ledger = Ledger(each)
-    with Prover(options, ledger, jobs=jobs, watch=watch) as prover:
-        required = frozenset(prover.names if require or to else ())
-        try:
-            prover.prove(dict(enumerate(networks)))
-        except KeyboardInterrupt:
-            raise Interrupted(Proof(ledger.reports, required, ledger.refused, options, date)) from None
+    kept = Cache(options) if cache and not options.against else None
+    todo = wanted(networks, options, kept, Shard.parse(shard) if shard else Shard(), ledger)
+    required = frozenset((options.to or tuple(point.name for point in known())) if require or to else ())
+    if todo:
+        from archspec.proving import Prover
+
+        with Prover(options, ledger, jobs=jobs, watch=watch, cache=kept) as prover:
+            try:
+                prover.prove(todo, date)
+            except KeyboardInterrupt:
+                raise Interrupted(Proof(ledger.reports, required, ledger.refused, options, date)) from None
+            finally:
+                if kept is not None:
+                    kept.close()
     return Proof(ledger.reports, required, ledger.refused, options, date)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from archspec import reference
 from archspec.backend import Backend, Program, backends
@@ -19,11 +19,13 @@ from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.loading import open_spec, variants
 from archspec.model import Model
+from archspec.results.cache import Cache
 from archspec.results.fingerprints import fingerprint
 from archspec.results.ledger import Ledger, Place
 from archspec.results.options import Options
 from archspec.results.progress import Progress
 from archspec.results.result import Refused
+from archspec.results.wanted import Wanted
 from archspec.verification.cases import case
 from archspec.verification.cases import second as second_case
 from archspec.verification.failure import Failure
@@ -49,6 +51,17 @@ def _unbounded(graph: Graph) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
+@dataclass(slots=True)
+class Job:
+    """A network to verify."""
+
+    place: Place
+    model: Model
+    keep: Callable[[Sequence[Report]], None] = lambda found: None
+    """Is given all reports about it."""
+    title: str = ""
+
+
 class Prover:
     """Frameworks that are warm, for use in a `with` statement, which starts and ends them.
 
@@ -57,18 +70,18 @@ class Prover:
 
     def __init__(
         self, options: Options, ledger: Ledger, *, jobs: int = 1,
-        watch: Callable[[str], None] | None = None,
+        watch: Callable[[str], None] | None = None, cache: Cache | None = None,
     ) -> None:  # fmt: skip
         """As many networks as there are `jobs` are verified side by side, each with processes of its own."""
         chosen = backends(options.to)
-        self.options, self._ledger = options, ledger
+        self.options, self._ledger, self._cache = options, ledger, cache
         self.chosen = [backend.exact() if options.exact_statistics else backend for backend in chosen]
         self.names = [backend.name for backend in chosen]
         for name in options.python:
             if name not in self.names:
                 raise UsageError(f"there is no backend '{name}' here to run in another Python")
         self._own = _own(options.against, self.chosen)
-        self._jobs = max(1, min(jobs, int(min(physical_memory(), 1 << 50) // self._idle)))
+        self._most = max(1, min(jobs, int(min(physical_memory(), 1 << 50) // self._idle)))
         self._pools = [self._pool()]
         self._budget = Budget(physical_memory(), self._rest)
         self._progress = Progress(watch, lambda: [pool.doing() for pool in self._pools])
@@ -96,25 +109,42 @@ class Prover:
         for pool in self._pools:
             pool.__exit__(*raised)
 
-    def prove(self, networks: Mapping[int, str | Path | Model]) -> None:
-        """Reports on networks, which stand at these places; a spec stands for all its variants. Raises as
-        `archspec.verify`."""
-        models: dict[Place, Model] = {}  # the frameworks are being imported meanwhile
-        for where, network in networks.items():
-            with self._guarded((where,), network):
-                made = networks_of(network, self.options.variant, self.options.params)
-                models |= {(where, number): model for number, model in enumerate(made)}
-        count = len(models)
-        if self._own and count > 1:
-            raise UsageError(f"a person's own model is held against one network, and these are {count}")
-        titles = {place: f"{model.name} ({n} of {count})" for n, (place, model) in enumerate(models.items(), 1)}
-        if min(self._jobs, count) > 1:
-            self._side_by_side(models, titles, min(self._jobs, count))
+    def prove(self, networks: Mapping[int, Wanted], date: str = "") -> None:
+        """Reports on networks, which stand at these places, and keeps in the cache what it finds on this date. Raises
+        as `archspec.verify`."""
+        jobs: list[Job] = []  # the frameworks are being imported meanwhile
+        for place, wanted in networks.items():
+            with self._guarded((place,), wanted.network):
+                jobs += self._jobs_of(place, wanted, date)
+        if self._own and len(jobs) > 1:
+            raise UsageError(f"a person's own model is held against one network, and these are {len(jobs)}")
+        for number, job in enumerate(jobs, 1):
+            job.title = f"{job.model.name} ({number} of {len(jobs)})"
+        if min(self._most, len(jobs)) > 1:
+            self._side_by_side(jobs, min(self._most, len(jobs)))
             return
-        for place, model in models.items():
-            self._prove(place, model, titles[place], self._pools[0])
+        for job in jobs:
+            self._prove(job, self._pools[0])
 
-    def _side_by_side(self, models: Mapping[Place, Model], titles: Mapping[Place, str], count: int) -> None:
+    def _jobs_of(self, place: int, wanted: Wanted, date: str) -> list[Job]:
+        network, cache = wanted.network, self._cache
+        if isinstance(network, Model):
+            network.check()
+            return [Job((place, 0), network)]
+        text = cache.text(network) if cache is not None else None
+        made = networks_of(network, self.options, wanted.variants)
+        for model in made.values():
+            model.check()
+        if cache is None or text is None:
+            return [Job((place, number), model) for number, model in made.items()]
+        if wanted.variants is None:
+            cache.keep_variants(network, [model.variant for model in made.values()], text)
+        return [
+            Job((place, number), model, partial(cache.keep, network, model.variant, text, date))
+            for number, model in made.items()
+        ]
+
+    def _side_by_side(self, jobs: Sequence[Job], count: int) -> None:
         self._budget = Budget(physical_memory() - count * self._idle, self._rest)
         for _ in range(count - 1):
             self._pools.append(self._pool().__enter__())
@@ -122,15 +152,15 @@ class Prover:
         for pool in self._pools:
             free.put(pool)
 
-        def prove(place: Place) -> None:
+        def prove(job: Job) -> None:
             pool = free.get()
             try:
-                self._prove(place, models[place], titles[place], pool)
+                self._prove(job, pool)
             finally:
                 free.put(pool)
 
         threads = ThreadPoolExecutor(count, "archspec-network")
-        waiting = [threads.submit(prove, place) for place in models]
+        waiting = [threads.submit(prove, job) for job in jobs]
         try:
             for future in as_completed(waiting):
                 future.result()
@@ -138,15 +168,17 @@ class Prover:
             self._ledger.close()
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _prove(self, place: Place, model: Model, title: str, pool: Pool) -> None:
-        with self._guarded(place, model), self._progress.about(title) as tell:
-            found = reports(model, self.chosen, pool, self.options, tell, room=self._room)
-            own = [hold(model, pool, self.options) for hold in self._own]
-            for number, report in enumerate(found):
+    def _prove(self, job: Job, pool: Pool) -> None:
+        with self._guarded(job.place, job.model), self._progress.about(job.title) as tell:
+            own = [hold(job.model, pool, self.options) for hold in self._own]
+            found: list[Report] = []
+            for report in reports(job.model, self.chosen, pool, self.options, tell, room=self._room):
                 for each in own:
                     tell("comparing " + each.name)
                     each.add(report)
-                self._ledger.add((*place, number), report)
+                self._ledger.add((*job.place, len(found)), report)
+                found.append(report)
+            job.keep(found)
 
     def _room(self, graph: Graph) -> contextlib.AbstractContextManager[None]:
         """Waits until there is memory for a network."""
@@ -175,17 +207,15 @@ def _own(texts: Sequence[str], chosen: Sequence[Backend]) -> list[Callable[[Mode
     return [partial(Held, target) for target in targets(texts, chosen)]
 
 
-def networks_of(network: str | Path | Model, variant: str | None, params: Mapping[str, Any]) -> list[Model]:
-    """The networks of a spec. Raises SpecError unless all of them are valid, UsageError if there is none."""
-    if isinstance(network, Model):
-        models = [network]
-    else:
-        spec, named = open_spec(network)
-        chosen = variants(spec, named if variant is None else variant, params)
-        models = [spec.network(each, params) for each in chosen]
-    for model in models:
-        model.check()
-    return models
+def networks_of(
+    network: str | Path, options: Options, wanted: Mapping[int, str | None] | None = None
+) -> dict[int, Model]:
+    """The networks of a spec that are asked for, or those of them that are wanted, by their places among them. Raises
+    SpecError unless all of them can be made, UsageError if there is none."""
+    spec, named = open_spec(network)
+    if wanted is None:
+        wanted = dict(enumerate(variants(spec, named if options.variant is None else options.variant, options.params)))
+    return {number: spec.network(each, options.params) for number, each in wanted.items()}
 
 
 def modes(options: Options) -> tuple[str, ...]:

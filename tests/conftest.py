@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from archspec.backend import backends
 from archspec.verification.workers import Pool
+
+os.environ["ARCHSPEC_NO_CACHE"] = "1"  # tests change what is verified in ways that no cache sees
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

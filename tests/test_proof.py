@@ -134,7 +134,7 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
         "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "sizes": {"batch": 3}, "picture": Path("photo.png"),
         "gradients": True, "training": True, "steps": 4, "exact_statistics": True, "allow_unproven": True,
-        "jobs": 2, "against": ["own.py:f"],
+        "jobs": 2, "against": ["own.py:f"], "shard": "", "cache": False,
     }  # fmt: skip
 
 

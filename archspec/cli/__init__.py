@@ -395,12 +395,18 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights and inputs.")] = 0,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Networks side by side.")] = 1,
+    shard: Annotated[str, typer.Option(metavar="PART/OF", help="Only this part of all networks.")] = "",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", envvar="ARCHSPEC_NO_CACHE", help="Verify again what has not changed.")
+    ] = False,
     as_json: Json = False,
     output_: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result as JSON.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit's XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as Markdown.")] = None,
+    baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Fail on what is worse than there.")] = None,
+    update_baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was found there.")] = None,
 ) -> None:  # fmt: skip
     """Prove that the generated models compute the same, step by step.
 
@@ -416,6 +422,8 @@ def verify(
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
     archspec verify resnet18 --against my_model.py:build --to pytorch   a model of your own, too
+    archspec verify specs/*.yaml --baseline parity.json      fails on what is worse than what --update-baseline wrote
+    archspec verify specs/*.yaml --shard 2/5                 the second of five parts, for as many machines
     archspec verify specs/*.yaml --require --json            for CI
     archspec verify specs/*.yaml --junit parity.xml --markdown parity.md -o parity.json
 
@@ -429,10 +437,11 @@ def verify(
         raise UsageError("--save-names writes the names of one model: give one --against")
     shown = views(as_json, {"output": output_, "junit": junit, "markdown": markdown, "names": save_names})
     code = run(
-        specs, shown, to=to or (), variant=variant, params=values(settings), python=interpreters(python),
+        specs, shown, baseline=baseline, update_baseline=update_baseline,
+        to=to or (), variant=variant, params=values(settings), python=interpreters(python),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-        picture=picture, against=against or (), jobs=jobs,
+        picture=picture, against=against or (), jobs=jobs, shard=shard, cache=not no_cache,
     )  # fmt: skip
     if code:
         raise typer.Exit(code)

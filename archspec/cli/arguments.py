@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.errors import SpecError, UsageError
-from archspec.loading import open_spec
-from archspec.model import Model
-from archspec.spec.source import Source
+
+if TYPE_CHECKING:
+    from archspec.model import Model
 
 
 def values(pairs: Iterable[str] | None, example: str = "--set num_classes=10") -> dict[str, Any]:
     """The values of `--set name=value`, read as YAML: numbers, truth values, texts, lists. Raises UsageError."""
     option = example.split()[0]
+    if pairs:
+        from archspec.spec.source import Source
     found: dict[str, Any] = {}
     for pair in pairs or ():
         name, sign, text = pair.partition("=")
@@ -47,5 +49,7 @@ def interpreters(pairs: Iterable[str] | None) -> dict[str, str]:
 
 def one_network(spec: str, variant: str | None, pairs: Iterable[str] | None) -> Model:
     """The network for a command that takes a single one. Raises SpecError, UsageError."""
+    from archspec.loading import open_spec
+
     document, chosen = open_spec(spec)
     return document.network(variant or chosen, values(pairs))

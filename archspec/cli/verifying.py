@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from archspec import proof
 from archspec.cli import output
+from archspec.cli.files import check_writable, write_one
 from archspec.cli.progress import display
 from archspec.cli.views import View
 from archspec.errors import UsageError
+from archspec.results.baseline import Baseline
 from archspec.results.result import Interrupted, Proof, Refused
 from archspec.verification.report import Report
 
@@ -17,8 +22,17 @@ UNWRITTEN = 2
 """The exit code of a run that was all right, of which a file could not be written."""
 
 
-def run(specs: Sequence[str], shown: Sequence[View], **options: Any) -> int:
-    """Verifies specs, with the options of `archspec.verify`, and returns the exit code. Raises as that does."""
+def run(
+    specs: Sequence[str], shown: Sequence[View], *, baseline: Path | None = None, update_baseline: Path | None = None,
+    **options: Any,
+) -> int:  # fmt: skip
+    """Verifies specs, with the options of `archspec.verify`, compares the result with a baseline, or writes it as one,
+    and returns the exit code. Raises as that does, and UsageError for a baseline that is none."""
+    before = Baseline.read(baseline) if baseline is not None else None
+    old = None
+    if update_baseline is not None:
+        check_writable(update_baseline)
+        old = _old(update_baseline)
     with display() as progress:
 
         def add(found: Report | Refused) -> None:
@@ -31,8 +45,20 @@ def run(specs: Sequence[str], shown: Sequence[View], **options: Any) -> int:
         except Interrupted as interrupted:
             _close(shown, interrupted.proof)
             raise
+    now = Baseline.of(found.reports, found.versions)
+    if before is not None:
+        found = replace(found, comparison=before.compare(now))
     written = _close(shown, found)
+    if old is not None and update_baseline is not None:
+        write_one(update_baseline, old.updated(now).text())
     return found.exit_code or (0 if written else UNWRITTEN)
+
+
+def _old(path: Path) -> Baseline:
+    """The baseline that is updated: an empty one if there is none, or none that can be read."""
+    with contextlib.suppress(UsageError):
+        return Baseline.read(path)
+    return Baseline({}, {})
 
 
 def _close(shown: Sequence[View], found: Proof) -> bool:

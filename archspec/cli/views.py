@@ -37,7 +37,8 @@ class Tables:
             sys.stdout.flush()
 
     def close(self, proof: Proof) -> None:
-        pass
+        if proof.comparison is not None:
+            print(f"\n{proof.comparison}", flush=True)
 
 
 class Json:

@@ -27,6 +27,10 @@ def junit(proof: Proof) -> str:
     for refused in proof.refused:
         case = ElementTree.SubElement(suite, "testcase", classname="archspec", name=_plain(refused.network), time="0")
         _told(case, "error", str(refused.error).splitlines()[0], str(refused.error))
+    if proof.comparison is not None:
+        case = ElementTree.SubElement(suite, "testcase", classname="archspec", name="baseline", time="0")
+        if proof.comparison.worse:
+            _told(case, "failure", f"{len(proof.comparison.worse)} worse", str(proof.comparison))
     cases = suite.findall("testcase")
     seconds = sum(float(case.get("time", "0")) for case in cases)
     counts = {

@@ -24,11 +24,12 @@ def markdown(proof: Proof) -> str:
     rows = [_row(report, names) for report in sorted(proof.reports, key=_passed)]
     told = [text for report in proof.reports for outcome in report.outcomes.values() for text in _told(report, outcome)]
     told += [f"- {_code(refused.network)}\n\n{_block(str(refused.error))}\n" for refused in proof.refused]
+    compared = [f"### Baseline\n\n{_block(_cut(str(proof.comparison)))}\n"] if proof.comparison is not None else []
     return "\n".join([
         f"## archspec: {_headline(proof)}", "",
         *([_line(["network", *names, "parameters"]), _line(["---"] * (len(names) + 2))] if rows else []),
         *rows[:_MOST_ROWS], *([f"\nand {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []), "",
-        *told[:_MOST_TOLD], *([f"and {len(told) - _MOST_TOLD:,} more"] if len(told) > _MOST_TOLD else []),
+        *compared, *told[:_MOST_TOLD], *([f"and {len(told) - _MOST_TOLD:,} more"] if len(told) > _MOST_TOLD else []),
         _footer(proof), "",
     ])  # fmt: skip
 
@@ -91,6 +92,13 @@ def _code(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~])", r"\\\1", " ".join(text.split()))
+
+
+def _cut(text: str) -> str:
+    """At most so many lines of a text."""
+    lines = text.splitlines()
+    more = len(lines) - _MOST_ROWS
+    return "\n".join([*lines[:_MOST_ROWS], *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def _block(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from archspec._version import __version__
 from archspec.errors import ArchspecError, UsageError
+from archspec.results.baseline import Comparison
 from archspec.results.options import Options
 from archspec.verification.report import Report
 
@@ -39,6 +39,8 @@ class Proof:
     options: Options = field(default_factory=Options)
     date: str = ""
     """When it was found, in UTC: `2026-11-30T17:40:30Z`."""
+    comparison: Comparison | None = None
+    """How it differs from a baseline, if it was compared with one."""
 
     @property
     def ok(self) -> bool:
@@ -47,10 +49,12 @@ class Proof:
 
     @property
     def exit_code(self) -> int:
-        """1 if anything differs, is not proven, or broke down; else 2 if there is no such spec; else 3 if a required
-        framework is missing, or all; else 0."""
+        """1 if anything differs, is not proven, broke down, or is worse than a baseline; else 2 if there is no such
+        spec; else 3 if a required framework is missing, or all; else 0."""
         statuses = [(name, each.status) for report in self.reports for name, each in report.outcomes.items()]
         if any(status not in ("passed", "missing") for _, status in statuses):
+            return 1
+        if self.comparison is not None and self.comparison.worse:
             return 1
         if self.refused:
             return 2 if all(isinstance(each.error, UsageError) for each in self.refused) else 1
@@ -69,6 +73,7 @@ class Proof:
             "required": sorted(self.required),
             "reports": [report.to_json() for report in self.reports],
             "refused": [refused.to_json() for refused in self.refused],
+            "baseline": self.comparison.to_json() if self.comparison is not None else None,
         }
 
     @property
@@ -88,6 +93,8 @@ class Interrupted(KeyboardInterrupt):
 
 def environment(versions: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Where something was found: versions, and the kind of machine."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         numpy = version("numpy")
     except PackageNotFoundError:

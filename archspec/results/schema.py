@@ -25,6 +25,7 @@ def schema() -> Schema:
     statuses = ["passed", "failed", "unproven", "error", "missing"]
     outcome["properties"] |= {"status": {"enum": statuses}, "message": {"type": "string"}}
     outcome["required"] += ["status", "message"]
+    texts = {"type": "array", "items": {"type": "string"}}
     definitions |= {"Finding about a spec": _finding(), "Refused": _refused()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -40,6 +41,7 @@ def schema() -> Schema:
                 "required": {"type": "array", "items": {"type": "string"}},
                 "reports": {"type": "array", "items": {"$ref": "#/$defs/Report"}},
                 "refused": {"type": "array", "items": {"$ref": "#/$defs/Refused"}},
+                "baseline": {"anyOf": [{"type": "null"}, _object({"worse": texts, "changed": texts})]},
             }
         ),
         "$defs": definitions,

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from archspec.errors import UsageError, printable
-from archspec.expressions import suggestion
-from archspec.ops.base import describe
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -32,6 +30,8 @@ def locate(spec: str | Path) -> Location:
     """
     if not isinstance(spec, (str, Path)):
         hint = "; Spec.from_dict takes what is read already" if isinstance(spec, Mapping) else ""
+        from archspec.ops.base import describe
+
         raise UsageError(f"a spec is named by a text or a path, not by {describe(spec)}{hint}")
     text = str(spec)
     path = Path(spec)
@@ -46,6 +46,8 @@ def locate(spec: str | Path) -> Location:
         return found
     if not _problem(path, text):
         return Location(path, None, printable(text))
+    from archspec.expressions import suggestion
+
     known = [name for file in files() for name in (file.stem, *variants_in(file))]
     hint = suggestion(text, known) or "archspec list shows those that come along"
     raise UsageError(f"there is no spec '{text}', neither a file nor one that comes along; {hint}")
