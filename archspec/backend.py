@@ -107,6 +107,8 @@ class Program(Interface):
     """The class or function that makes the model."""
     homes: dict[str, str] = field(default_factory=dict)
     """By path, the class or function in which a step is written, and that which the use of a block calls."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """By operation, the difference that its row bridges."""
     training_arguments: dict[str, Any] = field(default_factory=dict)
     """What `entry` must be given for a model that returns the outputs of training, if it is not its `training` flag."""
 

@@ -299,6 +299,55 @@ layers: [{op: relu}]
     assert "it has no <such> layer" in Page(report(model, [refusing])).text
 
 
+# Explanations -------------------------------------------------------------------------------------------------------
+
+
+def explained(*arguments: str) -> str:
+    made = CliRunner().invoke(app, ["explain", *arguments])
+    assert made.exit_code == 0, made.output
+    return made.stdout
+
+
+def test_a_step_is_explained() -> None:
+    text = explained("resnet18", "layer2.0.conv1")
+    for line in (
+        "layer2.0.conv1: conv2d, in resnet18",
+        "    y[o, p] = bias[o] + sum over c, t",
+        "input         64×56×56 from layer1.1.relu2",
+        "output        128×28×28",
+        "weights       layer2.0.conv1.weight 128×64×3×3",
+        "parameters    73,728 (0.63 %)",
+        "    self.conv1 = nn.Conv2d(",
+        "    (PyTorch's layers pad both sides alike; another padding is a step of its own before the layer.)",
+        '        main = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(main)',
+    ):
+        assert f"\n{line}" in f"\n{text}"
+    assert "Keras\n    no line of its own" in explained("swin_t", "patch_embed.2", "--to", "keras")
+
+
+def test_a_block_is_explained() -> None:
+    text = explained("resnet18", "layer2.1", "--to", "pytorch")
+    assert text.startswith("layer2.1: block BasicBlock, in resnet18\n\n    Two 3x3 convolutions with a shortcut")
+    assert "    class BasicBlock(nn.Module):" in text
+    assert "steps         7\n" in text
+    assert explained("resnet18", "layer4").startswith("layer4: a list of steps, in resnet18\n")
+
+
+def test_every_step_can_be_explained() -> None:
+    model = archspec.load("googlenet")
+    for path in ("inception3a.branch4.0", "aux1.fc2", "global_avg_pool2d"):
+        found = json.loads(explained("googlenet", path, "--json"))
+        (row,) = (row for row in model.summary().rows if row.path == path)
+        assert (found["parameters"], found["macs"]) == (row.parameters, row.multiply_adds)
+        assert found["training"] is row.training_only
+        assert [each["backend"] for each in found["code"]] == [*BACKENDS]
+        for each in found["code"]:
+            assert each["text"]
+    wrong = CliRunner().invoke(app, ["explain", "googlenet", "inception3a.branch9"])
+    assert wrong.exit_code == 2
+    assert "googlenet has no step 'inception3a.branch9'; did you mean 'inception3a.branch" in wrong.output
+
+
 # The command --------------------------------------------------------------------------------------------------------
 
 

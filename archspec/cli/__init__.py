@@ -322,6 +322,32 @@ def diff(
         raise typer.Exit(INVALID)
 
 
+@app.command()
+def explain(
+    spec: OneSpec,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="A step or a block, by its path (layer1.0.conv1).")],
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
+    variant: Variant = None, settings: Settings = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Explain a step: what it computes, its shapes and weights, and how each framework writes it.
+
+    \b
+    archspec explain resnet18 layer2.0.conv1
+    archspec explain resnet18 layer2.0                       a block: its lines in the spec, and its class
+    archspec explain swin_t head --to keras
+    archspec summary resnet18                                names all steps
+    """
+    from archspec.backend import backends
+    from archspec.cli.arguments import one_network
+    from archspec.report.explain import Explanation
+
+    found = Explanation.of(one_network(spec, variant, settings), step, backends(to or ()))
+    if as_json:
+        output.print_json(found.to_json())
+    else:
+        output.print_text(str(found))
+
+
 @app.command("compile")
 def compile_(
     spec: OneSpec,

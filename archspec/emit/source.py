@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from archspec.backend import Network, Program
@@ -75,11 +76,16 @@ class FileGenerator(Generator):
             inexact_gradients=found.inexact_gradients,
             random=found.random,
             homes=found.homes,
+            notes=self._notes(),
             starts=_begins(self.dialect),
             unbiased_variance=self.dialect.unbiased_variance,
             keeps_old=self.dialect.keeps_old,
             training_arguments=root.training_arguments(),
         )
+
+    def _notes(self) -> dict[str, str]:
+        rows = {key: self.table[key] for key in {node.op.key for node in self.model.graph.nodes}}
+        return {key: row.__doc__ for key, row in rows.items() if isinstance(row, FunctionType) and row.__doc__}
 
 
 def _begins(dialect: Dialect) -> bool:

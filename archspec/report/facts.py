@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.backend import Backend
@@ -25,6 +25,8 @@ class Code:
     problem: str
     lines: dict[str, tuple[Span, ...]]
     """By path, those of steps and of uses of blocks."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """By operation, the difference that its code bridges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def code(model: Model, backend: Backend) -> Code:
         program = backend.generate(model)
     except BackendError as error:
         return Code(backend.name, backend.title, "", str(error), {})
-    return Code(backend.name, backend.title, program.source, "", lines(program))
+    return Code(backend.name, backend.title, program.source, "", lines(program), program.notes)
 
 
 def shape(sizes: Sequence[int]) -> str:
