@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -274,8 +274,15 @@ class Flow(ABC):
         for wire, code in zip(wires, codes, strict=True):
             if not isinstance(code, Local) and sum(part is code for part in said) > 1:
                 self.variables.release(self.variables.held[wire].reads)
-                target = self.variables.take(wire, wire.label or self._spare() or self.main)
+                target = self._alias(wire, code) or self.variables.take(wire, wire.label or self._spare() or self.main)
                 self.statements.append(Assign((target,), code))
+
+    def _alias(self, wire: Wire, value: Code) -> Local | None:
+        """The variable of a value that nothing else reads, for another value that is the same."""
+        same = _bare(value)
+        return (
+            self.variables.take(wire, same.name) if isinstance(same, Local) and self.variables.free(same.name) else None
+        )
 
     def _first(
         self, first: Spelling, condition: Code | None, own: Mapping[str, Code], codes: list[Code], item: MStep,
@@ -334,7 +341,7 @@ class Flow(ABC):
             return
         self.variables.release(mentioned)
         self.variables.reserve(outputs)  # all are set at once, also those that nothing reads
-        targets = tuple(self._target(wire, place, step, index if len(outputs) > 1 else None)
+        targets = tuple(self._alias(wire, value) or self._target(wire, place, step, index if len(outputs) > 1 else None)
                         for index, wire in enumerate(outputs))  # fmt: skip
         self.variables.release(outputs)
         self.statements.append(Assign(targets, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ()))
@@ -439,7 +446,7 @@ class Flow(ABC):
     def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
         if self.variables.left(wire) != 1:
             return False
-        if place.last or isinstance(_bare(value), Own):  # an attribute is read where it is used
+        if place.last or isinstance(_bare(value), (Own, Local)):  # an attribute or a variable is read where it is used
             return True
         if not self.nest or wire.label or place.following is None:
             return False
@@ -475,6 +482,10 @@ class Flow(ABC):
     def returned(self, outputs: Mapping[str, Wire]) -> Return:
         """What the function gives."""
         codes, _ = self.variables.read(list(outputs.values()))
+        match self.statements[-1:], codes:
+            case [Assign((Local() as target,), value)], [code] if _bare(code) == target:
+                self.statements.pop()
+                return Return(replace(code, value=value) if isinstance(code, Probe) else value)
         return Return(codes[0] if len(codes) == 1 else Items(tuple(codes), ""))
 
     @property

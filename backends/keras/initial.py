@@ -62,6 +62,8 @@ class Arguments:
         known = {(1.0, "fan_avg"): "glorot_uniform", (2.0, "fan_in"): "he_uniform"}.get((round(scale, 9), fan))
         if kind is Flat and known:
             return literal(known)
+        if kind is Gaussian and round(scale, 9) == 2:
+            return call("kaiming_normal", *([] if fan == "fan_in" else [literal(fan)]))
         form = "uniform" if kind is Flat else "untruncated_normal"
         return call("keras.initializers.VarianceScaling", Raw(number(float(f"{scale:.10g}"))), literal(fan),
                     literal(form))  # fmt: skip

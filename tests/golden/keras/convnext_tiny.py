@@ -55,13 +55,12 @@ def block(x, drop_path, *, name):
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
         name=f"{name}_mlp_fc2",
     )(main)
-    y = main
     gamma = Parameter(
         (1, 1, in_channels),
         initializer=keras.initializers.Constant(1e-6),
         name=f"{name}_gamma",
     )(x)
-    main = y * gamma
+    main = main * gamma
     if drop_path > 0:
         main = layers.Dropout(
             drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_drop_path"

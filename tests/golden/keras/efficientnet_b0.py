@@ -12,6 +12,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def squeeze_excitation(x, channels, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
@@ -19,21 +24,11 @@ def squeeze_excitation(x, channels, *, name):
         x
     )
     y = layers.Conv2D(
-        channels,
-        1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_fc1",
+        channels, 1, kernel_initializer=kaiming_normal("fan_out"), name=f"{name}_fc1"
     )(y)
     y = layers.Activation("silu", name=f"{name}_silu")(y)
     y = layers.Conv2D(
-        in_channels,
-        1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_fc2",
+        in_channels, 1, kernel_initializer=kaiming_normal("fan_out"), name=f"{name}_fc2"
     )(y)
     scale = layers.Activation("sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
@@ -50,9 +45,7 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
             expansion * in_channels,
             1,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(
@@ -80,9 +73,7 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
         channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_project",
     )(y)
     y = layers.BatchNormalization(
@@ -109,9 +100,7 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         3,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_stem",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
@@ -151,9 +140,7 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         1280,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_head",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn2")(x)

@@ -11,6 +11,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     """A 3x3 convolution to more channels and a 1x1 convolution to few, or one that
     leaves them; with a shortcut.
@@ -25,9 +30,7 @@ def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_expand",
     )(y)
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
@@ -37,9 +40,7 @@ def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
             channels,
             1,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_projection_conv",
         )(y)
         y = layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_bn")(y)
@@ -60,21 +61,11 @@ def squeeze_excitation(x, channels, *, name):
         x
     )
     y = layers.Conv2D(
-        channels,
-        1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_fc1",
+        channels, 1, kernel_initializer=kaiming_normal("fan_out"), name=f"{name}_fc1"
     )(y)
     y = layers.Activation("silu", name=f"{name}_silu")(y)
     y = layers.Conv2D(
-        in_channels,
-        1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_fc2",
+        in_channels, 1, kernel_initializer=kaiming_normal("fan_out"), name=f"{name}_fc2"
     )(y)
     scale = layers.Activation("sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
@@ -91,9 +82,7 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
             expansion * in_channels,
             1,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
@@ -117,9 +106,7 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
         channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_project",
     )(y)
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_bn")(y)
@@ -146,9 +133,7 @@ def EfficientNetV2S(
         3,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_stem",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, name="bn1")(x)
@@ -183,9 +168,7 @@ def EfficientNetV2S(
         head,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_head",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, name="bn2")(x)

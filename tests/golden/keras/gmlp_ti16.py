@@ -16,9 +16,8 @@ def spatial_gating(x, *, name):
     halves_0, halves_1 = ops.split(x, 2, axis=-1)
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(halves_1)
     x = layers.Dense(in_channels, name=f"{name}_proj")(ops.transpose(x, (0, 2, 1)))
-    mixed = x
     return layers.Multiply(name=f"{name}_multiply")(
-        [halves_0, ops.transpose(mixed, (0, 2, 1))]
+        [halves_0, ops.transpose(x, (0, 2, 1))]
     )
 
 

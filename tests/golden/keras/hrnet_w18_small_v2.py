@@ -11,6 +11,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def conv_block(x, channels, kernel_size=3, stride=1, bias=False, act=True, *, name):
     """Convolution, batch normalization and, unless told otherwise, ReLU."""
     in_channels = x.shape[-1]
@@ -22,9 +27,7 @@ def conv_block(x, channels, kernel_size=3, stride=1, bias=False, act=True, *, na
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=bias,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         bias_initializer=keras.initializers.RandomUniform(
             -(1 / math.sqrt(kernel_size * kernel_size * in_channels)),
             1 / math.sqrt(kernel_size * kernel_size * in_channels),

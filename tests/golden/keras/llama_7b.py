@@ -57,8 +57,7 @@ class RotaryEmbedding(layers.Layer):
 
 def heads(x, num_heads, *, name):
     """The features of each token as heads."""
-    x = layers.Reshape((-1, num_heads, 128), name=f"{name}_reshape")(x)
-    return x
+    return layers.Reshape((-1, num_heads, 128), name=f"{name}_reshape")(x)
 
 
 def attention_block(x, num_heads, num_kv_heads, *, name):

@@ -11,6 +11,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
@@ -20,9 +25,7 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
         expansion * in_channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_expand",
     )(x)
     y = layers.BatchNormalization(
@@ -49,9 +52,7 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
         channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_project",
     )(y)
     project_bn = layers.BatchNormalization(
@@ -73,9 +74,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         3,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_stem",
     )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn1")(x)
@@ -95,9 +94,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         16,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_pw",
     )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn3")(x)
@@ -120,9 +117,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         1280,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_head",
     )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn4")(x)

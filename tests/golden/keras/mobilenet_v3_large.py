@@ -18,6 +18,11 @@ def make_divisible(value, divisor=8, minimum=None):
     return near if near >= 0.9 * value else near + divisor
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def squeeze_excitation(x, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
@@ -27,19 +32,12 @@ def squeeze_excitation(x, *, name):
     y = layers.Conv2D(
         make_divisible(in_channels / 4, 8),
         1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_fc1",
     )(y)
     y = layers.ReLU(name=f"{name}_relu")(y)
     y = layers.Conv2D(
-        in_channels,
-        1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_fc2",
+        in_channels, 1, kernel_initializer=kaiming_normal("fan_out"), name=f"{name}_fc2"
     )(y)
     scale = layers.Activation("hard_sigmoid", name=f"{name}_scale")(y)
     return layers.Multiply(name=f"{name}_multiply")([x, scale])
@@ -56,9 +54,7 @@ def bottleneck(x, channels, expansion, act, kernel_size=3, stride=1, se=False, *
             make_divisible(expansion * in_channels, 8),
             1,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_expand",
         )(x)
         y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
@@ -90,9 +86,7 @@ def bottleneck(x, channels, expansion, act, kernel_size=3, stride=1, se=False, *
         channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_project",
     )(y)
     project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
@@ -112,9 +106,7 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         3,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_stem",
     )(x)
     x = layers.BatchNormalization(name="bn1")(x)
@@ -146,9 +138,7 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         960,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv_head",
     )(x)
     x = layers.BatchNormalization(name="bn2")(x)

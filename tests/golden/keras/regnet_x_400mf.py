@@ -9,6 +9,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def block(x, channels, stride=1, *, name):
     """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around
     them.
@@ -21,9 +26,7 @@ def block(x, channels, stride=1, *, name):
             1,
             strides=stride,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_proj_0",
         )(x)
         shortcut = layers.BatchNormalization(
@@ -33,9 +36,7 @@ def block(x, channels, stride=1, *, name):
         channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv1",
     )(x)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
@@ -51,9 +52,7 @@ def block(x, channels, stride=1, *, name):
         padding="same" if stride == 1 else "valid",
         groups=channels // min(16, channels),
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv2",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(
@@ -64,9 +63,7 @@ def block(x, channels, stride=1, *, name):
         channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv3",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn3")(
@@ -96,9 +93,7 @@ def RegNetX400mf(num_classes=1000, input_shape=(224, 224, 3)):
         3,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="stem_0",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stem_1")(x)

@@ -9,6 +9,11 @@ import keras
 from keras import layers, ops
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def conv_norm(x, stride=1, *, name):
     """3x3 convolution, batch normalization and ReLU."""
     in_channels = x.shape[-1]
@@ -20,9 +25,7 @@ def conv_norm(x, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
@@ -59,9 +62,7 @@ def bottle2neck(x, channels, first, stride=1, *, name):
         4 * (26 * channels // 64),
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv1",
     )(x)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
@@ -76,9 +77,7 @@ def bottle2neck(x, channels, first, stride=1, *, name):
         4 * channels,
         1,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv3",
     )(main)
     main = layers.BatchNormalization(
@@ -91,9 +90,7 @@ def bottle2neck(x, channels, first, stride=1, *, name):
             1,
             strides=stride,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_downsample_0",
         )(x)
         shortcut = layers.BatchNormalization(
@@ -114,9 +111,7 @@ def Res2Net50_26w4S(num_classes=1000, input_shape=(224, 224, 3)):
         7,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv1",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)

@@ -8,6 +8,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def basic_block(x, channels, stride=1, *, name):
     """Two 3x3 convolutions with a shortcut around them."""
     in_channels = x.shape[-1]
@@ -20,9 +25,7 @@ def basic_block(x, channels, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv1",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
@@ -34,9 +37,7 @@ def basic_block(x, channels, stride=1, *, name):
         3,
         padding="same",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv2",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(
@@ -49,9 +50,7 @@ def basic_block(x, channels, stride=1, *, name):
             1,
             strides=stride,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_downsample_0",
         )(x)
         shortcut = layers.BatchNormalization(
@@ -72,9 +71,7 @@ def ResNet18(num_classes=1000, input_shape=(224, 224, 3)):
         7,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv1",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)

@@ -11,6 +11,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def squeeze(x, *, name):
     """Scales channels by what their means say, through a sixteenth as many."""
     in_channels = x.shape[-1]
@@ -20,9 +25,7 @@ def squeeze(x, *, name):
     scale = layers.Conv2D(
         in_channels // 16,
         1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         bias_initializer=keras.initializers.RandomUniform(
             -(1 / math.sqrt(in_channels)), 1 / math.sqrt(in_channels)
         ),
@@ -32,9 +35,7 @@ def squeeze(x, *, name):
     scale = layers.Conv2D(
         in_channels,
         1,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         bias_initializer=keras.initializers.RandomUniform(
             -(1 / math.sqrt(in_channels // 16)), 1 / math.sqrt(in_channels // 16)
         ),
@@ -56,9 +57,7 @@ def basic_block(x, channels, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv1",
     )(main)
     main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
@@ -70,9 +69,7 @@ def basic_block(x, channels, stride=1, *, name):
         3,
         padding="same",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv2",
     )(main)
     main = layers.BatchNormalization(
@@ -86,9 +83,7 @@ def basic_block(x, channels, stride=1, *, name):
             1,
             strides=stride,
             use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0, "fan_out", "untruncated_normal"
-            ),
+            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_downsample_0",
         )(x)
         shortcut = layers.BatchNormalization(
@@ -109,9 +104,7 @@ def SEResNet18(num_classes=1000, input_shape=(224, 224, 3)):
         7,
         strides=2,
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="conv1",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)

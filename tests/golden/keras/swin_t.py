@@ -124,8 +124,7 @@ def window_attention(x, size, shift, num_heads, *, name):
         mask = layers.Subtract(name=f"{name}_subtract")([rows, columns])
         mask = layers.Reshape((size**2, 1), name=f"{name}_reshape2")(mask)
         regions = windows(mask, size, name=f"{name}_regions")
-        others = regions
-        neighbours = ops.equal(regions, ops.transpose(others, (0, 1, 3, 2)))
+        neighbours = ops.equal(regions, ops.transpose(regions, (0, 1, 3, 2)))
         mask = ops.where(neighbours, nothing, lowest)
         mask = ops.expand_dims(mask, 2)
         y = y + mask

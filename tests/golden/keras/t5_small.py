@@ -110,8 +110,7 @@ def heads(x, num_heads, proj_kernel_start, *, name):
         kernel_initializer=keras.initializers.RandomNormal(stddev=proj_kernel_start),
         name=f"{name}_proj",
     )(x)
-    x = layers.Reshape((-1, num_heads, 64), name=f"{name}_reshape")(x)
-    return x
+    return layers.Reshape((-1, num_heads, 64), name=f"{name}_reshape")(x)
 
 
 def self_attention(x, bias, num_heads, *, name):

@@ -8,6 +8,11 @@ import keras
 from keras import layers
 
 
+def kaiming_normal(fan="fan_in"):
+    """Normal numbers of the variance 2 / fan, which Keras' own HeNormal cuts."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
 def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
     """Returns a Keras model that maps image [batch, 224, 224, 3] to logits
     [batch, num_classes].
@@ -17,9 +22,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         64,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_0",
     )(image)
     x = layers.ReLU(name="features_1")(x)
@@ -28,9 +31,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         128,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_3",
     )(x)
     x = layers.ReLU(name="features_4")(x)
@@ -39,9 +40,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         256,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_6",
     )(x)
     x = layers.ReLU(name="features_7")(x)
@@ -49,9 +48,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         256,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_8",
     )(x)
     x = layers.ReLU(name="features_9")(x)
@@ -60,9 +57,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         512,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_11",
     )(x)
     x = layers.ReLU(name="features_12")(x)
@@ -70,9 +65,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         512,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_13",
     )(x)
     x = layers.ReLU(name="features_14")(x)
@@ -81,9 +74,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         512,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_16",
     )(x)
     x = layers.ReLU(name="features_17")(x)
@@ -91,9 +82,7 @@ def VGG11(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         512,
         3,
         padding="same",
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=kaiming_normal("fan_out"),
         name="features_18",
     )(x)
     x = layers.ReLU(name="features_19")(x)

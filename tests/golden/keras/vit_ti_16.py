@@ -118,9 +118,8 @@ def ViTTI16(num_classes=1000):
         name="patch_embed_proj",
     )(image)
     x = layers.Reshape((196, 192), name="patch_embed_1")(x)  # [batch, 196, 192]
-    patch_embed = x  # [batch, 196, 192]
     x = layers.Concatenate(axis=1, name="concat")(
-        [ForEach(name="concat_each")(cls_token, patch_embed), patch_embed]
+        [ForEach(name="concat_each")(cls_token, x), x]
     )
     x = LearnedPositions(197, name="pos_embed")(x)
     for index in range(12):
