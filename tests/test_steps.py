@@ -15,6 +15,7 @@ import pytest
 
 from archspec.backend import backends
 from archspec.errors import SpecError
+from archspec.loading import load
 from archspec.model import Model
 from archspec.proving import reports
 from archspec.results.options import Options
@@ -147,7 +148,7 @@ ADAM = "{optimizer: adam, learning_rate: 0.01}"
 
 
 def test_scripts_are_as_ruff_leaves_them(tmp_path: Path) -> None:
-    for number, model in enumerate(CONFIGURATIONS.values()):
+    for number, model in enumerate([*CONFIGURATIONS.values(), load("lenet5_relu"), load("googlenet")]):
         for backend in backends():
             script = model.script(backend.name)
             (tmp_path / f"{number}_{script.file}").write_text(script.text())
@@ -245,6 +246,7 @@ def test_an_output_that_is_not_there_in_a_variant_has_no_loss() -> None:
         (["stem.0.weight", "stem.1.weight"], ["head.weight"], ("startswith", ["stem."])),
         (["a.bn1.weight", "b.bn1.weight"], ["a.conv.weight", "bn1.bias"], ("endswith", ["bn1.weight"])),
         (["w"], ["w2", "aw"], ("__eq__", ["w"])),
+        (["a.0.1.w", "b.0.1.w"], ["a.conv1.w", "b.conv1.w"], ("endswith", [".1.w"])),
     ],
 )
 def test_names_are_told_apart(chosen: list[str], others: list[str], told: tuple[str, list[str]]) -> None:

@@ -41,9 +41,9 @@ def chosen(shares: Mapping[str, Share], weight_decay: float, separator: str) -> 
     if kinds == [usual]:
         return []
     found = []
-    for share in kinds:
+    for number, share in enumerate(kinds):
         mine = [name for name, each in shares.items() if each == share]
-        others = [name for name, each in shares.items() if each != share]
+        others = [name for name, each in shares.items() if each in kinds[number + 1 :]]
         condition = _condition(mine, others, separator) if share is not kinds[-1] else None
         factor = share.decay or 0.0
         found.append(Chosen(share.rate, factor, factor * weight_decay, share.frozen, condition))
@@ -83,7 +83,8 @@ def told_apart(chosen: Collection[str], others: Collection[str], separator: str)
     tails = _told(
         [part[::-1] for part in _split(chosen, separator)], [part[::-1] for part in _split(others, separator)]
     )
-    ends = sorted(separator.join(part[::-1]) for part in tails)
+    joined = (separator.join(part[::-1]) for part in tails)
+    ends = sorted(separator + end if any(each.endswith(end) for each in others) else end for end in joined)
     heads = _told(_split(chosen, separator), _split(others, separator))
     whole = set(chosen)
     begins = sorted(head if (head := separator.join(part)) in whole else head + separator for part in heads)
