@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings judges faults mutants steps flax dist clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser judges faults mutants steps flax dist clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -39,6 +39,11 @@ usage: $(INSTALLED)
 train-demo: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable '.[demo]' --constraint constraints.txt
 	$(BIN)/python benchmarks/train_demo.py
+
+# Reports and drawings in Chromium, which must be there (or in CHROMIUM), or is fetched: .venv/bin/playwright install chromium
+browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[browser]' --constraint constraints.txt
+	$(BIN)/pytest -m browser
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py

@@ -191,7 +191,7 @@
 
   function heat(value, most) {
     const part = value ? Math.max(0.06, 1 + Math.log10(value / most) / 4) : 0;
-    return `color-mix(in srgb, var(--hot) ${Math.round(85 * part)}%, var(--closed))`;
+    return `color-mix(in srgb, var(--hot) ${Math.round(60 * part)}%, var(--closed))`;
   }
 
   function proven(path) {
