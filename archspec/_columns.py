@@ -15,6 +15,26 @@ def columns(rows: Sequence[Sequence[str]], aligns: str) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
+def folded(rows: Sequence[Sequence[str]], aligns: str, groups: Sequence[int], width: int) -> str:
+    """The same in at most `width` characters: what does not fit beside the rest stands in a table below, which has the
+    first column, too. `groups` are numbers of columns, after the first one, that stay together; one alone may be wider.
+    """
+    parts: list[list[int]] = [[0]]
+    start = 1
+    for count in groups:
+        group = list(range(start, start + count))
+        start += count
+        lines = _part(rows, aligns, [*parts[-1], *group]).splitlines()
+        if len(parts[-1]) > 1 and max(map(len, lines)) > width:
+            parts.append([0])
+        parts[-1] += group
+    return "\n\n".join(_part(rows, aligns, part) for part in parts)
+
+
+def _part(rows: Sequence[Sequence[str]], aligns: str, chosen: Sequence[int]) -> str:
+    return columns([[row[index] for index in chosen] for row in rows], "".join(aligns[index] for index in chosen))
+
+
 def html(rows: Sequence[Sequence[str]], aligns: str, title: str, below: str = "") -> str:
     """The same as a table of HTML."""
     styles = ["text-align: left" if align == "<" else "text-align: right" for align in aligns]

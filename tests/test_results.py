@@ -204,6 +204,28 @@ def test_all_tensors_that_differ_are_printed_in_the_order_of_the_network(capsys:
     assert "and 10 more, which files of results have" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("width", [80, 120, 400])
+def test_the_table_fits_into_the_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from archspec.cli.reports import print_report
+
+    found = report("good", pytorch="passed", keras="passed", paddle="passed")
+    names = ("float64", "float32", "edges", "gradient", "slope", "vjp")
+    for each in found.outcomes.values():
+        each.rungs = {name: rung(name, 1e-16) for name in names}
+    print_report(found)
+    whole = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_report(found)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    assert (shown == whole) == (width == 400)
+    assert {word for word in whole.split() if set(word) != {"-"}} <= set(shown.split()), "nothing is left out"
+
+
 def test_a_cached_report_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     from archspec.cli.reports import print_report
 
