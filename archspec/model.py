@@ -50,14 +50,14 @@ class Spec:
         """The spec in a file. Raises SpecError with everything that is wrong with its form."""
         if not isinstance(path, (str, Path)):
             raise UsageError(f"a file is named by a text or a path, not by {describe(path)}")
-        return cls._of(Source.read(Path(path), shown))
+        return cls.of(Source.read(Path(path), shown))
 
     @classmethod
     def parse(cls, text: str, file: str = "<spec>") -> Spec:
         """The spec in a text. Raises SpecError with everything that is wrong with its form."""
         if not isinstance(text, str):
             raise UsageError(f"the text of a spec is a text, not {describe(text)}")
-        return cls._of(Source(text, file))
+        return cls.of(Source(text, file))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], file: str = "<dict>") -> Spec:
@@ -67,10 +67,11 @@ class Spec:
         """
         from archspec.spec.plain import as_json
 
-        return cls._of(Source(as_json(data), file))
+        return cls.of(Source(as_json(data), file))
 
     @classmethod
-    def _of(cls, source: Source) -> Spec:
+    def of(cls, source: Source) -> Spec:
+        """The spec in a parsed file. Raises SpecError with everything that is wrong with its form."""
         document, found = read(source)
         if document is not None and not found:
             return cls(document, source)

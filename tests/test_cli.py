@@ -68,6 +68,37 @@ def test_check_valid() -> None:
     assert (result.exit_code, result.output) == (0, "tiny.yaml: valid\n")
 
 
+def test_check_from_standard_input() -> None:
+    result = CliRunner().invoke(app, ["check", "-"], input=VALID)
+    assert (result.exit_code, result.output) == (0, "<stdin>: valid\n")
+    result = CliRunner().invoke(app, ["check", "-"], input=WRONG)
+    assert result.exit_code == 1
+    assert "<stdin>:6:68: error: conv2d: unknown attribute 'stirde'" in result.stdout
+    result = CliRunner().invoke(app, ["check", "-"], input=b"name: \xff")
+    assert "<stdin>:1:7: error: the file is not UTF-8" in result.stdout
+
+
+def test_a_first_spec_is_right_as_it_is() -> None:
+    result = run("new", "my-net.yaml")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("my-net.yaml\nnext:\n  archspec check my-net.yaml\n  archspec draw my-net.yaml -o")
+    assert run("check", "my-net.yaml").stdout == "my-net.yaml: valid\n"
+    assert run("fmt", "my-net.yaml", "--check").exit_code == 0
+    assert "class MyNet(nn.Module):" in run("compile", "my-net.yaml", "--to", "pytorch").stdout
+    text = Path("my-net.yaml").read_text(encoding="utf-8")
+    again = CliRunner().invoke(app, ["new", "my-net.yaml", "--like", "resnet"])
+    assert again.exit_code == 2
+    assert "is there already; nothing is written over it" in again.output
+    assert Path("my-net.yaml").read_text(encoding="utf-8") == text
+    assert run("new", "copy.yaml", "--like", "lenet").exit_code == 0
+    assert run("check", "copy.yaml").exit_code == 0
+    for name, said in (("3d.yaml", ""), ("net.json", "ends in .yaml"), ("net", "ends in .yaml")):
+        made = CliRunner().invoke(app, ["new", name])
+        assert (made.exit_code, said in made.output) == ((2, True) if said else (0, True))
+    assert run("check", "3d.yaml").exit_code == 0
+    assert not Path("net").exists()
+
+
 def test_check_every_variant_and_each_error_once() -> None:
     text = Path("family.yaml").read_text().replace("kernel_size: 3, groups", "kernel_size: 30, groups")
     Path("family.yaml").write_text(text)

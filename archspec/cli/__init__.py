@@ -101,6 +101,7 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
     archspec check net.yaml                  every variant, and what the file expects of it
     archspec check specs/*.yaml              several
     archspec check resnet50                  one that comes along
+    archspec check - < net.yaml              from standard input
     archspec check net.yaml --set depth=50   with another value for a param
     archspec check net.yaml --json           findings for editors and CI
 
@@ -124,6 +125,24 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
     wrong = [each for each in checked if not each.ok]
     if wrong:
         raise typer.Exit(WRONG_USAGE if all(isinstance(each.failure, UsageError) for each in wrong) else INVALID)
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The spec, a .yaml file that is not there yet.")],
+    like: Annotated[str | None, typer.Option("--like", metavar="SPEC", help="A copy of one that comes along.")] = None,
+) -> None:
+    """Write a first spec, with comments, that can be checked, drawn, compiled and verified as it is.
+
+    \b
+    archspec new net.yaml
+    archspec new net.yaml --like resnet
+    """
+    from archspec.cli.starting import start
+
+    following = start(file, like)
+    print(file)
+    print("next:", *following, sep="\n  ")
 
 
 @app.command("fmt")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from archspec.errors import ArchspecError, Diagnostic, SpecError, understood
 from archspec.loading import variants
 from archspec.model import Spec
 from archspec.spec.catalogue import locate
+from archspec.spec.source import MAX_BYTES, Source
+
+STREAM: Final = "-"
+"""What stands for standard input."""
 
 
 @dataclass(slots=True)
@@ -51,11 +56,11 @@ def check(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
 
 
 def _checked(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
-    path, chosen, shown = locate(name)
+    path, chosen, shown = locate(name) if name != STREAM else (None, None, "<stdin>")
     checked = Checked(shown)
     found: list[Diagnostic] = []
     try:
-        spec = Spec.read(path, shown)
+        spec = Spec.read(path, shown) if path is not None else Spec.of(_streamed(shown))
         found += spec.findings
         for each in variants(spec, variant or chosen, params):
             try:
@@ -70,6 +75,10 @@ def _checked(name: str, variant: str | None, params: Mapping[str, Any]) -> Check
     unique = {(each.line, each.column, each.severity, each.message): each for each in reversed(found)}
     checked.findings = sorted(unique.values(), key=lambda each: (each.line, each.column))
     return checked
+
+
+def _streamed(shown: str) -> Source:
+    return Source.of_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), shown)
 
 
 def _counted(number: int, noun: str) -> str:

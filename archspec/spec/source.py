@@ -60,6 +60,11 @@ class Source:
                 raw = stream.read(MAX_BYTES + 1)
         except OSError as error:
             raise SpecError([Diagnostic(f"the file cannot be read: {error.strerror}", file)]) from None
+        return cls.of_bytes(raw, file)
+
+    @classmethod
+    def of_bytes(cls, raw: bytes, file: str = "<spec>") -> Source:
+        """The parsed text of a file. Raises SpecError if it is not UTF-8, or as the constructor."""
         if len(raw) > MAX_BYTES:
             raise SpecError([Diagnostic(_TOO_LARGE, file)])
         try:
