@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import archspec._other  # noqa: F401 (before the others: it says if they are not there)
-from archspec.cli import output, weights
+from archspec.cli import output, showing, weights
+from archspec.cli.options import ExactStatistics, Json, OneSpec, Settings, Sizes, Specs, Variant
 from archspec.errors import ArchspecError, UsageError, understood
 
 INVALID, WRONG_USAGE, FRAMEWORK_MISSING = 1, 2, 3
@@ -50,28 +51,12 @@ app = typer.Typer(
 
 app.add_typer(weights.app, name="weights")
 
-_SPEC = typer.Argument(metavar="SPEC", help="A path, or the name of a spec or variant that comes along (resnet50).")
-
-OneSpec = Annotated[str, _SPEC]
-Specs = Annotated[list[str], _SPEC]
-Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="One of the spec's variants.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="PARAM=VALUE", help="A value for a param; may be repeated.")
-]
-Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="NAME=NUMBER", help="A size for an open dimension.")]
-ExactStatistics = Annotated[
-    bool, typer.Option("--exact-statistics", help="Code that keeps equal running variances in all frameworks.")
-]
-
 
 class Schema(StrEnum):
     """What there is a JSON Schema of."""
 
     LANGUAGE = "language"
     RESULT = "result"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @app.callback()
@@ -236,78 +221,6 @@ def summary(
 
 
 @app.command()
-def draw(
-    spec: OneSpec,
-    file: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png, .html, .dot or .mmd file.")
-    ] = None,
-    unfold: Annotated[
-        list[str] | None, typer.Option("--unfold", metavar="PATH", help="Show the inside of a part, or of all.")
-    ] = None,
-    fold: Annotated[
-        list[str] | None, typer.Option("--fold", metavar="PATH", help="Hide the inside of a part, or of all.")
-    ] = None,
-    horizontal: Annotated[bool, typer.Option("--horizontal", help="From left to right.")] = False,
-    theme: Annotated[str, typer.Option("--theme", metavar="auto|light|dark", help="Colours.")] = "auto",
-    variant: Variant = None, settings: Settings = None,
-) -> None:  # fmt: skip
-    """Draw a network: blocks with what is inside, equal ones stacked, shapes and parameters.
-
-    \b
-    archspec draw resnet50 -o resnet50.svg                   also .png, .html, .dot (Graphviz) and .mmd (Mermaid)
-    archspec draw resnet50 > resnet50.svg
-    archspec draw net.yaml --unfold layer2.0 -o net.svg      with this block from inside; --unfold all
-    archspec draw net.yaml --fold all --horizontal -o net.svg
-
-    Without --unfold and --fold it shows at most 40 boxes, and each kind of block from inside once.
-    """
-    from archspec.cli.arguments import one_network
-    from archspec.cli.files import check_writable, write_one
-    from archspec.drawing import FORMS, theme_of
-    from archspec.drawing import draw as drawn
-
-    if file is not None and file.suffix.lower() not in FORMS:
-        raise UsageError(f"-o {file}: drawings are {', '.join(FORMS)}")
-    chosen = theme_of(theme)
-    model = one_network(spec, variant, settings)
-    form = FORMS[file.suffix.lower()] if file is not None else "svg"
-    text = drawn(model, form, unfold=unfold or (), fold=fold or (), horizontal=horizontal, theme=chosen)
-    if file is None:
-        assert isinstance(text, str)
-        output.print_text(text)
-    else:
-        check_writable(file)
-        write_one(file, text)
-        print(file)
-
-
-@app.command()
-def report(
-    spec: OneSpec,
-    file: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page, a .html file.")],
-    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Verify first, and say what was found.")] = False,
-    result: Annotated[
-        Path | None, typer.Option("--result", metavar="FILE", help="Say what `verify -o FILE` has found.")
-    ] = None,
-    variant: Variant = None, settings: Settings = None,
-) -> None:  # fmt: skip
-    """Write a page about a network: verdict, drawing, generated code side by side, and where parameters and work are.
-
-    \b
-    archspec report resnet18 -o resnet18.html
-    archspec report resnet18 --verify -o resnet18.html       with what verify finds; its exit code is given
-    archspec verify resnet18 -o found.json; archspec report resnet18 --result found.json -o resnet18.html
-
-    It is one file, which loads nothing, for any browser.
-    """
-    from archspec.cli.arguments import one_network
-    from archspec.cli.reporting import write
-
-    raise typer.Exit(write(one_network(spec, variant, settings), file, to or (), verify=verify, result=result))
-
-
-@app.command()
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A SPEC, SPEC:VARIANT, or REVISION:FILE that git has.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
@@ -341,30 +254,8 @@ def diff(
         raise typer.Exit(INVALID)
 
 
-@app.command()
-def explain(
-    spec: OneSpec,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="A step or a block, by its path (layer1.0.conv1).")],
-    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
-    variant: Variant = None, settings: Settings = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Explain a step: what it computes, its shapes and weights, and how each framework writes it.
-
-    \b
-    archspec explain resnet18 layer2.0.conv1
-    archspec explain resnet18 layer2.0                       a block: its lines in the spec, and its class
-    archspec explain swin_t head --to keras
-    archspec summary resnet18                                names all steps
-    """
-    from archspec.backend import backends
-    from archspec.cli.arguments import one_network
-    from archspec.report.explain import Explanation
-
-    found = Explanation.of(one_network(spec, variant, settings), step, backends(to or ()))
-    if as_json:
-        output.print_json(found.to_json())
-    else:
-        output.print_text(str(found))
+for _command in (showing.draw, showing.report, showing.explain):
+    app.command()(_command)
 
 
 @app.command("compile")
