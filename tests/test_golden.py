@@ -16,6 +16,7 @@ import pytest
 from archspec.verification.probes import left_out, same_code, same_program
 
 from .programs import BACKENDS, MORE, NETWORKS, program
+from .reviewed import remarks
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 
@@ -91,6 +92,34 @@ def test_linter_and_formatter_have_nothing_to_say(command: str, zoo: Zoo) -> Non
     run = subprocess.run([*ruff, zoo.folder], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-10_000:] + run.stderr
     assert len(list(zoo.folder.rglob("*.py"))) > 3 * len(NETWORKS) * len(BACKENDS)
+
+
+REMARKS: Final = {
+    "class A: pass\nclass A2: pass": ["A2 beside A"],
+    "def a_2(): pass\ndef a(): pass": ["a_2 beside a"],
+    "def f(x):\n    x = g(x)\n    return x": ["2: x = g(x); return x"],
+    "def f(x):\n    y = x\n    return h(y, x)": ["2: y = x"],
+    "def f(x, mask):\n    x = g(x)\n    return x, mask": ["3: f returns its argument mask"],
+    "def f(x):\n    y = x\n    if a:\n        y = g(x)\n    return h(y, x)": [],
+    "def f(x):\n    for _ in a:\n        y = g(x)\n        x = y\n    return h(x)": [],
+}
+
+
+@pytest.mark.parametrize("text", REMARKS)
+def test_what_a_reviewer_would_say(text: str) -> None:
+    assert remarks(text) == REMARKS[text]
+
+
+def test_a_reviewer_has_nothing_to_say_to_golden_files() -> None:
+    said = {path.name: remarks(path.read_text(encoding="utf-8")) for path in GOLDEN.rglob("*.py")}
+    assert not {name: each for name, each in said.items() if each}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("every variant")
+def test_a_reviewer_has_nothing_to_say(zoo: Zoo) -> None:
+    said = {str(path): remarks(path.read_text(encoding="utf-8")) for path in zoo.folder.rglob("*.py")}
+    assert not {name: each for name, each in said.items() if each}
 
 
 @pytest.mark.parametrize("name", _together([*NETWORKS, *MORE]))
