@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from archspec.emit.code import (
-    Call,
-    Code,
-    Global,
-    Items,
-    Own,
-    Raw,
-    Style,
-    Symbol,
-    call,
-    exact,
-    flat,
-    literal,
-    mentioned,
-)
+from archspec.emit.code import Call, Code, Global, Items, Own, Raw, Symbol, call, exact, literal, mentioned
+from archspec.emit.containers import Containers, Element, move
 from archspec.emit.context import Lowered, symbols
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.filling import Branch, print_starts
 from archspec.emit.filling import codes as starting
 from archspec.emit.fixed import fixed, is_kept
-from archspec.emit.flow import Flow, Place, Placed
+from archspec.emit.flow import Flow, Placed
 from archspec.emit.layouts import held, physical_shape
-from archspec.emit.loops import fold, repeated
+from archspec.emit.loops import fold
 from archspec.emit.merge import (
     MCall,
     Merged,
@@ -42,25 +29,16 @@ from archspec.emit.merge import (
 )
 from archspec.emit.names import Scope, pascal_case
 from archspec.emit.plan import Plan
+from archspec.emit.printing import Style, flat
 from archspec.emit.reads import check_reads, codes, names_read
 from archspec.emit.refusal import refusal
 from archspec.emit.repeated import print_shortened
 from archspec.emit.statements import Assign, For, If, Statement, print_statements, signature_lines
+from archspec.emit.values import Place
 from archspec.emit.variables import Held, Variables
 from archspec.errors import BackendError
-from archspec.expressions import Expr, Name, rename, substitute
+from archspec.expressions import Expr, Name, rename
 from archspec.spec.source import Path
-
-
-@dataclass(slots=True)
-class Element:
-    """One element of a sequential container."""
-
-    name: str
-    code: Code
-    placed: dict[tuple[str, Path], Placed]
-    operation: str = ""
-    """What it is called among others that have names, if it has no weights: after its operation."""
 
 
 class ClassWriter(Flow):
@@ -81,6 +59,7 @@ class ClassWriter(Flow):
         self.attributes = Scope(Scope(None, self.words.reserved))
         is_open = any(module.open for module in self.context.modules.values())
         self.fixed = fixed(plan.main) if self.words.buffer is not None and not is_open else {}
+        self.containers = Containers(plan, self.words, self._unknown)
         self.making = Variables(self.constructor)
         """What variables of the constructor hold."""
         for param in self.params:
@@ -197,7 +176,7 @@ class ClassWriter(Flow):
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
     def sequence(self, item: MSequence, place: Place) -> None:
-        made = self._container(item) if item.name else None
+        made = self.containers.container(item) if item.name else None
         if made is None:
             self.run(item.items, place)
             return
@@ -206,7 +185,7 @@ class ClassWriter(Flow):
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
     def repeat(self, item: MRepeat, place: Place) -> None:
-        made = self._container(item) if item.name or item.varies else None
+        made = self.containers.container(item) if item.name or item.varies else None
         if item.varies:
             self.variables.release(item.inputs)  # the layers in the container, which read it too, are not written out
         if made is not None:
@@ -221,9 +200,9 @@ class ClassWriter(Flow):
     def when(self, item: MWhen, place: Place) -> None:
         condition = self.context.condition(item.condition)
         inner = item.item
-        made = self._container(inner) if isinstance(inner, MSequence) and inner.name else None
+        made = self.containers.container(inner) if isinstance(inner, MSequence) and inner.name else None
         if made is None and isinstance(inner, (MCall, MStep)):
-            made = self._alone(inner)
+            made = self.containers.alone(inner)
         if made is not None and self._may_stand_in(item):
             name = self.attribute(inner.path)
             self.init.append(Assign((Own(name),), call(self.words.identity), kind=Global(self.words.base)))
@@ -263,86 +242,8 @@ class ClassWriter(Flow):
         return name
 
     def _adopt(self, placed: Mapping[tuple[str, Path], Placed], prefix: str) -> None:
-        _move(placed.values(), prefix)
+        move(placed.values(), prefix)
         self.placed |= placed
-
-    def _alone(self, item: MCall | MStep) -> Element | None:
-        """A single step as a layer, if it is just one that takes one value and gives one."""
-        if isinstance(item, MStep) and list(self.plan.lowered[item][1].layers) != [""]:
-            return None
-        elements = self._element(item) if len(item.inputs) == len(item.outputs) == 1 else None
-        return elements[0] if elements else None
-
-    def _container(self, item: Merged) -> Element | None:
-        """A sequence or repeat as one sequential container, if it is a plain chain of layers."""
-        elements = self._elements(item)
-        if not elements or len({element.name for element in elements}) < len(elements):
-            return None
-        numbered = [element.name for element in elements] == [str(i) for i in range(len(elements))]
-        if isinstance(item, MRepeat) and item.varies:
-            least = min(len(repeat.iterations) for repeat in item.repeats.values())
-            count = substitute(next(iter(item.repeats.values())).count, self.context.folded)
-            loops = repeated([element.code for element in elements], count, least)
-            if loops is None:
-                return None
-            code: Code = call(self.words.sequential, *loops)
-        elif numbered:
-            code = call(self.words.sequential, *fold([element.code for element in elements]))
-        elif self.words.named is None:
-            return None
-        else:
-            _name_by_operation(elements)
-            pairs = tuple(Items((literal(element.name), element.code)) for element in elements)
-            inner = (call(self.words.named, Items(pairs, "[]")),) if self.words.named else pairs
-            code = call(self.words.sequential, *inner)
-        placed: dict[tuple[str, Path], Placed] = {}
-        for element in elements:
-            _move(element.placed.values(), element.name)
-            placed |= element.placed
-        return Element(getattr(item, "name", ""), code, placed)
-
-    def _elements(self, item: Merged) -> list[Element] | None:
-        items = item.items if isinstance(item, MSequence) else item.iterations if isinstance(item, MRepeat) else [item]
-        elements: list[Element] = []
-        current = item.inputs
-        for inner in items:
-            if inner.inputs != current or len(inner.inputs) != 1 or len(inner.outputs) != 1:
-                return None
-            last = inner is items[-1]
-            if not last and (inner.outputs[0].uses != 1 or inner.outputs[0].label):
-                return None
-            made = self._element(inner)
-            if made is None:
-                return None
-            elements += made
-            current = inner.outputs
-        if isinstance(item, MRepeat) and item.varies:
-            return elements if held(item.inputs[0]).axes == held(current[0]).axes else None
-        return elements if item.outputs == current else None
-
-    def _element(self, item: Merged) -> list[Element] | None:
-        match item:
-            case MStep():
-                lowered = self.plan.lowered[item][1]
-                if item.owner is not None or item.users:  # what others use has a name of its own
-                    return None
-                if lowered.module is None or lowered.first or self._unknown(symbols(lowered.module)):
-                    return None
-                layers = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
-                placed = Placed.step(item, lowered, "", "", hooked=True, layers=layers)
-                operation = "" if lowered.weights else item.op.key
-                return [Element(item.name, lowered.module, dict.fromkeys(item.keys, placed), operation)]
-            case MCall():
-                if not self.plan.fits(item):
-                    return None
-                placed = Placed("", block=self.plan.blocks[item])
-                return [Element(item.name, self.plan.calls[item], {item.key: placed})]
-            case MSequence() | MRepeat():
-                if not item.name:
-                    return None if isinstance(item, MRepeat) and item.varies else self._elements(item)
-                made = self._container(item)
-                return [made] if made is not None else None
-        return None
 
     def _loop(self, item: MRepeat, place: Place) -> bool:
         """Blocks with several inputs and outputs, one after another: a list of layers and a loop."""
@@ -471,25 +372,6 @@ class ClassWriter(Flow):
             return tensor
         training = self.generator.training_outputs if self.root else ()
         return f"{tensor} | {many}" if training else many
-
-
-def _name_by_operation(elements: Sequence[Element]) -> None:
-    """Where others have names, steps without are called after their operations, not by their numbers."""
-    taken = {element.name for element in elements}
-    for element in elements:
-        if element.name.isdigit() and element.operation:
-            name = element.operation
-            while name in taken:
-                name += "_"
-            element.name = name
-            taken.add(element.name)
-
-
-def _move(placed: Iterable[Placed], prefix: str) -> None:
-    """Notes that layers are below another one."""
-    for each in placed:
-        each.name = f"{prefix}.{each.name}".rstrip(".")
-        each.layers = {suffix: f"{prefix}.{inner}".rstrip(".") for suffix, inner in each.layers.items()}
 
 
 def _annotation(values: Sequence[object]) -> str:

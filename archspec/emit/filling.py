@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from archspec.emit.code import INDENT, Call, Code, Global, Style, broken
+from archspec.emit.code import Call, Code, Global
+from archspec.emit.printing import INDENT, Style, broken
 
 
 @dataclass(slots=True)

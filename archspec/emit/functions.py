@@ -15,27 +15,27 @@ from archspec.emit.code import (
     Items,
     LayerName,
     Raw,
-    Style,
     Symbol,
     call,
     exact,
-    flat,
     literal,
     mentioned,
     quote,
 )
 from archspec.emit.context import Lowered
 from archspec.emit.dialect import Dialect, Functions
-from archspec.emit.flow import Cycle, Flow, Place, Placed
+from archspec.emit.flow import Flow, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import generalize, numbered, pieces
 from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.names import Scope, snake_case
 from archspec.emit.plan import Plan
+from archspec.emit.printing import Style, flat
 from archspec.emit.reads import codes
 from archspec.emit.statements import Assign, For, If, Return, Statement, print_statements, signature_lines
 from archspec.emit.table import needed
+from archspec.emit.values import Cycle, Place
 from archspec.errors import BackendError
 from archspec.expressions import Const, Expr, Name, expr_of, free_names, rename
 from archspec.graph.graph import unreachable

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archspec.emit.code import Call, Code, Global, Items, Raw, Style, Template, call, expression, flat, number
+from archspec.emit.code import Call, Code, Global, Items, Raw, Template, call, expression, number
 from archspec.emit.dialect import Starts
 from archspec.emit.filling import Branch
 from archspec.emit.flow import Flow
+from archspec.emit.printing import Style, flat
 from archspec.expressions import Apply, Const, Expr, Name, evaluate, free_names, rename
 from archspec.graph import tree
 from archspec.graph.tree import Module, leaves

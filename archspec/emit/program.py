@@ -10,7 +10,7 @@ from typing import Any
 from archspec.backend import Network, Observed, Weight
 from archspec.emit import windows
 from archspec.emit.classes import ClassWriter
-from archspec.emit.code import Call, Code, Global, Implied, Repeated, Style, exact, flat, literal
+from archspec.emit.code import Call, Code, Global, Implied, Repeated, exact, literal
 from archspec.emit.context import Context, Lowered, Lowering, Site, size_names
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
@@ -20,6 +20,7 @@ from archspec.emit.instances import names_of
 from archspec.emit.merge import Body, Differs, Key, MCall, MStep
 from archspec.emit.names import PYTHON, Scope, pascal_case, snake_case
 from archspec.emit.plan import Plan, Spelled, Written
+from archspec.emit.printing import Style, flat
 from archspec.emit.reads import Misread, said
 from archspec.emit.sharing import Sharing
 from archspec.errors import BackendError

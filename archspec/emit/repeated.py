@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from archspec.emit.code import Raw, Style, Symbol, walk
+from archspec.emit.code import Raw, Symbol, walk
+from archspec.emit.printing import Style
 from archspec.emit.reads import codes
 from archspec.emit.statements import Assign, Statement, print_statements
 from archspec.expressions import Apply, Const, Expr, Name, free_names, render

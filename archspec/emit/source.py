@@ -13,13 +13,13 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from archspec.backend import Network, Program
-from archspec.emit.code import Style
 from archspec.emit.context import Lowering
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import docstring, module_docstring
 from archspec.emit.initial import Starter
 from archspec.emit.layouts import moves
 from archspec.emit.names import PYTHON
+from archspec.emit.printing import Style
 from archspec.emit.program import PROBES, Generator
 from archspec.emit.table import needed
 

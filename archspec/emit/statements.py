@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archspec.emit.code import INDENT, WIDTH, Code, Style, Symbol, bracketless, broken, flat
+from archspec.emit.code import Code, Symbol
+from archspec.emit.printing import INDENT, WIDTH, Style, bracketless, broken, flat
 from archspec.expressions import Expr, Name
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from archspec.emit.code import Code, Infix, Items, Raw, Style, broken, literal, method
+from archspec.emit.code import Code, Infix, Items, Raw, literal, method
+from archspec.emit.printing import Style, broken
 from archspec.training.groups import Share
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Moves, Network, Program
-from archspec.emit.code import WIDTH, Code, Infix, Items, Number, Raw, Style, Template, broken, call, literal
+from archspec.emit.code import Code, Infix, Items, Number, Raw, Template, call, literal
 from archspec.emit.docs import class_name, module_docstring
+from archspec.emit.printing import WIDTH, Style, broken
 from archspec.emit.source import import_lines
 from archspec.errors import BackendError
 from archspec.graph.mode import Mode

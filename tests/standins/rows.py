@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from archspec.emit.code import Code, Items, Local, Raw, Style, Symbol, Template, flat, literal
+from archspec.emit.code import Code, Items, Local, Raw, Symbol, Template, literal
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.layouts import Layout
 from archspec.emit.merge import Key, MCall, MStep
+from archspec.emit.printing import Style, flat
 from archspec.emit.program import Generator
 from archspec.expressions import Expr, Name, rename
 
