@@ -100,7 +100,8 @@ class _Idle(ast.NodeTransformer):
 
 def _pairs(shipped: ast.AST, probed: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     for pattern in getattr(probed, "probes", ()):
-        yield pattern, shipped
+        if not isinstance(shipped, ast.Name):  # a variable as it is: the step costs no code
+            yield pattern, shipped
     for mine, other in zip(ast.iter_child_nodes(shipped), ast.iter_child_nodes(probed), strict=True):
         yield from _pairs(mine, other)
 
