@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from archspec.errors import UsageError
 from archspec.verification.compare import FLOAT64_BOUND
 from archspec.verification.workers import Pool
 
@@ -85,7 +86,7 @@ def timed(judge: Library, network: Network) -> tuple[Verdict, float]:
     started = time.monotonic()
     try:
         verdict = judge.judge(network)
-    except AssertionError as error:
+    except (AssertionError, UsageError) as error:
         verdict = Verdict(0, float("inf"), 0.0, str(error))
     return verdict, time.monotonic() - started
 
@@ -101,9 +102,10 @@ Made by `make judges`. The networks of the frameworks' own libraries, built by t
 statistics in float64; and the code that archspec generates for the same framework, with the library's weights poured
 in. Both get the same images, and the outputs are compared: `max|a - r| / max(1, max|r|)`, at most {FLOAT64_BOUND:g}.
 
-Weights are matched by name, through the rules in `specs/torchvision` and `specs/timm` where names differ, or in the
-order of their definition. Shapes must be equal, but for axes of size one. Images are {_size((96, 64))} (height, width)
-unless it says otherwise. Heads that only training needs are compared, too, where the library always runs them.
+Weights are matched by name, through the rules in the library's folder of `specs/` where names differ; or in the order
+of their definition, which gave the same as the names where it says so. Shapes must be equal, but for axes of size one.
+Images are {_size((96, 64))} (height, width) unless it says otherwise. Heads that only training needs are compared, too,
+where the library always runs them.
 
 {good} of {len(found)} comparisons agree{f", and {left} more were not run" if left else ""}.
 An error of 0 means that both run the same kernels in the same order.
@@ -133,7 +135,7 @@ def _row(network: Network, result: dict[str, Any]) -> str:
     notes = f" with {', '.join(f'`{bridge}`' for bridge in network.bridges)}" if network.bridges else ""
     if network.params:
         notes += f" ({', '.join(f'{name}={value}' for name, value in network.params.items())})"
-    matched = "by name" if network.by == "name" else "in order"
+    matched = "by name" if network.by == "name" else "in order, by name" if result.get("named") else "in order"
     if network.first:
         matched += f", {' and '.join(f'`{step}`' for step in network.first)} first"
     size = "" if network.size == (96, 64) else "as in the spec" if network.size is None else _size(network.size)

@@ -41,6 +41,8 @@ class Verdict:
     spread: float
     """How much the outputs differ between the images of a batch, relative to the largest: they are not constant."""
     problem: str = ""
+    named: bool = False
+    """Whether the library's names, by our rules, gave the same as the order of definition."""
 
 
 class NotInstalled(Exception):
@@ -104,7 +106,7 @@ class Library:
                 return Verdict(parameters, np.inf, 0.0, found.problem)
             error = max(error, found.error)
             spread = min(spread, float(np.abs(yours[0] - yours[1]).max() / np.abs(yours).max()))
-        return Verdict(parameters, error, spread)
+        return Verdict(parameters, error, spread, named=True)
 
     def _theirs(self, network: Network, image: Array) -> tuple[dict[str, Array], list[Array]]:
         scratch = self._pool.scratch
