@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import pickle
 import tracemalloc
 import zipfile
@@ -18,6 +19,7 @@ import pytest
 
 from archspec.errors import UsageError
 from archspec.weights import files
+from archspec.weights.conversion import convert
 from archspec.weights.exchange import save
 
 from .test_weight_files import numbers, square
@@ -156,6 +158,32 @@ def test_the_tensor_that_these_are_made_like_is_read(tmp_path: Path) -> None:
     assert files.read(path).arrays["a"].shape == (2, 2)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr("a/data.pkl", tensor(count=4, shape=(2, 2), strides=(1, 2)))
+        opened.writestr("a/data/0", bytes(16))
+        opened.writestr("a/data/0", bytes(16))
+    assert "two members of one name" in refused(path)
+
+
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero", "net.pt"])
+def test_what_is_no_file(target: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "net.pt").symlink_to(target)
+    with pytest.raises(UsageError, match=r"cannot read .*: (it is no file|Too many levels)"):
+        files.read(tmp_path / "net.pt")
+
+
+def test_what_a_file_says_of_itself_is_printed_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    about = {"archspec.fingerprint": "another", "archspec.network": "\x1b[31mred\n"}
+    files.write(path, numbers(square()), "canonical", about, {})
+    (note,) = convert(square(), path, tmp_path / "net.pt").notes
+    assert r"another network, \x1b[31mred\n, whose weights" in note
+
+
 def test_a_bomb(tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     members = {"a/data.pkl": tensor(count=2**22, shape=(2**22,), strides=(1,)), "a/data/0": bytes(2**24)}
@@ -196,6 +224,17 @@ HDF5: dict[str, Callable[[Path], None]] = {
 }
 
 
+def hundredfold(group: Any) -> None:
+    """One array under many names, which would be many in memory."""
+    group["0"] = np.zeros(2**16)
+    for number in range(1, 100):
+        group[str(number)] = group["0"]
+
+
+HDF5["hard links"] = in_hdf5(hundredfold)
+HDF5["nothing"] = in_hdf5(lambda group: group.create_dataset("0", data=h5py.Empty("f4")))
+
+
 @pytest.mark.parametrize("name", HDF5)
 def test_hdf5(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.weights.h5"
@@ -232,6 +271,10 @@ INDEXES: dict[str, Any] = {
     "no map": {},
     "several": {"weight_map": {"a": ["net.safetensors", 3]}},
     "nested": {"weight_map": {"a": [["net.safetensors"]]}},
+    "empty name": {"weight_map": {"a": ""}},
+    "above": {"weight_map": {"a": ".."}},
+    "null byte": {"weight_map": {"a": "net\0.safetensors"}},
+    "pipe": {"weight_map": {"a": "pipe"}},
     "not there": {"weight_map": {"a": "none.safetensors"}},
     "another": {"weight_map": {"other": "net.safetensors"}},
 }
@@ -240,6 +283,7 @@ INDEXES: dict[str, Any] = {
 @pytest.mark.parametrize("name", INDEXES)
 def test_indexes(name: str, tmp_path: Path) -> None:
     save(square(), tmp_path / "net.safetensors", numbers(square()))
+    os.mkfifo(tmp_path / "pipe")
     path = tmp_path / "net.safetensors.index.json"
     path.write_text(json.dumps(INDEXES[name]))
     with pytest.raises(UsageError, match=str(tmp_path)):
@@ -267,6 +311,12 @@ HEADERS: dict[str, bytes] = {
     "overlapping": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
     b'"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
     "not a header": b"[1, 2]",
+    "nested": b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "two of one name": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+    b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+    "negative": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}',
+    "no number": b'{"a":{"dtype":"F32","shape":[NaN],"data_offsets":[0,4]}}',
+    "many axes": b'{"a":{"dtype":"F32","shape":[' + b"1," * 99 + b'1],"data_offsets":[0,4]}}',
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archspec.backend import Network
-from archspec.errors import UsageError
+from archspec.errors import UsageError, printable
 from archspec.weights import files
 from archspec.weights.canonical import are_one, fingerprint, is_float, shapes
 from archspec.weights.exchange import FINGERPRINT, NETWORK, of_file, save, unchecked
@@ -71,8 +71,8 @@ def _notes(network: Network, path: Path, stored: Stored) -> list[str]:
     known = stored.metadata.get(FINGERPRINT)
     if known is None or known == fingerprint(network.graph):
         return []
-    of = stored.metadata.get(NETWORK, "a network")
-    return [f"{path} was written for another network, {of:.80}, whose weights have the same names and shapes"]
+    name = printable(stored.metadata.get(NETWORK, "a network"), 80)
+    return [f"{path} was written for another network, {name}, whose weights have the same names and shapes"]
 
 
 def _dtype(name: str) -> Any:

@@ -64,6 +64,8 @@ def kind_of(path: Path) -> Kind:
 def read(path: Path) -> Stored:
     """The arrays of a file, whose format its content says. Raises UsageError."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for, and a device has no end
+            raise UsageError(f"cannot read {path}: it is no file")
         with open(path, "rb") as file:
             first = file.read(16)
     except OSError as error:

@@ -89,18 +89,21 @@ def read(path: Path) -> Stored:
             else:
                 content = file
             with h5py.File(content, "r") as opened:
-                return _stored(_arrays(opened, h5py))
+                return _stored(_arrays(opened, h5py), path.stat().st_size)
     except (Refused, zipfile.BadZipFile, struct.error, EOFError, LookupError, OSError, RuntimeError, TypeError,
             ValueError) as error:  # fmt: skip
         raise BrokenFile(path, f"this file of Keras is not read: {' '.join(str(error).split())[:200]}") from None
 
 
-def _stored(found: Iterable[tuple[str, str, Array]]) -> Stored:
+def _stored(found: Iterable[tuple[str, str, Array]], most: int) -> Stored:
     arrays: dict[str, Array] = {}
     places = {}
     for name, place, array in found:
         if name in arrays:
             raise Refused(f"it has two arrays for '{name:.80}'")
+        most -= array.nbytes  # one array may be there under many names
+        if most < 0:
+            raise Refused("its arrays are larger than the file")
         arrays[name], places[name] = array, place
     return Stored(arrays, "keras", places=places)
 
@@ -128,7 +131,7 @@ def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) ->
         variables = _item(group, "vars", h5py)
         name = variables.attrs.get("name")
         if isinstance(name, bytes):
-            name = name.decode()
+            name = name.decode(errors="replace")
         if depth or "name" in variables.attrs:
             names = f"{names}/{name}".removeprefix("/") if isinstance(name, str) and names is not None else None
         for number in _inner(variables, h5py):
@@ -166,7 +169,8 @@ def _item(group: Any, name: str, h5py: Any) -> Any:
 
 
 def _numbers(data: Any, h5py: Any) -> Array:
-    if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external or data.dtype.hasobject:
+    is_array = isinstance(data, h5py.Dataset) and data.shape is not None
+    if not is_array or data.is_virtual or data.external or data.dtype.hasobject:
         raise Refused(f"'{data.name:.80}' is no array of this file")
     declared = data.size * data.dtype.itemsize if data.size else 0
     if data.id.get_create_plist().get_nfilters() or data.id.get_storage_size() < declared:

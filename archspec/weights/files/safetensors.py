@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from archspec.weights.files.libraries import needs
 from archspec.weights.files.stored import CANONICAL, BrokenFile, Stored, put
@@ -25,13 +27,28 @@ def read(path: Path) -> Stored:
     try:
         with safetensors.safe_open(path, "np") as file:
             metadata = dict(file.metadata() or {})
+            _once(path)
             for name in file.keys():  # noqa: SIM118
                 arrays[name] = file.get_tensor(name)
     except safetensors.SafetensorError as error:
         raise BrokenFile(path, f"no complete .safetensors file: {error}") from None
-    except (AttributeError, KeyError, TypeError):
-        raise BrokenFile(path, f"'{name}' has numbers of a kind that NumPy does not have") from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BrokenFile(path, f"'{name:.80}' has numbers of a kind, or axes, that NumPy does not have") from None
     return Stored(arrays, ORIGINS.get(metadata.get("format", ""), ""), metadata)
+
+
+def _once(path: Path) -> None:
+    """Raises BrokenFile for a header with two arrays of one name, of which the library takes the last."""
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            twice = next(name for name, count in Counter(name for name, _ in items).items() if count > 1)
+            raise BrokenFile(path, f"it has two arrays for '{twice:.80}'")
+        return found
+
+    with open(path, "rb") as file:
+        json.loads(file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=pairs)
 
 
 def write(

@@ -19,19 +19,24 @@ MOST: Final = 2**26
 """Bytes of an index."""
 
 
+def _is_beside(name: str) -> bool:
+    """Whether a name is that of a file in the same folder, and of no other index. It may be a link, as in caches."""
+    return name.isprintable() and Path(name).name == name != "" and "\\" not in name and not name.endswith(".json")
+
+
 def read(path: Path, read_one: Callable[[Path], Stored]) -> Stored:
     """The arrays of all files that an index names, which lie beside it. Raises UsageError."""
     try:
         if path.stat().st_size > MOST:
-            raise ValueError(f"larger than {MOST} bytes")
+            raise ValueError
         index = json.loads(path.read_bytes())["weight_map"]
         places = {weight: [place] if isinstance(place, str) else [*place] for weight, place in index.items()}
         names = dict.fromkeys(name for each in places.values() for name in each)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BrokenFile(path, f"no index of files of weights: {type(error).__name__}: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BrokenFile(path, "no index of files of weights") from None
     shards: dict[str, Stored] = {}
     for name in names:
-        if not isinstance(name, str) or Path(name).name != name or "\\" in name or name.endswith(".json"):
+        if not isinstance(name, str) or not _is_beside(name):
             raise BrokenFile(path, f"it names {name!a:.80}, which is no file beside it")
         shards[name] = read_one(path.with_name(name))
     arrays: dict[str, Array] = {}
