@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archspec.errors import UsageError
+from archspec.errors import UsageError, printable
 from archspec.graph.mode import Mode
 from archspec.verification.worker import Array
 
@@ -105,7 +105,7 @@ def problems_of(
         "missing": [
             f"nothing gives '{name}'" for name in missing if not _matches(name, allow_missing)
         ],
-        "left over": [f"'{name:.100}' is none of its weights" for name in found if name not in due],
+        "left over": [f"'{printable(name, 100)}' is none of its weights" for name in found if name not in due],
         "shapes": [
             f"'{name}' has shape {list(array.shape)}, not {list(due[name])}"
             for name, array in found.items() if name in due and not alike(array.shape, due[name])

@@ -189,8 +189,9 @@ def write(
 ) -> None:
     """Writes arrays, given by target, where Keras looks for them. Raises UsageError."""
     if path.suffix == ".keras":
-        raise UsageError(f"{path}: a .keras file has the layers of a model, too, which Keras alone can write; write a "
-                         ".weights.h5 file, and let the model load and save it")  # fmt: skip
+        raise UsageError(f"{path}: a .keras file has the layers of a model, too, which Keras alone can write; in "
+                         "Python, archspec.load(SPEC).build('keras', weights=IN).save(OUT) does it, or a .weights.h5 "
+                         "file is loaded by the generated model")  # fmt: skip
     h5py = needs("h5py")
     with put(path) as aside, h5py.File(aside, "w") as file:
         if path.name.endswith(".weights.h5"):
