@@ -79,7 +79,11 @@ def _root(
 
 
 @app.command()
-def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_json: Json = False) -> None:
+def check(
+    specs: Specs, variant: Variant = None, settings: Settings = None,
+    github: Annotated[bool, typer.Option("--github", help="Print annotations for GitHub's actions.")] = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Validate specs, and report all errors at once.
 
     \b
@@ -89,6 +93,7 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
     archspec check - < net.yaml              from standard input
     archspec check net.yaml --set depth=50   with another value for a param
     archspec check net.yaml --json           findings for editors and CI
+    archspec check specs/*.yaml --github     they stand in the lines that they are about
 
     Exit code 1 if there is an error; warnings do not count.
     """
@@ -96,14 +101,19 @@ def check(specs: Specs, variant: Variant = None, settings: Settings = None, as_j
     from archspec.cli.checking import check
 
     params = values(settings)
+    if github and as_json:
+        raise UsageError("--github or --json")
     checked = []
     for spec in specs:
         each = check(spec, variant, params)
         checked.append(each)
+        if github:
+            print(*each.annotations(), sep="\n", end="\n" * (not each.clean))
         if each.failure is not None:
             output.print_failure(each.failure)
         elif not as_json:
-            output.print_findings(each.findings, sys.stdout)
+            if not github:  # which may take a line of a spec for a command
+                output.print_findings(each.findings, sys.stdout)
             print(each, flush=True)
     if as_json:
         output.print_json({"ok": all(each.ok for each in checked), "specs": [each.to_json() for each in checked]})

@@ -32,10 +32,22 @@ class Checked:
     def ok(self) -> bool:
         return self.failure is None and not any(finding.severity == "error" for finding in self.findings)
 
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to say."""
+        return not self._all
+
+    @property
+    def _all(self) -> list[Diagnostic]:
+        return self.findings if self.failure is None else [Diagnostic(str(self.failure), self.file)]
+
     def to_json(self) -> dict[str, Any]:
-        found = self.findings if self.failure is None else [Diagnostic(str(self.failure), self.file)]
-        findings = [finding.as_json() for finding in found]
+        findings = [finding.as_json() for finding in self._all]
         return {"file": self.file, "ok": self.ok, "networks": self.networks, "findings": findings}
+
+    def annotations(self) -> list[str]:
+        """What is found, as commands of GitHub's actions, which show it in the lines that it is about."""
+        return [_annotation(finding) for finding in self._all]
 
     def __str__(self) -> str:
         """The last line of the report: `net.yaml: 2 errors, 1 warning`."""
@@ -45,6 +57,20 @@ class Checked:
         errors = sum(finding.severity == "error" for finding in self.findings)
         warnings = len(self.findings) - errors
         return f"{self.file}: {_counted(errors, 'error')}" + (f", {_counted(warnings, 'warning')}" if warnings else "")
+
+
+def _annotation(finding: Diagnostic) -> str:
+    place = {"file": finding.file, "line": finding.line, "col": finding.column}
+    given = ",".join(f"{key}={_escaped(str(value), ':,')}" for key, value in place.items() if value)
+    text = "\n".join(filter(None, (finding.message, finding.context, finding.hint and f"hint: {finding.hint}")))
+    return f"::{finding.severity} {given}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """As GitHub has it: nothing in a spec can end the command, or begin another."""
+    for letter in f"%\r\n{more}":
+        text = text.replace(letter, f"%{ord(letter):02X}")
+    return text
 
 
 def check(name: str, variant: str | None, params: Mapping[str, Any]) -> Checked:
