@@ -272,6 +272,8 @@ def test_a_page_shows_what_is_inside_of_what_is_closed() -> None:
     assert all(link.startswith("#") and link[1:] in targets for link in links)
     ids = [attributes["id"] for _, attributes in parsed.found if "id" in attributes]
     assert len(ids) == len(set(ids))
+    roles = {attributes.get("role") for tag, attributes in parsed.found if tag == "svg"}
+    assert roles == {"group"}, "readers of screens reach no link in an image"
     assert not any(name in attributes for _, attributes in parsed.found for name in ("src", "onload", "onclick"))
 
 

@@ -20,8 +20,8 @@ MOST_UNFOLDED: Final = 150
 STYLE: Final = """\
 .states label { margin-right: 16px; cursor: pointer; }
 .state { display: none; } .back { font-size: 13px; }
-.inside { margin-top: 36px; } .inside:target h3 { text-decoration: underline; text-underline-offset: 4px; }
-h3 { font-size: 15px; margin: 0; }
+.inside { margin-top: 36px; } .inside:target h2 { text-decoration: underline; text-underline-offset: 4px; }
+.inside h2 { font-size: 15px; margin: 0; }
 @media print { .states, .back { display: none; } .inside { break-inside: avoid; } }
 """
 
@@ -98,7 +98,7 @@ class Atlas:
             inner = inside(self.network, part)
             title = " ".join(filter(None, (part.path, part.block)))
             same = f"The same steps: {', '.join(paths[1:])}. " if len(paths) > 1 else ""
-            yield f'<section class="inside" id="part{number}"><h3>{escaped(title)}</h3>'
+            yield f'<section class="inside" id="part{number}"><h2>{escaped(title)}</h2>'
             yield f'<p class="quiet">{escaped(same)}<a class="back" href="#s0">Back to the network</a></p>'
             yield f'<div class="view">{self._drawn(inner, first_sight(inner), f"p{number}-")}</div></section>'
 

@@ -68,10 +68,11 @@ class _Printer:
         rows = self._legend_rows(legend, wide - 2 * MARGIN)
         high = top + self.picture.height + MARGIN + (18.0 * len(rows) + 8.0 if rows else 0.0)
         left = MARGIN + (wide - 2 * MARGIN - self.picture.width) / 2
+        role = "group" if self.anchors else "img"  # what is in an image cannot be reached
         ids = f"{self.prefix}title {self.prefix}desc"
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(wide)}" height="{_n(high)}" '
-            f'viewBox="0 0 {_n(wide)} {_n(high)}" role="img" aria-labelledby="{ids}" font-family="{FONT}" '
+            f'viewBox="0 0 {_n(wide)} {_n(high)}" role="{role}" aria-labelledby="{ids}" font-family="{FONT}" '
             f'font-size="{_n(SIZE)}" class="text" fill="{PLAIN["text"][self._dark]}">',
             f'<title id="{self.prefix}title">{escaped(self.network.name)}</title>',
             f'<desc id="{self.prefix}desc">{escaped(self._description())}</desc>',

@@ -98,7 +98,7 @@ def _heading(facts: Facts) -> Iterator[str]:
     shown = link if source.startswith(("https://", "http://")) else escaped(source)
     yield f"<header><div><h1>{escaped(model.name)}</h1>"
     yield f'<p class="quiet">{escaped(" ".join(filter(None, texts)))} {shown}</p></div>'
-    yield '<button id="theme" type="button" aria-label="Light or dark">Light / dark</button></header>'
+    yield '<button id="theme" type="button">Light / dark</button></header>'
     parameters = count(totals.parameters)
     if totals.evaluation_parameters != totals.parameters:
         parameters += f" ({count(totals.evaluation_parameters)} in evaluation)"
@@ -136,10 +136,11 @@ def _drawing(atlas: Atlas, found: Verdict) -> Iterator[str]:
     yield '<datalist id="names"></datalist><span class="space"></span>'
     for name, text, label in (
         ("smaller", "&minus;", "Smaller"),
-        ("normal", "100 %", "As drawn"),
+        ("normal", "100 %", ""),
         ("larger", "+", "Larger"),
     ):
-        yield f'<button type="button" id="{name}" aria-label="{label}">{text}</button>'
+        said = f' aria-label="{label}"' if label else ""
+        yield f'<button type="button" id="{name}"{said}>{text}</button>'
     yield '</div><div class="scroll" id="drawing" tabindex="0" role="region" aria-label="Drawing of the network">'
     yield from atlas.states()
     yield '<div class="insides">'

@@ -17,7 +17,8 @@ _NO_RESULT: Final = "this is no result of archspec verify: they are written by v
 
 RUNGS: Final = {
     "float64": "float64", "float32": "float32", "second": "second input", "alone": "each step alone", "edges": "edges",
-    "gradient": "gradients", "slope": "slope", "vjp": "gradients of steps", "random": "randomness",
+    "graph": "one graph", "gradient": "gradients", "slope": "slope", "vjp": "gradients of steps",
+    "random": "randomness",
 }  # fmt: skip
 
 
