@@ -86,6 +86,8 @@ CHANGES: Final[dict[str, list[tuple[str, str, str]]]] = {
         ("self.conv(image)", "self.conv(image.mul_(2))", "the model overwrites its input 'image'"),
         ("x = x * 0.5", "x = x * 0.5; self.seen = getattr(self, 'seen', 0) + 1; x = x + (self.seen > 1) * x[:, :1]",
          "output 'y' is another one at a second call, by "),
+        ("x = x * 0.5", "x = x * 0.5; self.kept = getattr(self, 'kept', x.mean()); x = x - x.mean() + self.kept",
+         "output 'y' is another one without probes, by "),
     ],
     "paddle": [
         ("self.conv(image)", "self.konv(image)", "AttributeError"),

@@ -6,7 +6,7 @@ The draws are read off the results: an element that was dropped, and one that wa
 
 from __future__ import annotations
 
-from math import sqrt, ulp
+from math import log, prod, sqrt, ulp
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,10 @@ def finding(node: Node, arrays: dict[str, Array], given: dict[str, Array]) -> Fi
     drawn, rates = arrays.get(f"random {node.path}"), arrays.get(f"rate {node.path}")
     name, key = node.outputs[0].name, node.op.key
     if drawn is not None:
-        error, problem = _judged(node.op, given[f"random {node.path}"].astype(np.float64), drawn.astype(np.float64))
+        x = given[f"random {node.path}"]
+        error, problem = _judged(node.op, x.astype(np.float64), drawn.astype(np.float64))
+        if not problem and np.any(arrays.get(f"alike {node.path}", False)) and _must_differ(node.op, x.shape):
+            problem = "it draws the same at every call"
         return Finding(name, key, error, BOUND, problem)
     if rates is not None:
         (keep,) = {draw.keep for draw in node.op.draws(*(tensor.shape for tensor in node.inputs)).values()}
@@ -53,6 +56,15 @@ def finding(node: Node, arrays: dict[str, Array], given: dict[str, Array]) -> Fi
         error = max((abs(rate - meant) for rate in others), default=0.0)
         return Finding(name, key, error, BOUND, problem)
     return None
+
+
+def _must_differ(op: Any, shape: tuple[int, ...]) -> bool:
+    """Whether two calls give the same once in a thousand million times, or never."""
+    ((name, draw),) = op.draws(shape).items()
+    if draw.keep is None:
+        return bool(np.any(op.train(np.zeros(shape), **{name: np.ones(draw.shape)})[0]))
+    alike = draw.keep**2 + (1 - draw.keep) ** 2
+    return bool(prod(draw.shape) * log(alike) < log(1e-9))
 
 
 def _judged(op: Any, x: Array, y: Array) -> tuple[float, str]:
@@ -83,6 +95,9 @@ def _noise(found: Array, scale: Array) -> tuple[float, str]:
     mean, deviation = float(drawn.mean()), float(drawn.std())
     if abs(mean) > doubt or abs(deviation - 1) > doubt:
         return 0.0, f"its noise has mean {mean:.2f} and deviation {deviation:.2f} of what is meant"
+    kurtosis = float((((drawn - mean) / deviation) ** 4).mean())
+    if abs(kurtosis - 3) > 8 * sqrt(24 / drawn.size):  # its own standard error has long tails
+        return 0.0, f"its noise is not normal: it has a kurtosis of {kurtosis:.2f}, and not 3"
     different = len(np.unique(drawn.round(9)))
     return 0.0, "" if different > 0.9 * drawn.size else "its noise is the same for several elements"
 

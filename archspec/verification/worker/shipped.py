@@ -87,6 +87,8 @@ def _shipped(
     if request["mode"] == "training":
         session.idle()
     fill(session, request["weights"], data, request["dtype"])
+    if request["mode"] != "training" and not form["again"]:  # another call, of which nothing must be left
+        _call(session, runner, {name: array[-1:] for name, array in given.items()}, request["outputs"])
     due = Counter(name for names in form["random"].values() for name in names)  # steps may share a layer
     counts = session.counted(list(due))
     outputs = _call(session, runner, given, request["outputs"])
@@ -188,8 +190,9 @@ def _random(
             if any(move[0] == "reshape" for move in layouts[0]):
                 moves = []  # what was flattened has no axes any more that a layer could tell apart
             value = runner.from_numpy(cast(arrange(array, moves), request["dtype"]))
-            shown = np.array(runner.to_numpy(session.train(names[0], value)))
+            shown, other = (np.array(runner.to_numpy(session.train(names[0], value))) for _ in range(2))
             yield f"random {step}", np.ascontiguousarray(restore(shown, moves, array.shape))
+            yield f"alike {step}", np.array([_equal(shown, other)])
         else:
             rates = [session.rate(name) for name in names]
             yield f"rate {step}", np.array([rate for rate in rates if rate is not None], np.float64)
