@@ -322,8 +322,11 @@ class Starter:
 
 def same_start(one: Distribution, other: Distribution) -> bool:
     """Whether two distributions are one."""
-    pairs = (one.number, other.number), (one.mean, other.mean)
-    return type(one) is type(other) and all(abs(a - b) <= 1e-12 * abs(a) for a, b in pairs)
+    if type(one) is not type(other):
+        return False
+    return abs(one.number - other.number) <= 1e-12 * abs(one.number) and abs(one.mean - other.mean) <= 1e-12 * abs(
+        one.mean
+    )
 
 
 def _numbered(begin: Begin) -> Initializer:

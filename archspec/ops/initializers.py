@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from math import inf, prod, sqrt
 from typing import TYPE_CHECKING, ClassVar, Final
 from zlib import crc32
@@ -197,11 +198,17 @@ class Initializer:
 
     def distribution(self, fans: Fans) -> Distribution:
         """What a weight with these fans is drawn from. Raises ExpressionError if its number cannot be computed."""
-        return self.kind(float(evaluate(self.number, {k: int(v) for k, v in fans.values().items()})))
+        return _distribution(self, int(fans.fan_in), int(fans.fan_out), int(fans.groups))
 
     def __str__(self) -> str:
         given = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
         return self.key + (f"({', '.join(given)})" if given else "")
+
+
+@lru_cache(maxsize=4096)
+def _distribution(initializer: Initializer, fan_in: int, fan_out: int, groups: int) -> Distribution:
+    names = {"fan_in": fan_in, "fan_out": fan_out, "groups": groups}
+    return initializer.kind(float(evaluate(initializer.number, names)))
 
 
 @dataclass(frozen=True)
