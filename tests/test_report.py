@@ -74,6 +74,11 @@ def of(model: Model, result: Any = None) -> Page:
 
 def result(model: Model, *, culprit: str = "", mode: str = "", **prints: str) -> dict[str, Any]:
     """A result about a model, in which Keras is wrong at one step and gives what follows wrong input."""
+    return proof(model, culprit=culprit, mode=mode, **prints).to_json()
+
+
+def proof(model: Model, *, culprit: str = "", mode: str = "", **prints: str) -> Proof:
+    """The same before it is written down."""
     paths = [node.path for node in model.graph.nodes]
 
     def rung(name: str, wrong: list[str]) -> Rung:
@@ -91,9 +96,7 @@ def result(model: Model, *, culprit: str = "", mode: str = "", **prints: str) ->
         )
         outcomes[name] = Outcome(name, {"python": "3.12", name: "1.0"}, 1.0, rungs, found, memory=2**28)
     facts = Facts("n.yaml", model.variant, "evaluation", 1, 1, prints)
-    return Proof(
-        (Report(model.name + mode, 0, outcomes, facts=facts),), frozenset(), date="2026-01-01T00:00:00Z"
-    ).to_json()
+    return Proof((Report(model.name + mode, 0, outcomes, facts=facts),), frozenset(), date="2026-01-01T00:00:00Z")
 
 
 @pytest.fixture(scope="module")
@@ -373,6 +376,25 @@ def test_the_command(tmp_path: Path) -> None:
         assert refused.exit_code == 2
         assert said in refused.output.replace("\n", " ")
     assert not (tmp_path / "n.html").exists()
+
+
+@pytest.mark.parametrize("culprit", ["", "fc"])
+def test_the_exit_code_is_that_of_the_verification(
+    culprit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def verify(model: Model, *, to: Any, watch: Any) -> Proof:
+        watch("comparing")
+        asked.append((model.name, [*to]))
+        return proof(model, culprit=culprit)
+
+    monkeypatch.setattr("archspec.proof.verify", verify)
+    made = CliRunner().invoke(app, ["report", "mnist_mlp", "--verify", "-o", str(tmp_path / "m.html")])
+    assert made.exit_code == bool(culprit)
+    assert asked == [("mnist_mlp", [])]
+    text = Page((tmp_path / "m.html").read_text(encoding="utf-8")).text
+    assert ("Not the same function: Keras differs." if culprit else "The same function in PyTorch, Keras") in text
 
 
 @pytest.mark.frameworks
