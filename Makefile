@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser judges faults mutants steps flax dist clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser judges faults mutants steps flax dist lowest clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -83,6 +83,19 @@ steps: $(INSTALLED)
 dist: $(INSTALLED)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 315532800) $(BIN)/python -m tests.distribution
 
+# The oldest versions that pyproject.toml allows, in an environment of their own, by those tests that need nothing else, and two frameworks.
+# PyTorch is left out: its older versions come with gigabytes of CUDA.
+LOWEST := .lowest/bin
+SAMPLE := golden language summary weight_files yaml
+lowest:
+	test -x $(LOWEST)/python || $(PYTHON) -m venv .lowest
+	$(LOWEST)/python -m pip install --quiet uv
+	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --reinstall-package archspec-nn \
+		'.[images,keras,paddle,weights]'
+	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --constraint constraints.txt hypothesis pytest pytest-xdist
+	$(LOWEST)/pytest -q -m "not frameworks and not slow and not long" $(SAMPLE:%=tests/test_%.py)
+	$(LOWEST)/archspec verify lenet5 --gradients --to keras --to paddle
+
 # The backend of examples/backend_flax, in an environment of its own, which has no other framework
 FLAX := examples/backend_flax
 flax: $(FLAX)/.venv/installed
@@ -94,7 +107,7 @@ $(FLAX)/.venv/installed: pyproject.toml $(FLAX)/pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .venv $(FLAX)/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .lowest $(FLAX)/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

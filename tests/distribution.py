@@ -20,7 +20,9 @@ SAMPLE: Final = ["test_expressions.py", "test_language.py", "test_limits.py", "t
 """Tests that need nothing but pytest and Hypothesis."""
 OTHER: Final = "archspec==0.2.5"
 """The other distribution that has a package called `archspec`."""
-LEFT_OUT: Final = shutil.ignore_patterns(".git", ".venv", "dist", "build", "*.egg-info", ".*_cache", "__pycache__")
+LEFT_OUT: Final = shutil.ignore_patterns(
+    ".git", ".venv", ".lowest", "dist", "build", "*.egg-info", ".*_cache", "__pycache__"
+)
 _BUILD: Final = "import sys, build_backend; print(build_backend.build_{}(sys.argv[1]))"
 
 
