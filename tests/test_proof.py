@@ -329,3 +329,18 @@ def test_a_full_disk_is_told_in_a_line(kilobytes: int, options: list[str], who: 
     assert told.startswith(f"{who} cannot write to /")
     assert told.partition(" (at ")[0].endswith("File too large; TMPDIR names another folder for temporary files")
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_how_to_get_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for all networks; none for what lives in another environment."""
+    from archspec import proof
+    from archspec.cli import verifying
+
+    found = _proof("passed", "missing", "missing")
+    monkeypatch.setattr(proof, "verify", lambda *specs, **options: replace(found, reports=found.reports * 2))
+    verifying.run(["net.yaml"], [])
+    assert capsys.readouterr().err.splitlines() == [
+        "hint: pip install 'archspec-nn[keras,paddle]' brings what is missing"
+    ]
+    verifying.run(["net.yaml"], [], python={"keras": "python", "paddle": "python"})
+    assert capsys.readouterr().err == ""

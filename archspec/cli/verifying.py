@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,24 @@ def run(
     written = _close(shown, found)
     if old is not None and update_baseline is not None:
         write_one(update_baseline, old.updated(now).text())
+    if hint := _hint(found, options.get("python") or {}):
+        print(hint, file=sys.stderr)
     return found.exit_code or (0 if written else UNWRITTEN)
+
+
+def _hint(found: Proof, elsewhere: Collection[str]) -> str:
+    """How to get the frameworks that are missing here, in a line; empty if none is, or it cannot be said."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    missing = {name for report in found.reports for name, each in report.outcomes.items() if each.status == "missing"}
+    if not missing:
+        return ""
+    try:
+        extras = metadata("archspec-nn").get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        return ""
+    ours = sorted(missing.intersection(extras) - set(elsewhere))
+    return f"hint: pip install 'archspec-nn[{','.join(ours)}]' brings what is missing" if ours else ""
 
 
 def _old(path: Path) -> Baseline:
