@@ -55,7 +55,7 @@ class Placed:
     layouts: tuple[Layout | None, ...] = ()
     inexact: float = 0.0
     inexact_gradient: float = 0.0
-    block: Written | None = None
+    block: Written[Flow] | None = None
     """What was written for the block that is called."""
 
     @classmethod

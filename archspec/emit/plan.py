@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from archspec.backend import Network
 from archspec.emit.choice import chosen
@@ -21,14 +21,19 @@ Spelled = tuple[Lowered, Mapping[str, Code]]
 """How a step is spelled, and the code for its layers."""
 
 
+Wrote = TypeVar("Wrote")
+"""What writes blocks: a `Flow`."""
+
+
 @dataclass(slots=True)
-class Written:
+class Written(Generic[Wrote]):
     """A block that has been written."""
 
     block: str
     name: str
-    flow: Any
-    """What wrote it: a `Flow`."""
+    body: Body
+    flow: Wrote
+    """What wrote it."""
     defaults: dict[str, object]
     doc: str
     arguments: tuple[str, ...] = ()
@@ -43,7 +48,7 @@ class Blocks(Protocol):
     support: Mapping[str, str]
     file: Scope
     entry: str
-    blocks: list[Written]
+    blocks: list[Written[Any]]
     """Those that are written, from the innermost."""
     training_outputs: frozenset[str]
     sized: bool
@@ -57,10 +62,10 @@ class Blocks(Protocol):
     def located(self, site: Site, message: str) -> str:
         """A message about a step, with the step's position in the spec."""
 
-    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
+    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written[Any]:
         """The class or function of a block for inputs that are laid out so."""
 
-    def construct(self, context: Context, item: MCall, written: Written) -> Call:
+    def construct(self, context: Context, item: MCall, written: Written[Any]) -> Call:
         """The code that makes a block's layers (or calls its function), with its arguments."""
 
 
@@ -77,7 +82,7 @@ class Plan:
         self.body = body
         self.root = root
         self.lowered: dict[MStep, tuple[Site, Lowered]] = {}
-        self.blocks: dict[MCall, Written] = {}
+        self.blocks: dict[MCall, Written[Any]] = {}
         self.calls: dict[MCall, Call] = {}
         """The code that makes the layers of a block, or calls its function."""
         self.last = bool(generator.dialect.transpose)
@@ -119,7 +124,7 @@ class Plan:
 
     def _settle(self, item: MCall) -> None:
         self.blocks[item] = written = self.generator.written(item, self.wanted(item))
-        for wire, inner in zip(item.outputs, written.flow.body.outputs.values(), strict=True):
+        for wire, inner in zip(item.outputs, written.body.outputs.values(), strict=True):
             wire.layout = inner.layout
         self.calls[item] = self.generator.construct(self.context, item, written)
 

@@ -64,9 +64,9 @@ class Generator:
         self.table = table
         self.support = support
         self.flow = ClassWriter if isinstance(dialect.blocks, Classes) else FunctionWriter
-        self.blocks: list[Written] = []
-        self._written: dict[Any, Written] = {}
-        self.root: Written | None = None
+        self.blocks: list[Written[Flow]] = []
+        self._written: dict[Any, Written[Flow]] = {}
+        self.root: Written[Flow] | None = None
         self._taken = PYTHON | PROBES | {*dialect.imports, *support} | self.flow.always(dialect)
         self._declared = declared_names(model.spec.document)
         self.file = Scope(None, self._taken)
@@ -109,7 +109,7 @@ class Generator:
         self._check(flow, self.entry)
         self._resolve(flow.context, said(flow.whole))
         defaults = {name: self.model.params[name] for name in self.model.spec.document.params if name in self.free}
-        self.root = Written("", self.entry, flow, defaults, "")
+        self.root = Written("", self.entry, body, flow, defaults, "")
 
     def _aligned(self) -> Body:
         """The network with several values of the params that stay arguments; with one, if its steps or blocks change
@@ -145,7 +145,7 @@ class Generator:
         """The class or function of a block, or of another form of it: not what a variable would be called."""
         others = [other for other in self.blocks if other.block == block]
         if body is not None and others:
-            plain, how = self._name_of(block), self._told_apart(block, body, [other.flow.body for other in others])
+            plain, how = self._name_of(block), self._told_apart(block, body, [other.body for other in others])
             suffix = str(len(others) + 1)
             if how:
                 suffix = f"_{how}" if plain.islower() else pascal_case(how)
@@ -214,7 +214,7 @@ class Generator:
         step = next(iter(site.step.steps.values()))
         return str(self.model.spec.source.diagnostic(step.origin, f"{message} (step '{site.path}')"))
 
-    def construct(self, context: Context, item: MCall, written: Written) -> Call:
+    def construct(self, context: Context, item: MCall, written: Written[Flow]) -> Call:
         """The code that makes a block's layers (or calls its function), with its arguments."""
         child = written.flow
         args: list[Code] = []
@@ -249,7 +249,7 @@ class Generator:
             return outer.choose(values, exprs, inner.choices[name])
         return outer.unify(values, item, exprs, f"{item.name}_{name}" if item.name.isidentifier() else name)
 
-    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written:
+    def written(self, item: MCall, layouts: tuple[Any, ...]) -> Written[Flow]:
         """The class or function of a block for inputs that are laid out so, written when it is first needed.
 
         Raises Differs if the instances that are called here need different ones.
@@ -277,7 +277,7 @@ class Generator:
         declared = self.model.spec.document.blocks[block]
         for wire, layout in zip(body.inputs.values(), layouts, strict=True):
             wire.layout = layout
-        flow = self.flow(Plan(self, body, root=False))
+        flow: Flow = self.flow(Plan(self, body, root=False))
         flow.write({})
         self._check(flow, block)
         self._check_choices(flow)
@@ -288,7 +288,7 @@ class Generator:
                 kept[param] = spelled[kept[param]]
             else:
                 kept.pop(param, None)
-        result = Written(block, name, flow, kept, declared.summary, tuple(flow.arguments(kept)))
+        result = Written(block, name, body, flow, kept, declared.summary, tuple(flow.arguments(kept)))
         self.blocks.append(result)
         for key in body.modules:
             self._written[key, layouts] = result

@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from archspec.backend import Network, Program
+from archspec.emit.classes import ClassWriter
 from archspec.emit.context import Lowering
 from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import docstring, module_docstring
@@ -36,8 +37,8 @@ class FileGenerator(Generator):
         super().__init__(model, dialect, table, support)
         self.run()
         blocks = dialect.blocks
-        if isinstance(blocks, Classes) and blocks.starts is not None and self.root is not None:
-            network = self.root.flow
+        network = self.root.flow if self.root is not None else None
+        if isinstance(blocks, Classes) and blocks.starts is not None and isinstance(network, ClassWriter):
             network.starts = Starter(blocks.starts, network, network.constructor).statements()
         self._text = self.printed(Style())
         check_names(self._text, support, f"{dialect.title}: {model.name}")
