@@ -78,7 +78,8 @@ class MStep:
     operations: frozenset[str] = frozenset()
     """All that it is then."""
     paths: tuple[str, ...] = ()
-    """And what it is called in one instance and another: a step without a name is called by its operation."""
+    """What it is called in one instance and another: a step without a name is called by its operation, and counted if
+    there are several of that."""
 
     def parts(self) -> list[MStep]:
         """The step in the instances of each operation."""
@@ -302,10 +303,10 @@ class Merger:
 
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), tuple(self._outputs(items)))
+        step.paths = tuple(dict.fromkeys(prefix + item.name for item in items.values()))
         operations = frozenset(item.op.key for item in items.values())
         if len(operations) > 1:
             step.choice, step.operations = self._choice(items), operations
-            step.paths = tuple(dict.fromkeys(prefix + item.name for item in items.values()))
             step.path = prefix + self._called(step)
         for wire in step.outputs:
             wire.producer, wire.step = "" if step.choice else step.op.key, step.path
