@@ -3,6 +3,10 @@ reference, with weights by other names and in other layouts."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,9 +35,15 @@ from archspec.ops.pooling import GlobalMaxPool2d
 from archspec.verification import data
 from archspec.verification.worker import Array
 from archspec.verification.worker.own import EDGES
-from archspec.verification.workers import Result
+from archspec.verification.workers import Pool, Result
+from archspec.weights import files
+from benchmarks.against import held, judged, port, seeded
 
-TINY = Path(__file__).parent.parent / "docs" / "example" / "tiny_resnet.yaml"
+from .own_models.faults import FAULTS
+from .own_models.libraries import LIBRARIES
+
+ROOT = Path(__file__).parent.parent
+TINY = ROOT / "docs" / "example" / "tiny_resnet.yaml"
 OWN = Path(__file__).parent / "own_models"
 
 
@@ -99,9 +109,13 @@ def _double(array: Array) -> Array:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
+def _graph(spec: str | Path) -> Graph:
+    model = archspec.load(spec)
+    return (model.resized({"image": (3, 12, 12)}) if spec == TINY else model).graph
+
+
 def walked(spec: str | Path, other: Mapping[str, Operation | None] | None = None) -> tuple[Walk, Graph]:
-    run = recorded(archspec.load(spec).graph, other)
-    graph = archspec.load(spec).graph
+    run, graph = recorded(_graph(spec), other), _graph(spec)
     table = lookup.Table(run.values, "float64")
     given = {}
     for name, array in data.inputs(graph).items():
@@ -125,7 +139,7 @@ def _tiny(path: str, **changed: Any) -> Operation:
     return type(node.op)(**{**dict(node.op), **changed})
 
 
-FAULTS: dict[str, tuple[str, Callable[[], Operation | None], str]] = {
+SEEDED: dict[str, tuple[str, Callable[[], Operation | None], str]] = {
     "epsilon": ("stem.bn", lambda: _tiny("stem.bn", epsilon=3e-4), "epsilon is 0.0003, not 1e-05"),
     "padding": ("stem.conv", lambda: _tiny("stem.conv", padding=((2, 0), (2, 0))), "padding is [2, 0], not 1"),
     "slope": ("stage.0.relu", lambda: LeakyRelu(negative_slope=0.05), "leaky_relu in place of relu"),
@@ -136,9 +150,9 @@ FAULTS: dict[str, tuple[str, Callable[[], Operation | None], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", SEEDED)
 def test_names_the_first_step_that_differs(name: str) -> None:
-    step, made, words = FAULTS[name]
+    step, made, words = SEEDED[name]
     walk, graph = walked(TINY, {step: made()})
     assert [each.step for each in walk.deviations] == [step]
     assert words in walk.deviations[0].reason
@@ -146,7 +160,7 @@ def test_names_the_first_step_that_differs(name: str) -> None:
 
 
 def test_several_faults_come_out_in_one_run() -> None:
-    faults = {step: made() for step, made, _ in (FAULTS["epsilon"], FAULTS["slope"], FAULTS["pool"])}
+    faults = {step: made() for step, made, _ in (SEEDED["epsilon"], SEEDED["slope"], SEEDED["pool"])}
     walk, _ = walked(TINY, faults)
     assert [each.step for each in walk.deviations] == ["stem.bn", "stage.0.relu", "global_avg_pool2d"]
     assert not any(each.provisional for each in walk.deviations)
@@ -289,7 +303,9 @@ def _verify(backend: str, *texts: str) -> tuple[int, str]:
 
 
 @pytest.mark.frameworks
-@pytest.mark.parametrize(("backend", "names"), [("pytorch", ["build"]), ("paddle", ["build"])])
+@pytest.mark.parametrize(
+    ("backend", "names"), [("pytorch", ["build"]), ("keras", ["build", "functional"]), ("paddle", ["build"])]
+)
 def test_models_by_hand(backend: str, names: list[str], tmp_path: Path) -> None:
     """Those that are right pass, and those that are not say why."""
     file = OWN / f"{backend}_tiny.py"
@@ -307,3 +323,132 @@ def test_models_by_hand(backend: str, names: list[str], tmp_path: Path) -> None:
     assert text.count("passed") == 1 + len(names)
     assert "batch_norm 'stem.bn': epsilon is 0.0002, not 1e-05" in text
     assert text.count("epsilon is 0.0002") == 5
+
+
+BROKEN = """
+import torch
+from torch import nn
+from pytorch_tiny import Net
+
+
+def raises():
+    return Net(colour="red")
+
+
+def needs(width):
+    return Net()
+
+
+def number():
+    return 3
+
+
+class Two(Net):
+    def forward(self, x):
+        y = super().forward(x)
+        return y, y
+
+
+class Grey(Net):
+    def forward(self, x):
+        return super().forward(x[:, :1])
+
+
+class Spare(Net):
+    def __init__(self):
+        super().__init__()
+        self.spare = nn.Linear(3, 3)
+"""
+
+
+@pytest.mark.frameworks
+def test_what_is_wrong_with_code_is_said_in_a_line(tmp_path: Path) -> None:
+    """And nothing of it takes the others down."""
+    file = tmp_path / "broken.py"
+    file.write_text(BROKEN)
+    (tmp_path / "pytorch_tiny.py").write_text((OWN / "pytorch_tiny.py").read_text())  # a file beside it
+    due = {
+        "raises": 'broken.py:8: return Net(colour="red"): TypeError: ',
+        "needs": "'needs' cannot be called like this: missing a required argument: 'width'; name a function that ",
+        "number": "TypeError: this gives int, and no torch.nn.Module",
+        "nothing": f"{file} has no 'nothing'",
+        "Two": "the model gives 2 tensors, not 1: logits",
+        "Grey": "pytorch_tiny.py:14: y = self.norm(self.body(x)): RuntimeError: ",
+        "Spare": "no step of the spec uses the model's spare.weight, spare.bias",
+    }
+    code, text = _verify("pytorch", *(f"{file}:{name}" for name in due))
+    assert code == 1
+    for name, words in due.items():
+        assert re.search(rf"^{re.escape(f'{file}:{name}')}: .*{re.escape(words)}", text, re.MULTILINE), (name, text)
+
+
+@pytest.mark.frameworks
+def test_training_shows_what_evaluation_does_not(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    text = (OWN / "pytorch_cnn.py").read_text()
+    file.write_text(text.replace("eps=0.001)\n        self.mix", "eps=0.001, momentum=0.3)\n        self.mix")
+                    .replace("Dropout(0.3)", "Dropout(0.4)"))  # fmt: skip
+    spec = str(OWN / "cnn.yaml")
+    command = ["verify", spec, "--to", "pytorch", "--against", f"{file}:build"]
+    result = RUN.invoke(app, command)
+    assert result.exit_code == 0
+    assert "in training only (--training): dropout 'drop': p is 0.4, not 0.3" in result.output
+    result = RUN.invoke(app, [*command, "--training", "--gradients", "--against", f"{OWN}/pytorch_cnn.py:build"])
+    assert result.exit_code == 1
+    assert "batch_norm 'bn2': momentum is 0.3, not 0.1" in result.output
+    assert len(re.findall(r"pytorch_cnn.py:build .* passed$", result.output, re.MULTILINE)) == 2
+
+
+@pytest.mark.frameworks
+def test_the_page_about_porting_is_true(tmp_path: Path) -> None:
+    """What it shows comes out, what it mends passes, and the weights arrive."""
+    page = (ROOT / "docs" / "porting.md").read_text(encoding="utf-8")
+    text = page.partition("```python\n")[2].partition("```")[0]
+    wrong, right, names = tmp_path / "my_model.py", tmp_path / "mended.py", tmp_path / "names.yaml"
+    wrong.write_text(text)
+    right.write_text(text.replace(", eps=1e-3", "").replace("amax", "mean"))
+    code, shown = _verify("pytorch", f"{wrong}:Net")
+    assert code == 1
+    for line in re.findall(r"^my_model\.py:Net: (\d\. .*)$", page, re.MULTILINE):
+        assert line.replace("docs/example/", "") in shown.replace(f"{TINY.parent}/", "").replace("docs/example/", "")
+    result = RUN.invoke(app, ["verify", str(TINY), "--to", "pytorch", "--against", f"{right}:Net",
+                              "--save-names", str(names)])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    saved, ours = tmp_path / "my_weights.pt", tmp_path / "ours.safetensors"
+    script = f"import runpy, torch; torch.save(runpy.run_path({str(right)!r})['Net']().state_dict(), {str(saved)!r})"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    for target in (ours, tmp_path / "ours.weights.h5"):
+        command = ["weights", "convert", str(saved), str(target), "--spec", str(TINY), "--names", str(names)]
+        result = RUN.invoke(app, command)
+        assert result.exit_code == 0, result.output
+    theirs, found = files.read(saved).arrays, files.read(ours).arrays
+    assert np.array_equal(found["stage.1.conv.weight"], theirs["units.2.body.weight"])
+    assert np.array_equal(found["stem.bn.running_var"], theirs["units.0.norm.running_var"])
+
+
+@pytest.mark.frameworks
+@pytest.mark.long
+@pytest.mark.parametrize("backend", LIBRARIES)
+def test_models_of_libraries_pass(backend: str) -> None:
+    with Pool({each.name: each.runner for each in backends([backend])}) as pool:
+        for spec, text in LIBRARIES[backend].items():
+            outcome, _ = held(pool, archspec.load(spec), backend, text.replace("OWN/", f"{OWN}/"))
+            assert outcome.status == "passed", f"{spec}: {outcome.message}"
+
+
+@pytest.mark.frameworks
+@pytest.mark.long
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
+    """All are detected; most at the right step, most with the right reason."""
+    backend, network = port(name)
+    with Pool({each.name: each.runner for each in backends([backend])}) as pool:
+        assert held(pool, network, backend, f"{OWN / name}.py:build")[0].status == "passed"
+        found = [
+            judged(held(pool, network, backend, f"{seeded(name, fault, tmp_path)}:build")[0], fault)
+            for fault in FAULTS[name]
+        ]
+    total = sum(found, Counter())
+    assert total["detected"] == total["faults"]
+    assert total["step"] >= 0.8 * total["faults"]
+    assert total["named"] >= 0.6 * total["faults"]

@@ -15,14 +15,14 @@ from archspec.against.attempt import Formula, Found, Known, Model, attempts, fir
 from archspec.against.bindings import bindings, pools
 from archspec.against.lookup import Hit, order_of
 from archspec.against.records import Record
-from archspec.against.variants import relatives, told, variants
+from archspec.against.variants import relatives, rounded, told, variants
 from archspec.graph.graph import Node
 
 if TYPE_CHECKING:
     from archspec.backend import Weight
     from archspec.ops.base import Array
 
-_SECONDS = 8.0
+_SECONDS = 6.0
 """How long is looked for what is in the place of a step."""
 
 
@@ -80,10 +80,13 @@ def _tried(way: Way, node: Node, inputs: Sequence[Known]) -> Iterator[_Try]:
     calls = [record.arguments for record in _near(way, inputs)]
     told_ones = [each for arguments in calls for each in told(node.op, arguments)]
     for words, op in (*told_ones, *variants(node.op), *relatives(node.op, calls)):
-        formula = Formula.of(op)
-        if formula.key not in seen:
+        for formula in map(Formula.of, (op, rounded(op))):
+            if formula.key in seen:
+                continue
             seen.add(formula.key)
             yield words, formula, inputs, True
+            if len(inputs) == 2 and op.key != node.op.key:  # a difference, say, in the other order
+                yield words, formula, inputs[::-1], True
     yield from _by_kind(node, inputs)
     yield from _of_other_inputs(way, node, inputs)
 
@@ -123,7 +126,7 @@ def _of_other_inputs(way: Way, node: Node, inputs: Sequence[Known]) -> Iterator[
     """The step itself, of something else than it should read: what the model makes of that, or another tensor."""
     model, op = way.model, node.op
     for place, known in enumerate(inputs):
-        for record, other in _made_of(model, known):
+        for record, other in made_of(model, known):
             given = [*inputs[:place], other, *inputs[place + 1 :]]
             yield f"{record.place} comes before it", Formula.of(op), given, True
     tensors = {id(tensor): tensor.name for each in way.nodes for tensor in (*each.inputs, *each.outputs)}
@@ -138,11 +141,11 @@ def _of_other_inputs(way: Way, node: Node, inputs: Sequence[Known]) -> Iterator[
             yield f"reads '{name}' in place of '{node.inputs[place].name}'", Formula.of(op), given, True
 
 
-def _made_of(model: Model, known: Known) -> Iterator[tuple[Record, Known]]:
-    """What calls right after a tensor make of it that has its shape."""
+def made_of(model: Model, known: Known, calls: int = 3) -> Iterator[tuple[Record, Known]]:
+    """What so many calls after a tensor make of it, without weights, that has its shape."""
     recorded = model.recorded
     numbers, own = known.numbers, set(known.numbers)
-    for _ in range(3):
+    for _ in range(calls):
         plain = [number for number in recorded.readers(numbers) if not recorded.records[number].weights]
         numbers = tuple(plain[:12])
         for number in numbers:

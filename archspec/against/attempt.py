@@ -70,6 +70,8 @@ class Model:
     table: Table
     native: Mapping[str, Weight]
     """How the framework's own layers have the spec's weights."""
+    keeps_old: bool = False
+    """Whether the framework's momentum is the weight of the old statistics."""
     made: dict[Any, Any] = field(default_factory=dict)
     arrays: dict[Any, Array] = field(default_factory=dict)
 

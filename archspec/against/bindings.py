@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import islice, permutations, product
+from itertools import islice, permutations
 from math import prod
 
 from archspec.against.records import Recorded
@@ -76,17 +76,20 @@ def _native(
     targets: dict[str, Shape] = {}
     for weight in native:
         if weight.parameter in due:
-            targets.setdefault(weight.target, physical_shape(weight, due[weight.parameter]))
+            try:
+                targets.setdefault(weight.target, physical_shape(weight, due[weight.parameter]))
+            except ValueError:  # of an alternative, whose weights have other shapes
+                return
     if not targets or not due.keys() <= {weight.parameter for weight in native}:
         return
     choices = []
     for target, shape in targets.items():
         fitting = [name for name in pool if shapes[name] == shape]
         choices.append(sorted(fitting, key=lambda name: _last(name) != _last(target)))
-    for chosen in product(*choices):
-        if len(set(chosen)) == len(chosen):
-            names = dict(zip(targets, chosen, strict=True))
-            yield tuple(Weight(w.parameter, names[w.target], w.layout, w.shared) for w in native if w.parameter in due)
+    places = [[Weight("", name, (), False) for name in names] for names in choices]
+    for chosen in _distinct(places):
+        names = dict(zip(targets, (weight.target for weight in chosen), strict=True))
+        yield tuple(Weight(w.parameter, names[w.target], w.layout, w.shared) for w in native if w.parameter in due)
 
 
 def _last(name: str) -> str:
@@ -103,10 +106,22 @@ def _general(
             for name in pool for moves, shared in _layouts(tuple(map(int, shape)), shapes[name], rich)
         ]  # fmt: skip
         choices.append(fitting)
-    for chosen in product(*choices):
-        whole = [weight.target for weight in chosen if not weight.shared]
-        if len(set(whole)) == len(whole):
-            yield tuple(chosen)
+    yield from _distinct(choices)
+
+
+def _distinct(choices: Sequence[Sequence[Weight]], taken: frozenset[str] = frozenset()) -> Iterator[tuple[Weight, ...]]:
+    """One of each of the choices, no two of them the same weight of the model, unless they share it. What cannot be
+    completed is not begun: of sixteen weights of one shape there are too many ways."""
+    if not choices:
+        yield ()
+        return
+    if not all(choices):
+        return
+    first, *others = choices
+    for weight in first:
+        if weight.target not in taken:
+            mine = taken if weight.shared else taken | {weight.target}
+            yield from ((weight, *rest) for rest in _distinct(others, mine))
 
 
 def _layouts(shape: Shape, there: Shape, rich: Shape) -> Iterator[tuple[Moves, bool]]:

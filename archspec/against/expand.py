@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,11 @@ def parts(node: Node) -> list[Node]:
     return made
 
 
-def whole_name(parameter: str) -> str:
-    """The spec's name of a weight of a part: `attn.q_proj_weight` of `attn.q_proj.weight`."""
+def whole_name(parameter: str, due: Container[str]) -> str:
+    """The spec's name, which is one of those `due`, of a weight of a part: `attn.q_proj_weight` of
+    `attn.q_proj.weight`."""
+    if parameter in due:
+        return parameter
     for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
         for name in ("weight", "bias"):
             end = f".{part}.{name}"

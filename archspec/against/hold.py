@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
+from archspec.against.alternatives import made_of
 from archspec.against.attempt import Known, Model
 from archspec.against.expand import whole_name
 from archspec.against.lookup import Hit, Table, order_of
 from archspec.against.records import Recorded
 from archspec.against.subject import Own, recording
 from archspec.against.target import Target
-from archspec.against.walk import Walk, Walker, rounded
+from archspec.against.variants import rounded
+from archspec.against.walk import Walk, Walker
 from archspec.backend import Interface, Program, Weight
 from archspec.errors import BackendError
 from archspec.graph.graph import Graph
@@ -41,6 +44,8 @@ class Trial:
     recorded: Recorded
     inputs: dict[str, Array]
     precision: str
+    prepared: dict[str, Array] = field(default_factory=dict)
+    """The inputs of the network that the model makes of what it is given."""
 
 
 class Held:
@@ -60,12 +65,13 @@ class Held:
         if mode is Mode.AUXILIARY:
             report.remarks += (f"{self._target.text}: not compared with the outputs of training",)
             return
-        outcome = report.outcomes[self._target.text] = self._outcome(mode)
+        outcome = report.outcomes[self._target.text] = self.outcome(mode)
         greeting = self._pool.greet(self._target.backend.name).result()
         if not isinstance(greeting, Failure):
             outcome.versions = greeting.versions
 
-    def _outcome(self, mode: Mode) -> Outcome:
+    def outcome(self, mode: Mode) -> Outcome:
+        """What is found in a mode of evaluation or training."""
         name, options = self._target.text, self._options
         if self._trial is None:
             try:
@@ -73,11 +79,14 @@ class Held:
             except BackendError as error:
                 self._trial = Failure("refused", str(error))
             if not isinstance(self._trial, Failure):
-                self._walk = _walked(self._trial)
+                self._trial, self._walk = _walked(self._trial)
         if isinstance(self._trial, Failure):
             return Outcome(name, failure=self._trial)
-        outcome = Outcome(name, match=_match(self._trial, self._walk))
+        outcome = Outcome(name, match=_match(self._trial, self._walk, mode))
         assert outcome.match is not None
+        if options.gradients and self._trial.prepared:
+            outcome.failure = Failure("refused", "gradients are not available for a model that prepares its input")
+            return outcome
         if self._walk.lost or outcome.match.missing or outcome.match.unused:
             outcome.due = ()
             outcome.match.notes.append("outputs were not compared: not all weights have a place")
@@ -99,17 +108,15 @@ def _locate(match: Match, network: Network) -> None:
 
 def _recorded(network: Network, target: Target, pool: Pool, options: Options) -> Trial | Failure:
     """A run, with small images if the model takes them, in float64 if it can be run so."""
-    small = smaller(network)
     failure: Failure | None = None
-    for dtype in ("float64", "float32"):
-        for each in (small, network):
-            if each is None:
-                continue
-            graph, program = each.graph_for(options.sizes), target.backend.generate(each)
-            inputs = data.inputs(graph, options.seed)
-            scratch = pool.scratch
-            stored = worker.save(str(scratch.file(sum(array.nbytes for array in inputs.values()))), inputs)
-            request = recording(target, dtype, stored, program.inputs, scratch.file(0), as_they_are=False)
+    for each in filter(None, (smaller(network), network)):
+        graph, program = each.graph_for(options.sizes), target.backend.generate(each)
+        inputs = data.inputs(graph, options.seed)
+        size = sum(array.nbytes for array in inputs.values())
+        stored = worker.save(str(pool.scratch.file(size)), inputs)
+        room = 32 * sum(prod(tensor.shape) for node in graph.nodes for tensor in node.outputs)  # calls are about thrice
+        for dtype in ("float64", "float32"):
+            request = recording(target, dtype, stored, program.inputs, pool.scratch.file(room))
             result = pool.submit(target.backend.name, request, timeout=options.timeout).result()
             if isinstance(result, Result):
                 return Trial(target, each, graph, program, Recorded(result, dtype), inputs, dtype)
@@ -120,10 +127,13 @@ def _recorded(network: Network, target: Target, pool: Pool, options: Options) ->
     return failure
 
 
-def _walked(trial: Trial) -> Walk:
+def _walked(trial: Trial) -> tuple[Trial, Walk]:
+    """The walk from what the model is given; or, if it differs at once, from what the model makes of that, with which
+    nothing differs."""
     recorded = trial.recorded
     table = Table(recorded.values, trial.precision)
-    model = Model(recorded, table, {weight.parameter: weight for weight in trial.program.weights})
+    native = {weight.parameter: weight for weight in trial.program.weights}
+    model = Model(recorded, table, native, trial.program.keeps_old)
     given: dict[str, Known] = {}
     for number, name in enumerate(trial.program.inputs):
         array = trial.inputs[name]
@@ -131,19 +141,34 @@ def _walked(trial: Trial) -> Walk:
         axes = order_of(recorded.values[number], array, 1e-6)
         homes = tuple(table.find(array)) or ((Hit(number, axes),) if axes is not None else ())
         given[name] = Known(array, homes, array.shape)
-    return Walker(trial.graph, model, given).run()
+    walk = Walker(trial.graph, model, given).run()
+    first = {node.path for node in trial.graph.nodes if set(node.inputs) & set(trial.graph.inputs.values())}
+    if walk.deviations and walk.deviations[0].step in first and len(given) == 1:
+        ((name, raw),) = given.items()
+        for record, prepared in made_of(model, raw, 8):
+            if Walker(trial.graph, model, {name: prepared}, until=walk.deviations[0].step).run().lost:
+                continue
+            other = Walker(trial.graph, model, {name: prepared}).run()
+            if not other.deviations:
+                other.notes.append(f"the model prepares its input: compared from {record.place} on")
+                return replace(trial, prepared={name: prepared.array}), other
+    return trial, walk
 
 
-def _match(trial: Trial, walk: Walk) -> Match:
+def _match(trial: Trial, walk: Walk, mode: Mode) -> Match:
     """What was found, in words."""
-    deviations = [*walk.deviations, *_returned(trial, walk)]
-    mapping = {whole_name(name): weight for name, weight in walk.mapping.items()}
+    deviations = [*walk.deviations, *_returned(trial, walk), *(walk.hidden if mode is Mode.TRAINING else ())]
+    due = trial.graph.parameters(Mode.EVALUATION)
+    mapping = {whole_name(name, due): weight for name, weight in walk.mapping.items()}
     steps = trial.graph.steps(Mode.EVALUATION)
     wrong = {each.step for each in deviations}
     match = Match(
         trial.precision, len([node for node in steps if node.path not in wrong]), len(steps), deviations,
         {name: weight.target for name, weight in mapping.items()}, unexercised=walk.unexercised,
     )  # fmt: skip
+    match.notes += walk.notes
+    if mode is not Mode.TRAINING:
+        match.notes += [f"in training only (--training): {each}" for each in walk.hidden]
     _name(match, trial, mapping)
     if walk.lost:
         match.found = next(place for place, node in enumerate(steps) if walk.lost.startswith(node.path))
@@ -151,7 +176,7 @@ def _match(trial: Trial, walk: Walk) -> Match:
     else:
         used = {weight.target for weight in mapping.values()}
         match.unused = [name for name in trial.recorded.weights if name not in used]
-        match.missing = [name for name in trial.graph.parameters(Mode.EVALUATION) if name not in mapping]
+        match.missing = [name for name in due if name not in mapping]
     if trial.precision == "float32":
         match.notes.append("the model could not be made in float64: float32 hides what is smaller than 1e-5")
     return match
@@ -200,18 +225,25 @@ def _returned(trial: Trial, walk: Walk) -> list[Deviation]:
 def _pour(outcome: Outcome, trial: Trial, walk: Walk, pool: Pool, options: Options, mode: Mode) -> None:
     """Compares outputs, with the spec's weights where the walk found their places: that decides."""
     program = trial.program
-    weights = tuple(replace(weight, parameter=whole_name(name)) for name, weight in walk.mapping.items())
+    due = trial.graph.parameters()
+    weights = tuple(replace(weight, parameter=whole_name(name, due)) for name, weight in walk.mapping.items())
     shows = Interface(
         weights=weights, inputs=program.inputs, outputs=program.outputs, probes={}, inexact=program.inexact,
         inexact_gradients=program.inexact_gradients, unbiased_variance=program.unbiased_variance,
         keeps_old=program.keeps_old,
     )  # fmt: skip
-    subject = Own(trial.target, shows)
-    nodes = [node if walk.exact.get(node.path, True) else replace(node, op=rounded(node)) for node in trial.graph.nodes]
+    given = None
+    if trial.prepared:
+        size = sum(array.nbytes for array in trial.inputs.values())
+        given = worker.save(str(pool.scratch.file(size)), trial.inputs)
+    subject = Own(trial.target, shows, given)
+    nodes = [
+        node if walk.exact.get(node.path, True) else replace(node, op=rounded(node.op)) for node in trial.graph.nodes
+    ]
     graph = replace(trial.graph, nodes=nodes)
     report = examine(
         graph, [subject], pool, seed=options.seed, mode=mode, timeout=options.timeout, gradients=options.gradients,
-        allow_unproven=options.allow_unproven,
+        allow_unproven=options.allow_unproven, inputs=trial.prepared or None,
     )  # fmt: skip
     found: Outcome = report.outcomes[subject.name]
     outcome.rungs = {name: replace(rung, unseen=()) for name, rung in found.rungs.items()}  # the walk saw the steps

@@ -50,6 +50,8 @@ class Table:
             return []
         numbers, sums = self._sums[array.size]
         due = np.array(_sums(array))
+        if not np.isfinite(due).all():  # any number is near infinity
+            return []
         with np.errstate(all="ignore"):
             # The size of what was added up bounds the error of each sum.
             limit = self._close * due[[1, 1, 2, 4, 4]] * 4

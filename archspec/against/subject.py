@@ -51,10 +51,10 @@ def spoken(target: Target) -> dict[str, Any]:
 
 
 def recording(
-    target: Target, dtype: str, data: Mapping[str, Any], inputs: Mapping[str, Moves], into: Path, *, as_they_are: bool
+    target: Target, dtype: str, data: Mapping[str, Any], inputs: Mapping[str, Moves], into: Path
 ) -> dict[str, Any]:
-    """A request to record a run, with random weights or with those that the model has."""
+    """A request to record a run with random weights."""
     return {
-        "own": spoken(target), "dtype": dtype, "data": data, "inputs": inputs, "mode": Mode.EVALUATION,
-        "as_they_are": as_they_are, "into": str(into),
+        "record": True, "own": spoken(target), "dtype": dtype, "data": data, "inputs": inputs,
+        "mode": Mode.EVALUATION, "into": str(into),
     }  # fmt: skip

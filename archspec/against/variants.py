@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from archspec import ops
+from archspec.graph.graph import float32_each
 from archspec.ops.base import Operation
 
 _NAMES = {
@@ -76,6 +77,12 @@ def _spelled(name: str, value: Any) -> Any:
     return value
 
 
+def rounded(op: Operation) -> Operation:
+    """An operation with its numbers as float32 has them, since frameworks keep many of them so."""
+    floats = {name: float32_each(value) for name, value in op if isinstance(value, (float, tuple))}
+    return op.model_copy(update=floats) if floats else op
+
+
 def variants(op: Operation) -> Iterator[tuple[str, Operation]]:
     """The operation with one attribute that is another; with words for each."""
     for name, info in type(op).model_fields.items():
@@ -98,6 +105,10 @@ def relatives(op: Operation, calls: Sequence[Mapping[str, Any]] = ()) -> Iterato
             yield words, other
             for arguments in calls:
                 yield from ((f"{words}: {_own(each)}", each) for _, each in told(other, arguments))
+            for name in (name for name, value in other if isinstance(value, bool)):
+                flipped = _with(other, {name: not getattr(other, name)})
+                if flipped is not None:
+                    yield words, flipped
             for name in type(other).model_fields.keys() & _NUMBERS.keys():
                 values = ((value, _with(other, {name: value})) for value in _NUMBERS[name])
                 yield from ((f"{words}: {name} is {value:g}", each) for value, each in values if each is not None)

@@ -18,17 +18,18 @@ from archspec.against import expand
 from archspec.against.alternatives import Alternative, alternatives, resynchronized
 from archspec.against.attempt import Formula, Found, Known, Model, attempts, first_of, have_rivals, parameters_of
 from archspec.against.records import Record
-from archspec.against.variants import relatives, variants
+from archspec.against.training import hidden, unasked
+from archspec.against.variants import relatives, rounded, variants
 from archspec.backend import Weight
-from archspec.graph.graph import Graph, Node, float32_each
+from archspec.graph.graph import Graph, Node
 from archspec.graph.mode import Mode
-from archspec.ops.base import Operation
 from archspec.verification.match import Deviation
 from archspec.verification.worker import Array
 from archspec.verification.worker.own import EDGES
 
 _PATIENCE = 9
 """How many steps that no call gives there may be before one that is found."""
+_SECONDS = 6.0
 _FLIPS = 24
 """How many other choices are tried where weights might be those of several steps."""
 
@@ -52,6 +53,9 @@ class Walk:
     """Steps whose weights might as well have been others."""
     exact: dict[str, bool] = field(default_factory=dict)
     """Steps that a framework computes with their numbers as float32 has them."""
+    hidden: list[Deviation] = field(default_factory=list)
+    """What only training shows, and a call's arguments tell: rates of dropout, momentum of statistics."""
+    notes: list[str] = field(default_factory=list)
     outputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """The calls that gave the spec's outputs."""
     lost: str = ""
@@ -68,6 +72,8 @@ class Walker:
         self.graph, self.model, self.inputs = graph, model, inputs
         self.choices = dict(choices or {})
         self.until = until
+        self.fruitless: set[tuple[str, ...]] = set()
+        """Steps for whose weights other choices did not help."""
         self._begin()
 
     def _begin(self) -> None:
@@ -101,6 +107,8 @@ class Walker:
             while at < len(self.nodes) and not self.walk.lost:
                 node = self.nodes[at]
                 at = at + 1 if self._take(node) or self._wait(node) else self._failed(node)
+        if not self.walk.lost:
+            self.walk.hidden += unasked(self.model, self.walk.hidden, self.nodes, self.values)
         outputs = self.graph.results(Mode.EVALUATION).items()
         self.walk.outputs = {
             name: self.values[id(tensor)].numbers for name, tensor in outputs if id(tensor) in self.values
@@ -117,9 +125,9 @@ class Walker:
     def _take(self, node: Node) -> bool:
         """Notes a step if the model has it."""
         inputs = self._inputs(node)
-        for op in dict.fromkeys((repr(node.op), repr(rounded(node)))):
+        for op in dict.fromkeys((repr(node.op), repr(rounded(node.op)))):
             exact = op == repr(node.op)
-            formula = Formula.of(node.op if exact else rounded(node))
+            formula = Formula.of(node.op if exact else rounded(node.op))
             found = self._chosen(node, formula, inputs)
             if found is not None:
                 self.walk.exact[node.path] = exact
@@ -158,6 +166,7 @@ class Walker:
             self.walk.starts[node.path] = record.number if found.start is None else found.start
         if bent:
             self._bent(node, inputs, found)
+        self.walk.hidden += hidden(self.model, node, inputs, found)
 
     def _bent(self, node: Node, inputs: Sequence[Known], found: Found) -> None:
         """Holds what bends against the model's function at numbers that the run did not have."""
@@ -271,12 +280,12 @@ class Walker:
     def _flipped(self, node: Node) -> bool:
         """Tries other choices among weights that fit equally well, and keeps those with which the step is found."""
         tied = [path for path in self._before(node) if path in self.walk.ties][:4]
-        if not tied:
+        if not tied or tuple(tied) in self.fruitless:
             return False
         chosen = [self.choices.get(path, 0) for path in tied]
         started = monotonic()
         for numbers in sorted(product(range(3), repeat=len(tied)), key=sum)[: _FLIPS * 2]:
-            if list(numbers) == chosen or monotonic() - started > 20:
+            if list(numbers) == chosen or monotonic() - started > _SECONDS:
                 continue
             choices = {**self.choices, **dict(zip(tied, numbers, strict=True))}
             trial = Walker(self.graph, self.model, self.inputs, choices, node.path)
@@ -284,6 +293,7 @@ class Walker:
                 self.choices = choices
                 self._begin()
                 return True
+        self.fruitless.add(tuple(tied))
         return False
 
     def _before(self, node: Node) -> list[str]:
@@ -298,12 +308,6 @@ class Walker:
                     found[maker.path] = None
                     waiting.append(maker)
         return sorted(found, key=lambda path: -order[path])
-
-
-def rounded(node: Node) -> Operation:
-    """A step's operation with its numbers as float32 has them."""
-    floats = {name: float32_each(value) for name, value in node.op if isinstance(value, (float, tuple))}
-    return node.op.model_copy(update=floats) if floats else node.op
 
 
 def _agree(ours: Array, theirs: Array) -> bool:

@@ -95,6 +95,7 @@ BACKEND: Final = Backend(
     framework="keras",
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
+    recorder=Path(__file__).parent / "recorder.py",
     training=training,
     live=live,
     saved=saved,

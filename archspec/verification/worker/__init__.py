@@ -143,7 +143,7 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     try:
         if "script" in request:
             return _seen(train, request, runner, clock)
-        if "as_they_are" in request:
+        if "record" in request:
             return _seen(record, request, runner, clock)
         return _answer(request, runner, tell, clock)
     except NoRoom as error:
@@ -203,6 +203,8 @@ def _watched(
     dtype = request["dtype"]
     data = load(**request["data"])
     theirs = bool(request.get("own"))
+    if theirs and request["own"]["given"]:
+        data = {**data, **load(**request["own"]["given"])}  # what the network takes, the model makes of this
     session = own_session(request, runner, trace.see) if theirs else runner.Session(dtype, trace.see)
 
     def probe(*arguments: Any) -> Any:

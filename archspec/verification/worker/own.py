@@ -43,8 +43,13 @@ def build(own: Any, request: Mapping[str, Any], inputs: Sequence[Any]) -> None:
     with said(request["own"]):
         own.build(factory(request["own"]), inputs, request["mode"])
     for name, variable in own.variables().items():
-        if not str(variable.dtype).endswith(request["dtype"]):
-            raise OwnError(f"its weight '{name}' stays {str(variable.dtype).removeprefix('torch.')}")
+        if _kind(variable) != request["dtype"]:
+            raise OwnError(f"its weight '{name}' stays {_kind(variable)}")
+
+
+def _kind(value: Any) -> str:
+    """`float64`, of what each framework has words of its own for."""
+    return str(value.dtype).removeprefix("torch.").removeprefix("paddle.").removeprefix("<dtype: '").removesuffix("'>")
 
 
 def _recorder(path: str) -> Any:
@@ -186,7 +191,7 @@ class Calls:
 
     def _bend(self, number: int, given: Any, result: Any, again: Callable[[Any], Any]) -> None:
         """What a function of one tensor gives for numbers that a run hardly meets: beyond a bound, say."""
-        if tuple(given.shape) != tuple(result.shape) or "float" not in str(given.dtype):
+        if tuple(given.shape) != tuple(result.shape) or "float" not in _kind(given):
             return
         edges = np.resize(EDGES, given.shape).astype(np.array(self._runner.to_numpy(given)).dtype)
         self.active = False
@@ -250,9 +255,8 @@ def record(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) 
     with clock.enter("weights"):
         for name, variable in variables.items():
             array = np.array(runner.to_numpy(variable))
-            if not request["as_they_are"]:
-                array = np.ascontiguousarray(drawn(name, array))
-                own.session.assign(variable, array)
+            array = np.ascontiguousarray(drawn(name, array))
+            own.session.assign(variable, array)
             writer.add(f"weight {name}", array)
     calls = Calls(request["own"], variables, runner, own.is_tensor, writer)
     with clock.enter("run"), said(request["own"]):
@@ -264,8 +268,8 @@ def record(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) 
     if not results:
         raise OwnError(f"the model gives {type(outputs).__name__}, which has no tensor")
     for value in results:
-        if "float" in str(value.dtype) and not str(value.dtype).endswith(request["dtype"]):
-            raise OwnError(f"what it gives is {str(value.dtype).removeprefix('torch.')}")
+        if "float" in _kind(value) and _kind(value) != request["dtype"]:
+            raise OwnError(f"what it gives is {_kind(value)}")
         if calls.known(value) is None:
             calls.note("the model", (), value)
     names = list(outputs) if isinstance(outputs, Mapping) else []
