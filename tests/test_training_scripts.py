@@ -83,8 +83,8 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
             "9 samples are less than one batch",
             "",
             "exists already; --resume goes on from it",
-            "not of {'spec'",
-            "not of {'spec'",
+            "not of {'batch_size'",
+            "not of {'batch_size'",
         ],
         strict=True,
     ):
