@@ -185,6 +185,9 @@ class Backend:
     recorder: Path | None = None
     """A script like the runner, by which a person's own model is run and its calls are seen
     (see `archspec.verification.worker.own`)."""
+    reproduction: Path | None = None
+    """A template of a script that fills a model, runs it, and shows how far it is off (see
+    `archspec.reproduction`); without it, none is written."""
     saved: Callable[[Program, Graph], Mapping[str, str]] | None = None
     """Where the framework's own files of weights have each target of a model, for those that have no names of weights.
     Raises BackendError if that cannot be told."""

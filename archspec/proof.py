@@ -42,6 +42,7 @@ def verify(
     jobs: int = 1,
     shard: str = "",
     cache: bool = False,
+    repro: Path | None = None,
     watch: Callable[[str], None] | None = None,
     each: Callable[[Report | Refused], None] | None = None,
 ) -> Proof:
@@ -60,7 +61,8 @@ def verify(
     against the only network, and reported beside the generated ones (`archspec.against`).
     So many `jobs` are done side by side, as far as there is memory.
     With `shard`, `2/5`, it is the second of five parts of all networks. With `cache`, what was found before and still
-    holds is not done again, but for people's own models; such reports have their date in `cached`.
+    holds is not done again, but for people's own models; such reports have their date in `cached`. Into the folder
+    `repro` goes, for what differs in evaluation, the least that shows it (`archspec.reproduction`).
     `watch` is told what happens, now and then from another thread, and `each` is given every report when it is done, in
     the order of arrival; the proof has them in the order given.
 
@@ -83,13 +85,13 @@ def verify(
         raise UsageError(f"what is done side by side is a whole number from 1, not {jobs}")
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     ledger = Ledger(each)
-    kept = Cache(options) if cache and not options.against else None
+    kept = Cache(options) if cache and not options.against and repro is None else None
     todo = wanted(networks, options, kept, Shard.parse(shard) if shard else Shard(), ledger)
     required = frozenset((options.to or tuple(point.name for point in known())) if require or to else ())
     if todo:
         from archspec.proving import Prover
 
-        with Prover(options, ledger, jobs=jobs, watch=watch, cache=kept) as prover:
+        with Prover(options, ledger, jobs=jobs, watch=watch, cache=kept, repro=repro) as prover:
             try:
                 prover.prove(todo, date)
             except KeyboardInterrupt:

@@ -26,7 +26,7 @@ from archspec.results.options import Options
 from archspec.results.progress import Progress
 from archspec.results.result import Refused
 from archspec.results.wanted import Wanted
-from archspec.verification.cases import case
+from archspec.verification.cases import Case, case
 from archspec.verification.cases import second as second_case
 from archspec.verification.failure import Failure
 from archspec.verification.places import statement
@@ -70,11 +70,11 @@ class Prover:
 
     def __init__(
         self, options: Options, ledger: Ledger, *, jobs: int = 1,
-        watch: Callable[[str], None] | None = None, cache: Cache | None = None,
+        watch: Callable[[str], None] | None = None, cache: Cache | None = None, repro: Path | None = None,
     ) -> None:  # fmt: skip
         """As many networks as there are `jobs` are verified side by side, each with processes of its own."""
         chosen = backends(options.to)
-        self.options, self._ledger, self._cache = options, ledger, cache
+        self.options, self._ledger, self._cache, self._repro = options, ledger, cache, repro
         self.chosen = [backend.exact() if options.exact_statistics else backend for backend in chosen]
         self.names = [backend.name for backend in chosen]
         for name in options.python:
@@ -172,7 +172,7 @@ class Prover:
         with self._guarded(job.place, job.model), self._progress.about(job.title) as tell:
             own = [hold(job.model, pool, self.options) for hold in self._own]
             found: list[Report] = []
-            for report in reports(job.model, self.chosen, pool, self.options, tell, room=self._room):
+            for report in reports(job.model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro):
                 for each in own:
                     tell("comparing " + each.name)
                     each.add(report)
@@ -228,6 +228,7 @@ def modes(options: Options) -> tuple[str, ...]:
 def reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, options: Options = _DEFAULT,
     watch: Callable[[str], None] = lambda stage: None, *, only: Collection[str] = (), room: Room = _unbounded,
+    repro: Path | None = None,
 ) -> Iterator[Report]:  # fmt: skip
     """What is found about one network: a report for each of its modes, or of those that are wanted alone.
 
@@ -237,14 +238,14 @@ def reports(
         if options.steps:
             yield from _stepped(model, chosen, pool, options, watch, room)
         else:
-            yield from _reports(model, chosen, pool, options, watch, only or modes(options), room)
+            yield from _reports(model, chosen, pool, options, watch, only or modes(options), room, repro)
     except reference.StepError as error:
         raise SpecError([model.spec.source.diagnostic(error.node.origin, str(error))]) from error
 
 
 def _reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, options: Options, watch: Callable[[str], None],
-    wanted: Collection[str], room: Room,
+    wanted: Collection[str], room: Room, repro: Path | None,
 ) -> Iterator[Report]:  # fmt: skip
     watch("generating code")
     tried = case(model, chosen, keep_size=options.picture is not None, sizes=options.sizes)
@@ -265,6 +266,9 @@ def _reports(
         report.model += _ABOUT[mode]
         report.facts = _facts(model, mode, tried.programs)
         _locate(report, model, tried.programs)
+        if repro is not None and mode is Mode.EVALUATION and inputs is None and report.exit_code == 1:
+            watch("reproducing what differs")
+            report.remarks += _reproduced(tried, report, chosen, options, repro)
         yield report
 
 
@@ -294,6 +298,20 @@ def _stepped(
 
 
 _ABOUT = {Mode.EVALUATION: "", Mode.AUXILIARY: " with the outputs of training", Mode.TRAINING: " in training"}
+
+
+def _reproduced(
+    tried: Case, report: Report, chosen: Sequence[Backend], options: Options, folder: Path
+) -> tuple[str, ...]:  # fmt: skip
+    """Writes what reproduces a difference, and tells where, or that there is nothing that does."""
+    from archspec.reproduction import reproduce
+
+    written = reproduce(
+        tried.model, tried.graph, tried.programs, report, chosen, folder, seed=options.seed, python=options.python
+    )
+    told = [f"{name}: reproduced by {path / f'run_{name}.py'}" for name, path in written.items()]
+    failed = [name for name, outcome in report.outcomes.items() if outcome.status == "failed" and name not in written]
+    return (*told, *(f"{name}: no script shows by itself what differs" for name in failed))
 
 
 def _facts(model: Model, mode: str, programs: Mapping[str, Program]) -> Facts:

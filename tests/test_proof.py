@@ -126,7 +126,8 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archspec.proof.verify", verify)
     command = (
         "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9 "
-        "--size batch=3 --gradients --training --steps 4 --exact-statistics --allow-unproven -j 2 --against own.py:f"
+        "--size batch=3 --gradients --training --steps 4 --exact-statistics --allow-unproven -j 2 --repro r "
+        "--against own.py:f"
     )
     assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
     del given["watch"], given["each"]
@@ -134,7 +135,7 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
         "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "sizes": {"batch": 3}, "picture": Path("photo.png"),
         "gradients": True, "training": True, "steps": 4, "exact_statistics": True, "allow_unproven": True,
-        "jobs": 2, "against": ["own.py:f"], "shard": "", "cache": False,
+        "jobs": 2, "against": ["own.py:f"], "shard": "", "cache": False, "repro": Path("r"),
     }  # fmt: skip
 
 

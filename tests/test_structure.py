@@ -43,7 +43,14 @@ LAYERS = [
         "archspec.pictures",
     },
     {"archspec.results"},
-    {"archspec.budget", "archspec.proof", "archspec.proving", "archspec.weights", "archspec.against"},
+    {
+        "archspec.budget",
+        "archspec.proof",
+        "archspec.proving",
+        "archspec.reproduction",
+        "archspec.weights",
+        "archspec.against",
+    },
     {"archspec.report"},
     {"archspec.cli", "archspec.__main__", "archspec.testing", "archspec.pytest_plugin"},
 ]

@@ -352,6 +352,7 @@ def verify(
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as JUnit's XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as Markdown.")] = None,
     baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Fail on what is worse than there.")] = None,
+    repro: Annotated[Path | None, typer.Option(metavar="DIR", help="Write what reproduces a difference there.")] = None,
     update_baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Write what was found there.")] = None,
 ) -> None:  # fmt: skip
     """Prove that the generated models compute the same, step by step.
@@ -368,6 +369,7 @@ def verify(
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
     archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
     archspec verify resnet18 --against my_model.py:build --to pytorch   a model of your own, too
+    archspec verify net.yaml --repro repro                   for a report of a bug: model, numbers and script alone
     archspec verify specs/*.yaml --baseline parity.json      fails on what is worse than what --update-baseline wrote
     archspec verify specs/*.yaml --shard 2/5                 the second of five parts, for as many machines
     archspec verify specs/*.yaml --require --json            for CI
@@ -387,7 +389,7 @@ def verify(
         to=to or (), variant=variant, params=values(settings), python=interpreters(python),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-        picture=picture, against=against or (), jobs=jobs, shard=shard, cache=not no_cache,
+        picture=picture, against=against or (), jobs=jobs, shard=shard, cache=not no_cache, repro=repro,
     )  # fmt: skip
     if code:
         raise typer.Exit(code)

@@ -87,6 +87,7 @@ BACKEND: Final = Backend(
     framework="paddle",
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
+    reproduction=Path(__file__).parent / "reproduce.py.jinja",
     recorder=Path(__file__).parent / "recorder.py",
     training=training,
     live=live,
