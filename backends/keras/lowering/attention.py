@@ -26,9 +26,9 @@ def scaled_dot_product_attention(site: Site) -> Lowered:
 
 
 def multi_head_attention(site: Site) -> Lowered:
-    """The layer of Keras takes masks that say yes or no, and its projections begin all alike."""
+    """The layer of Keras takes masks that say yes or no, its projections begin all alike, and heads of one are not its."""
     masked = len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool")
-    if masked or not site.every(_begin_alike):
+    if masked or not site.every(lambda step: _begin_alike(step) and not _takes_times_for_heads(step)):
         return biased_multi_head_attention(site)
     same = site.every(lambda step: step.outputs[0].shape[2] == step.inputs[0].shape[2])
     out = None if same else Items((shared.out_features(site),))
@@ -57,6 +57,12 @@ def _begin_alike(step: Step) -> bool:
     for name, initial in step.initial.items():
         starts[name.rpartition("_")[2]].add((initial.distribution.__class__, f"{initial.distribution.number:.12g}"))
     return all(len(found) < 2 for found in starts.values())
+
+
+def _takes_times_for_heads(step: Step) -> bool:
+    """Whether biases [heads, 1] can be added along time: as `ops.add` does where there are as many times as heads."""
+    op: Any = step.op
+    return bool(op.bias) and shared.head_size(step) == 1 and op.num_heads > 1
 
 
 def _is_power_of_four(size: int) -> bool:
