@@ -215,7 +215,7 @@ def test_what_holds_of_an_outer_block_is_said_of_it_once() -> None:
         layers: [{block: Outer, name: outer, repeat: 3}]
     """
     code = Spec.parse(dedent(text), "outer.yaml").network().compile("pytorch")
-    assert code.count("nn.init.normal_(module.q.proj.weight, std=0.1)") == 1
+    assert code.count('nn.init.normal_(module.get_parameter("q.proj.weight"), std=0.1)') == 1
     assert code.count("nn.init.normal_") == 1
 
 

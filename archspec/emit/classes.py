@@ -365,13 +365,11 @@ class ClassWriter(Flow):
         return f"{shown}: {kind}"
 
     def _returns(self) -> str:
-        count = len(self.body.outputs)
         tensor = self.words.tensor
-        many = f"tuple[{', '.join([tensor] * count)}]"
-        if count == 1:
-            return tensor
-        training = self.generator.training_outputs if self.root else ()
-        return f"{tensor} | {many}" if training else many
+        count = len(self.body.outputs)
+        usual = count - (len(self.generator.training_outputs) if self.root else 0)
+        kinds = [tensor if each == 1 else f"tuple[{', '.join([tensor] * each)}]" for each in (usual, count)]
+        return " | ".join(dict.fromkeys(kinds))
 
 
 def _annotation(values: Sequence[object]) -> str:

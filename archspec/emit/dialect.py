@@ -5,7 +5,7 @@ Classes and functions, and channels first or last, are choices of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -36,6 +36,12 @@ class Starts:
     """Kinds of layers that derive from others, which a loop takes for those."""
     inner: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Kinds of layers that hold others: the kind of those."""
+    optional: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Kinds of layers with weights whose type says that they may be missing."""
+    untyped: Collection[str] = ()
+    """Kinds of layers whose weights have no type of their own."""
+    named: str = ""
+    """A weight of those, or of a layer inside another, by its path: `{0}` has it, `{1}` is the path."""
     packed: int = 1
     """How many weights some layers keep as one."""
     chunks: str = "{}"

@@ -58,6 +58,16 @@ class Begin:
         return self.initial.distribution
 
 
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What fills a weight."""
+
+    code: list[Branch]
+    name: str = ""
+    maybe: bool = False
+    """Whether there may be no such weight, or its type says so."""
+
+
 class Starter:
     """Finds what has to be said of how the weights of a network begin."""
 
@@ -122,26 +132,37 @@ class Starter:
             kind, name, layer = self._alike(begin)
             kinds.setdefault(kind, {}).setdefault(name, []).append(begin)
             layers.setdefault(kind, set()).add(layer)
-        bodies: dict[str, list[Branch]] = {}
+        bodies: dict[str, list[Fill]] = {}
         for kind, names in kinds.items():
             for name, begins in names.items():
                 everywhere = len({self._alike(begin)[2] for begin in begins}) == len(layers[kind])
-                bodies.setdefault(kind, []).extend(self._common(kind, name, begins, everywhere, rest))
+                if said := self._common(kind, name, begins, rest):
+                    fill = Fill(said, name, maybe=not everywhere or name in self.starts.optional.get(kind, ()))
+                    bodies.setdefault(kind, []).append(fill)
         return self._merged(bodies)
 
-    def _merged(self, bodies: Mapping[str, list[Branch]]) -> list[Branch]:
+    def _merged(self, bodies: Mapping[str, list[Fill]]) -> list[Branch]:
         """One branch for all classes of which the same is said."""
-        merged: list[tuple[list[str], list[Branch]]] = []
+        merged: list[tuple[list[str], list[list[Fill]]]] = []
         for kind, body in bodies.items():
-            if not body:
-                continue
             for known, same in merged:
-                if same == body:
+                if [fill.code for fill in same[0]] == [fill.code for fill in body]:
                     known.append(kind)
+                    same.append(body)
                     break
             else:
-                merged.append(([kind], body))
-        return [Branch(self._is(known), body) for known, body in merged]
+                merged.append(([kind], [body]))
+        return [
+            Branch(self._is(known), [line for fills in zip(*same, strict=True) for line in self._where(fills)])
+            for known, same in merged
+        ]
+
+    def _where(self, fills: Sequence[Fill]) -> list[Branch]:
+        """What fills a weight, if there is one."""
+        first = fills[0]
+        if not any(fill.maybe for fill in fills):
+            return first.code
+        return [Branch(Template(f"{self.layer}{_steps(first.name)} is not None", ()), first.code)]
 
     def _is(self, kinds: Sequence[str]) -> Code:
         classes = tuple(Global(kind) for kind in kinds)
@@ -155,20 +176,18 @@ class Starter:
             return self.starts.inner[kind], name, f"{begin.layer}.{inner}"
         return kind, begin.name, begin.layer
 
-    def _common(self, kind: str, name: str, begins: list[Begin], everywhere: bool, rest: list[Begin]) -> list[Branch]:
+    def _common(self, kind: str, name: str, begins: list[Begin], rest: list[Begin]) -> list[Branch]:
         """What a loop says of the weights of one name that layers of a kind have: how most of them begin."""
         usual = Counter(begin.initial.initializer for begin in begins).most_common(1)[0][0]
         most = [begin for begin in begins if begin.initial.initializer == usual]
         said = not all(self._is_default(begin) for begin in most)
         code: list[Branch] = []
         if said:
-            spelled = self._spelled(usual, most, Raw(self.layer), name)
+            spelled = self._spelled(usual, most, self.layer, name)
             if spelled is None:
                 rest += begins
                 return []
             code = spelled
-            if not everywhere:
-                code = [Branch(Template(f"{self.layer}{_steps(name)} is not None", ()), code)]
         for begin in begins:
             same = same_start(usual.distribution(begin.initial.fans), begin.distribution)
             if not (same if said else self._is_default(begin)):
@@ -182,18 +201,17 @@ class Starter:
     def _exceptions(self, rest: list[Begin]) -> tuple[list[Branch], list[Branch]]:
         """What is said of blocks in a second loop, and of single weights: of the innermost block in all of whose
         instances it holds."""
-        again: dict[str, list[Branch]] = {}
+        again: dict[str, list[Fill]] = {}
         for depth in range(max((len(begin.blocks) for begin in rest), default=0)):
             rest = self._said_of_blocks(rest, depth, again)
         alone: list[Branch] = []
         for begin in rest:
-            inner, _, last = f"{begin.layer}.{begin.name}".strip(".").rpartition(".")
-            where = _attribute("self", inner)
-            spelled = self._spelled(begin.initial.initializer, [begin], where, last)
-            alone += spelled or self._spelled(_numbered(begin), [begin], where, last) or []
+            path = f"{begin.layer}.{begin.name}".strip(".")
+            spelled = self._spelled(begin.initial.initializer, [begin], "self", path)
+            alone += spelled or self._spelled(_numbered(begin), [begin], "self", path) or []
         return self._merged(again), alone
 
-    def _said_of_blocks(self, rest: list[Begin], depth: int, again: dict[str, list[Branch]]) -> list[Begin]:
+    def _said_of_blocks(self, rest: list[Begin], depth: int, again: dict[str, list[Fill]]) -> list[Begin]:
         """Adds what holds of all instances of the blocks that are so far around; gives the weights that remain."""
         left: list[Begin] = []
         rows: dict[tuple[str, str, Initializer], list[Begin]] = {}
@@ -206,24 +224,24 @@ class Starter:
             key = block, f"{below} {'' if begin.part is None else begin.part}", begin.initial.initializer
             rows.setdefault(key, []).append(begin)
         for (block, below, initializer), begins in rows.items():
-            owner, _, name = below.partition(" ")[0].rpartition(".")
             spelled = None
             if len(begins) == self.instances[block]:
-                spelled = self._spelled(initializer, begins, _attribute(self.layer, owner), name)
+                spelled = self._spelled(initializer, begins, self.layer, below.partition(" ")[0])
             if spelled is None:
                 left += begins
             else:
-                again.setdefault(block, []).extend(spelled)
+                again.setdefault(block, []).append(Fill(spelled))
         return left
 
     # Spellings --------------------------------------------------------------------------------------------------------
 
-    def _spelled(
-        self, initializer: Initializer, begins: Sequence[Begin], owner: Code, name: str
-    ) -> list[Branch] | None:
-        """What fills the weights that `owner` calls so; None if no code does that for all of them."""
-        weight: Code = Template("{0}" + _steps(name), (owner,))
+    def _spelled(self, initializer: Initializer, begins: Sequence[Begin], base: str, path: str) -> list[Branch] | None:
+        """What fills the weights that are at a path from `base`; None if no code does that for all of them."""
         kind = self._alike(begins[0])[0]
+        owner = _attribute(base, path.rpartition(".")[0])
+        weight = _attribute(base, path)
+        if self.starts.named and (path.count(".") > 1 or kind in self.starts.untyped):
+            weight = Raw(self.starts.named.format(base, path))
         parts = {begin.part for begin in begins}
         if parts != {None}:
             count = self.starts.packed

@@ -56,6 +56,9 @@ STARTS: Final = Starts(
     seen=seen,
     bases={"LayerNorm2d": "nn.LayerNorm", "MaskedConv2d": "nn.Conv2d", "ResetFirstGRU": "nn.GRU"},
     inner={"nn.MultiheadAttention": "nn.Linear", "MultiHeadAttention": "nn.Linear"},
+    optional={kind: ("bias",) for kind in (*_KERNELS, *TRANSPOSED) if kind != "nn.Linear"},
+    untyped=("nn.RNN", "nn.LSTM", "nn.GRU"),
+    named='{}.get_parameter("{}")',
     packed=3,
     chunks="{}.chunk(3)",
 )

@@ -26,7 +26,7 @@ def scaled_dot_product_attention(site: Site) -> Lowered:
 
 
 def multi_head_attention(site: Site) -> Lowered:
-    """The layer of Keras takes masks that say yes or no, its projections begin all alike, and heads of one are not its."""
+    """The layer of Keras takes masks that say yes or no; its projections begin alike, and no head is of one number."""
     masked = len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool")
     if masked or not site.every(lambda step: _begin_alike(step) and not _takes_times_for_heads(step)):
         return biased_multi_head_attention(site)

@@ -57,14 +57,14 @@ class CharRNN(nn.Module):
         self.decoder = nn.Linear(128, 65)
         for module in self.modules():
             if isinstance(module, nn.LSTM):
-                nn.init.xavier_uniform_(module.weight_ih_l0)
-                nn.init.orthogonal_(module.weight_hh_l0)
-                nn.init.zeros_(module.bias_ih_l0)
-                nn.init.zeros_(module.bias_hh_l0)
-                nn.init.xavier_uniform_(module.weight_ih_l1)
-                nn.init.orthogonal_(module.weight_hh_l1)
-                nn.init.zeros_(module.bias_ih_l1)
-                nn.init.zeros_(module.bias_hh_l1)
+                nn.init.xavier_uniform_(module.get_parameter("weight_ih_l0"))
+                nn.init.orthogonal_(module.get_parameter("weight_hh_l0"))
+                nn.init.zeros_(module.get_parameter("bias_ih_l0"))
+                nn.init.zeros_(module.get_parameter("bias_hh_l0"))
+                nn.init.xavier_uniform_(module.get_parameter("weight_ih_l1"))
+                nn.init.orthogonal_(module.get_parameter("weight_hh_l1"))
+                nn.init.zeros_(module.get_parameter("bias_ih_l1"))
+                nn.init.zeros_(module.get_parameter("bias_hh_l1"))
             elif isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)

@@ -50,7 +50,8 @@ class ConvMixer1536_20(nn.Module):
                 fan_out = module.weight[:, 0].numel() // module.groups
                 bound = math.sqrt(6 / (fan_in + fan_out))
                 nn.init.uniform_(module.weight, -bound, bound)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)

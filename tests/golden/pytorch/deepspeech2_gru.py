@@ -62,16 +62,17 @@ class DeepSpeech2GRU(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
             elif isinstance(module, nn.GRU):
-                nn.init.xavier_uniform_(module.weight_ih_l0)
-                nn.init.orthogonal_(module.weight_hh_l0)
-                nn.init.zeros_(module.bias_ih_l0)
-                nn.init.zeros_(module.bias_hh_l0)
-                nn.init.xavier_uniform_(module.weight_ih_l0_reverse)
-                nn.init.orthogonal_(module.weight_hh_l0_reverse)
-                nn.init.zeros_(module.bias_ih_l0_reverse)
-                nn.init.zeros_(module.bias_hh_l0_reverse)
+                nn.init.xavier_uniform_(module.get_parameter("weight_ih_l0"))
+                nn.init.orthogonal_(module.get_parameter("weight_hh_l0"))
+                nn.init.zeros_(module.get_parameter("bias_ih_l0"))
+                nn.init.zeros_(module.get_parameter("bias_hh_l0"))
+                nn.init.xavier_uniform_(module.get_parameter("weight_ih_l0_reverse"))
+                nn.init.orthogonal_(module.get_parameter("weight_hh_l0_reverse"))
+                nn.init.zeros_(module.get_parameter("bias_ih_l0_reverse"))
+                nn.init.zeros_(module.get_parameter("bias_hh_l0_reverse"))
             elif isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
 

@@ -127,9 +127,13 @@ class GPT2(nn.Module):
         for module in self.modules():
             if isinstance(module, Block):
                 nn.init.normal_(
-                    module.attn.out_proj.weight, std=0.02 / math.sqrt(2 * 12)
+                    module.get_parameter("attn.out_proj.weight"),
+                    std=0.02 / math.sqrt(2 * 12),
                 )
-                nn.init.normal_(module.mlp.c_proj.weight, std=0.02 / math.sqrt(2 * 12))
+                nn.init.normal_(
+                    module.get_parameter("mlp.c_proj.weight"),
+                    std=0.02 / math.sqrt(2 * 12),
+                )
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.wte(tokens)  # [batch, time, 768]

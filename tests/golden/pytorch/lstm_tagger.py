@@ -23,10 +23,10 @@ class LSTMTagger(nn.Module):
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             elif isinstance(module, nn.LSTM):
-                nn.init.xavier_uniform_(module.weight_ih_l0)
-                nn.init.orthogonal_(module.weight_hh_l0)
-                nn.init.zeros_(module.bias_ih_l0)
-                nn.init.zeros_(module.bias_hh_l0)
+                nn.init.xavier_uniform_(module.get_parameter("weight_ih_l0"))
+                nn.init.orthogonal_(module.get_parameter("weight_hh_l0"))
+                nn.init.zeros_(module.get_parameter("bias_ih_l0"))
+                nn.init.zeros_(module.get_parameter("bias_hh_l0"))
             elif isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)

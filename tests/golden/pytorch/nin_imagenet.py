@@ -50,10 +50,11 @@ class NINImageNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.05)
-                nn.init.zeros_(module.bias)
-        nn.init.normal_(self.mlpconv1.conv.weight, std=0.01)
-        nn.init.normal_(self.mlpconv3.conv.weight, std=0.01)
-        nn.init.normal_(self.mlpconv4.cccp2.weight, std=0.01)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.normal_(self.get_parameter("mlpconv1.conv.weight"), std=0.01)
+        nn.init.normal_(self.get_parameter("mlpconv3.conv.weight"), std=0.01)
+        nn.init.normal_(self.get_parameter("mlpconv4.cccp2.weight"), std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.mlpconv1(image)  # [batch, 96, 54, 54]

@@ -82,7 +82,8 @@ class PointNet(nn.Module):
         for module in self.modules():
             if isinstance(module, (nn.Conv1d, nn.Linear)):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, points: Tensor) -> Tensor:
         x = self.input_transform(points)  # [batch, 3, num_points]

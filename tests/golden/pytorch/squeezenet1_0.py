@@ -61,8 +61,9 @@ class SqueezeNet1_0(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
-        nn.init.normal_(self.classifier[1].weight, std=0.01)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.normal_(self.get_parameter("classifier.1.weight"), std=0.01)
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.features(image)  # [batch, 512, 13, 13]

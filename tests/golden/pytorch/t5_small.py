@@ -146,7 +146,10 @@ class T5Small(nn.Module):
         for module in self.modules():
             if isinstance(module, SelfAttention):
                 fan_in = module.q.proj.weight[0].numel()
-                nn.init.normal_(module.q.proj.weight, std=1 / math.sqrt(64 * fan_in))
+                nn.init.normal_(
+                    module.get_parameter("q.proj.weight"),
+                    std=1 / math.sqrt(64 * fan_in),
+                )
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         if tokens.shape[1] != 512:

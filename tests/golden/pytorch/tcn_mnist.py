@@ -48,7 +48,8 @@ class TCNMNIST(nn.Module):
         for module in self.modules():
             if isinstance(module, (nn.Conv1d, nn.Linear)):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, sequence: Tensor) -> Tensor:
         x = self.network(sequence)  # [batch, 25, time]

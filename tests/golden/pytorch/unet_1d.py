@@ -70,7 +70,8 @@ class UNet1D(nn.Module):
         for module in self.modules():
             if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, signal: Tensor) -> Tensor:
         inc = self.inc(signal)  # [batch, width, 1024]

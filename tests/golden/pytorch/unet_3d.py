@@ -79,7 +79,8 @@ class UNet3D(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
             elif isinstance(module, nn.ConvTranspose3d):
                 nn.init.xavier_uniform_(module.weight)
 

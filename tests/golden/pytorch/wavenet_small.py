@@ -93,7 +93,8 @@ class WaveNetSmall(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv1d):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, sound: Tensor) -> Tensor:
         x = self.one_hot(sound)  # [batch, time, 256]
