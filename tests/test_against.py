@@ -37,14 +37,15 @@ from archspec.verification.worker import Array
 from archspec.verification.worker.own import EDGES
 from archspec.verification.workers import Pool, Result
 from archspec.weights import files
-from benchmarks.against import held, judged, port, seeded
 
 from .own_models.faults import FAULTS
 from .own_models.libraries import LIBRARIES
+from .scripts import script
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "docs" / "example" / "tiny_resnet.yaml"
 OWN = Path(__file__).parent / "own_models"
+BENCHMARK = script("against")
 
 
 # What is recorded of a model that computes as the spec does, but for `other` operations; its weights have numbers.
@@ -432,7 +433,7 @@ def test_the_page_about_porting_is_true(tmp_path: Path) -> None:
 def test_models_of_libraries_pass(backend: str) -> None:
     with Pool({each.name: each.runner for each in backends([backend])}) as pool:
         for spec, text in LIBRARIES[backend].items():
-            outcome, _ = held(pool, archspec.load(spec), backend, text.replace("OWN/", f"{OWN}/"))
+            outcome, _ = BENCHMARK.held(pool, archspec.load(spec), backend, text.replace("OWN/", f"{OWN}/"))
             assert outcome.status == "passed", f"{spec}: {outcome.message}"
 
 
@@ -441,14 +442,13 @@ def test_models_of_libraries_pass(backend: str) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
     """All are detected; most at the right step, most with the right reason."""
-    backend, network = port(name)
+    backend, network = BENCHMARK.port(name)
     with Pool({each.name: each.runner for each in backends([backend])}) as pool:
-        assert held(pool, network, backend, f"{OWN / name}.py:build")[0].status == "passed"
-        found = [
-            judged(held(pool, network, backend, f"{seeded(name, fault, tmp_path)}:build")[0], fault)
-            for fault in FAULTS[name]
-        ]
-    total = sum(found, Counter())
+        assert BENCHMARK.held(pool, network, backend, f"{OWN / name}.py:build")[0].status == "passed"
+        total: Counter[str] = Counter()
+        for fault in FAULTS[name]:
+            seeded = BENCHMARK.seeded(name, fault, tmp_path)
+            total += BENCHMARK.judged(BENCHMARK.held(pool, network, backend, f"{seeded}:build")[0], fault)
     assert total["detected"] == total["faults"]
     assert total["step"] >= 0.8 * total["faults"]
     assert total["named"] >= 0.6 * total["faults"]

@@ -14,7 +14,17 @@ from archspec.emit.merge import Differs
 from archspec.errors import BackendError
 from archspec.expressions import Expr, expr_of, free_names, substitute
 from archspec.graph.tree import Step
-from archspec.ops.initializers import Distribution, Fans, Fixed, Initializer, Normal, XavierUniform
+from archspec.ops.initializers import (
+    Distribution,
+    Fans,
+    Fixed,
+    Flat,
+    Gaussian,
+    Initializer,
+    Normal,
+    Truncated,
+    XavierUniform,
+)
 from archspec.spec.initial import FANS, Initial
 
 Begins = Sequence[tuple[Any, Step, Initial]]
@@ -118,7 +128,7 @@ def _scaling(
 ) -> tuple[float, str] | None:  # fmt: skip
     """The square of a distribution's number times the fan that it follows from, and which fan that is, if it is one
     that the framework knows: fan_in, fan_out, or the mean of both."""
-    if not free_names(initializer.number):
+    if not free_names(initializer.number) or initializer.kind not in (Gaussian, Flat, Truncated):
         return None
     fans = [initial.fans for _, _, initial in begins] + [Fans(8, 24), Fans(24, 8), Fans(8, 8)]
     for fan in ("fan_in", "fan_out", "fan_avg"):

@@ -85,7 +85,7 @@ class FileGenerator(Generator):
         )
 
     def _notes(self) -> dict[str, str]:
-        rows = {key: self.table[key] for key in {node.op.key for node in self.model.graph.nodes}}
+        rows = {node.op.key: self.table[node.op.key] for node in self.model.graph.nodes}
         return {key: row.__doc__ for key, row in rows.items() if isinstance(row, FunctionType) and row.__doc__}
 
 

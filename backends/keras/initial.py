@@ -27,6 +27,9 @@ _DEFAULTS: Final = {
 _UNSEEN: Final = ("layers.MultiHeadAttention", "Bilinear")
 """Layers with kernels of more axes, whose fans Keras computes as if they were those of convolutions."""
 
+_CUT: Final = 0.87962566103423978
+"""The deviation of a normal distribution cut at two of its own; a truncated VarianceScaling makes up for that."""
+
 
 class Arguments:
     """See `archspec.emit.dialect.Given`."""
@@ -64,7 +67,9 @@ class Arguments:
             return literal(known)
         if kind is Gaussian and round(scale, 9) == 2:
             return call("kaiming_normal", *([] if fan == "fan_in" else [literal(fan)]))
-        form = "uniform" if kind is Flat else "untruncated_normal"
+        form = {Flat: "uniform", Gaussian: "untruncated_normal", Truncated: "truncated_normal"}[kind]
+        if kind is Truncated:
+            scale *= _CUT**2
         return call("keras.initializers.VarianceScaling", Raw(number(float(f"{scale:.10g}"))), literal(fan),
                     literal(form))  # fmt: skip
 

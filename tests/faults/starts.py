@@ -52,7 +52,7 @@ def _in_loops(layer: str, same: str, zeros: str) -> dict[str, list[Fault]]:
 
 
 _CUT: Final = "keras.initializers.VarianceScaling(2.0, 'fan_out', 'truncated_normal')"
-_NORMAL: Final = "keras.initializers.VarianceScaling(2.0, 'fan_out', 'untruncated_normal')"
+_NORMAL: Final = "kaiming_normal('fan_out')"
 _MODEL: Final = "def Starts("
 
 FAULTS: Final[Mapping[str, Mapping[str, list[Fault]]]] = {

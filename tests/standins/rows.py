@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import CodeType
 from typing import Any
 
@@ -75,7 +76,7 @@ class Answer:
     site: Site
     told: Told
     lowered: Lowered
-    first: list[Code] = field(default_factory=list)
+    first: dict[int, Code] = field(default_factory=dict)
     value: Code | None = None
     layouts: tuple[Layout | None, ...] = ()
     """How inputs were laid out."""
@@ -112,14 +113,14 @@ class Rows:
             answer.layouts = tuple(wire.layout for wire in site.inputs)
             return lowered.apply(own, codes)
 
-        def before(real: Any, shadow: Any) -> Any:
+        def before(index: int, real: Any, shadow: Any) -> Any:
             def spell(own: Mapping[str, Code], codes: Sequence[Code]) -> Code:
-                answer.first.append(shadow(_own(own), _given(codes)))
+                answer.first[index] = shadow(_own(own), _given(codes))
                 return real(own, codes)  # type: ignore[no-any-return]
 
             return spell
 
-        first = tuple(map(before, lowered.first, second.first))
+        first = tuple(map(before, count(), lowered.first, second.first))
         return replace(lowered, apply=apply, first=first)
 
 

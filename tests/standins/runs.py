@@ -143,7 +143,7 @@ class Run:
             own = {suffix: answer.run(code, known, env) for suffix, code in answer.lowered.layers.items()}
         env |= {f"own_{i}": layer for i, layer in enumerate(own.values())}
         condition = answer.lowered.condition
-        for code in answer.first if condition is None or answer.run(condition, known, env) else ():
+        for code in answer.first.values() if condition is None or answer.run(condition, known, env) else ():
             env["given_0"] = answer.run(code, known, env)
         assert answer.value is not None
         return answer.run(answer.value, known, env), own

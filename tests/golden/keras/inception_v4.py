@@ -18,7 +18,7 @@ def conv_block(x, channels, h=1, w=1, stride=1, pad=True, *, name):
         padding="same" if pad else "valid",
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(
-            2.6, "fan_in", "untruncated_normal"
+            2.011727389, "fan_in", "truncated_normal"
         ),
         name=f"{name}_conv",
     )(x)
