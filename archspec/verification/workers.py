@@ -185,7 +185,7 @@ class Worker:
                         stderr=log,
                         text=True,
                         errors="replace",
-                        env=_environment(),
+                        env=_environment() | {"TMPDIR": str(self._scratch.folders[-1])},  # a worker may be killed
                         cwd=self._scratch.folders[-1],  # nothing in the user's is taken for a part of a framework
                         start_new_session=True,  # Ctrl-C is for us: we end the workers
                     )

@@ -47,7 +47,7 @@ import numpy as np
 from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed
-from .own import build, own_session, record
+from .own import OwnError, build, own_session, record
 from .shipped import hold
 from .steps import SAMPLE, train
 
@@ -284,7 +284,9 @@ class Clock:
 
 def failure(kind: str, error: BaseException) -> dict[str, Any]:
     message = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
-    return {"error": kind, "message": message, "detail": "".join(traceback.format_exception(error))[-4000:]}
+    raised = error.__cause__ if isinstance(error, OwnError) else error  # where ours comes from tells people nothing
+    detail = "" if raised is None else "".join(traceback.format_exception(raised))[-4000:]
+    return {"error": kind, "message": message, "detail": detail}
 
 
 def reset_peak_memory() -> None:
