@@ -82,7 +82,7 @@ def installed(folders: list[str]) -> list[str]:
     for folder in folders:
         if os.path.isdir(folder):
             found |= {name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info"))}
-    return sorted(name for name in found if not name.startswith("archspec_nn-"))
+    return sorted(name for name in found if not name.startswith(("archspec_nn-", "archspec_nn.")))
 
 
 @cache

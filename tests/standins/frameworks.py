@@ -54,6 +54,12 @@ class Module:
 
     sublayers = modules
 
+    def get_parameter(self, path: str) -> Any:
+        found: Any = self
+        for part in path.split("."):
+            found = found[int(part)] if part.isdigit() else getattr(found, part)
+        return found
+
     def create_parameter(self, *args: Any, **kwargs: Any) -> Layer:
         return Layer(Value("call", Value("name", "create_parameter"), args, kwargs))
 
