@@ -10,7 +10,7 @@ demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
 
 test: lint
-	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest -m "not long and not browser" --numprocesses 2 --dist loadgroup
 
 # What `make test` leaves out: deep networks in all frameworks, and more random specs
 long: $(INSTALLED)
@@ -20,7 +20,7 @@ long: $(INSTALLED)
 # that a test starts, takes a fifth of the time.
 quick: $(INSTALLED)
 	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/bytecode \
-		$(BIN)/pytest -m "not frameworks and not slow and not long" --numprocesses 2 --dist loadgroup
+		$(BIN)/pytest -m "not frameworks and not slow and not long and not browser" --numprocesses 2 --dist loadgroup
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
@@ -93,7 +93,7 @@ lowest:
 	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --reinstall-package archspec-nn \
 		'.[images,keras,paddle,weights]'
 	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --constraint constraints.txt hypothesis pytest pytest-xdist
-	$(LOWEST)/pytest -q -m "not frameworks and not slow and not long" $(SAMPLE:%=tests/test_%.py)
+	$(LOWEST)/pytest -q -m "not frameworks and not slow and not long and not browser" $(SAMPLE:%=tests/test_%.py)
 	$(LOWEST)/archspec verify lenet5 --gradients --to keras --to paddle
 
 # The backend of examples/backend_flax, in an environment of its own, which has no other framework

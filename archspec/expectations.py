@@ -21,10 +21,8 @@ def unmet(
     document: Document, source: Source, variant: str | None, graph: Graph, outputs: Mapping[str, Shape]
 ) -> list[Diagnostic]:  # fmt: skip
     """What a variant, or a spec without one, expects and does not get."""
-    if variant is not None:
-        expect, path = document.variants[variant].expect, ("variants", variant, "expect")
-    else:
-        expect, path = document.expect, ("expect",)  # type: ignore[assignment]
+    path: tuple[str, ...] = ("expect",) if variant is None else ("variants", variant, "expect")
+    expect = document.expect if variant is None else document.variants[variant].expect
     problems = []
     if expect.parameters is not None:
         wanted = expect.parameters if isinstance(expect.parameters, int) else expect.parameters.training

@@ -1,6 +1,6 @@
 """Reports and drawings in a real browser, Chromium without a window: `make browser`.
 
-Where there is none, these tests are skipped, and say so; in continuous integration they fail then.
+No other command runs these tests; where there is no browser, they fail.
 """
 
 from __future__ import annotations
@@ -33,23 +33,15 @@ def chromium() -> Iterator[Any]:
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
-        _missing("playwright is not installed: pip install -e '.[browser]'")
-        return
+        pytest.fail("playwright is not installed: pip install -e '.[browser]'")
     with sync_playwright() as playwright:
         path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
         try:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         except Error as error:
-            _missing(f"there is no Chromium: {str(error).splitlines()[0]}")
-            return
+            pytest.fail(f"there is no Chromium: {str(error).splitlines()[0]}")
         yield browser
         browser.close()
-
-
-def _missing(why: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 class Opened:

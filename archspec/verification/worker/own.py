@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod, sqrt
+from types import FrameType
 from typing import Any
 from zlib import crc32
 
@@ -117,7 +118,7 @@ def said(own: Mapping[str, Any]) -> Iterator[None]:
         if isinstance(error, SyntaxError) and error.filename:
             place = f"{os.path.basename(error.filename)}:{error.lineno}: "
         text = " ".join(str(error).split())
-        raise OwnError(f"{place}{type(error).__name__}: {text[:300]}") from error
+        raise OwnError(f"{place}{type(error).__name__}: {text[:300]}") from (error if at else None)
 
 
 def _is_theirs(own: Mapping[str, Any], filename: str) -> bool:
@@ -217,11 +218,11 @@ class Calls:
 
     def _line(self) -> str:
         """Where in the person's file this is: `my_model.py:12`."""
-        frame = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None:
             if _is_theirs(self._own, frame.f_code.co_filename):
                 return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         return ""
 
 
