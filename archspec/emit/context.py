@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from archspec.backend import Moves
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
+from archspec.emit.layouts import asked
 from archspec.emit.merge import Differs, Key, MCall, MStep, Wire
 from archspec.emit.names import word
 from archspec.expressions import (
@@ -207,11 +208,13 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
-def size_names(name: str, axis: int, rank: int, alone: bool) -> tuple[str, ...]:
+def size_names(name: str, axis: int, wire: Wire, alone: bool) -> tuple[str, ...]:
     """What generated code may call the size of an axis of an input: `in_channels`, or `x_channels` where that is a
-    param's name or the input is not the only one."""
-    names = {number: word for word, number in reversed(AXES.get(rank, {}).items())}
-    word = {2: {1: "features"}, 3: {1: "channels", 2: "features"}}.get(rank, names).get(axis, f"size{axis}")
+    param's name or the input is not the only one. Of three
+    axes, the second is time, but for convolutions and their like."""
+    three = {1: "channels", 2: "length"} if wire.rank == 3 and asked(wire) == "image" else {1: "time", 2: "features"}
+    names = {number: word for word, number in reversed(AXES.get(wire.rank, {}).items())}
+    word = {2: {1: "features"}, 3: three}.get(wire.rank, names).get(axis, f"size{axis}")
     own = f"{name}_{word}"
     return (f"in_{word}", own) if alone else (own,)
 

@@ -324,7 +324,7 @@ class Flow(Values):
     def names_of(self, name: str) -> tuple[str, ...]:
         """What an argument may be called, or a size."""
         base, _, axis = name.partition(".")
-        return size_names(base, int(axis), self.body.inputs[base].rank, self.alone) if axis else (name.lstrip("#"),)
+        return size_names(base, int(axis), self.body.inputs[base], self.alone) if axis else (name.lstrip("#"),)
 
     def sizes(self) -> list[Statement]:
         """The sizes that only the inputs themselves know, read at the top."""

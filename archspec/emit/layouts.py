@@ -90,7 +90,7 @@ def common(layouts: list[Layout]) -> Layout:
 
 def usual(wire: Wire) -> Layout:
     """Channels last for images, and for sequences that convolutions read; else the order of the spec."""
-    demand = _asked(wire) if wire.rank > 2 else None
+    demand = asked(wire) if wire.rank > 2 else None
     last = demand != "spec" if wire.rank > 3 else demand == "image"
     return channels_last(wire.rank) if last else canonical(wire.rank)
 
@@ -113,14 +113,14 @@ def _demand(readers: list[Merged], wire: Wire) -> str | None:
 
 def _wish(item: Merged, wire: Wire) -> str | None:
     if isinstance(item, MCall):
-        return _asked(item.inside[item.inputs.index(wire)])
+        return asked(item.inside[item.inputs.index(wire)])
     if isinstance(item, MWhen):
         return _wish(item.item, wire)
     if not isinstance(item, MStep):
         return None
     if item.op.wish is not None and item.op.wish != "readers":
         return item.op.wish
-    wishes = map(_asked, item.outputs if _passes(item) else ())
+    wishes = map(asked, item.outputs if _passes(item) else ())
     return next((wish for wish in wishes if wish is not None), None)
 
 
@@ -129,7 +129,7 @@ def _passes(item: Merged) -> bool:
     return isinstance(item, MStep) and (item.op.elementwise or item.op.wish == "readers")
 
 
-def _asked(wire: Wire) -> str | None:
+def asked(wire: Wire) -> str | None:
     """What those who read a wire wish, asked once, and those far behind first: without recursion."""
     waiting = [wire]
     while waiting:

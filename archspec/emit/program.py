@@ -235,8 +235,8 @@ class Generator:
         if axis:
             position = list(next(iter(item.calls.values())).module.inputs).index(base)
             sizes = {key: call.inputs[position].shape[int(axis)] for key, call in item.calls.items()}
-            rank = item.inputs[position].rank
-            return outer.unify(sizes, item, (), size_names(item.name, int(axis), rank, False)[0])
+            name = size_names(item.name, int(axis), item.inside[position], False)[0]
+            return outer.unify(sizes, item, (), name)
         if name in inner.extras:
             values = {key: inner.extras[name][id(call.module)] for key, call in item.calls.items()}
             sources = inner.sources[name]

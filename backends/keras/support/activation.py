@@ -7,7 +7,7 @@ def softplus(x, beta, threshold):
 
 
 def celu(x, alpha):
-    """x, or alpha * (exp(x / alpha) - 1) below zero; the slope of `ops.celu` is 2 at zero."""
+    """x, or alpha * (exp(x / alpha) - 1) below zero; `ops.celu` has slope 2 at 0."""
     curve = alpha * ops.expm1(ops.where(x > 0, 0.0, x) / alpha)
     return ops.where(x > 0, x, curve)
 

@@ -4,7 +4,7 @@ from keras import layers, ops
 
 
 def attend(q, k, v, mask=None, causal=False, scale=None):
-    """Scaled dot-product attention with heads before time; heads of q may share k and v."""
+    """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
         k, v = ops.repeat(k, groups, axis=1), ops.repeat(v, groups, axis=1)
@@ -22,8 +22,8 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class BiasedMultiHeadAttention(layers.Layer):
-    """Multi-head attention with numbers to add to the scores, and projections that begin
-    each in its own way.
+    """Multi-head attention with numbers to add to the scores, and projections that
+    begin each in its own way.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class BiasedMultiHeadAttention(layers.Layer):
 
 
 def wave_angles(x, base):
-    """place / base^(2 i / features), in float64, for inputs with time and features last."""
+    """place / base^(2 i / features), in float64; time and features are last."""
     places = ops.arange(ops.shape(x)[-2], dtype="float64")
     features = x.shape[-1]
     return places[:, None] / base ** (np.arange(0, features, 2) / features)
@@ -157,7 +157,7 @@ class LearnedPositions(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class RelativePositionBias(layers.Layer):
-    """Adds a learned number for each head and each offset between pixels of a window."""
+    """Adds a learned number for each head and each offset in a window of pixels."""
 
     def __init__(self, window_size, initializer=None, **kwargs):
         super().__init__(**kwargs)
@@ -185,7 +185,7 @@ class RelativePositionBias(layers.Layer):
 
 
 def bucket_edges(count, max_distance):
-    """Where buckets begin: half have one distance each, the others grow exponentially."""
+    """Where buckets begin: half have one distance each, the others ever more."""
     small = count // 2
     growth = (max_distance / small) ** (1 / (count - small))
     # Rounding must not move an edge that is a whole number.

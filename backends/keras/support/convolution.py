@@ -28,7 +28,8 @@ class ConvTranspose(layers.Layer):
         self.output_padding, self.dilation = output_padding, dilation
 
     def get_config(self):
-        names = "filters groups use_bias kernel_size strides padding output_padding dilation"
+        geometry = "kernel_size strides padding output_padding dilation"
+        names = f"filters groups use_bias {geometry}"
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},

@@ -5,7 +5,7 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class Parameter(layers.Layer):
-    """A learned array that is the same for every sample, whatever the layer is called on."""
+    """A learned array, the same for every sample, whatever the layer is called on."""
 
     def __init__(self, sizes, initializer="zeros", **kwargs):
         super().__init__(**kwargs)
@@ -28,7 +28,7 @@ class Parameter(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class Constant(layers.Layer):
-    """A fixed array that is the same for every sample, whatever the layer is called on."""
+    """A fixed array, the same for every sample, whatever the layer is called on."""
 
     def __init__(self, value, shape=None, **kwargs):
         super().__init__(**kwargs)

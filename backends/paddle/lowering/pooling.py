@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, Template, call, literal, method
+from archspec.emit.code import Code, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, spell
 from archspec.graph.tree import Step
@@ -109,8 +109,7 @@ def global_pool(name: str, module: str) -> Lowering:
         whole = made if keep else call("nn.Sequential", made, call("nn.Flatten"))
         options = {"keepdim": literal(True)} if keep else {}
         if name == "max" and len(dims) > 2:  # the gradient of a maximum over several axes of five is not even filled in
-            text = "{0}.flatten(2).max(-1)" + (".unsqueeze([2, 3, 4])" if keep else "")
-            return Lowered(apply=lambda own, inputs: Template(text, tuple(inputs)), module=whole)
+            return Lowered(apply=lambda own, inputs: call("max_of_volume", *inputs, **options), module=whole)
         return Lowered(apply=lambda own, inputs: method(inputs[0], name, shown, **options), module=whole)
 
     return lower

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit.code import Code, Items, Raw, Template, call, literal, method
@@ -63,12 +62,7 @@ def repeated(site: Site, name: str, numbers: Code) -> Lowered:
     """In static graphs Paddle refuses to repeat truth values that are inputs, which it takes for trainable."""
     if site.every(lambda step: step.inputs[0].dtype != "bool"):
         return Lowered(apply=lambda own, inputs: method(inputs[0], name, numbers))
-
-    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        made = method(method(inputs[0], "astype", literal("int64")), name, numbers)
-        return method(made, "astype", literal("bool"))
-
-    return Lowered(apply=apply)
+    return Lowered(apply=lambda own, inputs: call(f"{name}_flags", inputs[0], numbers))
 
 
 def shifts(site: Site) -> Code:

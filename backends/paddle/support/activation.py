@@ -34,17 +34,17 @@ def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
 
 
 def celu(x: Tensor, alpha: float) -> Tensor:
-    """x, or alpha * (exp(x / alpha) - 1) below zero; `F.celu` has no gradient at 100."""
+    """x, or alpha * (exp(x / alpha) - 1) below 0; `F.celu` has no gradient at 100."""
     curve = alpha * paddle.expm1(paddle.clip(x, max=0.0) / alpha)
     return paddle.where(x > 0, x, curve)
 
 
 def hard_shrink(x: Tensor, threshold: float) -> Tensor:
-    """x beyond the threshold, else zero; `F.hardshrink` keeps what is at the threshold."""
+    """x beyond the threshold, else 0; `F.hardshrink` keeps what is at the threshold."""
     return paddle.where(x.abs() > threshold, x, paddle.zeros_like(x))
 
 
 def swiglu(x: Tensor, axis: int) -> Tensor:
-    """Multiplies the second half by SiLU of the first."""
+    """The second half times SiLU of the first; F.swiglu knows the last axis only."""
     gate, value = x.chunk(2, axis)
     return silu(gate) * value

@@ -20,7 +20,7 @@ def attend(
 
 
 def hide_future(time: int, source: int, mask: Tensor | None = None) -> Tensor:
-    """A mask of this size, or the one given, that also hides what comes later."""
+    """A mask that also hides what comes later; Paddle takes one or the other."""
     past = paddle.ones([time, source], dtype="bool").tril()
     if mask is None:
         return past
@@ -30,7 +30,7 @@ def hide_future(time: int, source: int, mask: Tensor | None = None) -> Tensor:
 
 
 def attend_to(layer: nn.Layer, query: Tensor, memory: Tensor) -> Tensor:
-    """Attention whose keys and values come from one tensor."""
+    """Attention to one tensor, which Paddle's own layer must be given twice."""
     return layer(query, memory, memory)
 
 
@@ -124,7 +124,7 @@ class LearnedPositions(nn.Layer):
 
 
 class RelativePositionBias(nn.Layer):
-    """Adds a learned number for each head and each offset between pixels of a window."""
+    """Adds a learned number for each head and each offset in a window of pixels."""
 
     def __init__(self, window_size: tuple[int, int], num_heads: int) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class RelativePositionBias(nn.Layer):
 
 
 def bucket_edges(count: int, max_distance: int) -> list[int]:
-    """Where buckets begin: half have one distance each, the others grow exponentially."""
+    """Where buckets begin: half have one distance each, the others ever more."""
     small = count // 2
     growth = (max_distance / small) ** (1 / (count - small))
     # Rounding must not move an edge that is a whole number.

@@ -3,7 +3,7 @@ from paddle import Tensor
 
 
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:
-    """Interleaves the groups of channels of what is no image."""
+    """Interleaves groups of channels; F.channel_shuffle takes images only."""
     channels, *sizes = x.shape[1:]
     x = x.reshape([0, groups, channels // groups, -1]).transpose([0, 2, 1, 3])
     return x.reshape([0, channels, *sizes])

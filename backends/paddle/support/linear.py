@@ -10,7 +10,7 @@ def bilinear_rows(layer: nn.Layer, x1: Tensor, x2: Tensor) -> Tensor:
 
 
 class FrozenRowEmbedding(nn.Embedding):
-    """An embedding with a row that training leaves alone."""
+    """An embedding with a row that training leaves alone; Paddle reads zeros there."""
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_index: int

@@ -6,7 +6,7 @@ from paddle.nn import functional as F
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer normalization whose epsilon may be over 0.001, which Paddle's own refuses."""
+    """Layer normalization with an epsilon over 0.001, which Paddle's own refuses."""
 
     def forward(self, x: Tensor) -> Tensor:
         axes = list(range(-len(self._normalized_shape), 0))
@@ -37,7 +37,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 class RMSNorm(nn.Layer):
-    """Divides by the root of the mean square over the last axes, as F.rms_norm does on GPUs."""
+    """Divides by the root of the mean square; F.rms_norm does so on GPUs only."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ def l2_normalize(x: Tensor, axis: int, epsilon: float = 1e-12) -> Tensor:
 
 
 class LayerNorm2D(nn.LayerNorm):
-    """Layer normalization over the channels of images."""
+    """Layer normalization over the channels of images; nn.LayerNorm has them last."""
 
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x.transpose([0, 2, 3, 1]))

@@ -10,7 +10,7 @@ def dilated_max_pool(
     dilation: tuple[int, ...],
     padding: tuple[int, ...],
 ) -> Tensor:
-    """The maximum of windows with gaps, one axis after the other."""
+    """The maximum of windows with gaps, which Paddle's pools have not; axis by axis."""
     x = F.pad(x, (0, 0, 0, 0, *padding), value=float("-inf"))
     windows = zip(kernel_size, stride, dilation)
     for axis, (size, step, gap) in enumerate(windows, 2):
@@ -31,7 +31,7 @@ def lp_pool(
     stride: tuple[int, ...],
     padding: int | tuple[int, ...] = 0,
 ) -> Tensor:
-    """The norm of what is under each window."""
+    """The norm of what is under each window; F.lp_pool2d adds x^p and not |x|^p."""
     conv = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}[x.ndim]
     channels = x.shape[1]
     ones = paddle.ones([channels, 1, *kernel_size], dtype=x.dtype)
@@ -41,3 +41,9 @@ def lp_pool(
     return paddle.where(
         zero, total, paddle.where(zero, paddle.ones_like(total), total) ** (1 / p)
     )
+
+
+def max_of_volume(x: Tensor, keepdim: bool = False) -> Tensor:
+    """The maximum of a volume; Paddle's own over three axes has a wrong gradient."""
+    y = x.flatten(2).max(-1)
+    return y.unsqueeze([2, 3, 4]) if keepdim else y

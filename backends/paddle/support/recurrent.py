@@ -4,26 +4,26 @@ from paddle import Tensor, nn
 
 
 def batch_second(*states: Tensor) -> tuple[Tensor, ...]:
-    """Initial states in the order of axes in which a recurrent layer takes them."""
+    """Initial states with the batch second, as Paddle's recurrent layers take them."""
     return tuple(state.transpose([1, 0, 2]) for state in states)
 
 
 def last_state(result: tuple, directions: int) -> Tensor:
-    """The final state of a recurrent layer's last directions, side by side."""
+    """The final state of the last directions, side by side; Paddle stacks them."""
     _, states = result
     h = states[0] if isinstance(states, (list, tuple)) else states
     return h[-directions:].transpose([1, 0, 2]).flatten(1)
 
 
 def with_states(result: tuple) -> tuple[Tensor, ...]:
-    """The output of a recurrent layer and its final states, with the batch first."""
+    """An output and final states with the batch first, which Paddle has second."""
     y, states = result
     states = states if isinstance(states, (list, tuple)) else (states,)
     return y, *batch_second(*states)
 
 
 def last_with_states(result: tuple, directions: int) -> tuple[Tensor, ...]:
-    """The final state of the last directions, and all final states."""
+    """The final state of the last directions, and all; Paddle has the batch second."""
     return last_state(result, directions), *with_states(result)[1:]
 
 

@@ -3,7 +3,7 @@ from paddle import Tensor
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """The square root, with a gradient of 0 at 0."""
+    """The square root, with a gradient of 0 at 0, where paddle.sqrt has infinity."""
     zero = exactly_equal(x, 0)
     return paddle.sqrt(x.masked_fill(zero, 1.0)).masked_fill(zero, 0.0)
 

@@ -6,7 +6,7 @@ from paddle import Tensor, nn
 
 
 class ToFloat(nn.Layer):
-    """Numbers as floats of the model's own type, which `to` and `amp.decorate` change."""
+    """Numbers as floats of the model's type, which `to` and `paddle.amp` change."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class OneHot(ToFloat):
 
 
 def pad_axes(x: Tensor, padding: Sequence[tuple[int, int]], mode: str) -> Tensor:
-    """Pads the last axes with elements of their own."""
+    """Pads the last axes with elements of their own; F.pad knows spatial axes only."""
     for axis, (before, after) in enumerate(padding, x.ndim - len(padding)):
         size = x.shape[axis]
         places = paddle.arange(-before, size + after)
@@ -40,3 +40,13 @@ def pad_axes(x: Tensor, padding: Sequence[tuple[int, int]], mode: str) -> Tensor
             places = size - 1 - (size - 1 - places.abs()).abs()
         x = paddle.index_select(x, places, axis=axis)
     return x
+
+
+def expand_flags(x: Tensor, shape: list[int]) -> Tensor:
+    """Truth values expanded, which Paddle's static graphs refuse if they are inputs."""
+    return x.astype("int64").expand(shape).astype("bool")
+
+
+def tile_flags(x: Tensor, repeats: list[int]) -> Tensor:
+    """Truth values tiled, which Paddle's static graphs refuse if they are inputs."""
+    return x.astype("int64").tile(repeats).astype("bool")

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def hide_future(mask: Tensor, q: Tensor) -> Tensor:
-    """A mask that also hides what comes later; q has its places on its last axis but one."""
+    """A mask that also hides what comes later; places are on the last axis but one."""
     shape = (q.shape[-2], mask.shape[-1])
     past = torch.ones(shape, dtype=torch.bool, device=mask.device).tril()
     if mask.dtype == torch.bool:
@@ -104,7 +104,7 @@ class LearnedPositions(nn.Module):
 
 
 class RelativePositionBias(nn.Module):
-    """Adds a learned number for each head and each offset between pixels of a window."""
+    """Adds a learned number for each head and each offset in a window of pixels."""
 
     def __init__(self, window_size: tuple[int, int], num_heads: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class RelativePositionBias(nn.Module):
 
 
 def bucket_edges(count: int, max_distance: int) -> list[int]:
-    """Where buckets begin: half have one distance each, the others grow exponentially."""
+    """Where buckets begin: half have one distance each, the others ever more."""
     small = count // 2
     growth = (max_distance / small) ** (1 / (count - small))
     # Rounding must not move an edge that is a whole number.

@@ -13,7 +13,7 @@ from keras import layers
 
 
 def xavier_uniform(fan_in, fan_out):
-    """The uniform initializer of a kernel whose fans are not those that Keras counts."""
+    """The uniform initializer of a kernel whose fans Keras counts otherwise."""
     bound = math.sqrt(6 / (fan_in + fan_out))
     return keras.initializers.RandomUniform(-bound, bound)
 

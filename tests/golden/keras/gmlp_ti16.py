@@ -12,10 +12,10 @@ def spatial_gating(x, *, name):
     """The first half of the features times a linear mixture, over places, of the
     second.
     """
-    in_channels = x.shape[1]
+    in_time = x.shape[1]
     halves_0, halves_1 = ops.split(x, 2, axis=-1)
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(halves_1)
-    x = layers.Dense(in_channels, name=f"{name}_proj")(ops.transpose(x, (0, 2, 1)))
+    x = layers.Dense(in_time, name=f"{name}_proj")(ops.transpose(x, (0, 2, 1)))
     return layers.Multiply(name=f"{name}_multiply")(
         [halves_0, ops.transpose(x, (0, 2, 1))]
     )

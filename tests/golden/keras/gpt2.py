@@ -12,7 +12,7 @@ from keras import layers, ops
 
 
 def attend(q, k, v, mask=None, causal=False, scale=None):
-    """Scaled dot-product attention with heads before time; heads of q may share k and v."""
+    """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
         k, v = ops.repeat(k, groups, axis=1), ops.repeat(v, groups, axis=1)
@@ -30,8 +30,8 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
 
 @keras.saving.register_keras_serializable(package="GPT2")
 class BiasedMultiHeadAttention(layers.Layer):
-    """Multi-head attention with numbers to add to the scores, and projections that begin
-    each in its own way.
+    """Multi-head attention with numbers to add to the scores, and projections that
+    begin each in its own way.
     """
 
     def __init__(

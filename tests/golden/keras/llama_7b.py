@@ -10,7 +10,7 @@ from keras import layers, ops
 
 
 def attend(q, k, v, mask=None, causal=False, scale=None):
-    """Scaled dot-product attention with heads before time; heads of q may share k and v."""
+    """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
         k, v = ops.repeat(k, groups, axis=1), ops.repeat(v, groups, axis=1)
@@ -27,7 +27,7 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
 
 
 def wave_angles(x, base):
-    """place / base^(2 i / features), in float64, for inputs with time and features last."""
+    """place / base^(2 i / features), in float64; time and features are last."""
     places = ops.arange(ops.shape(x)[-2], dtype="float64")
     features = x.shape[-1]
     return places[:, None] / base ** (np.arange(0, features, 2) / features)

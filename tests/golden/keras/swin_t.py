@@ -18,7 +18,7 @@ def small_normal(initializer=None):
 
 @keras.saving.register_keras_serializable(package="SwinT")
 class RelativePositionBias(layers.Layer):
-    """Adds a learned number for each head and each offset between pixels of a window."""
+    """Adds a learned number for each head and each offset in a window of pixels."""
 
     def __init__(self, window_size, initializer=None, **kwargs):
         super().__init__(**kwargs)
@@ -53,7 +53,7 @@ def times(x, factor):
 
 @keras.saving.register_keras_serializable(package="SwinT")
 class Constant(layers.Layer):
-    """A fixed array that is the same for every sample, whatever the layer is called on."""
+    """A fixed array, the same for every sample, whatever the layer is called on."""
 
     def __init__(self, value, shape=None, **kwargs):
         super().__init__(**kwargs)

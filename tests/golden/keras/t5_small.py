@@ -12,7 +12,7 @@ from keras import layers, ops
 
 
 def attend(q, k, v, mask=None, causal=False, scale=None):
-    """Scaled dot-product attention with heads before time; heads of q may share k and v."""
+    """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
         k, v = ops.repeat(k, groups, axis=1), ops.repeat(v, groups, axis=1)
@@ -36,7 +36,7 @@ def small_normal(initializer=None):
 
 
 def bucket_edges(count, max_distance):
-    """Where buckets begin: half have one distance each, the others grow exponentially."""
+    """Where buckets begin: half have one distance each, the others ever more."""
     small = count // 2
     growth = (max_distance / small) ** (1 / (count - small))
     # Rounding must not move an edge that is a whole number.
@@ -87,7 +87,7 @@ class BucketedPositionBias(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="T5Small")
 class Constant(layers.Layer):
-    """A fixed array that is the same for every sample, whatever the layer is called on."""
+    """A fixed array, the same for every sample, whatever the layer is called on."""
 
     def __init__(self, value, shape=None, **kwargs):
         super().__init__(**kwargs)
@@ -115,7 +115,7 @@ def heads(x, num_heads, proj_kernel_start, *, name):
 
 def self_attention(x, bias, num_heads, *, name):
     """Attention with given numbers added to the scores."""
-    x_channels = x.shape[1]
+    x_time = x.shape[1]
     x_features = x.shape[-1]
     q = heads(x, num_heads, 0.005524271728019902, name=f"{name}_q")
     k = heads(x, num_heads, 0.044194173824159216, name=f"{name}_k")
@@ -128,7 +128,7 @@ def self_attention(x, bias, num_heads, *, name):
         scale=1.0,
     )
     x = layers.Reshape(
-        (64 * num_heads * x_channels // (64 * num_heads), 64 * num_heads),
+        (64 * num_heads * x_time // (64 * num_heads), 64 * num_heads),
         name=f"{name}_flatten",
     )(ops.transpose(x, (0, 2, 1, 3)))
     return layers.Dense(

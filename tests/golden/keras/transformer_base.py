@@ -11,7 +11,7 @@ from keras import layers, ops
 
 
 def wave_angles(x, base):
-    """place / base^(2 i / features), in float64, for inputs with time and features last."""
+    """place / base^(2 i / features), in float64; time and features are last."""
     places = ops.arange(ops.shape(x)[-2], dtype="float64")
     features = x.shape[-1]
     return places[:, None] / base ** (np.arange(0, features, 2) / features)

@@ -46,7 +46,7 @@ class ForEach(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="ViTTI16")
 class Parameter(layers.Layer):
-    """A learned array that is the same for every sample, whatever the layer is called on."""
+    """A learned array, the same for every sample, whatever the layer is called on."""
 
     def __init__(self, sizes, initializer="zeros", **kwargs):
         super().__init__(**kwargs)

@@ -24,7 +24,7 @@ class LearnedPositions(nn.Layer):
 
 
 class FrozenRowEmbedding(nn.Embedding):
-    """An embedding with a row that training leaves alone."""
+    """An embedding with a row that training leaves alone; Paddle reads zeros there."""
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_index: int

@@ -18,19 +18,19 @@ def exact_log_softmax(x: Tensor, axis: int) -> Tensor:
 
 
 def batch_second(*states: Tensor) -> tuple[Tensor, ...]:
-    """Initial states in the order of axes in which a recurrent layer takes them."""
+    """Initial states with the batch second, as Paddle's recurrent layers take them."""
     return tuple(state.transpose([1, 0, 2]) for state in states)
 
 
 def with_states(result: tuple) -> tuple[Tensor, ...]:
-    """The output of a recurrent layer and its final states, with the batch first."""
+    """An output and final states with the batch first, which Paddle has second."""
     y, states = result
     states = states if isinstance(states, (list, tuple)) else (states,)
     return y, *batch_second(*states)
 
 
 class ToFloat(nn.Layer):
-    """Numbers as floats of the model's own type, which `to` and `amp.decorate` change."""
+    """Numbers as floats of the model's type, which `to` and `paddle.amp` change."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from paddle import Tensor, nn
 
 
 class LayerNorm2D(nn.LayerNorm):
-    """Layer normalization over the channels of images."""
+    """Layer normalization over the channels of images; nn.LayerNorm has them last."""
 
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x.transpose([0, 2, 3, 1]))

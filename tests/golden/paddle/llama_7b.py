@@ -50,7 +50,7 @@ def rotary_embedding(x: Tensor, base: float = 10000.0, style: str = "half") -> T
 
 
 class RMSNorm(nn.Layer):
-    """Divides by the root of the mean square over the last axes, as F.rms_norm does on GPUs."""
+    """Divides by the root of the mean square; F.rms_norm does so on GPUs only."""
 
     def __init__(
         self,

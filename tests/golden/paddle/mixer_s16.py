@@ -28,10 +28,10 @@ class MixerBlock(nn.Layer):
     place.
     """
 
-    def __init__(self, in_channels: int, in_features: int) -> None:
+    def __init__(self, in_time: int, in_features: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(in_features, epsilon=1e-6)
-        self.mlp_tokens = Mlp(in_channels, 256)
+        self.mlp_tokens = Mlp(in_time, 256)
         self.norm2 = nn.LayerNorm(in_features, epsilon=1e-6)
         self.mlp_channels = Mlp(in_features, 4 * in_features)
 

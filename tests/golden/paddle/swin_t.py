@@ -12,7 +12,7 @@ from paddle.nn import functional as F
 
 
 class RelativePositionBias(nn.Layer):
-    """Adds a learned number for each head and each offset between pixels of a window."""
+    """Adds a learned number for each head and each offset in a window of pixels."""
 
     def __init__(self, window_size: tuple[int, int], num_heads: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class RelativePositionBias(nn.Layer):
 
 
 def exactly_equal(x: Tensor, y: Tensor | float) -> Tensor:
-    """Whether numbers are the same; `==` takes floats that are 1e-15 apart for equal."""
+    """Whether numbers are the same; Paddle's `==` is true of floats 1e-15 apart."""
     return (x <= y) & (x >= y)
 
 

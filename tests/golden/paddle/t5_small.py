@@ -27,7 +27,7 @@ def attend(
 
 
 def bucket_edges(count: int, max_distance: int) -> list[int]:
-    """Where buckets begin: half have one distance each, the others grow exponentially."""
+    """Where buckets begin: half have one distance each, the others ever more."""
     small = count // 2
     growth = (max_distance / small) ** (1 / (count - small))
     # Rounding must not move an edge that is a whole number.
@@ -64,7 +64,7 @@ class BucketedPositionBias(nn.Layer):
 
 
 class RMSNorm(nn.Layer):
-    """Divides by the root of the mean square over the last axes, as F.rms_norm does on GPUs."""
+    """Divides by the root of the mean square; F.rms_norm does so on GPUs only."""
 
     def __init__(
         self,

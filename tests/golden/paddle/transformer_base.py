@@ -11,7 +11,7 @@ from paddle.nn import functional as F
 
 
 def hide_future(time: int, source: int, mask: Tensor | None = None) -> Tensor:
-    """A mask of this size, or the one given, that also hides what comes later."""
+    """A mask that also hides what comes later; Paddle takes one or the other."""
     past = paddle.ones([time, source], dtype="bool").tril()
     if mask is None:
         return past

@@ -12,7 +12,7 @@ from paddle.nn import functional as F
 
 
 class ToFloat(nn.Layer):
-    """Numbers as floats of the model's own type, which `to` and `amp.decorate` change."""
+    """Numbers as floats of the model's type, which `to` and `paddle.amp` change."""
 
     def __init__(self) -> None:
         super().__init__()

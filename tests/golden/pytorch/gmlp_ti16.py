@@ -15,10 +15,10 @@ class SpatialGating(nn.Module):
     second.
     """
 
-    def __init__(self, in_channels: int, in_features: int) -> None:
+    def __init__(self, in_time: int, in_features: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(in_features // 2)
-        self.proj = nn.Linear(in_channels, in_channels)
+        self.proj = nn.Linear(in_time, in_time)
 
     def forward(self, x: Tensor) -> Tensor:
         halves_0, halves_1 = torch.chunk(x, 2, dim=2)
@@ -32,7 +32,7 @@ class SpatialGating(nn.Module):
 class Block(nn.Module):
     """A residual perceptron with a gate between its two layers."""
 
-    def __init__(self, in_channels: int, in_features: int) -> None:
+    def __init__(self, in_time: int, in_features: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(in_features, eps=1e-6)
         self.mlp_channels = nn.Sequential(
@@ -40,7 +40,7 @@ class Block(nn.Module):
                 [
                     ("fc1", nn.Linear(in_features, 6 * in_features)),
                     ("gelu", nn.GELU()),
-                    ("gate", SpatialGating(in_channels, 6 * in_features)),
+                    ("gate", SpatialGating(in_time, 6 * in_features)),
                     ("fc2", nn.Linear(3 * in_features, in_features)),
                 ],
             ),

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 def hide_future(mask: Tensor, q: Tensor) -> Tensor:
-    """A mask that also hides what comes later; q has its places on its last axis but one."""
+    """A mask that also hides what comes later; places are on the last axis but one."""
     shape = (q.shape[-2], mask.shape[-1])
     past = torch.ones(shape, dtype=torch.bool, device=mask.device).tril()
     if mask.dtype == torch.bool:

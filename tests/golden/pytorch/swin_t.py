@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 
 class RelativePositionBias(nn.Module):
-    """Adds a learned number for each head and each offset between pixels of a window."""
+    """Adds a learned number for each head and each offset in a window of pixels."""
 
     def __init__(self, window_size: tuple[int, int], num_heads: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class DropPath(nn.Module):
 
 
 def filled_device() -> torch.device:
-    """The default device; not meta, as weight files would not fill what is made there."""
+    """The default device; not meta, as weight files do not fill what is made there."""
     device = torch.get_default_device()
     return torch.device("cpu") if device.type == "meta" else device
 

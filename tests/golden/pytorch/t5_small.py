@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 
 def bucket_edges(count: int, max_distance: int) -> list[int]:
-    """Where buckets begin: half have one distance each, the others grow exponentially."""
+    """Where buckets begin: half have one distance each, the others ever more."""
     small = count // 2
     growth = (max_distance / small) ** (1 / (count - small))
     # Rounding must not move an edge that is a whole number.
@@ -51,7 +51,7 @@ class BucketedPositionBias(nn.Module):
 
 
 def filled_device() -> torch.device:
-    """The default device; not meta, as weight files would not fill what is made there."""
+    """The default device; not meta, as weight files do not fill what is made there."""
     device = torch.get_default_device()
     return torch.device("cpu") if device.type == "meta" else device
 
