@@ -188,6 +188,8 @@ class Backend:
     reproduction: Path | None = None
     """A template of a script that fills a model, runs it, and shows how far it is off (see
     `archspec.reproduction`); without it, none is written."""
+    timer: Path | None = None
+    """A script like the runner, by which models are timed (see `archspec.bench.process`)."""
     saved: Callable[[Program, Graph], Mapping[str, str]] | None = None
     """Where the framework's own files of weights have each target of a model, for those that have no names of weights.
     Raises BackendError if that cannot be told."""

@@ -264,7 +264,7 @@ def diff(
         raise typer.Exit(INVALID)
 
 
-for _command in (showing.draw, showing.report, showing.explain):
+for _command in (showing.draw, showing.report, showing.explain, showing.bench, showing.watch):
     app.command()(_command)
 
 

@@ -17,7 +17,9 @@ from archspec.report import report
 _MOST_BYTES = 64 * 2**20
 
 
-def write(model: Model, file: Path, to: Sequence[str], *, verify: bool, result: Path | None) -> int:
+def write(
+    model: Model, file: Path, to: Sequence[str], *, verify: bool, result: Path | None, bench: Path | None
+) -> int:  # fmt: skip
     """Writes the page, and returns the exit code: that of the verification, if there is one. Raises UsageError."""
     if verify and result is not None:
         raise UsageError("--verify finds a result of its own: give one of --verify and --result")
@@ -26,6 +28,7 @@ def write(model: Model, file: Path, to: Sequence[str], *, verify: bool, result: 
     chosen = backends(to)
     check_writable(file)
     found, code = None, 0
+    times = _read(bench) if bench is not None else None
     if verify:
         from archspec import proof
 
@@ -34,7 +37,7 @@ def write(model: Model, file: Path, to: Sequence[str], *, verify: bool, result: 
         found, code = done.to_json(), done.exit_code
     elif result is not None:
         found = _read(result)
-    write_one(file, report(model, chosen, found))
+    write_one(file, report(model, chosen, found, times))
     print(file)
     return code
 
@@ -49,5 +52,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise UsageError(f"{path} is no result: it is not JSON") from None
     if not isinstance(found, dict):
-        raise UsageError(f"{path} is no result of archspec verify")
+        raise UsageError(f"{path} is no result of archspec")
     return found

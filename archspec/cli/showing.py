@@ -1,4 +1,4 @@
-"""The commands for people: drawings, reports and explanations."""
+"""The commands for people: drawings, reports, explanations, benchmarks, and a spec that is watched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from archspec.cli import output
-from archspec.cli.options import Json, OneSpec, Settings, Variant
+from archspec.cli.options import Json, OneSpec, Settings, Sizes, Variant
 from archspec.errors import UsageError
 
 
@@ -65,6 +65,9 @@ def report(
     result: Annotated[
         Path | None, typer.Option("--result", metavar="FILE", help="Say what `verify -o FILE` has found.")
     ] = None,
+    bench: Annotated[
+        Path | None, typer.Option("--bench", metavar="FILE", help="Show what `bench -o FILE` has found.")
+    ] = None,
     variant: Variant = None, settings: Settings = None,
 ) -> None:  # fmt: skip
     """Write a page about a network: verdict, drawing, generated code side by side, and where parameters and work are.
@@ -73,13 +76,16 @@ def report(
     archspec report resnet18 -o resnet18.html
     archspec report resnet18 --verify -o resnet18.html       with what verify finds; its exit code is given
     archspec verify resnet18 -o found.json; archspec report resnet18 --result found.json -o resnet18.html
+    archspec bench resnet18 -o times.json; archspec report resnet18 --bench times.json -o resnet18.html
 
     It is one file, which loads nothing, for any browser.
     """
     from archspec.cli.arguments import one_network
     from archspec.cli.reporting import write
 
-    raise typer.Exit(write(one_network(spec, variant, settings), file, to or (), verify=verify, result=result))
+    raise typer.Exit(
+        write(one_network(spec, variant, settings), file, to or (), verify=verify, result=result, bench=bench)
+    )
 
 
 def explain(
@@ -105,3 +111,63 @@ def explain(
         output.print_json(found.to_json())
     else:
         output.print_text(str(found))
+
+
+def bench(
+    spec: OneSpec,
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
+    batch: Annotated[list[int] | None, typer.Option("--batch", min=1, help="May be repeated; else 1 and 8.")] = None,
+    inference: Annotated[bool, typer.Option("--inference", help="Leave training out.")] = False,
+    eager: Annotated[bool, typer.Option("--eager", help="Leave out what is compiled.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="How often all take turns.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0, help="How long a process repeats, for each batch.")] = 1.0,
+    threads: Annotated[int, typer.Option(min=0, metavar="N", help="Of each framework; else one for each core.")] = 0,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a process.")] = 600,
+    python: Annotated[
+        list[str] | None, typer.Option(metavar="BACKEND=PATH", help="Run a framework in another environment.")
+    ] = None,
+    variant: Variant = None, settings: Settings = None, sizes: Sizes = None, as_json: Json = False,
+    output_: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result as JSON.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Time the generated models: inference and training, eager and compiled, with the memory that they take.
+
+    \b
+    archspec bench resnet18
+    archspec bench resnet18 --to pytorch --batch 1 --batch 32 --threads 1
+    archspec bench lenet5 --inference --eager --rounds 1     for a first look
+    archspec bench resnet18 -o times.json; archspec report resnet18 --bench times.json -o resnet18.html
+
+    Each is a fresh process, and they take turns. Exit code 1 if one broke down, 3 if a framework asked for is missing.
+    """
+    from archspec.cli.arguments import dimensions, interpreters, one_network
+    from archspec.cli.timing import run
+
+    code = run(
+        one_network(spec, variant, settings), to or (), output_, as_json=as_json, sizes=dimensions(sizes),
+        python=interpreters(python), batches=batch or (), inference=inference, eager=eager, rounds=rounds,
+        seconds=seconds, threads=threads, timeout=timeout,
+    )  # fmt: skip
+    if code:
+        raise typer.Exit(code)
+
+
+def watch(
+    spec: Annotated[Path, typer.Argument(metavar="FILE", help="A spec that is being written.")],
+    folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")] = Path("watched"),
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
+    variant: Variant = None, settings: Settings = None,
+) -> None:  # fmt: skip
+    """Check, draw and compile a spec whenever it is saved, until Ctrl-C.
+
+    \b
+    archspec watch net.yaml -o models        models/net.svg, models/net_pytorch.py, ...
+    archspec watch net.yaml --to keras --variant small
+
+    A drawing that an editor shows follows what is written. While the spec has errors, files stay as they are.
+    """
+    from archspec.cli.arguments import values
+    from archspec.cli.watching import watch
+
+    watch(spec, folder, to or (), variant, values(settings))

@@ -1,9 +1,9 @@
-"""Bars: where parameters and work are, and what the comparison took."""
+"""Bars: where parameters and work are, what the comparison took, and what the models take by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from archspec.drawing.parts import Network, Part
 from archspec.drawing.text import count
@@ -55,6 +55,27 @@ def effort(rows: Sequence[tuple[str, float, int]]) -> Iterator[str]:
         yield f'<span class="name">{escaped(title)}</span>{bar(seconds, most[0], f"{seconds:.2f} s")}'
         yield bar(memory, most[1], f"{memory / 2**20:,.0f} MiB", "second")
     yield "</div>"
+
+
+def speed(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The median time and the memory of models that were timed: one phase, and one batch."""
+    done = [row for row in rows if not row.get("problem")]
+    most = max((row["high"] for row in done), default=0) or 1, max(map(_taken, done), default=0) or 1
+    yield '<div class="bars"><span></span><span class="head">median, and the middle half of all runs</span>'
+    yield '<span class="head">memory, the framework aside</span>'
+    for row in rows:
+        yield f'<span class="name">{escaped(row["title"])}, {escaped(row["way"])}</span>'
+        if row.get("problem"):
+            yield f'<span class="quiet">{escaped(row["problem"])}</span><span></span>'
+            continue
+        low, middle, high = (f"{1e3 * row[key]:.3g}" for key in ("low", "median", "high"))
+        yield bar(row["median"], most[0], f"{middle} ms ({low} to {high})")
+        yield bar(_taken(row), most[1], f"{_taken(row) / 2**20:,.0f} MiB", "second")
+    yield "</div>"
+
+
+def _taken(row: Mapping[str, Any]) -> int:
+    return int(row["memory"]) - int(row["imported"])
 
 
 def bar(value: float, most: float, text: str, kind: str = "") -> str:

@@ -16,12 +16,13 @@ from archspec.drawing.vector import attribute, escaped
 from archspec.report import charts
 from archspec.report.facts import Code, Facts, shape
 from archspec.report.listing import listing
+from archspec.report.times import Times
 from archspec.report.verdict import Verdict
 
 _HERE = Path(__file__).parent
 
 
-def page(facts: Facts, found: Verdict) -> str:
+def page(facts: Facts, found: Verdict, times: Times | None = None) -> str:
     """The page of a network and what was found about it."""
     network = facts.network
     atlas = Atlas(network, first_sight(network))
@@ -34,6 +35,7 @@ def page(facts: Facts, found: Verdict) -> str:
         "<p>What is selected in the drawing or in the table is explained here.</p></div></aside></div>",
         *_codes(facts),
         *_charts(facts, found),
+        *(_speed(times) if times is not None else ()),
         *_compared(facts, found),
         *_steps(facts, found),
         f"<footer>Made by archspec {__version__} from {escaped(Path(_file(facts)).name)}. One file, nothing is loaded. "
@@ -175,6 +177,15 @@ def _charts(facts: Facts, found: Verdict) -> Iterator[str]:
     if found.reports:
         yield '<section class="card"><h3>Time and memory of the comparison</h3>'
         yield from charts.effort(found.efforts)
+        yield "</section>"
+    yield "</div>"
+
+
+def _speed(times: Times) -> Iterator[str]:
+    yield f'<h2>Speed</h2><p class="quiet">{escaped(times.about)}</p><div class="charts wide">'
+    for title, lines in times.charts:
+        yield f'<section class="card"><h3>{escaped(title)}</h3>'
+        yield from lines
         yield "</section>"
     yield "</div>"
 

@@ -175,7 +175,7 @@ class Worker:
             if (self._process and not idle_death) or self._closed or isinstance(self._greeting, Failure):
                 return
             folder = os.path.dirname(os.path.abspath(worker.__file__))
-            command = [_program(self._python), folder, str(self._runner.resolve())]
+            command = [program_path(self._python), folder, str(self._runner.resolve())]
             try:
                 with open(self._log, "w") as log:
                     self._process = subprocess.Popen(
@@ -185,7 +185,8 @@ class Worker:
                         stderr=log,
                         text=True,
                         errors="replace",
-                        env=_environment() | {"TMPDIR": str(self._scratch.folders[-1])},  # a worker may be killed
+                        env=process_environment()
+                        | {"TMPDIR": str(self._scratch.folders[-1])},  # a worker may be killed
                         cwd=self._scratch.folders[-1],  # nothing in the user's is taken for a part of a framework
                         start_new_session=True,  # Ctrl-C is for us: we end the workers
                     )
@@ -362,14 +363,14 @@ def _kill(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _program(python: str) -> str:
+def program_path(python: str) -> str:
     """An interpreter's absolute path, since it is run in another folder."""
     found = shutil.which(os.path.expanduser(python))
     return os.path.abspath(found) if found else python
 
 
-def _environment() -> dict[str, str]:
-    """The environment of a worker, in which Python does not look for modules in the current folder."""
+def process_environment() -> dict[str, str]:
+    """The environment of a framework's process, in which Python does not look for modules in the current folder."""
     # Threads that spin while they wait would take the cores from the other frameworks.
     found = {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONSAFEPATH": "1"}
     if "PYTHONPATH" in found:  # of which an empty part is the current folder

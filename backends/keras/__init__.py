@@ -96,6 +96,7 @@ BACKEND: Final = Backend(
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
     recorder=Path(__file__).parent / "recorder.py",
+    timer=Path(__file__).parent / "timer.py",
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     training=training,
     live=live,

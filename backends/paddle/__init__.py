@@ -89,6 +89,7 @@ BACKEND: Final = Backend(
     runner=Path(__file__).parent / "runner.py",
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     recorder=Path(__file__).parent / "recorder.py",
+    timer=Path(__file__).parent / "timer.py",
     training=training,
     live=live,
 )

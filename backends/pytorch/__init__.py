@@ -102,6 +102,7 @@ BACKEND: Final = Backend(
     runner=Path(__file__).parent / "runner.py",
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     recorder=Path(__file__).parent / "recorder.py",
+    timer=Path(__file__).parent / "timer.py",
     training=training,
     live=live,
     exact_statistics=exact_statistics,
