@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from archspec.results.wanted import Shard, wanted
 
 if TYPE_CHECKING:
     from archspec.model import Model
+    from archspec.verification.failure import Failure
     from archspec.verification.report import Report
 
 __all__ = ["Proof", "Refused", "verify"]
@@ -28,6 +30,7 @@ def verify(
     variant: str | None = None,
     params: Mapping[str, Any] | None = None,
     python: Mapping[str, str] | None = None,
+    env: str | Sequence[str] = (),
     gradients: bool = False,
     training: bool = False,
     steps: int = 0,
@@ -49,10 +52,12 @@ def verify(
     """Generates the code of networks, runs each framework in a process of its own, and compares every step.
 
     A spec stands for all its variants. `to` names the backends, all by default; those that are named must be there,
-    and so must all with `require`. `python` gives interpreters by backend, `timeout` limits the seconds of a run, and
-    of the import of a framework. With `gradients`, those by inputs and weights are compared, too; with `training` also
-    what the models compute in training, where normalizations use and keep the statistics of the batch, and what is
-    random is left out. With `steps`, so many steps of training by the generated scripts are compared, and nothing else,
+    and so must all with `require`. `python` gives interpreters by backend. `env` names environments with other
+    versions, `keras==3.11`, which are made and kept (`archspec.environments`): the same code runs in each, and in the
+    backends that `to` names, if any. `timeout` limits the seconds of a run, and of the import of a framework. With
+    `gradients`, those by inputs and weights are compared, too; with `training` also what the models compute in
+    training, where normalizations use and keep the statistics of the batch, and what is random is left out. With
+    `steps`, so many steps of training by the generated scripts are compared, and nothing else,
     so that the three other choices of what is compared are refused beside it.
     With `exact_statistics` the code is that whose running variances are equal in all frameworks.
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
@@ -70,11 +75,11 @@ def verify(
     does not exist. With `each`, it is given what cannot be verified, too, and the others are.
     """
     options = Options(
-        to=tuple(to) if isinstance(to, Sequence) and not isinstance(to, str) else (to,), variant=variant,
-        params=params or {}, python=python or {},
+        to=_listed(to), variant=variant,
+        params=params or {}, python=python or {}, env=tuple(" ".join(each.split()) for each in _listed(env)),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         allow_unproven=allow_unproven, seed=seed, timeout=timeout, sizes=sizes or {}, picture=picture,
-        against=(against,) if isinstance(against, str) else tuple(against),
+        against=_listed(against),
     )  # fmt: skip
     options.check()
     if not networks:
@@ -85,13 +90,16 @@ def verify(
         raise UsageError(f"what is done side by side is a whole number from 1, not {jobs}")
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     ledger = Ledger(each)
-    kept = Cache(options) if cache and not options.against and repro is None else None
+    absent: Mapping[str, Failure] = {}
+    if options.env:
+        options, absent = _elsewhere(options, watch)
+    kept = Cache(options) if cache and not options.against and repro is None and not absent else None
     todo = wanted(networks, options, kept, Shard.parse(shard) if shard else Shard(), ledger)
-    required = frozenset((options.to or tuple(point.name for point in known())) if require or to else ())
+    required = frozenset(options.names(point.name for point in known()) if require or to else options.env)
     if todo:
         from archspec.proving import Prover
 
-        with Prover(options, ledger, jobs=jobs, watch=watch, cache=kept, repro=repro) as prover:
+        with Prover(options, ledger, jobs=jobs, watch=watch, cache=kept, repro=repro, absent=absent) as prover:
             try:
                 prover.prove(todo, date)
             except KeyboardInterrupt:
@@ -100,3 +108,16 @@ def verify(
                 if kept is not None:
                     kept.close()
     return Proof(ledger.reports, required, ledger.refused, options, date)
+
+
+def _listed(texts: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(texts) if isinstance(texts, Sequence) and not isinstance(texts, str) else (texts,)
+
+
+def _elsewhere(options: Options, watch: Callable[[str], None] | None) -> tuple[Options, Mapping[str, Failure]]:
+    """The options with the interpreters of the environments, which are made unless they are there; and why some are
+    not. Raises UsageError for what is no environment."""
+    from archspec.environments import Environment, make
+
+    made = make([Environment.parse(text) for text in options.env], watch or (lambda stage: None))
+    return replace(options, python={**options.python, **made.pythons}), made.failures

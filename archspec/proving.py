@@ -71,9 +71,12 @@ class Prover:
     def __init__(
         self, options: Options, ledger: Ledger, *, jobs: int = 1,
         watch: Callable[[str], None] | None = None, cache: Cache | None = None, repro: Path | None = None,
+        absent: Mapping[str, Failure] | None = None,
     ) -> None:  # fmt: skip
-        """As many networks as there are `jobs` are verified side by side, each with processes of its own."""
-        chosen = backends(options.to)
+        """As many networks as there are `jobs` are verified side by side, each with processes of its own. Environments
+        that are `absent` are reported with the reason."""
+        self._absent = dict(absent or {})
+        chosen = [*(backends(options.to) if options.to or not options.env else ()), *self._elsewhere(options.env)]
         self.options, self._ledger, self._cache, self._repro = options, ledger, cache, repro
         self.chosen = [backend.exact() if options.exact_statistics else backend for backend in chosen]
         self.names = [backend.name for backend in chosen]
@@ -85,6 +88,14 @@ class Prover:
         self._pools = [self._pool()]
         self._budget = Budget(physical_memory(), self._rest)
         self._progress = Progress(watch, lambda: [pool.doing() for pool in self._pools])
+
+    def _elsewhere(self, environments: Sequence[str]) -> Iterator[Backend]:
+        """The backends of the environments that are there, each called after its environment."""
+        from archspec.environments import Environment
+
+        for environment in map(Environment.parse, environments):
+            if environment.name not in self._absent:
+                yield replace(backends(environment.backend)[0], name=environment.name, title=environment.name)
 
     @property
     def _idle(self) -> int:
@@ -173,6 +184,7 @@ class Prover:
             own = [hold(job.model, pool, self.options) for hold in self._own]
             found: list[Report] = []
             for report in reports(job.model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro):
+                report.outcomes |= {name: Outcome(name, failure=each) for name, each in self._absent.items()}
                 for each in own:
                     tell("comparing " + each.name)
                     each.add(report)
@@ -260,7 +272,7 @@ def _reports(
             report = examine(
                 graph, generated(tried.programs), pool, mode=mode, seed=options.seed, timeout=options.timeout,
                 gradients=options.gradients, allow_unproven=options.allow_unproven, inputs=inputs,
-                second=other if mode is Mode.EVALUATION else None,
+                second=other if mode is Mode.EVALUATION else None, bits=bool(options.env),
             )  # fmt: skip
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         report.model += _ABOUT[mode]

@@ -45,6 +45,7 @@ LAYERS = [
     {"archspec.results"},
     {
         "archspec.budget",
+        "archspec.environments",
         "archspec.proof",
         "archspec.proving",
         "archspec.reproduction",

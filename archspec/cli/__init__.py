@@ -321,6 +321,9 @@ def verify(
     python: Annotated[
         list[str] | None, typer.Option(metavar="BACKEND=PATH", help="Run a framework in another environment.")
     ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="REQUIREMENT", help="Run other versions: keras==3.11. May be repeated.")
+    ] = None,
     gradients: Annotated[bool, typer.Option("--gradients", help="Compare gradients, too.")] = False,
     training: Annotated[bool, typer.Option("--training", help="Compare what they do in training, too.")] = False,
     steps: Annotated[
@@ -367,6 +370,7 @@ def verify(
     archspec verify wavenet_small --size time=4000           at a size of its open dimension; also --size batch=1
     archspec verify resnet18 --input photo.png               with a real picture
     archspec verify resnet18 --python paddle=envs/paddle/bin/python
+    archspec verify resnet18 --env keras==3.11 --env keras==3.15     what an upgrade changes
     archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
     archspec verify resnet18 --against my_model.py:build --to pytorch   a model of your own, too
     archspec verify net.yaml --repro repro                   for a report of a bug: model, numbers and script alone
@@ -386,7 +390,7 @@ def verify(
     shown = views(as_json, {"output": output_, "junit": junit, "markdown": markdown, "names": save_names})
     code = run(
         specs, shown, baseline=baseline, update_baseline=update_baseline,
-        to=to or (), variant=variant, params=values(settings), python=interpreters(python),
+        to=to or (), variant=variant, params=values(settings), python=interpreters(python), env=env or (),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
         picture=picture, against=against or (), jobs=jobs, shard=shard, cache=not no_cache, repro=repro,

@@ -37,6 +37,10 @@ class Tables:
             sys.stdout.flush()
 
     def close(self, proof: Proof) -> None:
+        if proof.upgrades:
+            from archspec.results.upgrades import table
+
+            print(f"\n{table(proof.upgrades)}", flush=True)
         if proof.comparison is not None:
             print(f"\n{proof.comparison}", flush=True)
 

@@ -102,7 +102,7 @@ class Baseline:
                     changed.append(f"{name}: {key.replace('_', '-')} were {before[key]:,} and are {now[key]:,}")
             for backend, outcome in now["frameworks"].items():
                 if backend in before["frameworks"]:
-                    for is_worse, text in _differences(before["frameworks"][backend], outcome):
+                    for is_worse, text in differences(before["frameworks"][backend], outcome):
                         (worse if is_worse else changed).append(f"{name}, {backend}: {text}")
         return Comparison(tuple(worse), tuple(changed))
 
@@ -118,13 +118,13 @@ def _entry(report: Report) -> dict[str, Any]:
         "parameters": facts.parameters if facts is not None else 0,
         "multiply_adds": facts.multiply_adds if facts is not None else 0,
         "frameworks": {
-            name: _kept(outcome, facts.fingerprints.get(name, "") if facts is not None else "")
+            name: kept(outcome, facts.fingerprints.get(name, "") if facts is not None else "")
             for name, outcome in report.outcomes.items()
         },
     }
 
 
-def _kept(outcome: Outcome, code: str) -> dict[str, Any]:
+def kept(outcome: Outcome, code: str) -> dict[str, Any]:
     errors = {name: rung.worst.error for name, rung in outcome.rungs.items() if rung.worst is not None}
     return {
         "status": outcome.status,
@@ -147,8 +147,8 @@ def rounded(error: float, least: float = 1e-15) -> float | None:
     return float(f"1e{power + 1}")
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
-    """How one framework differs, each with whether that is worse."""
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
+    """How one framework differs, given as a baseline keeps it, each with whether that is worse."""
     if before["status"] != now["status"]:
         worse = before["status"] == "passed" and now["status"] != "missing"
         yield worse, f"{before['status']} before, {now['status']} now"

@@ -67,7 +67,7 @@ class Cache:
     def _asked(self) -> str | None:
         """All on which every verdict depends; None if that cannot be told."""
         options = self._options
-        names = options.to or tuple(sorted(point.name for point in known()))
+        names = options.names(point.name for point in known())
         around = surroundings({name: options.python.get(name, "") for name in names})
         if around is None:
             return None

@@ -9,6 +9,7 @@ from typing import Final
 from archspec._version import __version__
 from archspec.results.explain import differing, reasons
 from archspec.results.result import Proof
+from archspec.results.upgrades import table
 from archspec.verification.report import Outcome, Report
 
 _MARKS: Final = {"passed": "✅ passed", "failed": "❌ failed", "unproven": "❌ unproven", "error": "❌ error",
@@ -25,11 +26,13 @@ def markdown(proof: Proof) -> str:
     told = [text for report in proof.reports for outcome in report.outcomes.values() for text in _told(report, outcome)]
     told += [f"- {_code(refused.network)}\n\n{_block(str(refused.error))}\n" for refused in proof.refused]
     compared = [f"### Baseline\n\n{_block(_cut(str(proof.comparison)))}\n"] if proof.comparison is not None else []
+    changes = [f"### Environments\n\n{_block(_cut(table(proof.upgrades)))}\n"] if proof.upgrades else []
     return "\n".join([
         f"## archspec: {_headline(proof)}", "",
         *([_line(["network", *names, "parameters"]), _line(["---"] * (len(names) + 2))] if rows else []),
         *rows[:_MOST_ROWS], *([f"\nand {len(rows) - _MOST_ROWS:,} more"] if len(rows) > _MOST_ROWS else []), "",
-        *compared, *told[:_MOST_TOLD], *([f"and {len(told) - _MOST_TOLD:,} more"] if len(told) > _MOST_TOLD else []),
+        *changes, *compared,
+        *told[:_MOST_TOLD], *([f"and {len(told) - _MOST_TOLD:,} more"] if len(told) > _MOST_TOLD else []),
         _footer(proof), "",
     ])  # fmt: skip
 

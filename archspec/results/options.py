@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ class Options:
     variant: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     python: Mapping[str, str] = field(default_factory=dict)
+    env: tuple[str, ...] = ()
     gradients: bool = False
     training: bool = False
     steps: int = 0
@@ -28,6 +29,10 @@ class Options:
     sizes: Mapping[str, int] = field(default_factory=dict)
     picture: Path | None = None
     against: tuple[str, ...] = ()
+
+    def names(self, installed: Iterable[str]) -> tuple[str, ...]:
+        """What is run: backends, of which these are installed, and environments. Those that are named are all."""
+        return (*(self.to or (() if self.env else sorted(installed))), *self.env)
 
     def check(self) -> None:
         """Raises UsageError for what cannot be meant."""
@@ -43,7 +48,10 @@ class Options:
             raise UsageError(
                 "steps of training are compared alone: without gradients, one run in training, or a picture"
             )
-
+        if len(set(self.env)) < len(self.env):
+            raise UsageError("each environment is named once, as it is the name of what runs in it")
+        if self.env and self.against:
+            raise UsageError("a person's own model runs where its framework is installed, and in no other environment")
         if self.against and (self.steps or self.picture is not None):
             raise UsageError("a person's own model takes no steps of training by scripts, and no picture")
 
@@ -54,6 +62,7 @@ class Options:
             "variant": self.variant,
             "params": dict(self.params),
             "python": sorted(self.python),
+            "env": list(self.env),
             "gradients": self.gradients,
             "training": self.training,
             "steps": self.steps,

@@ -11,6 +11,7 @@ from archspec._version import __version__
 from archspec.errors import ArchspecError, UsageError
 from archspec.results.baseline import Comparison
 from archspec.results.options import Options
+from archspec.results.upgrades import Upgrade, upgrades
 from archspec.verification.report import Report
 
 FORMAT: Final = 1
@@ -73,8 +74,18 @@ class Proof:
             "required": sorted(self.required),
             "reports": [report.to_json() for report in self.reports],
             "refused": [refused.to_json() for refused in self.refused],
+            "upgrades": [each.to_json() for each in self.upgrades],
             "baseline": self.comparison.to_json() if self.comparison is not None else None,
         }
+
+    @property
+    def upgrades(self) -> tuple[Upgrade, ...]:
+        """What changes in each network from one environment of a framework to the next, as they were named."""
+        if not self.options.env:
+            return ()
+        from archspec.environments import groups
+
+        return upgrades(self.reports, groups(self.options.env))
 
     @property
     def versions(self) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from archspec.errors import Diagnostic
 from archspec.results.options import Options
 from archspec.results.result import FORMAT
+from archspec.results.upgrades import Upgrade
 from archspec.verification.report import Report
 
 Schema = dict[str, Any]
@@ -41,6 +42,7 @@ def schema() -> Schema:
                 "required": {"type": "array", "items": {"type": "string"}},
                 "reports": {"type": "array", "items": {"$ref": "#/$defs/Report"}},
                 "refused": {"type": "array", "items": {"$ref": "#/$defs/Refused"}},
+                "upgrades": {"type": "array", "items": _upgrade()},
                 "baseline": {"anyOf": [{"type": "null"}, _object({"worse": texts, "changed": texts})]},
             }
         ),
@@ -75,6 +77,11 @@ def _environment() -> Schema:
     frameworks = {"type": "object", "additionalProperties": versions}
     names = ("python", "numpy", "system", "machine")
     return _object({**dict.fromkeys(names, text), "frameworks": frameworks})
+
+
+def _upgrade() -> Schema:
+    made = TypeAdapter(Upgrade).json_schema(mode="serialization")
+    return _object({name: _finite(value) for name, value in made["properties"].items()})
 
 
 def _finding() -> Schema:

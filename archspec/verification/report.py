@@ -128,6 +128,8 @@ class Outcome:
     """Whether outputs and gradients may have values that prove nothing."""
     due: tuple[str, ...] = ("float64",)
     """The comparisons that must be there."""
+    bits: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By comparison a digest of each tensor, if one framework runs in several environments."""
     match: Match | None = None
     """What a person's own model has of the steps, if it is one."""
 

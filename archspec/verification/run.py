@@ -38,6 +38,7 @@ def examine(
     gradients: bool = False,
     allow_unproven: bool = False,
     second: Second | None = None,
+    bits: bool = False,
 ) -> Report:
     """Runs subjects with equal weights and inputs, and compares every step that they show.
 
@@ -49,6 +50,7 @@ def examine(
     else they are no pass.
     `second` is the network at other values of what its code leaves open; there, the file itself is run in float64, and
     so is each step at its edges.
+    With `bits`, each outcome has digests of all tensors, by which those of two environments can be compared.
     """
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
@@ -76,6 +78,8 @@ def examine(
             again = None
             if second is not None and not crowded:  # the frameworks are busy meanwhile
                 again = stack.enter_context(_second(second, pool, seed, timeout, seconds, crowded=False))
+            for run in (run for each in runs for run in each if bits):
+                outcomes[run.subject.name].bits[run.dtype] = task.bits(run)
             _judge_all(task, *runs, outcomes)
             if again is not None:
                 _judge_second(*again, outcomes)

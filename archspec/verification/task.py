@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import inf, prod
 from pathlib import Path
 from typing import Any
@@ -359,6 +360,18 @@ class Task:
             shown[f"output {name}"] = tensor.name, shows.outputs[name]
         layouts = {weight.parameter: weight.layout for weight in shows.weights}
         return shown | {name: (name, layouts[name]) for name in self.statistics if name in layouts}
+
+    def bits(self, run: Run) -> dict[str, str]:
+        """A digest of each tensor that a run shows, in the order of the graph, as the framework lays it out. It must be
+        asked for before the run is measured, which gives the arrays back."""
+        result = run.result.result()
+        arrays = result.arrays if isinstance(result, Result) else {}
+        shown = self._shown(run.subject.interface)
+        return {
+            key: blake2b(np.ascontiguousarray(arrays[key]).tobytes(), digest_size=8).hexdigest()
+            for key in shown
+            if key in arrays
+        }
 
     def rung(self, name: str, run: Run, measured: Measured) -> Rung:
         """The findings about one run, in the order of the graph."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, get_args
+from urllib.parse import quote
 
 from archspec.graph.graph import Graph
 from archspec.graph.mode import Mode
@@ -290,7 +291,7 @@ class Worker:
 
     @property
     def _log(self) -> Path:
-        return self._scratch.folders[-1] / f"{self.name}.stderr"
+        return self._scratch.folders[-1] / f"{quote(self.name, safe='')}.stderr"
 
     def _receive(self, timeout: float) -> dict[str, Any] | Failure:
         deadline = monotonic() + min(timeout, threading.TIMEOUT_MAX / 2)
