@@ -24,7 +24,7 @@ from archspec.training.base import Schedule
 from archspec.training.chosen import told_apart
 from archspec.training.groups import Share
 from archspec.training.losses import BinaryCrossEntropy
-from archspec.training.script import bridges
+from archspec.training.script import bridges, common
 from archspec.verification.workers import Pool
 
 from .trained import CLASSIFIER, CROSS_ENTROPY, HEADS, PICTURES, SGD, SOUND, WORDS, network, tiny
@@ -152,6 +152,7 @@ def test_scripts_are_as_ruff_leaves_them(tmp_path: Path) -> None:
         for backend in backends():
             script = model.script(backend.name)
             (tmp_path / f"{number}_{script.file}").write_text(script.text())
+            (tmp_path / "train_common.py").write_text(common())
     for command in (["check"], ["format", "--check", "--diff"]):
         ran = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--isolated", str(tmp_path)], capture_output=True, text=True
@@ -340,7 +341,7 @@ EXTREMES = {
 @pytest.mark.parametrize("name", EXTREMES)
 def test_probabilities_may_be_zero_and_one(name: str) -> None:
     p, y = [0.0, 1.0, 0.0, 1.0, 1e-9, 1 - 1e-9, 1e-60, 0.5], [0.0, 1.0, 1.0, 0.25, 0.5, 0.5, 1.0, 0.3]
-    bridge = bridges(ROOT / "backends" / "keras" / "training")["binary_cross_entropy"]
+    bridge = bridges(ROOT / "backends" / "keras" / "training", ())["binary_cross_entropy"]
     code = EXTREMES[name].format(p=p, y=y, bridge=bridge)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr[-2000:]

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archspec.loading import load
+from archspec.model import Model
+
 from .test_steps import CONFIGURATIONS
 from .trained import CROSS_ENTROPY, SGD, network
 
@@ -36,14 +39,32 @@ print(json.dumps(said))
 """
 
 
+def write(model: Model, backend: str, folder: Path) -> None:
+    """A script and what it needs."""
+    script = model.script(backend)
+    for name, text in {**script.files, f"{script.module}.py": model.compile(backend)}.items():
+        (folder / name).write_text(text)
+
+
+def test_scripts_are_short() -> None:
+    """And standalone: beside the model's file they need one that knows nothing of a network or a framework."""
+    lines = {name: len(load("lenet").script(name).text().splitlines()) for name in ("pytorch", "keras", "paddle")}
+    assert lines["pytorch"] <= 105
+    assert lines["paddle"] <= 125
+    assert lines["keras"] <= 135
+    texts = [load(name).script(backend).files["train_common.py"] for name, backend in
+             (("lenet", "keras"), ("googlenet", "paddle"))]  # fmt: skip
+    assert texts[0] == texts[1]
+    assert not re.search("torch|keras|paddle|archspec\\.", texts[0])
+
+
 @pytest.mark.parametrize(
     "backend", ["pytorch", *(pytest.param(name, marks=pytest.mark.long) for name in ("keras", "paddle"))]
 )
 def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
     model = CONFIGURATIONS["momentum"]
     script = model.script(backend)
-    (tmp_path / script.file).write_text(script.text())
-    (tmp_path / f"{script.module}.py").write_text(model.compile(backend))
+    write(model, backend, tmp_path)
     random = np.random.default_rng(0)
     good: dict[str, Any] = {"image": random.normal(size=(70, 2, 6, 5)), "label": random.integers(0, 5, 70)}
     for name, data in {
@@ -67,6 +88,7 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
         words("good"),
         words("good", "--resume", "--batch-size", "16"),
         words("good", "--resume", "--seed", "1"),
+        [*words("good", "--resume"), "--output", str(tmp_path / "other")],
     ]
     ran = subprocess.run(
         [sys.executable, "-c", DRIVER, str(tmp_path), str(tmp_path / script.file), json.dumps(runs)],
@@ -85,6 +107,7 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
             "exists already; --resume goes on from it",
             "not of {'batch_size'",
             "not of {'batch_size'",
+            "is not there: nothing to go on from",
         ],
         strict=True,
     ):
@@ -106,8 +129,7 @@ def test_a_folder_of_pictures(channels: int, tmp_path: Path) -> None:
     section = f"{CROSS_ENTROPY}\noptimizer: {SGD}\nbatch_size: 4\nepochs: 1"
     model = network(layers + "outputs: {logits: logits}", section)
     script = model.script("pytorch")
-    (tmp_path / script.file).write_text(script.text())
-    (tmp_path / f"{script.module}.py").write_text(model.compile("pytorch"))
+    write(model, "pytorch", tmp_path)
     for place, classes in {"pictures": "abc", "more": "abcd", "some": "bc", "none": ""}.items():
         (tmp_path / place / ".hidden").mkdir(parents=True)
         (tmp_path / place / ".hidden" / "1.png").write_text("no picture")
@@ -139,7 +161,7 @@ def test_a_folder_of_pictures(channels: int, tmp_path: Path) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c",
          f"import json, train_{model.name}_pytorch as script\n"
-         "data = script.load('some', 'pictures')\n"
+         "data = script.load('some', script.ARRAYS, 'pictures')\n"
          "print(json.dumps([data['label'].tolist(), data['image'].shape, data['image'][:, :, 0, 0].tolist()]))"],
         capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
@@ -171,7 +193,7 @@ def test_averages_are_evaluated_and_go_on(backend: str, tmp_path: Path) -> None:
     text = script.text()
     unswapped = re.sub(r"\n +(averages\.swap\(model\)|swap\(averages, model\))(?=\n)", "", text)
     assert text.count("swap(") - unswapped.count("swap(") == 2
-    (tmp_path / f"{script.module}.py").write_text(model.compile(backend))
+    write(model, backend, tmp_path)
     (tmp_path / "right.py").write_text(text)
     (tmp_path / "wrong.py").write_text(unswapped)
     random = np.random.default_rng(0)

@@ -301,8 +301,8 @@ def compile_(
     names = {backend: f"{model.name}_{backend}.py" for backend in sources}
     texts = {names[backend]: text for backend, text in sources.items()}
     if training:
-        scripts = [model.script_for(backend) for backend in targets]
-        texts |= {script.file: script.text() for script in scripts}
+        for backend in targets:
+            texts |= model.script_for(backend).files
     paths = write_all(folder, texts) if folder else []
     if as_json:
         files = [{"backend": key, "file": names[key], "source": source} for key, source in sources.items()]

@@ -8,7 +8,7 @@ import hashlib
 import json
 import keyword
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -30,14 +30,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE: Final = Path(__file__).parent
-_ALWAYS: Final = (
-    "import argparse",
-    "import json",
-    "import os",
-    "import sys",
-    "from pathlib import Path",
-    "import numpy as np",
-)
+COMMON: Final = "train_common.py"
+"""What lies beside all scripts, and is the same for all: what has to do with no network and no framework."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class Spelling:
 
     title: str
     folder: Path
-    """Where its `train.py.jinja` is."""
+    """Where its `train.py.jinja` is, and `bridges.py.jinja`: functions and classes that rows may mention."""
     losses: Mapping[str, Callable[[Any, str, str, Judged], Code]]
     """By the key of the loss: its code, of the names of output and target."""
     optimizers: Mapping[str, Callable[[Any, Code, Plan], Code]]
@@ -57,12 +51,8 @@ class Spelling:
     """What stands between the parts of a weight's name."""
     tensor: Callable[[Code, str], Code]
     """How an array of the data becomes a tensor, given the kind of its numbers."""
-    indent: int = 8
-    """Of the tensors of a batch in the file."""
     words: Mapping[str, str] = field(default_factory=dict)
     """What else the file says in its own way."""
-    support: Mapping[str, str] = field(default_factory=dict)
-    """Functions and classes that rows may mention, which the file then has."""
     imports: Mapping[str, str] = field(default_factory=dict)
     """Statements by the name that they import, where it is mentioned; those of `*` names, always."""
 
@@ -97,6 +87,11 @@ class Script:
         """The module of the model's code, which lies beside it."""
         return f"{self.model.name}_{self.backend}"
 
+    @property
+    def files(self) -> dict[str, str]:
+        """All that must lie beside the model's file, by name: this, and what scripts share."""
+        return {self.file: self.text(), COMMON: common()}
+
     def text(self, *, rounded: bool = False) -> str:
         """The file; for verification with its floats `rounded` to float32, as frameworks keep many of them."""
         plan = self.plan.rounded() if rounded else self.plan
@@ -106,7 +101,7 @@ class Script:
         return template.render(self._words(plan)) + "\n"
 
     def _words(self, plan: Plan) -> dict[str, Any]:
-        spelling, style = self.spelling, Style()
+        spelling, style, accumulate = self.spelling, Style(), plan.accumulate
         inputs = list(self.program.inputs)
         data = {**dict.fromkeys(inputs), **plan.targets}
         names = self._names(data, plan)
@@ -116,9 +111,12 @@ class Script:
         weights = Raw("weights" if groups else "model.parameters()")
         make = spelling.optimizers[plan.optimizer.key](plan.optimizer, weights, plan)
         mentioned |= set(re.findall(r"\w+", _flat(make)))
-        support = {name: text for name, text in spelling.support.items() if name in mentioned}
+        used = set(re.findall(r"(\w+)=", " ".join(map(_flat, [make, *losses.values()]))))
+        support = bridges(spelling.folder, used, bool(groups))
+        support = {name: text for name, text in support.items() if name in mentioned}
         mentioned |= {word for text in support.values() for word in re.findall(r"\w+", text)}
         judge = next((name for name, loss in plan.losses.items() if _classifies(loss, self._shape(name))), None)
+        at = f"[{self._outputs().index(judge)}]" if judge and len(self._outputs()) > 1 else ""
         rate, with_heads = self._rate(plan), self.program.training_arguments
         return {
             "plan": plan,
@@ -128,7 +126,7 @@ class Script:
             "note": module_docstring(self.model).split("\n\n")[1].strip(),
             "imports": import_lines(
                 [
-                    *_ALWAYS,
+                    f"from {COMMON[:-3]} import {', '.join(_SHARED[: 5 if judge else 4])}",
                     *(f"import {name}" for name in ("math",) if any("math." in line for line in rate)),
                     self._import(plan),
                     *(text for name, text in spelling.imports.items() if name in mentioned or name[0] == "*"),
@@ -149,12 +147,7 @@ class Script:
             "loss": _sum(losses, plan, style),
             "given": _group([names[name] for name in inputs]),
             "held": self._held(plan, names),
-            "scored": "" if len(self._outputs()) == 1 else f"[{self._outputs().index(judge)}]" if judge else "",
-            "judged_target": "targets"
-            if len(self._outputs()) == 1
-            else f"targets[{list(plan.losses).index(judge)}]"
-            if judge
-            else "",
+            "scored": at,
             "compiled": self._compiled(losses, make, groups, plan, style),
             "optimizer": [*(spelling.groups(groups, plan) if groups else []), *_statement("return ", make, style)],
             "grouped": bool(groups),
@@ -162,23 +155,14 @@ class Script:
             "clip_norm": _flat(Number(plan.clip_norm)) if plan.clip_norm else "",
             "clip_value": _flat(Number(plan.clip_value)) if plan.clip_value else "",
             "ema": _flat(Number(plan.ema)) if plan.ema else "",
-            "full": "COUNT // BATCH"
-            if plan.accumulate == 1
-            else f"COUNT // ({plan.accumulate} * BATCH) * {plan.accumulate}",
-            "update": "step" if plan.accumulate == 1 else f"step // {plan.accumulate}",
-            "per_epoch": "epoch_steps" if plan.accumulate == 1 else f"epoch_steps / {plan.accumulate}",
-            "judged": names[judge] if judge else "",
-            "judge": names[plan.losses[judge].target] if judge else "",
+            "accumulated": "" if accumulate == 1 else f", {accumulate}",
+            "update": "step" if accumulate == 1 else f"step // {accumulate}",
+            "update_samples": "batch_size" if accumulate == 1 else f"{accumulate} * batch_size",
+            "per_epoch": "STEPS" if accumulate == 1 else f"STEPS / {accumulate}",
             "evaluation": "classes" if judge else "" if self.model.graph.training_outputs else "loss",
-            "judged_output": ""
-            if len(self.model.graph.results(Mode.EVALUATION)) == 1
-            else f"[{self._outputs().index(judge)}]"
-            if judge
-            else "",
-            "judged_at": list(self._outputs()).index(judge) if judge else 0,
-            "heads": bool(self.model.graph.training_outputs),
+            "judged_output": at if len(self.model.graph.results(Mode.EVALUATION)) > 1 else "",
+            "judged_at": list(data).index(plan.losses[judge].target) if judge else 0,
             "made": f"{names[self.program.entry]}({', '.join(f'{key}={value}' for key, value in with_heads.items())})",
-            "picture": self._picture(plan),
             "support": list(support.values()),
             **spelling.words,
         }
@@ -187,7 +171,7 @@ class Script:
 
     def _names(self, data: Mapping[str, Any], plan: Plan) -> dict[str, str]:
         """What arrays, outputs and the model are called in the file, each unlike all that it says itself."""
-        taken = _own_words(self.spelling.folder) | set(self.spelling.support) | set(keyword.kwlist) | set(dir(builtins))
+        taken = _own_words(self.spelling.folder) | set(keyword.kwlist) | set(dir(builtins))
         found: dict[str, str] = {}
         for name in [self.program.entry, *data, *self._outputs()]:
             own = name
@@ -272,22 +256,11 @@ class Script:
         layout: Moves = self.program.inputs.get(name, ())
         if name in plan.targets and due.dtype == "float":
             layout = next(self.program.outputs[o] for o, loss in plan.losses.items() if loss.target == name)
-        array = f'data["{name}"][chosen]' + "".join(_moved(step, argument) for step, argument in layout)
+        array = f'data["{name}"]' + "".join(_moved(step, argument) for step, argument in layout)
         return {
-            "tensor": f"{broken(self.spelling.tensor(Raw(array), due.dtype), Style(), self.spelling.indent, 0, 1)},",
+            "tensor": f"{broken(self.spelling.tensor(Raw(array), due.dtype), Style(), 8, 0, 1)},",
             "name": own,
         }
-
-    def _picture(self, plan: Plan) -> dict[str, Any] | None:
-        """How a folder of images becomes the data, if the network takes one picture and tells its class."""
-        if list(plan.targets.values()) == [] or len(self.program.inputs) != 1 or len(plan.targets) != 1:
-            return None
-        (image,), ((target, due),) = self.program.inputs, plan.targets.items()
-        shape = plan.inputs[image].shape
-        if due.dtype != "int64" or due.shape or len(shape) != 3 or shape[0] not in (1, 3) or None in shape:
-            return None
-        mode = "RGB" if shape[0] == 3 else "L"
-        return {"input": image, "target": target, "mode": mode, "size": (shape[2], shape[1])}
 
 
 def _group(names: Sequence[str]) -> str:
@@ -340,15 +313,22 @@ def _classifies(loss: Loss, shape: Sequence[Any]) -> bool:
     return loss.key == "cross_entropy" and len(shape) == 2
 
 
+@cache
+def common() -> str:
+    """What all scripts share, as text."""
+    return (HERE / COMMON).read_text(encoding="utf-8")
+
+
 def fingerprint(model: Network) -> str:
     """Tells specs apart, and values of their params."""
     text = json.dumps([model.spec.source.data, model.variant, model.params], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def bridges(folder: Path) -> dict[str, str]:
-    """The functions and classes of a backend's `bridges.py`, by name, as text."""
-    text = (folder / "bridges.py").read_text(encoding="utf-8")
+def bridges(folder: Path, used: Collection[str], groups: bool = False) -> dict[str, str]:
+    """The functions and classes of a backend's `bridges.py.jinja`, by name, as text: with the options that are `used`,
+    and with `groups` or without."""
+    text = _environment(folder).get_template("bridges.py.jinja").render(used=used, groups=groups)
     return {node.name: ast.get_source_segment(text, node) or "" for node in ast.parse(text).body
             if isinstance(node, (ast.ClassDef, ast.FunctionDef))}  # fmt: skip
 
@@ -375,8 +355,12 @@ def _environment(folder: Path) -> Environment:
 def _own_words(folder: Path) -> frozenset[str]:
     files = (HERE / "script.py.jinja", HERE / "loop.py.jinja", folder / "train.py.jinja")
     texts = (_NO_NAMES.sub(" ", file.read_text(encoding="utf-8")) for file in files)
-    return frozenset(word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text))
+    bridges = (folder / "bridges.py.jinja").read_text(encoding="utf-8")
+    own = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
+    return frozenset(own.union(re.findall(r"^(?:class|def) (\w+)", bridges, re.MULTILINE), _SHARED))
 
 
+_SHARED: Final = ("Run", "batches", "load", "options", "shares")
+"""What scripts import of what they share."""
 _NO_NAMES: Final = re.compile(r'\{[{%#].*?[}%#]\}|""".*?"""|"[^"\n]*"|#.*', re.DOTALL)
 """What no name of a file's own stands in: what Jinja fills in, texts, and comments."""

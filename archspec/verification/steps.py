@@ -18,7 +18,7 @@ from archspec.backend import Program
 from archspec.expressions import float32
 from archspec.training.averages import Averaging, averaging, wrong_averages
 from archspec.training.replay import Rules, replay
-from archspec.training.script import Script
+from archspec.training.script import Script, common
 from archspec.training.suspects import losses, suspects, wrong_losses
 from archspec.verification import worker
 from archspec.verification.compare import FLOAT64_BOUND, INEXACT_MULTIPLE
@@ -78,6 +78,7 @@ def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) ->
     return {
         "source": program.rounded,
         "script": trial.scripts[script.backend],
+        "common": common(),
         "module": script.module,
         "trainer": str(script.spelling.folder / "runner.py"),
         "dtype": "float64",

@@ -136,16 +136,21 @@ def _factor(each: Mapping[str, Any], seed: int, done: list[Any], dtype: str) -> 
 
 @contextlib.contextmanager
 def _modules(request: Mapping[str, Any]) -> Any:
-    """The script, loaded with the model's module beside it."""
-    with module(request["source"]) as model, module(request["script"]) as script:
+    """The script, loaded with the model's module beside it, and what scripts share."""
+    with (
+        module(request["source"]) as model,
+        module(request["script"]) as script,
+        module(request["common"]) as common,
+    ):
         model.__dict__.update(probe=lambda *given: given[-1], nearest=nearest)
         exec(compile(request["source"], str(model.__file__), "exec"), model.__dict__)
-        sys.modules[request["module"]] = model
+        exec(compile(request["common"], str(common.__file__), "exec"), common.__dict__)
+        sys.modules |= {request["module"]: model, "train_common": common}
         try:
             exec(compile(request["script"], str(script.__file__), "exec"), script.__dict__)
             yield _named(script)
         finally:
-            del sys.modules[request["module"]]
+            del sys.modules[request["module"]], sys.modules["train_common"]
 
 
 def _named(script: types.ModuleType) -> types.ModuleType:

@@ -1,4 +1,4 @@
-"""How Keras trains: native where its rule is ours, else by a subclass of a few lines (`bridges.py`)."""
+"""How Keras trains: native where its rule is ours, else by a subclass of a few lines (`bridges.py.jinja`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archspec.emit.code import Code, Raw, call, literal
 from archspec.training.chosen import Chosen
 from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
-from archspec.training.script import Judged, Spelling, arguments, bridges
+from archspec.training.script import Judged, Spelling, arguments
 
 
 def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) -> Code:
@@ -126,7 +126,11 @@ SPELLING = Spelling(
     groups=groups,
     separator="/",
     tensor=tensor,
-    words={"start": "as save_weights writes them", "device": "cpu"},
-    support=bridges(Path(__file__).parent),
-    imports={"*": "import keras", "*h5py": "import h5py", "ops": "from keras import ops"},
+    words={"device": ""},
+    imports={
+        "*": "import keras",
+        "*h5py": "import h5py",
+        "*np": "import numpy as np",
+        "ops": "from keras import ops",
+    },
 )

@@ -66,12 +66,18 @@ class Trainer:
     def run(
         self, data: Any, epochs: int, batch_size: int, seed: int, seen: Callable[[int, float, float], None]
     ) -> None:
-        batches = self.script.Batches(data, batch_size, seed)
-        steps = self.script.Steps(batches, seen)
+        given = self.script.tensors(data)
+        accumulate = self.optimizer.gradient_accumulation_steps or 1
+        steps = self.script.Steps(batch_size, seen)
         if hasattr(self.script, "Averages"):
             self._averages = self.script.Averages(self.model)
-        callbacks = [each for each in (self._averages, steps) if each is not None]
-        self.model.fit(batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        self.model.fit(
+            self.script.in_order(given, range(epochs), batch_size, seed),
+            steps_per_epoch=len(self.script.batches(len(given[0]), batch_size, seed, 0, accumulate)),
+            epochs=epochs,
+            callbacks=[each for each in (self._averages, steps) if each is not None],
+            verbose=0,
+        )
 
     def gradient(self, variable: Any) -> Any:
         return self._gradients.get(variable.path)

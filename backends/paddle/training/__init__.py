@@ -1,4 +1,4 @@
-"""How PaddlePaddle trains: native where its rule is ours, else by a subclass of a few lines (`bridges.py`)."""
+"""How PaddlePaddle trains: native where its rule is ours, else by a subclass of a few lines (`bridges.py.jinja`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archspec.emit.code import Code, Global, Items, Raw, Template, call, literal
 from archspec.training.chosen import Chosen, listed
 from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
-from archspec.training.script import Judged, Spelling, arguments, bridges
+from archspec.training.script import Judged, Spelling, arguments
 
 
 def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) -> Code:
@@ -102,7 +102,7 @@ def groups(found: list[Chosen], plan: Plan) -> list[str]:
 
 def tensor(array: Code, kind: str) -> Code:
     dtype = {"float": "paddle.get_default_dtype()", "int64": '"int64"', "bool": '"bool"'}[kind]
-    return call("paddle.to_tensor", array, dtype=Raw(dtype), place=Raw("device"))
+    return call("paddle.to_tensor", array, dtype=Raw(dtype))
 
 
 SPELLING = Spelling(
@@ -121,14 +121,13 @@ SPELLING = Spelling(
     groups=groups,
     separator=".",
     tensor=tensor,
-    indent=12,
     words={
-        "start": "a state_dict as paddle.save writes it",
-        "device": "cpu",
+        "framework": "paddle",
+        "joined": "concat",
+        "device": "",
         "suffix": ".pdparams",
-        "read_checkpoint": "paddle.load(str(checkpoint))",
+        "read_checkpoint": "paddle.load(str(run.checkpoint))",
         "reseed": "paddle.seed(args.seed + epoch)  # so that a run can go on here",
     },
-    support=bridges(Path(__file__).parent),
-    imports={"*": "import paddle", "F": "from paddle.nn import functional as F"},
+    imports={"*": "import paddle", "*sys": "import sys", "F": "from paddle.nn import functional as F"},
 )

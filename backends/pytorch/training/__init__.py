@@ -9,7 +9,7 @@ from archspec.emit.code import Code, Items, Raw, call, literal, method
 from archspec.training.chosen import Chosen, listed
 from archspec.training.losses import BinaryCrossEntropy, CrossEntropy, Huber
 from archspec.training.plan import Plan
-from archspec.training.script import Judged, Spelling, arguments, bridges
+from archspec.training.script import Judged, Spelling, arguments
 
 
 def cross_entropy(loss: CrossEntropy, output: str, target: str, judged: Judged) -> Code:
@@ -96,14 +96,13 @@ SPELLING = Spelling(
     groups=groups,
     separator=".",
     tensor=tensor,
-    indent=12,
     words={
-        "start": "a state_dict as torch.save writes it",
-        "device": "cpu",
+        "framework": "torch",
+        "joined": "cat",
+        "device": ", device: str",
         "suffix": ".pt",
-        "read_checkpoint": "torch.load(checkpoint, weights_only=True)",
+        "read_checkpoint": "torch.load(run.checkpoint, weights_only=True)",
         "reseed": "torch.manual_seed(args.seed + epoch)  # so that a run can go on here",
     },
-    support=bridges(Path(__file__).parent),
     imports={"*": "import torch", "F": "from torch.nn import functional as F"},
 )

@@ -53,8 +53,9 @@ class Trainer:
         more = {}
         if hasattr(self.script, "copies"):
             more["averages"] = self._averages = self.script.copies(self.model)
+        tensors = self.script.tensors(data, "cpu")
         for epoch in range(epochs):
-            given = self.model, self.optimizer, data, epoch, batch_size, seed, "cpu"
+            given = self.model, self.optimizer, tensors, epoch, batch_size, seed
             for step, rate, loss in self.script.train(*given, **more):
                 seen(step, rate, loss)
 
