@@ -6,6 +6,8 @@ import ast
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,28 @@ class Page(HTMLParser):
 
 def of(model: Model, result: Any = None) -> Page:
     return Page(report(model, backends(), result))
+
+
+def test_errors_of_steps_are_drawn_where_they_belong(resnet18: Model) -> None:
+    order = [node.path for node in resnet18.graph.nodes]
+    found = result(resnet18, culprit="layer2.0.conv1")
+    own = found["reports"][0]["outcomes"]["keras"]["rungs"]["float64"]
+    assert [*own["errors"]] == order
+    assert own["bounds"] == {order[0]: 1e-10}
+    own["errors"][order[1]], own["errors"][order[2]] = 0.0, None
+    page = of(resnet18, found)
+    (line,) = [each["d"] for each in page.all("path") if each.get("data-backend") == "keras"]
+    points = [tuple(map(float, point.split())) for point in (line or "")[1:].split("L")]
+    assert len(points) == len(order)
+    assert all(after[0] > before[0] for before, after in pairwise(points))
+    heights = dict(zip(order, (y for _, y in points), strict=True))
+    top = min(heights.values())
+    assert heights[order[2]] == top < heights["layer2.0.conv1"] < heights[order[0]] < heights[order[1]], "up is worse"
+    assert heights["layer2.0.conv1"] - heights[order[0]] == pytest.approx(14 * (log10(1e-15) - log10(0.5)), abs=0.2)
+    own["errors"] = [1.0]
+    with pytest.raises(UsageError, match="no result"):
+        of(resnet18, found)
+    assert "Error of each step" not in of(resnet18).text
 
 
 def result(model: Model, *, culprit: str = "", mode: str = "", **prints: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@
   const memory = (value) => value < 1024 ? `${value} B`
     : value < 2 ** 20 ? `${(value / 1024).toFixed(1)} KiB` : `${(value / 2 ** 20).toFixed(1)} MiB`;
   const share = (value, total) => total && value ? ` (${(100 * value / total).toPrecision(2)} %)` : "";
+  const chart = document.querySelector(".errors");
   let selected = "";
 
   function fact(list, name, text) {
@@ -127,6 +128,10 @@
     }
     show(path);
     inCode(it);
+    if (chart) {
+      const { left, pitch } = chart.dataset, place = order.findIndex((each) => each === path || each.startsWith(path + "."));
+      chart.querySelector(".here").setAttribute("transform", `translate(${9 + Number(left) + (place + 0.5) * pitch} 0)`);
+    }
     history.replaceState(null, "", "#" + encodeURIComponent(path));
     return true;
   }
@@ -143,6 +148,13 @@
       event.preventDefault();
       select(row.closest("[data-row]").dataset.row, true);
       document.querySelector(".work").scrollIntoView({ block: "start" });
+      return;
+    }
+    if (chart && chart.contains(event.target)) {
+      const { left, pitch } = chart.dataset, place = chart.getBoundingClientRect();
+      const x = (event.clientX - place.left) * chart.viewBox.baseVal.width / place.width;
+      const path = order[Math.floor((x - left) / pitch)];
+      if (path) select(path, true);
       return;
     }
     const step = event.target.closest("[data-step]"), part = event.target.closest("[data-part]");

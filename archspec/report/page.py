@@ -14,6 +14,7 @@ from archspec.drawing.page import STYLE, Atlas
 from archspec.drawing.text import count
 from archspec.drawing.vector import attribute, escaped
 from archspec.report import charts
+from archspec.report.errors import errors
 from archspec.report.facts import Code, Facts, shape
 from archspec.report.listing import listing
 from archspec.report.times import Times
@@ -36,6 +37,7 @@ def page(facts: Facts, found: Verdict, times: Times | None = None) -> str:
         *_codes(facts),
         *_charts(facts, found),
         *(_speed(times) if times is not None else ()),
+        *_errors(facts, found),
         *_compared(facts, found),
         *_steps(facts, found),
         f"<footer>Made by archspec {__version__} from {escaped(Path(_file(facts)).name)}. One file, nothing is loaded. "
@@ -188,6 +190,17 @@ def _speed(times: Times) -> Iterator[str]:
         yield from lines
         yield "</section>"
     yield "</div>"
+
+
+def _errors(facts: Facts, found: Verdict) -> Iterator[str]:
+    nodes = facts.network.graph.nodes
+    places = {tensor.name: place for place, node in enumerate(nodes) for tensor in node.outputs}
+    chart = [*errors(places, found.measured, {each.backend: each.title for each in facts.codes})]
+    if chart:
+        yield '<h2>Error of each step</h2><p class="quiet">Of whole runs: float32 is above float64, as a rule; '
+        yield 'dashed is what is allowed. A click selects the step.</p><section class="card">'
+        yield from chart
+        yield "</section>"
 
 
 def _compared(facts: Facts, found: Verdict) -> Iterator[str]:

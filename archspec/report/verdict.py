@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from math import inf
+from typing import Any, Final, NamedTuple
 
 from archspec.errors import UsageError
 from archspec.model import Model
@@ -22,6 +23,15 @@ RUNGS: Final = {
 }  # fmt: skip
 
 
+class Measured(NamedTuple):
+    """How far a tensor is off in one framework."""
+
+    rung: str
+    tensor: str
+    error: float
+    bound: float
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found about one network."""
@@ -35,6 +45,21 @@ class Verdict:
     """What is compared, and for each framework how far it is off, with what is allowed."""
     efforts: tuple[tuple[str, float, int], ...] = ()
     """What the comparison took: framework, seconds (imports aside), bytes."""
+
+    @property
+    def measured(self) -> dict[str, list[Measured]]:
+        """By framework, what was found about each tensor in runs of the whole network."""
+        found: dict[str, dict[tuple[str, str], Measured]] = {}
+        for report in self.reports:
+            for name, outcome in report["outcomes"].items():
+                for rung in ("float64", "float32"):
+                    own = outcome["rungs"].get(rung, {})
+                    bound = 0.0
+                    for tensor, error in own.get("errors", {}).items():
+                        bound = own["bounds"].get(tensor, bound)
+                        each = Measured(rung, tensor, inf if error is None else float(error), float(bound))
+                        found.setdefault(name, {}).setdefault((rung, tensor), each)
+        return {name: list(each.values()) for name, each in found.items()}
 
     @property
     def wrong(self) -> dict[str, str]:
@@ -106,7 +131,11 @@ def _verdict(model: Model, result: Result, codes: Sequence[Code]) -> Verdict:
     status = "failed" if bad else "passed" if passed and not changed else "none"
     rows = tuple(_rows(reports, titles))
     found = Verdict(status, sentence, tuple(filter(None, details)), reports, rows, tuple(_efforts(reports, titles)))
-    _ = found.wrong, found.spoiled  # what cannot be read is said here, and not while a page is being written
+    _ = (
+        found.wrong,
+        found.spoiled,
+        found.measured,
+    )  # what cannot be read is said here, and not while a page is being written
     return found
 
 

@@ -78,6 +78,11 @@ class Rung:
     """Of `build`, `weights` and `run`."""
     unproven: tuple[Finding, ...] = ()
     """All that have values that prove nothing."""
+    errors: dict[str, float] = field(default_factory=dict)
+    """Of a run of the whole network (`float64`, `float32`): the error of each tensor, to two digits, in the order of
+    the graph."""
+    bounds: dict[str, float] = field(default_factory=dict)
+    """The bound from this tensor on, where it is not that of the one before."""
 
     @classmethod
     def of(
@@ -87,7 +92,17 @@ class Rung:
         worst = max(findings, key=lambda f: (bool(f.problem), f.error / f.bound), default=None)
         wrong, unproven = tuple(f for f in findings if f.wrong), tuple(f for f in findings if f.unproven)
         compared = len(findings) - sum(f.unproven == f.size and not f.wrong for f in unproven)
-        return cls(name, compared, unseen, worst, wrong, dict(seconds or {}), unproven)
+        found = cls(name, compared, unseen, worst, wrong, dict(seconds or {}), unproven)
+        if name in ("float64", "float32"):
+            found._keep(findings)
+        return found
+
+    def _keep(self, findings: Sequence[Finding]) -> None:
+        last = None
+        for each in findings:
+            self.errors[each.tensor] = float(f"{each.error:.1e}")
+            if each.bound != last:
+                self.bounds[each.tensor] = last = each.bound
 
     @property
     def agreement(self) -> str:
