@@ -163,3 +163,20 @@ def test_normalizations_give_mean_zero_and_variance_one() -> None:
         y = make(key, epsilon=0, **attributes).reference(x)
         np.testing.assert_allclose(y.mean(axes), 0, atol=1e-13)
         np.testing.assert_allclose(y.var(axes), 1, rtol=1e-13)
+
+
+# Values that others have computed -----------------------------------------------------------------------------------
+
+
+def test_a_grid_reads_between_pixels_and_outside() -> None:
+    """Of [[0, 1], [2, 3]] the middle, the last pixel, and half a pixel beyond the border."""
+    image = np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
+    grid = np.array([[[[0.0, 0.0], [1.0, 1.0], [1.5, 0.0]]]])
+    assert make("grid_sample", align_corners=True).reference(image, grid).tolist() == [[[[1.5, 3.0, 1.5]]]]
+
+
+def test_a_maximum_goes_back_to_its_place() -> None:
+    pool, back = make("max_pool2d_with_indices", kernel_size=2), make("max_unpool2d", kernel_size=2)
+    values, indices = pool.reference(np.array([[[[1.0, 2.0], [5.0, 4.0]]]]))
+    assert (values.item(), indices.item()) == (5, 2)
+    assert back.reference(values, indices).tolist() == [[[[0, 0], [5, 0]]]]

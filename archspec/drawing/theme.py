@@ -11,7 +11,7 @@ KINDS: Final = {
     "recurrent": "recurrent", "normalization": "normalization", "activation": "activation, dropout",
     "regularization": "activation, dropout", "pooling": "pooling, mean", "reduction": "pooling, mean",
     "joining": "joins, arithmetic", "elementwise": "joins, arithmetic", "shape": "shape, source",
-    "image": "shape, source", "source": "shape, source",
+    "image": "shape, source", "source": "shape, source", "sampling": "shape, source", "unpooling": "pooling, mean",
 }  # fmt: skip
 """What a family is called in the legend."""
 

@@ -118,8 +118,9 @@ def _wish(item: Merged, wire: Wire) -> str | None:
         return _wish(item.item, wire)
     if not isinstance(item, MStep):
         return None
-    if item.op.wish is not None and item.op.wish != "readers":
-        return item.op.wish
+    wish = item.op.wish[item.inputs.index(wire)] if isinstance(item.op.wish, tuple) else item.op.wish
+    if wish is not None and wish != "readers":
+        return wish
     wishes = map(asked, item.outputs if _passes(item) else ())
     return next((wish for wish in wishes if wish is not None), None)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from archspec.ops.base import Operation
 
 _ORDER: Final = (
-    "convolution", "linear", "attention", "pooling", "normalization", "activation", "elementwise", "joining", "shape",
-    "image", "reduction", "recurrent", "source", "regularization",
+    "convolution", "linear", "attention", "pooling", "unpooling", "normalization", "activation", "elementwise",
+    "joining", "shape", "image", "sampling", "reduction", "recurrent", "source", "regularization",
 )  # fmt: skip
 
 

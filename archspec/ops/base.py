@@ -34,6 +34,7 @@ Sets = tuple[tuple[float, ...], ...]
 """Sets of numbers to try an operation with: parts of an input are filled from one set each, so that in the part of a
 set of one number all are equal."""
 DType = Literal["float", "int64", "bool"]
+Wish = Literal["image", "features", "spec", "readers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,10 @@ class Operation(BaseModel):
     """Whether people write it on the line of the operation before it: activations, normalizations, dropout."""
     elementwise: ClassVar[bool] = False
     """Whether each output element depends only on the input elements at its own place, so that no axis matters."""
-    wish: ClassVar[Literal["image", "features", "spec", "readers"] | None] = None
-    """The order of axes that it asks for where channels may stand last: that of an `image`; that of `features`, which
-    is an image's for images and else the spec's; the `spec`'s whatever comes; or, as no axis matters to it more than
-    another, the order that the `readers` of what it gives ask for. None: any."""
+    wish: ClassVar[Wish | tuple[Wish, ...] | None] = None
+    """The order of axes that it asks for where channels may stand last, of all inputs or of each: that of an `image`;
+    that of `features`, which is an image's for images and else the spec's; the `spec`'s whatever comes; or, as no axis
+    matters to it more than another, the order that the `readers` of what it gives ask for. None: any."""
     drops: ClassVar[bool] = False
     """Whether elements of its inputs may be missing in an output."""
     linear: ClassVar[bool] = False

@@ -69,7 +69,7 @@ class Task:
         """By dtype, for each tensor how large its values are, or what they are made of."""
         self._roundings: Counter[str] = Counter()
         self._files: list[Path] = []
-        self._undefined = _undefined(self._nodes, self.truth)
+        self._undefined = undefined(self._nodes, self.truth)
         """Where tensors may have other values as well: programs go on with the truth there, and what they had proves
         nothing if it is another."""
         self._optional = self.parameters.keys() - graph.parameters(mode).keys()
@@ -262,6 +262,9 @@ class Task:
         if name in self.statistics:
             expected = self._kept(name, expected, run.subject.interface)
         expected = worker.arrange(expected, layout)
+        if not whole and name in self._undefined and array.shape == expected.shape:
+            free = worker.arrange(self._undefined[name], layout)
+            array = np.where(free, expected, array).astype(array.dtype)
         if not self._roundings[run.dtype]:
             self.round(run.dtype)
         while True:
@@ -466,7 +469,7 @@ class Task:
         return self.pool.scratch.save(arrays, size)
 
 
-def _undefined(nodes: Iterable[Node], truth: Mapping[str, Array]) -> dict[str, Array]:
+def undefined(nodes: Iterable[Node], truth: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors of which some elements are not defined, and which."""
     found = {}
     for node in nodes:

@@ -198,6 +198,28 @@ def patches(a: Attributes, x: Any) -> Any:
     return F.unfold(x, a["patch_size"], stride=a["patch_size"]).mT
 
 
+def max_pool_with_indices(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any) -> Any:
+        pool = getattr(F, f"max_pool{rank}d")
+        return tuple(pool(x, **given(a, "kernel_size", "stride", "padding"), return_indices=True))
+
+    return ask
+
+
+def max_unpool(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any, indices: Any) -> Any:
+        options = given(a, "kernel_size", "stride", "padding")
+        if "output_size" in a:
+            options["output_size"] = each(a["output_size"], rank)
+        return getattr(F, f"max_unpool{rank}d")(x, indices, **options)
+
+    return ask
+
+
+def affine_grid(a: Attributes, theta: Any) -> Any:
+    return F.affine_grid(theta, [len(theta), 1, *a["size"]], align_corners=a.get("align_corners", False))
+
+
 TORCH: Final = "torch.nn.functional"
 SPACES: Final = ((1, "1d"), (2, "2d"), (3, "3d"))
 
@@ -231,4 +253,16 @@ JUDGES: Final[dict[str, Judge]] = {
     "patches": Judge(f"{TORCH}.unfold", patches),
     "unfold": Judge(f"{TORCH}.unfold", unfold),
     "fold": Judge(f"{TORCH}.fold", fold),
+    **{
+        f"max_pool{kind}_with_indices": Judge(f"{TORCH}.max_pool{kind}", max_pool_with_indices(rank))
+        for rank, kind in SPACES
+    },
+    **{f"max_unpool{kind}": Judge(f"{TORCH}.max_unpool{kind}", max_unpool(rank)) for rank, kind in SPACES},
+    "grid_sample": Judge(
+        f"{TORCH}.grid_sample",
+        lambda a, x, grid: F.grid_sample(
+            x, grid, **given(a, "mode", "padding_mode"), align_corners=a.get("align_corners", False)
+        ),
+    ),
+    "affine_grid": Judge(f"{TORCH}.affine_grid", affine_grid),
 }
