@@ -156,3 +156,40 @@ def test_drawings_look_as_they_were_reckoned(chromium: Any, tmp_path: Path, name
     opened.page.check("#s1")
     assert opened.page.locator("#v1").is_visible()
     assert not opened.page.locator("#v0").is_visible()
+
+
+AXE = {
+    "rules": {
+        "label-content-name-mismatch": {"enabled": False}
+    }  # a group of a drawing is named by its path, and shows more
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["resnet18", "googlenet"])
+def test_reports_are_accessible(chromium: Any, tmp_path: Path, name: str, scheme: str) -> None:
+    """By the rules of axe-core: roles, names, contrast."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    model = archspec.load(name)
+    found = result(model, culprit=[node.path for node in model.graph.nodes if node.op.key == "conv2d"][3])
+    opened = Opened(chromium, tmp_path, report(model, backends(), found), scheme).ready()
+    assert _objections(Axe().run(opened.page, options=AXE)) == []
+    opened.page.evaluate(
+        "document.querySelector('.verdict').style.color = 'color-mix(in srgb, currentColor 15%, transparent)'"
+    )
+    assert "color-contrast" in str(_objections(Axe().run(opened.page, options=AXE))), "it sees nothing"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_drawings_are_accessible(chromium: Any, tmp_path: Path, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    opened = Opened(chromium, tmp_path, str(drawing.draw(archspec.load("resnet50"), "html")), scheme)
+    assert _objections(Axe().run(opened.page, options=AXE)) == []
+
+
+def _objections(found: Any) -> list[str]:
+    return [
+        f"{each['id']}: {node['html'][:160]}" for each in found.response["violations"] for node in each["nodes"][:2]
+    ]
