@@ -62,14 +62,19 @@ def steps(
     then: Callable[[Node, Array], Array] = lambda node, result: result,
 ) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
     """Each step with its outputs, of which `then` may make others, and new statistics, as soon as they are computed;
-    values that no later step reads are not kept. What is done to the outputs before the next step is asked for, later
-    steps see. Raises StepError for a step that cannot be computed."""
+    values that no later step reads are not kept. Statistics go on from those of an earlier step that uses them, too.
+    What is done to the outputs before the next step is asked for, later steps see. Raises StepError for a step that
+    cannot be computed."""
     nodes = graph.steps(mode)
     readers = Counter(id(tensor) for node in nodes for tensor in node.inputs)
     values = {id(tensor): _cast(inputs[name], dtype) for name, tensor in graph.inputs.items()}
+    shared = Counter(node.owner or node.path for node in nodes)
+    kept: dict[str, Array] = {}
     for node in nodes:
         given = [values[id(tensor)] for tensor in node.inputs]
-        results, statistics = step(node, given, parameters, mode=mode, dtype=dtype)
+        results, statistics = step(node, given, {**parameters, **kept} if kept else parameters, mode=mode, dtype=dtype)
+        if statistics and shared[node.owner or node.path] > 1:
+            kept.update({node.parameter(name): value for name, value in statistics.items()})
         outputs = tuple(then(node, result) for result in results)
         for tensor, value in zip(node.outputs, outputs, strict=True):
             if value.shape != tensor.shape:

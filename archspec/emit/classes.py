@@ -58,7 +58,8 @@ class ClassWriter(Flow):
         self.constructor = Scope(file, ["self", *self.words.handed])
         self.attributes = Scope(Scope(None, self.words.reserved))
         is_open = any(module.open for module in self.context.modules.values())
-        self.fixed = fixed(plan.main) if self.words.buffer is not None and not is_open else {}
+        again = not plan.generator.again.isdisjoint(map(id, self.context.modules.values()))
+        self.fixed = fixed(plan.main) if self.words.buffer is not None and not is_open and not again else {}
         self.containers = Containers(plan, self.words, self._unknown)
         self.making = Variables(self.constructor)
         """What variables of the constructor hold."""
@@ -169,11 +170,27 @@ class ClassWriter(Flow):
             with self._in_constructor():
                 self.call(item, Place(place.following))
             return
-        name = self.attribute(item.path)
-        self.init.append(Assign((Own(name),), self.plan.calls[item]))
-        self.placed[item.key] = Placed(name, block=self.plan.blocks[item])
+        name = self._called(item, item.path)
         codes, mentioned = self.given(item)
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
+
+    def _called(self, item: MCall, path: str) -> str:
+        """The attribute that holds the layers of a call: its own, or those of the call whose weights it uses."""
+        if item.owner is not None:
+            placed = self.placed[item.key] = self.placed[item.owner.key]
+            return str(placed.name)
+        name = self.attribute(path)
+        self.init.append(Assign((Own(name),), self.plan.calls[item]))
+        self.placed[item.key] = Placed(name, block=self.plan.blocks[item])
+        return name
+
+    def _again(self, item: MRepeat, calls: Sequence[MCall], place: Place) -> None:
+        """A block that is called several times with one set of weights: a loop."""
+        names = [self._called(inner, item.path) for inner in calls]
+        unwritten = calls if item.varies else calls[1:]
+        carried, given, body = self.cycle(calls, item.inputs, item.outputs, place, unwritten)
+        numbers = call("range", self.count(item))
+        self.statements.append(For("_", numbers, [body(Call(Own(names[0]), tuple(given)))], carried))
 
     def sequence(self, item: MSequence, place: Place) -> None:
         made = self.containers.container(item) if item.name else None
@@ -185,6 +202,9 @@ class ClassWriter(Flow):
         self.define(item.outputs, Call(Own(name), tuple(codes)), mentioned, place, item.inputs, item.path)
 
     def repeat(self, item: MRepeat, place: Place) -> None:
+        if calls := self.plan.again(item):
+            self._again(item, calls, place)
+            return
         made = self.containers.container(item) if item.name or item.varies else None
         if item.varies:
             self.variables.release(item.inputs)  # the layers in the container, which read it too, are not written out

@@ -103,7 +103,7 @@ class Containers:
                 operation = "" if lowered.weights else item.op.key
                 return [Element(item.name, lowered.module, dict.fromkeys(item.keys, placed), operation)]
             case MCall():
-                if not self.plan.fits(item):
+                if item.owner is not None or item.users or not self.plan.fits(item):
                     return None
                 placed = Placed("", block=self.plan.blocks[item])
                 return [Element(item.name, self.plan.calls[item], {item.key: placed})]

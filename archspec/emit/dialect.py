@@ -120,6 +120,9 @@ class Functions:
     """What makes a model of inputs and outputs."""
     input: str
     """What declares an input."""
+    after: str
+    """The layer that hands on the first of two values once the second is there: a model may run calls in another order
+    than they are written."""
     unlayered: Callable[[str], str]
     """The name that the framework gives to what code mentions (see `code.mentioned`), if it has a place in the model
     without being a layer; else nothing."""

@@ -202,6 +202,12 @@ class Flow(Values):
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
         """The block as text."""
 
+    def count(self, item: MRepeat) -> Code:
+        """How many times something is repeated."""
+        if item.varies:
+            return self.context.condition(next(iter(item.repeats.values())).count)
+        return literal(len(item.iterations))
+
     # The order of axes ----------------------------------------------------------------------------------------------
 
     def given(self, item: MCall) -> tuple[list[Code], tuple[Wire, ...]]:

@@ -27,6 +27,7 @@ from archspec.emit.dialect import Dialect, Functions
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
+from archspec.emit.lent import LentModels
 from archspec.emit.loops import generalize, numbered, pieces
 from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.names import Scope, snake_case
@@ -60,6 +61,7 @@ class FunctionWriter(Flow):
                 self.argument(param)
         self.layers = LayerNames(inputs=tuple(inputs) if root else ())
         self.kept = self._kept_layers()
+        self.lent = LentModels(self)
         if root:
             self.variables.reserve(list(inputs.values()))  # for the model, at the end
         # Layers without inputs are called on the first input, which no other value may take the name of before.
@@ -161,18 +163,36 @@ class FunctionWriter(Flow):
 
     def call(self, item: MCall, place: Place) -> None:
         codes, mentioned = self.given(item)
+        if item.owner is not None or item.users:
+            codes, more = self.lent.given(item, codes)
+            value = self.lent.call(self.lent.model(item, item.path, codes), codes)
+            self.define(item.outputs, value, (*mentioned, *more), place, item.inputs, item.path)
+            return
         self._place(item)
-        value = self._applied(self.plan.calls[item], codes, LayerName(item.path))
+        value = self.applied(self.plan.calls[item], codes, LayerName(item.path))
         self.define(item.outputs, value, mentioned, place, item.inputs, item.path)
 
     def _place(self, item: MCall) -> None:
         self.placed[item.key] = Placed(LayerName(item.path), block=self.plan.blocks[item])
 
     @staticmethod
-    def _applied(made: Call, inputs: Sequence[Code], name: Code) -> Call:
+    def applied(made: Call, inputs: Sequence[Code], name: Code) -> Call:
         return Call(made.target, (*inputs, *made.args), (*made.kwargs, ("name", name)))
 
+    def _again(self, item: MRepeat, calls: Sequence[MCall], place: Place) -> None:
+        """A block that is called several times with one set of weights: a loop."""
+        codes, _ = self.given(calls[0])
+        model = self.lent.model(calls[0], item.path, codes)
+        for inner in calls[1:]:
+            self.placed[inner.key] = self.placed[calls[0].key]
+        unwritten = calls if item.varies else calls[1:]
+        carried, given, body = self.cycle(calls, item.inputs, item.outputs, place, unwritten)
+        self.statements.append(For("_", call("range", self.count(item)), [body(self.lent.call(model, given))], carried))
+
     def repeat(self, item: MRepeat, place: Place) -> None:
+        if again := self.plan.again(item):
+            self._again(item, again, place)
+            return
         calls = self.plan.chain(item) if len(item.iterations) > 1 else []
         numbers = [re.fullmatch(r"(.*?)(\d+)", inner.path) for inner in calls]
         prefixes = {match[1] if match else "" for match in numbers}
@@ -196,9 +216,8 @@ class FunctionWriter(Flow):
             general = generalize(made)
             if general is None or not isinstance(general[0], Call):
                 raise item.differs()
-            count = self.context.condition(next(iter(item.repeats.values())).count)
             cycle = self.cycle(calls, item.inputs, item.outputs, place, calls)
-            self._loop(cycle, general[0], prefix, call("range", count))
+            self._loop(cycle, general[0], prefix, call("range", self.count(item)))
             return
         for piece in pieces(made):
             end = piece.start + piece.count
@@ -206,7 +225,7 @@ class FunctionWriter(Flow):
             assert isinstance(piece.code, Call)
             if piece.count == 1:
                 codes, mentioned = self.given(here[0])
-                value = self._applied(piece.code, codes, LayerName(here[0].path))
+                value = self.applied(piece.code, codes, LayerName(here[0].path))
                 inner_place = place if end == len(made) else Place(calls[end], place.label)
                 self.define(here[0].outputs, value, mentioned, inner_place, here[0].inputs, here[0].path)
             else:
@@ -218,7 +237,7 @@ class FunctionWriter(Flow):
     def _loop(self, cycle: Cycle, made: Call, prefix: str, numbers: Code) -> None:
         """A loop that calls a block's function on what it gave before."""
         carried, given, body = cycle
-        value = self._applied(made, given, LayerName(prefix, index=True))
+        value = self.applied(made, given, LayerName(prefix, index=True))
         self.statements.append(For(INDEX, numbers, [body(value)], carried))
 
     def when(self, item: MWhen, place: Place) -> None:
@@ -254,6 +273,8 @@ class FunctionWriter(Flow):
             yield placed.name, inner.layers if isinstance(inner, FunctionWriter) else None
             for own in placed.layers.values():
                 yield own, None
+        for own in self.lent.order:
+            yield own, None
 
     def _finish(self, outputs: Mapping[str, Wire], late: Sequence[Any], training: Mapping[str, Wire]) -> None:
         """The end of the network's function: auxiliary heads if they are wanted, and the model."""

@@ -85,6 +85,8 @@ class Starter:
             placed = flow.placed[path, item.origin]
             if isinstance(item, tree.Use):
                 assert placed.block is not None
+                if item.owner is not None:
+                    continue
                 inner = flow.below(own, placed.name)
                 self.instances[placed.block.name] += 1
                 yield from self._walk(item.module, placed.block.flow, inner, ((placed.block.name, inner), *blocks))

@@ -65,6 +65,16 @@ def called(roots: Iterable[Module]) -> list[Module]:
     return list(found.values())
 
 
+def called_again(roots: Iterable[Module]) -> set[int]:
+    """The ids of modules whose layers are called several times, by calls of blocks that use the weights of others."""
+    found: set[int] = set()
+    uses = [item for root in roots for module in (root, *called([root])) for _, item in leaves(module.items, "")
+            if isinstance(item, tree.Use)]  # fmt: skip
+    shared = [module for use in uses if use.owner is not None for module in (use.module, use.owner.module)]
+    found.update(id(module) for module in (*shared, *called(shared)))
+    return found
+
+
 def names_of(item: MStep | MCall) -> set[str]:
     """The names that attributes and sizes of a step, or of what it takes and gives, follow from."""
     found: set[str] = set()

@@ -125,6 +125,10 @@ class MCall:
     """The inputs of the block, as the steps in it see them."""
     passed: Mapping[int, int] = field(default_factory=dict)
     """The results of the block, by number, that are nothing but an input, which the code does not hand back."""
+    owner: MCall | None = None
+    """The call whose weights this one uses, if it has none of its own."""
+    users: list[MCall] = field(default_factory=list)
+    """The calls that use the weights of this one, too."""
 
     @property
     def flows(self) -> tuple[Wire, ...]:
@@ -228,6 +232,8 @@ class Merger:
     """How many repeats there are around the step that is being aligned."""
     steps: dict[int, MStep] = field(default_factory=dict)
     """id of a step of a tree: what it was aligned to."""
+    calls: dict[int, MCall] = field(default_factory=dict)
+    """id of a call of a block in a tree: what it was aligned to."""
 
     def wire(self, values: dict[Key, Value]) -> Wire:
         """A new wire for these values. Raises Differs if they differ in more than their sizes."""
@@ -267,6 +273,13 @@ class Merger:
         call = MCall(prefix + _name(items), dict(items), inputs, own, passed=passed)
         for wire in own:
             wire.step = call.path
+        owners = {self.calls[id(item.owner)] if item.owner else None for item in items.values()}
+        if len(owners) > 1:
+            raise Differs("its instances share weights in different ways")
+        call.owner = owners.pop()
+        if call.owner is not None:
+            call.owner.users.append(call)
+        self.calls.update((id(item), call) for item in items.values())
         return call
 
     def items(self, lists: Mapping[Key, list[tree.Item]], prefix: str) -> list[Merged]:
@@ -357,6 +370,8 @@ class Merger:
             self._pass(items)
             return None
         result = MRepeat(prefix + name, name, iterations, dict(items), inputs, ())
+        if result.varies and len(iterations) < max(len(item.iterations) for item in items.values()):
+            raise result.differs()  # a condition leaves out one that no instance has, which a count does not say
         if result.varies:
             last = gives(iterations[-1])
             result.outputs = tuple(self._outputs(items, {i: w for i, w in enumerate(inputs) if last[i] is w}))

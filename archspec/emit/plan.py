@@ -51,6 +51,8 @@ class Blocks(Protocol):
     blocks: list[Written[Any]]
     """Those that are written, from the innermost."""
     training_outputs: frozenset[str]
+    again: set[int]
+    """The ids of modules whose layers are called several times."""
     sized: bool
 
     def lower(self, site: Site) -> Lowered:
@@ -58,6 +60,9 @@ class Blocks(Protocol):
 
     def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
         """The layers of the step whose weights a step uses."""
+
+    def check_lent(self, context: Context, item: MCall, plan: Plan) -> None:
+        """Raises BackendError if a call of a block cannot use the layers of another one."""
 
     def located(self, site: Site, message: str) -> str:
         """A message about a step, with the step's position in the spec."""
@@ -127,10 +132,13 @@ class Plan:
         for wire, inner in zip(item.outputs, written.body.outputs.values(), strict=True):
             wire.layout = inner.layout
         self.calls[item] = self.generator.construct(self.context, item, written)
+        if item.owner is not None:
+            self.generator.check_lent(self.context, item, self)
 
     def wanted(self, item: MCall) -> tuple[Layout | None, ...]:
         """How a block's inputs are to be laid out; None: as the spec."""
-        return tuple(wanted_by(item, wire) if self.last else None for wire in item.inputs)
+        inputs = (item.owner or item).inputs
+        return tuple(wanted_by(item.owner or item, wire) if self.last else None for wire in inputs)
 
     def fits(self, item: MCall) -> bool:
         """Whether a block gets its inputs as they are laid out."""
@@ -150,6 +158,12 @@ class Plan:
         if any(i != j for i, j in passed.items()) and len(calls[0].outputs) > 1:
             return []  # an input that becomes another one has no place beside a call of several results
         return calls if all(call.passed == passed for call in calls) else []
+
+    def again(self, item: MRepeat) -> list[MCall]:
+        """The iterations of a repeat, if each calls the same layers; else nothing."""
+        calls = self.chain(item)
+        alike = len({id(call.owner or call) for call in calls}) == 1
+        return calls if alike and (calls[0].owner is not None or calls[0].users) else []
 
 
 def _hand_on(item: MWhen) -> None:

@@ -16,7 +16,8 @@ from archspec.emit.dialect import Classes, Dialect
 from archspec.emit.docs import class_name
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
-from archspec.emit.instances import names_of
+from archspec.emit.instances import called_again, names_of
+from archspec.emit.lent import measured, unlike
 from archspec.emit.merge import Body, Differs, Key, MCall, MStep
 from archspec.emit.names import PYTHON, Scope, pascal_case, snake_case
 from archspec.emit.plan import Plan, Spelled, Written
@@ -83,6 +84,7 @@ class Generator:
         self.sized = False
         """Whether the code is right only for inputs of the sizes that the spec gives."""
         self.training_outputs: frozenset[str] = frozenset()
+        self.again: set[int] = set()
 
     def run(self) -> None:
         """Writes the network and every block that it uses. Raises BackendError for what cannot be expressed."""
@@ -116,6 +118,7 @@ class Generator:
         with them. Raises Differs if they change with open sizes."""
         roots: dict[Key, Module] = dict(self.model.roots(self.free).items())
         self.sharing = Sharing(self.model.spec.document, roots.values())
+        self.again = called_again(roots.values())
         body = self.sharing.network(roots)
         if isinstance(body, Body):
             return body
@@ -208,6 +211,20 @@ class Generator:
         if len(site.step.steps) < len(site.context.modules):
             raise Differs(problem, {key: key in site.step.steps for key in site.context.modules})
         raise BackendError(self.located(site, f"{self.dialect.title} cannot express this {site.op.key}: {problem}"))
+
+    def check_lent(self, context: Context, item: MCall, plan: Plan) -> None:
+        """Raises BackendError if a call of a block cannot use the layers of another one: its own would be others."""
+        assert item.owner is not None
+        problem = unlike(context, item, plan.blocks, plan.calls)
+        flow = plan.blocks[item].flow
+        if not problem and isinstance(flow, FunctionWriter):
+            pairs = ((call.module, there.owner.module) for call in item.calls.values() if (there := call).owner)
+            size = next(filter(None, (measured(flow, *pair) for pair in pairs)), "")
+            problem = f"its code computes with '{size}', which is another than for '{item.owner.path}'" * bool(size)
+        if problem:
+            origin = next(iter(item.calls.values())).origin
+            message = f"{self.dialect.title} cannot express this block {item.block}: {problem} (step '{item.path}')"
+            raise BackendError(str(self.model.spec.source.diagnostic(origin, message)))
 
     def located(self, site: Site, message: str) -> str:
         """A message about a step, with the step's position in the spec."""
@@ -317,7 +334,10 @@ class Generator:
         }
         return found
 
-    def _bind(self, module: Module, flow: Flow, canonical: str, own: str, found: Bindings) -> None:
+    def _bind(
+        self, module: Module, flow: Flow, canonical: str, own: str, found: Bindings, *, lent: bool = False
+    ) -> None:  # fmt: skip
+        """Notes where the parts of a module are; its weights, unless it is `lent` those of another."""
         for path, item in leaves(module.items, ""):
             placed = flow.placed.get((path, item.origin))
             if placed is None:
@@ -326,15 +346,16 @@ class Generator:
                 assert placed.block is not None
                 inner = flow.below(own, placed.name)
                 found.homes[canonical + path] = placed.block.name
-                self._bind(item.module, placed.block.flow, f"{canonical}{path}.", inner, found)
+                lent_inside = lent or item.owner is not None
+                self._bind(item.module, placed.block.flow, f"{canonical}{path}.", inner, found, lent=lent_inside)
             else:
-                self._bind_step(item, placed, flow, canonical + path, own, found)
+                self._bind_step(item, placed, flow, canonical + path, own, found, lent=lent)
 
     def _bind_step(
-        self, step: tree.Step, placed: Placed, flow: Flow, canonical: str, own: str, found: Bindings
+        self, step: tree.Step, placed: Placed, flow: Flow, canonical: str, own: str, found: Bindings, *, lent: bool
     ) -> None:  # fmt: skip
         unwritten = canonical in self._without
-        if not unwritten or canonical in self._lent:
+        if not lent and (not unwritten or canonical in self._lent):
             self._bind_weights(step, placed, flow, canonical, own, found)
             if step.op.draws(*(value.shape for value in step.inputs)):
                 self._drawing[canonical] = tuple(flow.below(own, layer) for layer in placed.layers.values())
@@ -346,7 +367,7 @@ class Generator:
         key = flow.below(own, placed.name if placed.hooked else placed.key)
         if placed.hooked:
             found.hooks[key] = key
-        found.probes[key] = observed
+        found.probes[key] = (*found.probes.get(key, ()), *observed)
         found.homes[canonical] = self._home(flow)
         if placed.inexact:
             found.inexact.update(dict.fromkeys(names, placed.inexact))

@@ -6,7 +6,7 @@ Equal instances of a block are elaborated once, so the cost grows with what is d
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from archspec.graph.naming import LeftOut, Named, Names, Scope
 from archspec.graph.operations import in_numbers
 from archspec.graph.references import Here, Values
 from archspec.graph.steps import MAX_INSTANCES, Steps, expr_of_size
-from archspec.graph.tree import Module, Value
+from archspec.graph.tree import Module, Step, Value, leaves
 from archspec.graph.unused import unmet, warn_unused
 from archspec.ops.base import AXES, describe, show
 from archspec.ops.spans import TRUTH, Span
@@ -100,14 +100,21 @@ class Elaborator:
         return unmet(module, self._steps.initials.lines)
 
     def _check_lent(self, network: Module) -> None:
-        """Reports steps of evaluation that use weights of what only training has. (A block runs as a whole.)"""
+        """Reports steps and calls of evaluation that use weights of what only training has. (A block runs as a
+        whole.)"""
         nodes = flatten(network, "").nodes
         late = {node.path for node in nodes if node.training_only}
-        for node in nodes:
-            if node.owner in late and not node.training_only and node.origin[0] == "layers":
-                message = f"{node.op.key} '{node.path}': cannot use the weights of '{node.owner}': only training has it"
+        kept = {node.path for node in nodes} - late
+        paths = {id(item): path for path, item in leaves(network.items, "")}
+        for path, item in leaves(network.items, ""):
+            if item.owner is None:
+                continue
+            owner = paths[id(item.owner)]
+            called = item.op.key if isinstance(item, Step) else f"block {item.module.block}"
+            if _any_within(owner, late) and not _any_within(owner, kept) and _any_within(path, kept):
+                message = f"{called} '{path}': cannot use the weights of '{owner}': only training has it"
                 hint = "put this step first, and let the other use its weights"
-                self._findings.error((*node.origin, "weights_of"), message, hint=hint)
+                self._findings.error((*item.origin, "weights_of"), message, hint=hint)
 
     def _input(self, name: str, frame: Frame) -> Value | None:
         declared = self.document.inputs[name]
@@ -296,6 +303,11 @@ class Elaborator:
         if not found and not failed:
             self._nothing(next(iter(references.values()))[1], module)
         return None if failed else found
+
+
+def _any_within(path: str, steps: Collection[str]) -> bool:
+    """Whether one of these is the step at a path, or in the block that is called there."""
+    return path in steps or any(step.startswith(f"{path}.") for step in steps)
 
 
 def _axes(inputs: Mapping[str, Value]) -> dict[str, int]:

@@ -61,6 +61,18 @@ def parameter_name(path: str, name: str) -> str:
     return f"{path}.{name}" if name else path
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """One of several calls of a block with one set of weights."""
+
+    first: int
+    last: int
+    """The numbers of its first node and of its last."""
+    outputs: tuple[Tensor, ...]
+    owner: str
+    """The path of the call that has the weights."""
+
+
 @dataclass(eq=False, slots=True)
 class Graph:
     """A network with every size known."""
@@ -73,6 +85,8 @@ class Graph:
     """The names of the outputs that exist only in training (auxiliary heads)."""
     limits: dict[str, int] = field(default_factory=dict)
     """For an integer input with a bound: numbers are drawn from 0 up to, and without, this."""
+    again: tuple[Again, ...] = ()
+    """Calls of blocks that have weights together, in their order; those in one come before it."""
 
     def steps(self, mode: Mode) -> list[Node]:
         """Those that run in a mode."""
@@ -99,27 +113,42 @@ class Graph:
         }  # fmt: skip
 
 
-def same_weights(mine: Module, other: Module, seen: set[tuple[int, int]] | None = None) -> bool:
-    """Whether two networks consist of the same steps, with weights of the same shapes; modules in `seen` do."""
+def same_weights(mine: Module, other: Module) -> bool:
+    """Whether two networks consist of the same steps, with weights of the same shapes."""
+    return not unlike_weights(mine, other)
+
+
+def unlike_weights(mine: Module, other: Module, seen: set[tuple[int, int]] | None = None) -> str:
+    """How the steps of a block differ from those of another, or their weights; nothing if they do not, as those of
+    modules in `seen`."""
     seen = set() if seen is None else seen
-    if (id(mine), id(other)) in seen:
-        return True
+    if mine is other or (id(mine), id(other)) in seen:
+        return ""
     seen.add((id(mine), id(other)))
     pairs = zip_longest(tree.leaves(mine.items, ""), tree.leaves(other.items, ""), fillvalue=("", None))
     for (path, one), (name, two) in pairs:
         match one, two:
-            case tree.Use(), tree.Use() if path == name and same_weights(one.module, two.module, seen):
-                pass
-            case tree.Step(), tree.Step() if path == name and _weights(one) == _weights(two):
-                pass
+            case tree.Use(), tree.Use() if path == name:
+                if problem := unlike_weights(one.module, two.module, seen):
+                    return f"in '{path}' {problem}"
+            case tree.Step(), tree.Step() if path == name and one.op.key == two.op.key:
+                weights, there = _weights(one), _weights(two)
+                for key, shape in weights.items():
+                    if there.get(key) != shape:
+                        called = f"the {key} of '{path}'" if key else f"'{path}'"
+                        return f"{called} would be {_size(shape)}, and is {_size(there.get(key, ()))} there"
             case _:
-                return False
-    return True
+                return f"its steps are others: '{path or name}' is not there in both"
+    return ""
 
 
-def _weights(step: tree.Step) -> dict[str, Shape]:
+def _size(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _weights(step: tree.Step) -> dict[str, tuple[int, ...]]:
     found = step.op.parameters(*(value.shape for value in step.inputs))
-    return {name: parameter.shape for name, parameter in found.items()}
+    return {name: tuple(map(int, parameter.shape)) for name, parameter in found.items()}
 
 
 def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> Graph:
@@ -127,38 +156,84 @@ def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> 
     inputs = {key: Tensor(key, value.shape, value.dtype) for key, value in module.inputs.items()}
     values: dict[int, Tensor] = {id(value): inputs[key] for key, value in module.inputs.items()}
     nodes: list[Node] = []
-    _walk(module.items, "", values, nodes, next(iter(inputs.values())))
+    owners = Owners()
+    _walk(module.items, "", values, nodes, next(iter(inputs.values())), owners)
     outputs = {key: values[id(value)] for key, value in module.outputs.items()}
-    graph = Graph(name, inputs, nodes, outputs, module.training_outputs, limits or {})
+    graph = Graph(name, inputs, nodes, outputs, module.training_outputs, limits or {}, owners.again())
     _mark_training(graph)
     return graph
 
 
-def _walk(items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: list[Node], first: Tensor) -> None:
+@dataclass(slots=True)
+class Owners:
+    """Whose weights steps use."""
+
+    calls: dict[int, str] = field(default_factory=dict)
+    """id of a call of a block: where it is in the module that is being walked through."""
+    steps: dict[str, str] = field(default_factory=dict)
+    """Path of a step that has no weights of its own: that of the one whose weights it uses."""
+    spans: dict[str, Again] = field(default_factory=dict)
+    """By path of a call, which is its own owner here."""
+    lenders: dict[str, str] = field(default_factory=dict)
+    """Path of a call that uses the weights of another: that of the other."""
+
+    def again(self) -> tuple[Again, ...]:
+        """The calls that have weights together."""
+        shared = {*self.lenders, *self.lenders.values()}
+        found = ((path, self.lenders.get(path, path)) for path in self.spans if path in shared) if shared else ()
+        return tuple(replace(self.spans[path], owner=owner) for path, owner in found)
+
+    def owner(self, step: tree.Step, path: str, lent: tuple[str, str], values: Mapping[int, Tensor]) -> str:
+        """The path of the step whose weights another uses; nothing if they are its own. In a call that uses those of
+        another one, both begin with paths of calls that are `lent`."""
+        found = ""
+        if step.owner is not None:
+            found = values[id(step.owner.outputs[0])].name
+            found = found if len(step.owner.outputs) == 1 else found.removesuffix(".0")
+        if lent[1]:
+            found = lent[1] + (found or path).removeprefix(lent[0])
+        if found:
+            found = self.steps[path] = self.steps.get(found, found)
+        return found
+
+
+def _walk(
+    items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: list[Node], first: Tensor, owners: Owners,
+    lent: tuple[str, str] = ("", ""),
+) -> None:  # fmt: skip
     for item in items:
         match item:
             case tree.Step():
-                nodes.append(_node(item, prefix, values, () if item.inputs else (first,)))
+                nodes.append(_node(item, prefix, values, owners, lent, () if item.inputs else (first,)))
             case tree.Use():
                 inner = {id(v): values[id(w)] for v, w in zip(item.module.inputs.values(), item.inputs, strict=True)}
-                _walk(item.module.items, f"{prefix}{item.name}.", inner, nodes, next(iter(inner.values())))
+                path = owners.calls[id(item)] = f"{prefix}{item.name}."
+                here = lent
+                if item.owner is not None:
+                    owners.lenders[path] = owners.calls[id(item.owner)]
+                    here = path, owners.lenders[path]
+                start = len(nodes)
+                _walk(item.module.items, path, inner, nodes, next(iter(inner.values())), owners, here)
                 for mine, yours in zip(item.outputs, item.module.outputs.values(), strict=True):
                     values[id(mine)] = inner[id(yours)]
+                gives = tuple(values[id(value)] for value in item.outputs)
+                owners.spans[path] = Again(start, len(nodes) - 1, gives, path)
             case tree.Sequence():
-                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first)
+                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first, owners, lent)
             case tree.Repeat():
-                _walk(item.iterations, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first)
+                path = f"{prefix}{item.name}." if item.name else prefix
+                _walk(item.iterations, path, values, nodes, first, owners, lent)
                 if not item.iterations:
                     _pass(item.inputs, item.outputs, values)
             case tree.When():
                 if item.item is not None:
-                    _walk([item.item], prefix, values, nodes, first)
+                    _walk([item.item], prefix, values, nodes, first, owners, lent)
                 else:
                     _pass(item.inputs, item.outputs, values)
             case tree.Branches():
                 for body in item.bodies:
-                    _walk(body, prefix, values, nodes, first)
-                nodes.append(_node(item.join, prefix, values))
+                    _walk(body, prefix, values, nodes, first, owners, lent)
+                nodes.append(_node(item.join, prefix, values, owners, lent))
 
 
 def _pass(inputs: tuple[Value, ...], outputs: tuple[Value, ...], values: dict[int, Tensor]) -> None:
@@ -166,7 +241,10 @@ def _pass(inputs: tuple[Value, ...], outputs: tuple[Value, ...], values: dict[in
         values[id(after)] = values[id(before)]
 
 
-def _node(step: tree.Step, prefix: str, values: dict[int, Tensor], beside: tuple[Tensor, ...] = ()) -> Node:
+def _node(
+    step: tree.Step, prefix: str, values: dict[int, Tensor], owners: Owners, lent: tuple[str, str],
+    beside: tuple[Tensor, ...] = (),
+) -> Node:  # fmt: skip
     path = prefix + step.name
     single = len(step.outputs) == 1
     outputs = []
@@ -175,10 +253,7 @@ def _node(step: tree.Step, prefix: str, values: dict[int, Tensor], beside: tuple
         values[id(value)] = tensor
         outputs.append(tensor)
     inputs = tuple(values[id(v)] for v in step.inputs)
-    owner = ""
-    if step.owner is not None:
-        owner = values[id(step.owner.outputs[0])].name
-        owner = owner if len(step.owner.outputs) == 1 else owner.removesuffix(".0")
+    owner = owners.owner(step, path, lent, values)
     return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, owner=owner, initial=step.initial,
                 beside=beside)  # fmt: skip
 
@@ -216,15 +291,31 @@ def _mark_training(graph: Graph) -> None:
 
 def unreachable(graph: Graph, *, beside: bool = False) -> frozenset[str]:
     """The paths of steps that no output depends on, not even one of training; `beside`: nor a step without inputs, if
-    it is called on them. Their weights may be those of others."""
+    it is called on them, where calls of blocks that have weights together run as a whole, and in their order. Their
+    weights may be those of others."""
     needed = {id(tensor) for tensor in graph.outputs.values()}
     dead = set()
-    for node in reversed(graph.nodes):
+    ends: dict[int, list[Again]] = {}
+    for call in graph.again[::-1] if beside else ():
+        ends.setdefault(call.last, []).append(call)
+    due: set[str] = set()
+    for number in range(len(graph.nodes) - 1, -1, -1):
+        node = graph.nodes[number]
+        for call in ends.get(number, ()):
+            inside = graph.nodes[call.first : number + 1]
+            if call.owner in due or any(id(tensor) in needed for each in inside for tensor in each.outputs):
+                needed.update(map(id, call.outputs))
+                due.update([call.owner] if any(_keeps(each) for each in inside) else ())
         if any(id(tensor) in needed for tensor in node.outputs):
             needed.update(id(tensor) for tensor in (*node.inputs, *(node.beside if beside else ())))
         else:
             dead.add(node.path)
     return frozenset(dead)
+
+
+def _keeps(node: Node) -> bool:
+    """Whether training changes what a step keeps of its inputs."""
+    return not all(weight.trainable for weight in node.parameters().values())
 
 
 def settled(graph: Graph) -> frozenset[str]:

@@ -35,8 +35,10 @@ class Named:
     """The names of its outputs, if they have some."""
     scope: Scope | None = None
     """The names inside it, if it is a named sequence."""
-    step: tree.Step | None = None
-    """The step itself, if it is a single operation."""
+    step: tree.Step | tree.Use | None = None
+    """The step itself, if it is a single operation or the call of a block."""
+    initial: Any = None
+    """The rules by which the weights in a block that is called begin."""
     left_out: bool = False
     """Whether its condition does not hold. It passes its input through, but has no parts."""
     repeated: bool = False

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from archspec import ops
 from archspec.errors import ShapeError
 from archspec.expressions import Const, Dim, Expr, Name, free_names, parse, substitute
-from archspec.graph import tree
 from archspec.graph.frames import Evaluator, Failed, Findings, Frame, plain
 from archspec.graph.tree import INDEX, Value
 from archspec.ops.base import Operation, Shape, describe, show
@@ -275,48 +274,6 @@ def _in_numbers(op: Operation, inputs: list[Shape], frame: Frame) -> ShapeError 
     except ShapeError as error:
         return error
     return None
-
-
-def not_shared(op: Operation, inputs: Sequence[Shape], owner: tree.Step) -> tuple[str, str]:
-    """Why an operation cannot use the weights of a step, and a hint; nothing if it can.
-
-    It is the same operation with the same attributes; or a linear, without a bias, whose weight is the table of an
-    embedding (Press and Wolf, Using the output embedding to improve language models, 2017,
-    https://arxiv.org/abs/1608.05859).
-    """
-    weights, there = op.parameters(*inputs), owner.op.parameters(*(value.shape for value in owner.inputs))
-    if not weights:
-        return f"{op.key} has no weights", ""
-    if not all(weight.trainable for weight in weights.values()):
-        return f"{op.key} keeps statistics of what it sees", "only weights that are learned are shared"
-    if owner.op.key in op.borrows:
-        if "bias" in weights:
-            return "an embedding has no bias", "write bias: false"
-        if owner.op.padding_index is not None:
-            return f"training leaves its row {owner.op.padding_index} alone, and would not as a linear's", ""
-    elif op.key != owner.op.key:
-        return (
-            f"its operation is another, {owner.op.key}",
-            "equal operations share weights, and a linear with an embedding",
-        )
-    elif not op.any_rank and len(inputs[0]) != len(owner.inputs[0].shape):
-        return f"its input has {len(inputs[0])} axes, and {len(owner.inputs[0].shape)} there", ""
-    else:
-        for name, value in op:
-            if value != getattr(owner.op, name):
-                return f"its {name} is {_shown(value)}, and {_shown(getattr(owner.op, name))} there", ""
-    for name, weight in weights.items():
-        if tuple(map(int, weight.shape)) != tuple(map(int, there[name].shape)):
-            return f"its {name} would be {_size(weight.shape)}, and is {_size(there[name].shape)} there", ""
-    return "", ""
-
-
-def _shown(value: Any) -> str:
-    return describe(plain(value))
-
-
-def _size(shape: Shape) -> str:
-    return " x ".join(str(int(size)) for size in shape)
 
 
 def in_numbers(shape: Shape, frame: Frame) -> Shape:

@@ -15,11 +15,12 @@ from archspec.expressions import Const, Dim, Expr, dim, substitute
 from archspec.graph import tree
 from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
 from archspec.graph.initial import Initials
+from archspec.graph.lending import Lending
 from archspec.graph.naming import LeftOut, Named, Names, Scope, snake
-from archspec.graph.operations import KEYS, Operations, not_shared
+from archspec.graph.operations import KEYS, Operations
 from archspec.graph.references import Here, References, Values
 from archspec.graph.tree import Item, Module, Value
-from archspec.ops.base import Operation, describe
+from archspec.ops.base import describe
 from archspec.spec.document import (
     Block,
     BlockStep,
@@ -52,6 +53,9 @@ class Steps:
         self.count = 0
         self.initials = Initials(self.findings)
         self._operations = Operations(document, self.findings, self.evaluator)
+        self._lending = Lending(self.findings, self.references)
+        self._lenders: dict[int, StepForm] = {}
+        """id of a step that is repeated with one set of weights: how it is the first time, when it has them."""
         self._module = module
         self._depth = 0
         self._times = 1
@@ -142,6 +146,8 @@ class Steps:
         inner = Names() if step.name else here.names
         iterations: list[Item] = []
         current = inputs
+        lender: dict[str, Named] = {}
+        alike = step.name is not None and getattr(step, "weights_of", None) == step.name
         times, self._times = self._times, self._times * max(1, len(rows))
         try:
             for index, row in enumerate(rows):
@@ -150,8 +156,12 @@ class Steps:
                 child = Scope(here.scope) if step.name else here.scope
                 self.tally(1, here.path)
                 each = Here(bound, child, inner, here.path)
-                item = self._conditional(step, name, current, each, numbered=bool(step.name))
+                child.named.update(lender)
+                form = self._lender(step) if alike and not lender else step
+                item = self._conditional(form, name, current, each, numbered=bool(step.name))
                 iterations.append(item)
+                if form is not step and isinstance(made := _plainly(item), (tree.Step, tree.Use)):
+                    lender[str(step.name)] = Named(made.outputs, step=made)
                 if current is not None and len(item.outputs) != len(current) and index + 1 < len(rows):
                     message = "a repeated step gives as many values as it takes"
                     raise self._error(here, f"{message}; this one takes {len(current)} and gives {len(item.outputs)}")
@@ -166,6 +176,10 @@ class Steps:
             here.names.add(result, step.name, step.name)
             self.references.register(here, step.name, Named(current, _labels(iterations), repeated=True))
         return result
+
+    def _lender(self, step: StepForm) -> StepForm:
+        """A step that uses its own weights each time, as it is the first time."""
+        return self._lenders.setdefault(id(step), step.model_copy(update={"weights_of": None}))
 
     def _rows(self, step: StepForm, here: Here) -> tuple[list[dict[str, Any]], Expr]:
         frame, path = here.frame, here.path
@@ -283,15 +297,9 @@ class Steps:
         if inputs is None:
             raise Failed
         outputs = self._operations.outputs(op, shown, inputs, frame, path)
-        owner = None
-        if step.weights_of is not None:
-            owner = self._owner(step.weights_of, op, shown, inputs, here.at("weights_of"))
-        if owner is None:
-            initial: Mapping[str, Initial] = self.initials.of(op, shown, [value.shape for value in inputs], frame)
-        elif step.init is None:
-            initial = owner.initial
-        else:
-            raise self._error(here.at("init"), f"{shown}: its weights are those of '{step.weights_of}'", key=True)
+        owner = self._lending.step(step, op, shown, inputs, here)
+        shapes = [value.shape for value in inputs]
+        initial: Mapping[str, Initial] = owner.initial if owner else self.initials.of(op, shown, shapes, frame)
         self.tally(1, path)
         result = tree.Step("", op, inputs, outputs, exprs, path, owner, initial)
         here.names.add(result, key, name)
@@ -300,24 +308,6 @@ class Steps:
             place = replace(here, path=path[:-1]) if join else here
             self.references.register(place, name, Named(outputs, labels, step=result))
         return result
-
-    def _owner(self, reference: str, op: Operation, shown: str, inputs: tuple[Value, ...], here: Here) -> tree.Step:
-        """The step whose weights an operation is to use. Raises Failed if it cannot."""
-        named = self.references.found(reference, here.scope, here.path)
-        if named.values is None:
-            raise Failed
-        if named.left_out:
-            message = f"{shown}: '{reference}' has no weights here: its condition does not hold"
-            raise self._error(here, message)
-        if named.step is None:
-            message = f"{shown}: '{reference}' is not a single operation, whose weights another could use"
-            raise self._error(here, message)
-        owner = named.step.owner or named.step
-        problem, hint = not_shared(op, [value.shape for value in inputs], owner)
-        if problem:
-            message = f"{shown}: cannot use the weights of '{reference}': {problem}"
-            raise self._error(here, message, hint=hint)
-        return owner
 
     def _call(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
         called, block = self._operations.block(step, here.frame, here.path)
@@ -336,14 +326,19 @@ class Steps:
             hint = "say which with from: name, or from: [name, name]"
             raise self._error(here, f"block {called} takes {due}, but {flow}", hint=hint)
         self.tally(1, here.path)
-        module = self._module(step, called, block, params, inputs, here)
+        shown = f"block {called} '{step.name}'" if step.name else f"block {called}"
+        lender = self._lending.lender(step, shown, here)
+        own = lender is None or step.weights_of == step.name
+        initial = here.frame.initial if own or lender is None else lender.initial
+        module = self._module(step, called, block, params, inputs, replace(here, frame=here.frame.begun(initial)))
         outputs = _outer(module, inputs, arguments)
         repeated = self._operations.repeated(step, block, here.frame)
-        result = tree.Use("", module, inputs, outputs, arguments, here.path, repeated)
+        owner = self._lending.call(step, shown, module, lender, here) if lender is not None else None
+        result = tree.Use("", module, inputs, outputs, arguments, here.path, repeated, owner)
         here.names.add(result, snake(called), name)
         if name is not None and name == step.name:
             labels = {label: index for index, label in enumerate(module.outputs)}
-            self.references.register(here, name, Named(outputs, labels=labels))
+            self.references.register(here, name, Named(outputs, labels=labels, step=result, initial=initial))
         return result
 
     def _error(self, here: Here, message: str, *, hint: str = "", key: bool = False) -> Failed:
@@ -379,9 +374,13 @@ def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Ex
 
 def _labels(iterations: list[Item]) -> dict[str, int]:
     """The names of the outputs of a repeated block."""
-    last = iterations[-1] if iterations else None
-    last = last.item if isinstance(last, tree.When) else last
+    last = _plainly(iterations[-1]) if iterations else None
     return {label: index for index, label in enumerate(last.module.outputs)} if isinstance(last, tree.Use) else {}
+
+
+def _plainly(item: Item) -> Item | None:
+    """A step without the condition around it; None if that does not hold."""
+    return item.item if isinstance(item, tree.When) else item
 
 
 def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:

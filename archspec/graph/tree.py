@@ -62,6 +62,8 @@ class Use:
     origin: Path
     repeated: Mapping[str, Expr] = field(default_factory=dict)
     """Those that follow from the number of the iteration of a repeat, with `INDEX` for it."""
+    owner: Use | None = None
+    """The call whose weights this one uses, if it has none of its own."""
 
 
 @dataclass(eq=False, slots=True)

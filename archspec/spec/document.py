@@ -81,6 +81,9 @@ class BlockStep(_Step):
 
     model_config = ConfigDict(extra="allow", defer_build=True)
     block: str = Field(description="The block's name, or a param of type block.")
+    weights_of: StepReference | None = Field(
+        None, description="An earlier call of the block whose weights this one uses, instead of weights of its own."
+    )
 
 
 class BranchesStep(_Step):

@@ -104,7 +104,7 @@ def attribute(word: str, cls: type[Operation]) -> str:
 
 def param(word: str, params: Iterable[str]) -> str:
     """A hint for what is no param of a block."""
-    return "only operations share weights" if word == "weights_of" else one_of(word, params, "it has")
+    return one_of(word, params, "it has")
 
 
 def one_of(word: str, words: Iterable[str], lead: str = "there are") -> str:

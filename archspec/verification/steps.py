@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from math import inf, isfinite, prod
 from pathlib import Path
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from archspec.backend import Program
 from archspec.expressions import float32
+from archspec.graph.graph import Node
 from archspec.training.averages import Averaging, averaging, wrong_averages
 from archspec.training.replay import Rules, replay
 from archspec.training.script import Script, common
@@ -341,43 +343,68 @@ class Seen:
 
     # Statistics -----------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _keepers(self) -> dict[str, list[tuple[Node, str]]]:
+        """The steps that keep a statistic of a batch, one after another, and what they call it."""
+        found: dict[str, list[tuple[Node, str]]] = {}
+        targets = {weight.parameter for weight in self.program.weights}
+        for node in self.trial.graph.nodes:
+            for part, parameter in node.op.parameters(*(t.shape for t in node.inputs)).items():
+                momentum: float = getattr(node.op, "momentum", 0.0)
+                if not parameter.trainable and momentum and node.parameter(part) in targets:
+                    found.setdefault(node.parameter(part), []).append((node, part))
+        return found
+
+    def _rule(self, node: Node, part: str) -> tuple[float, float]:
+        """The share of the new statistics, and by what a variance is multiplied, where the framework keeps it."""
+        op: Any = node.op
+        unbiased = self.program.unbiased_variance and part == "running_var"
+        count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
+        share = 1 - float32(1 - op.momentum) if self.program.keeps_old else op.momentum
+        return share, count / (count - 1) if unbiased else 1.0
+
     def seen_of_batches(self) -> dict[str, list[Array]]:
         """The statistics of each batch, by parameter, as what is kept of them tells; variances with n in the
-        denominator."""
+        denominator. Of what several steps keep, nothing tells."""
         found: dict[str, list[Array]] = {}
         targets = {weight.parameter: weight.target for weight in self.program.weights}
-        for node in self.trial.graph.nodes:
-            op: Any = node.op
-            for part, parameter in node.op.parameters(*(t.shape for t in node.inputs)).items():
-                name = node.parameter(part)
-                if parameter.trainable or not getattr(op, "momentum", 0) or name not in targets or node.owner:
-                    continue
-                share = 1 - float32(1 - op.momentum) if self.program.keeps_old else op.momentum
-                unbiased = self.program.unbiased_variance and part == "running_var"
-                count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
-                factor = (count - 1) / count if unbiased else 1.0
-                each = []
-                old = sample(targets[name], self.start[targets[name]])
-                for index in range(self.trial.batches):
-                    new = self.arrays[f"statistic {index} {targets[name]}"]
-                    each.append(factor * (new - (1 - share) * old) / share)
-                    old = new
-                found[name] = each
+        for name, keepers in self._keepers.items():
+            if len(keepers) > 1:
+                continue
+            share, factor = self._rule(*keepers[0])
+            each = []
+            old = sample(targets[name], self.start[targets[name]])
+            for index in range(self.trial.batches):
+                new = self.arrays[f"statistic {index} {targets[name]}"]
+                each.append((new - (1 - share) * old) / share / factor)
+                old = new
+            found[name] = each
         return found
+
+    def kept_by_several(self) -> set[str]:
+        """The statistics that several steps keep."""
+        return {name for name, keepers in self._keepers.items() if len(keepers) > 1}
 
     def _statistics(self) -> Iterator[Finding]:
         """Of the first batch, against the reference's."""
         _, new = self.trial.first
-        momenta: dict[str, float] = {
-            node.parameter(part): getattr(node.op, "momentum", 0.0) for node in self.trial.graph.nodes
-            for part in node.op.parameters(*(t.shape for t in node.inputs))
-        }  # fmt: skip
         targets = {weight.parameter: weight.target for weight in self.program.weights}
-        for name, each in self.seen_of_batches().items():
-            old = self.trial.weights[name].astype(np.float64)
-            due = sample(targets[name], (new[name] - (1 - momenta[name]) * old) / momenta[name])
-            error = float(np.abs(each[0] - due).max()) / max(1.0, float(np.abs(due).max()))
-            problem = "" if error <= self.bound else _scaled(each[0], due, name)
+        batches = self.seen_of_batches()
+        for name, keepers in self._keepers.items():
+            before = kept = old = self.trial.weights[name].astype(np.float64)
+            due = old
+            for node, part in keepers:
+                op: Any = node.op
+                after = new[f"{node.path}: {part}"]
+                due = (after - (1 - op.momentum) * before) / op.momentum
+                share, factor = self._rule(node, part)
+                before, kept = after, (1 - share) * kept + share * factor * due
+            if len(keepers) > 1:
+                due, found = sample(targets[name], kept), self.arrays[f"statistic 0 {targets[name]}"]
+            else:
+                due, found = sample(targets[name], due), batches[name][0]
+            error = float(np.abs(found - due).max()) / max(1.0, float(np.abs(due).max()))
+            problem = "" if error <= self.bound else _scaled(found, due, name)
             yield Finding(f"{name} of the first batch", "", error if isfinite(error) else inf, self.bound, problem)
 
 
@@ -405,7 +432,7 @@ def others(seen: Mapping[str, Seen], right: set[str]) -> Iterator[tuple[str, Run
             noise = own.noise() | seen[other].noise()
             if noise:  # which a mean of the next batch has in it
                 noise |= {name for name in own.seen_of_batches() if name.endswith("running_mean")}
-            unseen = _shared(own.program) | _shared(seen[other].program) | noise
+            unseen = _shared(own.program) | _shared(seen[other].program) | noise | own.kept_by_several()
             inexact = {*_inexact(own.program).values(), *_inexact(seen[other].program).values()}
             if inexact:
                 bound = INEXACT_MULTIPLE * max(inexact)

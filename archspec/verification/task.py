@@ -61,7 +61,7 @@ class Task:
             if mode is Mode.TRAINING
             else {}
         )
-        """The parameters that training changes by what it sees, and their steps."""
+        """The parameters that training changes by what it sees, and their steps, the last of those that do so."""
         self.inputs = {**data.inputs(graph, seed), **inputs}
         self.parameters, self.truth = self._leveled(inputs)
         self._slopes: list[differentiation.Slope] = []
@@ -277,19 +277,29 @@ class Task:
         """A running statistic as the framework keeps it, from what the reference makes of it.
 
         The momentum is a float32 number, as which 0.9 and 0.1 do not add up to one; and the variance of the batch may
-        be divided by n - 1.
+        be divided by n - 1. Several steps may go on from one another's.
         """
         node: Any = self.statistics[name]
         if not node.op.momentum:
             return new
-        old = self.parameters[name].astype(np.float64)
-        batch = (new - (1 - node.op.momentum) * old) / node.op.momentum
-        if shows.unbiased_variance and name.endswith("running_var"):
-            count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
-            batch = batch * (count / (count - 1))
+        kept = old = self.parameters[name].astype(np.float64)
         share = 1 - float32(1 - node.op.momentum) if shows.keeps_old else node.op.momentum
-        kept: Array = (1 - share) * old + share * batch
+        steps = [each for each in self._nodes if (each.owner or each.path) == (node.owner or node.path)]
+        for each in steps:
+            after = new if len(steps) == 1 else self._after(each, name)
+            batch = (after - (1 - node.op.momentum) * old) / node.op.momentum
+            if shows.unbiased_variance and name.endswith("running_var"):
+                count = prod(each.inputs[0].shape) // each.inputs[0].shape[1]
+                batch = batch * (count / (count - 1))
+            kept = (1 - share) * kept + share * batch
         return kept
+
+    def _after(self, node: Node, name: str) -> Array:
+        """What a step by itself makes of a statistic, by the reference."""
+        inputs = [self.truth[tensor.name] if tensor.name in self.truth else self.inputs[tensor.name]
+                  for tensor in node.inputs]  # fmt: skip
+        _, found = reference.step(node, inputs, self.parameters, mode=Mode.TRAINING)
+        return next(array for part, array in found.items() if node.parameter(part) == name)
 
     def _until(self, run: Run, result: Stopped) -> dict[str, Difference]:
         """The differences of what a program showed before it raised, and why it did, at the step where it did."""

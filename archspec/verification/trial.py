@@ -151,6 +151,7 @@ class Trial:
         first = {name: self.data[name][self.chosen(0)] for name in self.graph.inputs}
         for node, results, kept in reference.steps(self.graph, weights, first, mode=Mode.TRAINING, then=then):
             statistics.update({node.parameter(name): np.array(value) for name, value in kept.items()})
+            statistics.update({f"{node.path}: {name}": np.array(value) for name, value in kept.items()})
             for tensor, value in zip(node.outputs, results, strict=True):
                 if id(tensor) in wanted:
                     outputs[wanted[id(tensor)]] = np.array(value)
@@ -194,7 +195,8 @@ class Trial:
 
     @cached_property
     def first(self) -> tuple[float, dict[str, Array]]:
-        """The first loss, and the statistics that are kept of the first batch."""
+        """The first loss, and the statistics that are kept of the first batch; also, by step and `: running_mean`, as
+        each step leaves them."""
         outputs, statistics = self.forward(self.weights)
         return float(losses(self.plan)(outputs, self.targets(0))), statistics
 

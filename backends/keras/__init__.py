@@ -44,7 +44,7 @@ OPERATORS: Final = {
 
 DIALECT: Final = Dialect(
     title="Keras",
-    blocks=Functions(model="keras.Model", input="keras.Input", unlayered=unlayered, given=Arguments()),
+    blocks=Functions(model="keras.Model", input="keras.Input", after="After", unlayered=unlayered, given=Arguments()),
     imports={
         "math": "import math",
         "keras": "import keras",

@@ -35,18 +35,26 @@ def saved(program: Program, graph: Graph) -> dict[str, str]:
         raise BackendError(
             f"Keras: the order of this model's layers is not found without Keras itself: {error}"
         ) from error
-    counts: Counter[str] = Counter()
-    groups = {}
-    for layer in layers:
-        kind = snake_case(type(layer).__name__)
-        groups[layer.name] = f"{kind}_{counts[kind]}" if counts[kind] else kind
-        counts[kind] += 1
+    groups = dict(_groups(layers, "layers"))
     found: dict[str, dict[str, str]] = {name: {} for name in groups}
     for target, place in numbered(weight.target for weight in program.weights).items():
         first, *inner, number = place.split("/")
         if first in found:
-            found[first][target] = "/".join(["layers", groups[first], *map(_attribute, inner), "vars", number])
+            found[first][target] = "/".join([groups[first], *map(_attribute, inner), "vars", number])
     return {target: place for places in found.values() for target, place in places.items()}
+
+
+def _groups(layers: list[Layer], prefix: str) -> Iterator[tuple[str, str]]:
+    """The group of each layer, also of those of models inside."""
+    counts: Counter[str] = Counter()
+    for layer in layers:
+        kind = "functional" if isinstance(layer, Model) else snake_case(type(layer).__name__)
+        group = f"{prefix}/{kind}_{counts[kind]}" if counts[kind] else f"{prefix}/{kind}"
+        counts[kind] += 1
+        if isinstance(layer, Model):
+            yield from _groups(layer.layers, f"{group}/layers")
+        else:
+            yield layer.name, group
 
 
 def snake_case(name: str) -> str:
@@ -231,9 +239,22 @@ class Anything:
         return given[0] if len(given) == 1 and isinstance(given[0], type) else Anything()
 
 
-class Model:
+class Model(Layer):
     def __init__(self, inputs: Any, outputs: Any, name: str = "") -> None:
-        self.outputs = list(_tensors(outputs))
+        super().__init__(name=name)
+        self.inputs, self.result, self.outputs = list(_tensors(inputs)), outputs, list(_tensors(outputs))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers in their order."""
+        return [each for each in _ordered(self.outputs) if isinstance(each, Layer)]
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        given = list(_tensors(arguments))
+        alike = [each.known for each in given] == [each.known for each in self.inputs]
+        node = Node(self, given)
+        found = [Tensor(node, each.known if alike else None) for each in self.outputs]
+        return found if isinstance(self.result, (list, tuple)) else found[0]
 
 
 HIDDEN: Final = frozenset({"open", "exec", "eval", "compile", "input", "breakpoint", "help", "exit", "quit"})
@@ -256,7 +277,9 @@ def _layers(program: Program, graph: Graph) -> list[Layer]:
                 each.known = shape(seen.tensor, seen.layout)
         return value
 
-    def entered(sizes: Any, *more: Any, name: str, **options: Any) -> Tensor:
+    def entered(sizes: Any, *more: Any, name: str = "", **options: Any) -> Tensor:
+        if not name:  # of a model inside
+            return Tensor(Node("input", []), (1, *(_OPEN if size is None else size for size in sizes)))
         return Tensor(Node("input", []), shape(name, program.inputs[name]))
 
     keras = types.SimpleNamespace(
@@ -272,7 +295,12 @@ def _layers(program: Program, graph: Graph) -> list[Layer]:
     names |= {"probe": probe, "nearest": lambda value: value}
     exec(compile(program.probed, "<generated>", "exec", dont_inherit=True), names)
     model: Any = names[program.entry]
-    return [each for each in _ordered(model().outputs) if isinstance(each, Layer)]
+    found: list[Layer] = model().layers
+    return found
+
+
+_OPEN: Final = 64
+"""A number for a size that is open: on none does the order of layers depend."""
 
 
 def _ordered(outputs: list[Tensor]) -> list[Any]:

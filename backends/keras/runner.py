@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ class Session:
     draws = False
     """Whether weights begin as the program says; else with zeros."""
 
-    def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
+    def __init__(self, dtype: str, see: Callable[..., Any]) -> None:
         keras.utils.clear_session(free_memory=False)  # the worker collects garbage after each request
         for registered in (object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES):
             registered.clear()  # or layers of earlier programs would stay, with all that these refer to
@@ -78,12 +79,22 @@ class Session:
         self.tape: Any = None
         self.probed: list[tuple[str, Any]] = []
         """What probes see, as symbolic tensors, in the order of the program."""
+        self.places: dict[str, list[int]] = {}
+        """Of probes in models that are called several times: the calls, numbered in the order of the program, in the
+        order in which the model runs them."""
+        self.met: Counter[str] = Counter()
 
     def probe(self, name: str, value: Any) -> Any:
         if any(getattr(x, "sparse", False) for x in keras.tree.flatten(value)):  # some layers that take it raise
             raise ValueError(f"the value of '{name}' is marked as a sparse tensor, and is none")
-        self.probed.append((name, Probe(name, self.see)(value)))
+        self.probed.append((name, Probe(name, self._see)(value)))
         return self.probed[-1][1]
+
+    def _see(self, name: str, value: Any) -> Any:
+        if name not in self.places:
+            return self.see(name, value)
+        self.met[name] += 1
+        return self.see(name, value, self.places[name][(self.met[name] - 1) % len(self.places[name])])
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
         if hooks:
@@ -94,27 +105,35 @@ class Session:
         keras.utils.set_random_seed(0)
         self.model = make()
         self.training = mode == "training"
+        calls: dict[str, list[Any]] = {}
+        for operation, place in _calls(self.model):
+            if isinstance(operation, Probe) and place:
+                calls.setdefault(operation.key, []).append(place)
+        self.places = {key: [sorted(each).index(place) for place in each] for key, each in calls.items()}
+
+    def layer(self, path: str) -> Any:
+        return next(layer for layer in _layers(self.model) if layer.name == path)
 
     def rate(self, path: str) -> Any:
-        return _rate(self.model.get_layer(path))
+        return _rate(self.layer(path))
 
     def train(self, path: str, value: Any) -> Any:
-        return self.model.get_layer(path)(value, training=True)
+        return self.layer(path)(value, training=True)
 
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
-        nodes = [node for each in self.model._nodes_by_depth.values() for node in each]
-        calls = [node.operation.name for node in nodes]  # those on which an output depends
+        calls = [operation.name for operation, _ in _calls(self.model)]  # those on which an output depends
         return {path: calls.count(path) for path in paths}
 
     def idle(self) -> None:
-        idle(self.model.layers)
+        idle(_layers(self.model))
 
     def trainable(self) -> set[str]:
         own = set(map(id, self.model.trainable_variables))
         return {name for name, variable in self.variables().items() if id(variable) in own}
 
     def variables(self) -> dict[str, Any]:
-        found = {f"{layer.name}/{weight.name}": weight for layer in self.model.layers for weight in layer.weights}
+        layers = _layers(self.model)
+        found = {f"{layer.name}/{weight.name}": weight for layer in layers for weight in layer.weights}
         return found | {weight.path: weight for weight in self.model.weights}
 
     def assign(self, variable: Any, array: Any) -> None:
@@ -139,7 +158,7 @@ class Session:
     def _ends(self, probes: int) -> Iterator[tuple[str, Any]]:
         read: set[str] = set()
         for name, value in self.probed[:probes][::-1]:
-            if name not in read:
+            if name not in read and name not in self.places:
                 yield name, value
             read |= _before(value)
 
@@ -158,6 +177,24 @@ class Session:
         plain = [source.value if isinstance(source, keras.Variable) else source for source in sources]
         found = self.tape.gradient(list(values), plain, output_gradients=list(cotangents))
         return [None if gradient is None else tensorflow.convert_to_tensor(gradient) for gradient in found]
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """The layers of a model, and of those that it calls."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _calls(model: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """What a model runs, in its order, with the numbers of the calls of models around it, as they were written."""
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            yield node.operation, place
+            if isinstance(node.operation, keras.Model):
+                yield from _calls(node.operation, (*place, node.operation._inbound_nodes.index(node)))
 
 
 def _before(value: Any) -> set[str]:

@@ -238,6 +238,8 @@ def _call_again(builder: Builder, name: str) -> None:
             step["from"] = random.choice([reference for reference, _ in builder.values()])
         elif random.random() < 0.3 and len(block["outputs"] or ()) < 2:
             step |= {"repeat": random.randint(1, 3), "name": f"blocks{builder.drawing.number()}"}
+            if random.random() < 0.4:
+                step["weights_of"] = step["name"]
     else:
         builder.keep()
         step["from"] = [random.choice([reference for reference, _ in builder.values()]) for _ in block["inputs"]]
@@ -246,9 +248,30 @@ def _call_again(builder: Builder, name: str) -> None:
     builder.add(step)
 
 
+def _lent_block(builder: Builder) -> None:
+    """A call of a block once more, with its weights."""
+    random = builder.random
+    known = [layer for layer in builder.layers if isinstance(layer, dict) and "block" in layer and "name" in layer
+             and not layer.keys() & {"repeat", "when"}]  # fmt: skip
+    random.shuffle(known)
+    for layer in known:
+        step = {**layer, "name": builder.new_name("block"), "weights_of": layer["name"]}
+        for _ in range(4):
+            references = [random.choice([reference for reference, _ in builder.values()])
+                          for _ in builder.drawing.blocks[layer["block"]]["inputs"]]  # fmt: skip
+            try:
+                builder.keep()
+                builder.add({**step, "from": references[0] if len(references) == 1 else references})
+                return
+            except Rejected:
+                continue
+    raise Rejected("no block to call again")
+
+
 Form = Callable[[Builder], None]
 FORMS: Final[dict[Form, int]] = {
     operation: 60, _branches: 9, _call: 14, _sequence: 6, _repeat: 6, _each: 4, optional: 4, aliased: 2, _shared: 20,
+    _lent_block: 12,
 }  # fmt: skip
 """How often each is tried."""
 INNER_FORMS: Final[dict[Form, int]] = {operation: 60, _branches: 4, optional: 4, _repeat: 3, _shared: 12}

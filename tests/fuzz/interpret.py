@@ -7,8 +7,8 @@ numbers happen to be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from math import prod
 from types import SimpleNamespace
 from typing import Any, Final
@@ -111,6 +111,15 @@ def _times(count: int) -> list[dict[str, Any]]:
     return [{}] * count
 
 
+@dataclass
+class Log:
+    """What a call of a block did: operations, and their weights."""
+
+    kind: str
+    """The block, the values of its params, and its inputs: of other sizes, frameworks may need other layers."""
+    steps: list[tuple[str, Weights]] = field(default_factory=list)
+
+
 class Interpreter:
     """Runs steps. Raises Rejected."""
 
@@ -118,6 +127,12 @@ class Interpreter:
         self.blocks, self.random = blocks, random
         self.weights: dict[Value, Weights] = {}
         """Those of the step that gave a value."""
+        self.logs: dict[str, Log] = {}
+        """By name of a call of a block: what it did, by the latest instance of that step."""
+        self.open: list[Log] = []
+        """Those of the calls around."""
+        self.lent: list[Iterator[tuple[str, Weights]]] = []
+        """The weights that are left of those that calls around use."""
 
     def steps(self, layers: list[Any], current: Wires, env: Mapping[str, Any], names: Names) -> Wires:
         for step in layers:
@@ -133,7 +148,10 @@ class Interpreter:
                 bound = {**env, "index": index}
                 bound |= {key: evaluate(raw, bound) for key, raw in row.items()}
                 before = len(current)
-                current = self._conditional({**step, "name": None}, current, bound, _Child(names))
+                form = {**step, "name": None}
+                if "block" in step and step.get("weights_of") == step["name"]:
+                    form |= {"log": step["name"], "weights_of": step["name"] if index else None}
+                current = self._conditional(form, current, bound, _Child(names))
                 if len(current) != before and index + 1 < len(rows):
                     raise Rejected("a repeated step gives as many values as it takes")
             if not current:
@@ -185,7 +203,26 @@ class Interpreter:
         names: Names = {}
         for name, value in zip(block["inputs"], current, strict=True):
             inner[name], names[name] = sizes_of(value), (value,)
-        end = self.steps(block["layers"], current, inner, names)
+        kind = repr((step["block"], {name: inner[name] for name in block["params"]},
+                     [(value.shape, value.dtype) for value in current]))  # fmt: skip
+        lender = step.get("weights_of")
+        if lender is not None:
+            there = self.logs.get(lender)
+            if there is None or there.kind != kind or not any(weights for _, weights in there.steps):
+                raise Rejected("no such call")
+            self.lent.append(iter(there.steps))
+        self.open.append(Log(kind))
+        try:
+            end = self.steps(block["layers"], current, inner, names)
+            if lender is not None and next(self.lent[-1], None) is not None:
+                raise Rejected("fewer steps than there")
+        finally:
+            log = self.open.pop()
+            if lender is not None:
+                self.lent.pop()
+        if self.open:
+            self.open[-1].steps += log.steps
+        self.logs[step.get("log") or step.get("name") or ""] = log
         shown = block["outputs"]
         if shown is None:
             return [], end if len(end) == 1 else _reject("a block gives one value")
@@ -206,6 +243,8 @@ class Interpreter:
         try:
             op = cls.model_validate(given)
             shared = self.weights[names[step["weights_of"]][0]] if "weights_of" in step else None
+            if shared is not None and not shared:
+                raise Rejected("no weights")
             return self.apply(op, () if op.accepts() == (0, 0) else current, shared)
         except (ValidationError, ShapeError, ValueError, IndexError) as error:
             raise Rejected(str(error)) from None
@@ -224,9 +263,11 @@ class Interpreter:
         weights = op.parameters(*(x.shape for x in inputs))
         if sum(prod(weight.shape) for weight in weights.values()) > 2 * LARGEST:
             raise Rejected("too many weights")
+        if shared is None:
+            shared = self._lent(op)
         drawn = {name: self._weight(weight) for name, weight in weights.items()} if shared is None else shared
-        if shared is not None and not weights:
-            raise Rejected("no weights")
+        if self.open:
+            self.open[-1].steps.append((op.key, drawn))
         if any(name not in drawn or drawn[name].shape != weight.shape for name, weight in weights.items()):
             raise Rejected("weights of other shapes")
         arrays = _reference(op, [x.array for x in inputs], drawn)
@@ -239,6 +280,15 @@ class Interpreter:
             raise AssertionError(f"{op!r}: the reference gives {[v.dtype for v in outputs]}, result says {due}")
         _hold(op, [x.array for x in inputs], drawn, arrays, self.random)
         return outputs
+
+    def _lent(self, op: Operation) -> Weights | None:
+        """The weights of a step in a call that uses those of another; None where it has its own."""
+        if not self.lent:
+            return None
+        key, weights = next(self.lent[-1], ("", {}))
+        if key != op.key:
+            raise Rejected("other steps than there")
+        return weights
 
     def _weight(self, weight: Parameter) -> Array:
         """Numbers as `archspec.verification.data` draws them."""

@@ -14,10 +14,13 @@ from archspec.graph.graph import Node, Tensor
 
 from . import frameworks
 from .frameworks import Maker, Name, named_maker
+from .lent import Inside, Source, source
 from .rows import Answer
 from .values import Layer, Leaf, Pairs, Value, parts, same, shown
 
 if TYPE_CHECKING:
+    from archspec.backend import Observed
+
     from .check import Written
 
 PLAIN_FUNCTIONS: Final = frozenset({"make_divisible", "per_axis"})
@@ -42,6 +45,8 @@ class Run:
         self.lost: dict[int, str] = {}
         """Tensors that are no more, and the steps that wrote over them."""
         self.hooked = frozenset(self.program.hooks.values())
+        self.met: Counter[str] = Counter()
+        """How often each probe was met: more than once in a block that is called several times."""
         self.clean: dict[str, Any] = {}
         """The names that rows use, with nothing over them."""
         self.known: dict[tuple[Answer, Any], dict[str, Any]] = {}
@@ -60,15 +65,21 @@ class Run:
 
     # Steps ----------------------------------------------------------------------------------------------------------
 
-    def node(self, key: str) -> Node:
-        """The step that a probe sees."""
-        if key not in self.case.probes:
+    def observed(self, key: str) -> tuple[Node, Sequence[Observed]]:
+        """The step that a probe sees now, and what of it."""
+        declared = self.case.probes.get(key, ())
+        if not declared:
             raise Wrong(f"a probe '{key}' that is not declared")
-        return self.nodes[self.case.probes[key][0].tensor]
+        count = len(self.nodes[declared[0].tensor].outputs)
+        seen = declared[self.met[key] * count : (self.met[key] + 1) * count]
+        self.met[key] += 1
+        if not seen:
+            raise Wrong(f"{self.nodes[declared[0].tensor].path} runs twice")
+        return self.nodes[seen[0].tensor], seen
 
     def see(self, key: str, value: Any) -> Any:
         """What stands for a step's value from here on."""
-        node = self.node(key)
+        node, declared = self.observed(key)
         if node.path in self.seen:
             raise Wrong(f"{node.path} runs twice")
         found = list(parts(value))
@@ -77,13 +88,14 @@ class Run:
         self.seen[node.path] = answer, pairs
         self.check_names(key, pairs)
         for layer in pairs.given:
-            if id(layer) not in pairs.fixed and self.claimed.setdefault(id(layer), node.path) != node.path:
+            whose = node.owner or node.path
+            if id(layer) not in pairs.fixed and self.claimed.setdefault(id(layer), whose) != whose:
                 raise Wrong(f"{node.path} uses the layer of {self.claimed[id(layer)]}")
         for written_over in _overwritten(found):
             self.lost[id(written_over.tensor)] = node.path
         layouts = answer.lowered.layouts or answer.layouts[:1] * len(node.outputs) or (None,)
-        given = tuple(map(_leaf, node.outputs, layouts))
-        for leaf, observed in zip(given, self.case.probes[key], strict=True):
+        given = tuple(map(self.leaf, node.outputs, layouts))
+        for leaf, observed in zip(given, declared, strict=True):
             if _moves(leaf) != observed.layout:
                 raise Wrong(f"{node.path} is laid out as {_moves(leaf)}, not as {observed.layout}")
         self.there.update(id(tensor) for tensor in node.outputs)
@@ -92,6 +104,10 @@ class Run:
     def needed(self, node: Node) -> tuple[Tensor, ...]:
         """What must be there before a step."""
         return node.inputs
+
+    def leaf(self, tensor: Tensor, layout: Layout | None) -> Leaf:
+        """What stands for a tensor of the graph."""
+        return _leaf(tensor, layout)
 
     def check_names(self, key: str, pairs: Pairs) -> None:
         """Whether a step's layers are called after it."""
@@ -138,7 +154,9 @@ class Run:
         if node.owner:
             if node.owner not in self.seen:
                 raise Wrong(f"{node.path} runs before {node.owner}, whose weights it uses")
-            own = dict(self.seen[node.owner][1].by_suffix)
+            known_layers = self.seen[node.owner][1].by_suffix
+            own = {suffix: answer.run(code, known, env) for suffix, code in answer.lowered.layers.items()}
+            own |= {suffix: layer for suffix, layer in known_layers.items() if layer is not None}
         else:
             own = {suffix: answer.run(code, known, env) for suffix, code in answer.lowered.layers.items()}
         env |= {f"own_{i}": layer for i, layer in enumerate(own.values())}
@@ -250,6 +268,8 @@ class FunctionsRun(Run):
 
     def all(self, compiled: Any) -> None:
         self.made: list[Layer] = []
+        self.logs: list[list[tuple[str, Any, Any]]] = []
+        """What was seen since the inputs of models inside, which are not made yet."""
         self.inline: set[str] = set()
         """What Keras calls operations outside of layers."""
         self.inputs: list[str] = []
@@ -270,7 +290,23 @@ class FunctionsRun(Run):
         self.inline.update(frameworks.operation(part) for part in parts(value))
         return self.see(key, value)
 
+    def see(self, key: str, value: Any) -> Any:
+        result = super().see(key, value)
+        for log in self.logs:
+            log.append((key, value, result))
+        return result
+
+    def leaf(self, tensor: Tensor, layout: Layout | None) -> Leaf:
+        layout = layout or canonical(len(tensor.shape))
+        return Source(tensor, layout.axes, layout.flattened)
+
     def input(self, shape: Any, *, dtype: str = "float", name: str = "") -> Leaf:
+        if not name:
+            leaf = source(shape)
+            if dtype != leaf.tensor.dtype:
+                raise Wrong(f"an input inside has {dtype}, not {leaf.tensor.dtype}")
+            self.logs.append([])
+            return leaf
         place = len(self.inputs)
         due_name = [*self.program.inputs, "nothing more"][place]
         self.inputs.append(name)
@@ -278,7 +314,7 @@ class FunctionsRun(Run):
             raise Wrong(f"input {place} is called {name}, not {due_name}")
         name, tensor = due_name, self.graph.inputs[due_name]
         moves = self.program.inputs[name]
-        leaf = Leaf(tensor, tuple(moves[0][1]) if moves else canonical(len(tensor.shape)).axes)
+        leaf = Source(tensor, tuple(moves[0][1]) if moves else canonical(len(tensor.shape)).axes)
         sizes = self.case.root.inputs[name].shape
         due = tuple(None if free_names(expr_of(sizes[axis])) & self.case.root.open else int(sizes[axis])
                     for axis in leaf.axes[1:])  # fmt: skip
@@ -286,7 +322,16 @@ class FunctionsRun(Run):
             raise Wrong(f"input {name} has {dtype} of {shape}, not {tensor.dtype} of {due}")
         return leaf
 
+    def inside(self, inputs: Any, outputs: Any) -> Any:
+        """A model of a block, which may be called several times."""
+        count = len(inputs) if isinstance(inputs, list) else 1
+        made = Inside(inputs, outputs, self.logs[-count])
+        del self.logs[-count:]
+        return lambda given: made.call(given, self.see, lambda layer: self.claimed.setdefault(id(layer), "After"))
+
     def end(self, inputs: Any, outputs: Any, *, name: str) -> Any:
+        if self.logs:
+            return self.inside(inputs, outputs)
         given = [leaf.tensor.name for leaf in (inputs if isinstance(inputs, list) else [inputs])]
         if given != list(self.program.inputs) or name != self.program.entry:
             raise Wrong(f"the model {name} takes {', '.join(given)}")

@@ -183,7 +183,7 @@ def same(given: Any, due: Any, pairs: Pairs) -> bool:
     if isinstance(due, float):
         number = isinstance(given, (int, float)) and not isinstance(given, bool)
         return number and (given == due or _single(given) == _single(due))
-    return type(given) is type(due) and bool(given == due)
+    return isinstance(given, type(due)) and isinstance(given, bool) == isinstance(due, bool) and bool(given == due)
 
 
 def map_same(given: Iterable[Any], due: Iterable[Any], pairs: Pairs) -> Iterator[bool]:

@@ -39,6 +39,7 @@ import time
 import traceback
 import types
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -73,17 +74,19 @@ class Trace:
         self._kept: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         self._shown: tuple[str, Sequence[str] | None] = "", None
         """What the names of arrays begin with, and the tensors that are written if not all are."""
-        self._seen: set[str] = set()
+        self._seen: Counter[str] = Counter()
+        """How often each probe was met: more than once, where a block is called several times."""
         self._runner, self._writer, self._tell = runner, writer, tell
 
-    def see(self, key: str, value: Any) -> Any:
-        """Records the value of a step, and returns what the program goes on with."""
+    def see(self, key: str, value: Any, number: int | None = None) -> Any:
+        """Records the value of a step, and returns what the program goes on with. If its block is called several times,
+        that of the call of this number, in the order of the program, or of the next one."""
         if not self.active:
             return value
         started = time.perf_counter()
         several = isinstance(value, (tuple, list))
         values = list(value) if several else [value]
-        for index, (tensor, layout) in enumerate(self._observed(key, len(values))):
+        for index, (tensor, layout) in enumerate(self._observed(key, len(values), number)):
             prefix, shown = self._shown
             if shown is None or tensor in shown:
                 self._writer.add(f"{prefix}{tensor}", self._runner.to_numpy(values[index]))
@@ -106,7 +109,7 @@ class Trace:
         """For another run, of which only some tensors are written."""
         self.forced, self._shown = dict(forced), (prefix, shown)
         self._leaf, self._kept = None, (frozenset(), frozenset())
-        self.active, self._seen = True, set()
+        self.active, self._seen = True, Counter()
 
     def keep(self, pulls: Sequence[Any], leaf: Callable[[Array], tuple[Any, Any]]) -> None:
         """For another forced run, whose values are kept for gradients, with a `leaf` for each source of these."""
@@ -124,15 +127,16 @@ class Trace:
             self.shapes[tensor] = [size if isinstance(size, int) else None for size in item.shape]
         self._tell({"at": key})
 
-    def _observed(self, key: str, count: int) -> list[tuple[str, Moves]]:
+    def _observed(self, key: str, count: int, number: int | None) -> list[tuple[str, Moves]]:
         if key not in self._probes:
             raise RunError(f"the program has a probe '{key}' that it does not declare")
-        if key in self._seen:
-            raise RunError(f"the probe '{key}' sees two values in one run")
-        self._seen.add(key)
-        observed: list[tuple[str, Moves]] = self._probes[key]
-        if len(observed) != count:
-            raise RunError(f"the probe '{key}' sees {count} tensors and declares {len(observed)}")
+        declared: list[tuple[str, Moves]] = self._probes[key]
+        number = self._seen[key] if number is None else number
+        self._seen[key] += 1
+        observed = declared[number * count : (number + 1) * count]
+        if self._seen[key] * count > len(declared) or len(observed) != count:
+            seen = self._seen[key] * count
+            raise RunError(f"the probe '{key}' sees {seen} tensors in one run and declares {len(declared)}")
         return observed
 
 

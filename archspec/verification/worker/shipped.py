@@ -52,7 +52,7 @@ def _model(source: str, request: Mapping[str, Any], runner: Any, use: Callable[.
     data = load(**request["data"])
     with module(source) as program:
         try:
-            session = runner.Session(request["dtype"], lambda key, value: value)
+            session = runner.Session(request["dtype"], lambda key, value, number=None: value)
             return use(request, runner, session, program, source, data)
         except RunError:
             raise
@@ -126,7 +126,7 @@ def _fails(request: Mapping[str, Any], runner: Any, inputs: Sequence[Any]) -> st
     order: list[str] = []
     seen: dict[str, Any] = {}
 
-    def see(key: str, value: Any) -> Any:
+    def see(key: str, value: Any, number: int | None = None) -> Any:
         seen[key] = value
         return value
 

@@ -57,7 +57,7 @@ def train(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -
     """Trains, and writes what is seen of it; gives losses and rates."""
     data = load(**request["data"])
     dtype = request["dtype"]
-    session = runner.Session(dtype, lambda key, value: value)
+    session = runner.Session(dtype, lambda key, value, number=None: value)
     with clock.enter("build"), _modules(request) as script:
         session.build(script.make_model, {}, "training")
         trainer = _trainer(request["trainer"])(session, script)
