@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from math import inf, isfinite
+from operator import or_
 
 import numpy as np
 
-from archspec.graph.graph import Graph, Node, Tensor
+from archspec.graph.graph import Graph, Node
 from archspec.verification.worker import Array
 
 FLOAT64_BOUND = 1e-10
@@ -17,10 +19,6 @@ FLOAT64_BOUND = 1e-10
 SECOND_BOUND = 1e-5
 """Where floats are as they are, those that a framework keeps in float32 are 6e-8 off, which steps amplify. What is
 looked for there, a size that the code takes for granted, is far more."""
-
-INEXACT_MULTIPLE = 16.0
-"""How many times the largest declared bound a tensor downstream of inexact steps may be off: a dozen such steps that
-add up at random, and what the layers between them amplify."""
 
 FLOAT32_BOUND = 16 * 2.0**-23
 """Sixteen units in the last place, of a value or of what it is made of. Orders of summation differ, and a step rounds
@@ -136,25 +134,26 @@ def bounds(graph: Graph, dtype: str, inexact: Mapping[str, float], *, alone: boo
     """For each tensor of a graph, by name, the largest error that passes.
 
     In float64 that is 1e-10. Where steps are declared inexact, it is what they declare if each is `alone`, given the
-    truth as its inputs; else, for all downstream of them, a multiple of the largest. In float32 it is sixteen units in
-    the last place: what a network makes of rounding is in what its values are made of.
+    truth as its inputs; else, for all downstream of them, what all of them declare together; `inexact.bounds` tells
+    whether it may be more. In float32 it is sixteen units in the last place: what a network makes of rounding is in
+    what its values are made of.
     """
     tensors = [*graph.inputs.values(), *(tensor for node in graph.nodes for tensor in node.outputs)]
     if dtype == "float32":
         return {tensor.name: FLOAT32_BOUND for tensor in tensors}
-    if alone:
-        return {tensor.name: max(FLOAT64_BOUND, inexact.get(tensor.name, 0.0)) for tensor in tensors}
-    declared = _upstream(graph, lambda tensor: inexact.get(tensor.name, 0.0))
-    return {name: max(FLOAT64_BOUND, INEXACT_MULTIPLE * bound) for name, bound in declared.items()}
+    declared = inexact if alone else added(graph, inexact)
+    return {tensor.name: max(FLOAT64_BOUND, declared.get(tensor.name, 0.0)) for tensor in tensors}
 
 
-def _upstream(graph: Graph, value: Callable[[Tensor], float]) -> dict[str, float]:
-    """For each tensor the largest value among itself and all that it depends on."""
-    found = {tensor.name: 0.0 for tensor in graph.inputs.values()}
+def added(graph: Graph, declared: Mapping[str, float]) -> dict[str, float]:
+    """For each tensor what is declared of itself and of all steps that it depends on, added up: once of each."""
+    bits = {name: 1 << place for place, name in enumerate(declared)}
+    before = {tensor.name: 0 for tensor in graph.inputs.values()}
     for node in graph.nodes:
-        before = max((found[tensor.name] for tensor in node.inputs), default=0.0)
-        found.update((tensor.name, max(before, value(tensor))) for tensor in node.outputs)
-    return found
+        given = reduce(or_, (before[tensor.name] for tensor in node.inputs), 0)
+        before.update((tensor.name, given | bits.get(tensor.name, 0)) for tensor in node.outputs)
+    sums = {found: sum(declared[name] for name, bit in bits.items() if found & bit) for found in {*before.values()}}
+    return {name: min(FLOAT32_BOUND, sums[found]) for name, found in before.items()}
 
 
 def culprit(graph: Graph, wrong: Collection[str], compared: Collection[str]) -> Node | None:

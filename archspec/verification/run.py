@@ -212,6 +212,7 @@ def _judge_all(task: Task, doubles: list[Run], singles: list[Run], outcomes: Map
 def _judge(task: Task, run: Run, outcome: Outcome, name: str = "") -> None:
     measured = task.measure(run, outcome)
     if measured is not None:
+        run = run if name else task.widened(run, measured)
         rung = outcome.rungs[name or run.dtype] = task.rung(name or run.dtype, run, measured)
         outcome.culprit = outcome.culprit or task.culprit(rung, measured)
     graph = task.graph_rung(run) if run.dtype == "float32" else None

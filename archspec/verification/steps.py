@@ -23,8 +23,9 @@ from archspec.training.replay import Rules, replay
 from archspec.training.script import Script, common
 from archspec.training.suspects import losses, suspects, wrong_losses
 from archspec.verification import worker
-from archspec.verification.compare import FLOAT64_BOUND, INEXACT_MULTIPLE
+from archspec.verification.compare import FLOAT64_BOUND
 from archspec.verification.failure import Failure
+from archspec.verification.gradients import INEXACT_MULTIPLE
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.trial import Trial
 from archspec.verification.worker import Array, arrange, restore

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from math import inf, prod
 from pathlib import Path
@@ -20,7 +20,7 @@ from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph, Node, settled
 from archspec.graph.mode import Mode
-from archspec.verification import compare, data, edges, randomness, rounding, vjp, worker
+from archspec.verification import compare, data, edges, inexact, randomness, rounding, vjp, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.failure import Failure
@@ -272,6 +272,19 @@ class Task:
             found = compare.difference(array, expected, expected.dtype.name if whole else run.dtype, scale)
             if (found.problem and not whole) or found.within(run.bounds[name]) or not self.round(run.dtype):
                 return found
+
+    def widened(self, run: Run, measured: Measured) -> Run:
+        """The run with bounds that follow from what its inexact steps may come to, if it needs them to be right."""
+        declared, shown = run.subject.interface.inexact, self._shown(run.subject.interface)
+        if run.dtype != "float64" or not declared or all(
+            off.problem or off.within(run.bounds[shown[key][0]]) for key, off in measured[0].items()
+        ):  # fmt: skip
+            return run
+        found = inexact.bounds(
+            self.graph, self.parameters, self.inputs, self.truth, self._scales["float64"], declared, self.seed,
+            mode=self.mode, pinned=self._undefined.keys(),
+        )  # fmt: skip
+        return replace(run, bounds={name: max(bound, found.get(name, 0.0)) for name, bound in run.bounds.items()})
 
     def _kept(self, name: str, new: Array, shows: Interface) -> Array:
         """A running statistic as the framework keeps it, from what the reference makes of it.
