@@ -38,6 +38,7 @@ def test_commands_run_and_write_what_they_say(command: str, tmp_path: Path, monk
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(named))
 
 
+@pytest.mark.slow
 def test_commands_of_pytest_collect(tmp_path: Path) -> None:
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "resnet18.yaml").write_text(SPEC)

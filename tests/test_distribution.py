@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -52,8 +53,9 @@ def test_the_other_distribution_is_noticed(overwritten: Path, start: list[str]) 
 def test_the_version_is_the_same_everywhere() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     changes = (ROOT / "CHANGELOG.md").read_text()
-    latest = next(line for line in changes.splitlines() if line.startswith("## "))
-    assert citation["version"] == archspec.__version__ == latest.removeprefix("## ")
+    latest = re.search(r"^## (\d\S*)$", changes, re.MULTILINE)
+    assert latest is not None
+    assert citation["version"] == archspec.__version__ == latest[1]
     assert citation["abstract"] == PROJECT["description"]
     assert citation["keywords"] == PROJECT["keywords"]
     assert citation["license"] == PROJECT["license"] == "Apache-2.0"

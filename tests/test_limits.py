@@ -245,7 +245,9 @@ WIDE: Final = {
 
 
 @pytest.mark.parametrize("case", WIDE)
-@pytest.mark.parametrize("backend", ["pytorch", "keras", "paddle"])
+@pytest.mark.parametrize(
+    "backend", ["pytorch", *(pytest.param(b, marks=pytest.mark.slow) for b in ("keras", "paddle"))]
+)
 def test_wide_and_long_networks_are_compiled_or_refused(case: str, backend: str) -> None:
     """In a time that grows with the spec: sums of thousands took its square, a chain of sums two to its length."""
     model = Spec.parse(HEAD + WIDE[case], "net.yaml").network()
@@ -256,6 +258,7 @@ def test_wide_and_long_networks_are_compiled_or_refused(case: str, backend: str)
         assert "Net" in model.compile(backend)
 
 
+@pytest.mark.slow
 def test_work_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted, not timed: ten times the steps take ten times the calls of shape rules, and equal instances none."""
     from archspec.graph import operations

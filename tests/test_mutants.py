@@ -32,6 +32,7 @@ def test_a_fault_in_the_code_is_found() -> None:
     assert not survivors(random.Random(0).sample(of_code(), SAMPLE))
 
 
+@pytest.mark.slow
 def test_what_means_nothing_is_not_found() -> None:
     """Else its reason is wrong; and what is not among the mutants any more has none."""
     listed = [mutant for mutant in [*default_mutants(), *constant_mutants(), *of_code()] if str(mutant) in EQUIVALENT]
@@ -39,6 +40,7 @@ def test_what_means_nothing_is_not_found() -> None:
     assert not [str(mutant) for mutant in listed if len(mutant.operations) < 3 and mutant.found()]
 
 
+@pytest.mark.slow  # as all mutants are made for it
 @pytest.mark.parametrize(
     "fault",
     [

@@ -121,6 +121,7 @@ def test_missing_frameworks_fail_if_they_are_required(folder: Path) -> None:
     assert all("No module named 'paddle'" in message for message in messages)
 
 
+@pytest.mark.slow
 def test_settings_collect_specs_beside_other_tests(folder: Path) -> None:
     (folder / "tests").mkdir()
     (folder / "test_own.py").rename(folder / "tests" / "test_own.py")

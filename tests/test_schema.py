@@ -13,6 +13,8 @@ from archspec.spec.document import BlockStep, Document
 from archspec.spec.schema import schema
 from archspec.spec.source import Source
 
+pytestmark = pytest.mark.xdist_group("schema")  # which is made once
+
 
 @pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -31,7 +32,15 @@ def model(variant: str) -> Model:
 VARIANTS: Final = [variant for name in ALL for variant in spec(name).document.variants]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+FIRST: Final = {next(iter(spec(name).document.variants), "") for name in ALL}
+
+
+def _quick(names: Iterable[str]) -> list[Any]:
+    """The first of each family in the quick tests, all in others."""
+    return [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("variant", _quick(VARIANTS))
 def test_valid(variant: str) -> None:
     """Nothing to complain about; and the counts that it expects are there."""
     assert model(variant).check() == []
@@ -48,7 +57,7 @@ def test_documented(name: str) -> None:
     assert Path(name).name == name
 
 
-@pytest.mark.parametrize("variant", MEASURED)
+@pytest.mark.parametrize("variant", _quick(MEASURED))
 def test_counts(variant: str) -> None:
     graph = model(variant).graph
     found = (parameter_count(graph), parameter_count(graph, Mode.EVALUATION), round(multiply_adds(graph) / 1e6, 1))

@@ -37,11 +37,12 @@ MUTANTS: Final = 30
 # Networks -------------------------------------------------------------------------------------------------------------
 
 
-def test_some_networks() -> None:
+@pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+def test_some_networks(first: int) -> None:
     """Each in one of the frameworks, in its turn."""
     order = list(BACKENDS.values())
-    for number, name in enumerate(list(NETWORKS)[::2]):
-        backend = order[number % len(order)]
+    for number, name in list(enumerate(list(NETWORKS)[::2]))[first::3]:
+        backend = order[number // 3 % len(order)]
         assert written(backend, model(name)).problem() == "", f"{backend.name}: {name}"
 
 
@@ -74,7 +75,12 @@ def test_what_was_miscompiled(file: Path, backend: str) -> None:
 
 
 def test_random_graphs() -> None:
-    _judge_graphs(range(7000, 7020))
+    _judge_graphs(range(7000, 7005))
+
+
+@pytest.mark.slow
+def test_some_more_random_graphs() -> None:
+    _judge_graphs(range(7005, 7020))
 
 
 @pytest.mark.long
@@ -96,7 +102,12 @@ def test_specs_whose_names_are_replaced_are_right(template: names.Template) -> N
 
 
 def test_names_that_people_choose() -> None:
-    _judge_names(range(60))
+    _judge_names(range(12))
+
+
+@pytest.mark.slow
+def test_some_more_names_that_people_choose() -> None:
+    _judge_names(range(12, 60))
 
 
 @pytest.mark.long

@@ -120,6 +120,7 @@ def test_rich_table_has_the_same_cells() -> None:
         assert all(cell in captured.get() for cell in (row.path, row.operation, row.shape, *row.costs))
 
 
+@pytest.mark.slow
 def test_a_chain_of_thousands() -> None:
     layers = "\n".join(["  - relu"] * 5000)
     summary = Spec.parse(f"archspec: 1\nname: Chain\ninputs: {{x0: [4]}}\nlayers:\n{layers}\n").network().summary()
