@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser judges faults mutants steps flax dist lowest clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser site judges faults mutants steps flax dist lowest clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -44,6 +44,11 @@ train-demo: $(INSTALLED)
 browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable '.[browser]' --constraint constraints.txt
 	$(BIN)/pytest -m browser
+
+# The site, in .site/html: docs/, a page for each operation and each classic, and the API, with all links checked
+site: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]' --constraint constraints.txt
+	$(BIN)/python -m website
 
 zoo: $(INSTALLED)
 	$(BIN)/python benchmarks/zoo.py

@@ -11,6 +11,7 @@ import types
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Final
 
 from archspec import ops
@@ -39,11 +40,11 @@ the batch axis first. The code is what each backend emits for one row of the tab
     for family, keys in ops.FAMILIES.items():
         yield f"\n## {family.capitalize()}"
         for key in keys:
-            yield from _entry(ops.get(key))
+            yield from entry(ops.get(key))
     yield ""
 
 
-def _entry(operation: type[Operation]) -> Iterator[str]:
+def entry(operation: type[Operation]) -> Iterator[str]:
     yield f"\n### {operation.key}\n"
     yield f"```text\n{inspect.cleandoc(operation.__doc__ or '')}\n```"
     if operation.model_fields:
@@ -95,7 +96,7 @@ def _code(backend: str, case: Case) -> Iterator[str]:
     ]  # fmt: skip
     for function in functions:
         for statement in function.body:
-            text = inspect.cleandoc("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
+            text = dedent("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
             skipped = text.startswith(('"""', "super().__init__", "return keras.Model(")) or "keras.Input(" in text
             if not skipped:
                 yield re.sub(r"  # .*", "", text)
