@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
 HAND: Final = {
-    "Begin": ["index", "tutorial", "language", "faq"],
+    "Begin": ["index", "tutorial", "generated", "language", "faq"],
     "Cookbook": ["cookbook", "porting", "weights", "training", "ci", "python", "drawing", "report", "bench"],
     "Networks": ["drawings/README", "zoo", "counts", "judges"],
     "Verification": ["verification", "divergences", "faults", "onnx"],

@@ -57,7 +57,7 @@ def errors(
         for rung in dict.fromkeys(each.rung for each in own):
             points = [each for each in own if each.rung == rung]
             yield f'<path class="bound" stroke="var(--m{index})" d="{_steps(points, x, y)}"/>'
-            line = "L".join(f"{_n(x(each.tensor))} {_n(y(each.error))}" for each in points)
+            line = " ".join(f"{x(each.tensor):.0f} {y(each.error):.0f}" for each in points)  # large networks have many
             yield f'<path class="marks" style="marker:url(#m{index})" data-backend={attribute(name)} d="M{line}"/>'
         at = _LEFT + index * 150
         yield f'<path style="marker-start:url(#m{index})" fill="none" d="M{at} 12h1"/>'
