@@ -17,7 +17,9 @@ from archspec.results.result import Interrupted, Proof, Refused
 from archspec.results.wanted import Shard, wanted
 
 if TYPE_CHECKING:
+    from archspec.executor import Remote
     from archspec.model import Model
+    from archspec.proving import Prover
     from archspec.verification.failure import Failure
     from archspec.verification.report import Report
 
@@ -46,6 +48,7 @@ def verify(
     shard: str = "",
     cache: bool = False,
     repro: Path | None = None,
+    executor: str = "",
     watch: Callable[[str], None] | None = None,
     each: Callable[[Report | Refused], None] | None = None,
 ) -> Proof:
@@ -68,6 +71,7 @@ def verify(
     With `shard`, `2/5`, it is the second of five parts of all networks. With `cache`, what was found before and still
     holds is not done again, but for people's own models; such reports have their date in `cached`. Into the folder
     `repro` goes, for what differs in evaluation, the least that shows it (`archspec.reproduction`).
+    `executor`, `dask://host:8786`, has the workers of a scheduler of dask.distributed do it (`archspec.executor`).
     `watch` is told what happens, now and then from another thread, and `each` is given every report when it is done, in
     the order of arrival; the proof has them in the order given.
 
@@ -93,13 +97,21 @@ def verify(
     absent: Mapping[str, Failure] = {}
     if options.env:
         options, absent = _elsewhere(options, watch)
-    kept = Cache(options) if cache and not options.against and repro is None and not absent else None
+    lasting = cache and not options.against and repro is None and not absent and not executor
+    kept = Cache(options) if lasting else None
     todo = wanted(networks, options, kept, Shard.parse(shard) if shard else Shard(), ledger)
     required = frozenset(options.names(point.name for point in known()) if require or to else options.env)
     if todo:
-        from archspec.proving import Prover
+        work: Prover | Remote
+        if executor:
+            from archspec.executor import Remote
 
-        with Prover(options, ledger, jobs=jobs, watch=watch, cache=kept, repro=repro, absent=absent) as prover:
+            work = Remote(executor, options, ledger, watch, repro=repro is not None)
+        else:
+            from archspec.proving import Prover
+
+            work = Prover(options, ledger, jobs=jobs, watch=watch, cache=kept, repro=repro, absent=absent)
+        with work as prover:
             try:
                 prover.prove(todo, date)
             except KeyboardInterrupt:

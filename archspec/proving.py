@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Final
 from archspec import reference
 from archspec.backend import Backend, Program, backends
 from archspec.budget import Budget
-from archspec.errors import BackendError, SpecError, UsageError, understood
+from archspec.errors import BackendError, SpecError, UsageError
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
-from archspec.loading import open_spec, variants
+from archspec.jobs import Job, jobs_of
 from archspec.model import Model
 from archspec.results.cache import Cache
 from archspec.results.fingerprints import fingerprint
-from archspec.results.ledger import Ledger, Place
+from archspec.results.ledger import Ledger
 from archspec.results.options import Options
 from archspec.results.progress import Progress
-from archspec.results.result import Refused
 from archspec.results.wanted import Wanted
 from archspec.verification.cases import Case, case
 from archspec.verification.cases import second as second_case
@@ -49,17 +48,6 @@ STEPS: Final = "steps"
 
 def _unbounded(graph: Graph) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
-
-
-@dataclass(slots=True)
-class Job:
-    """A network to verify."""
-
-    place: Place
-    model: Model
-    keep: Callable[[Sequence[Report]], None] = lambda found: None
-    """Is given all reports about it."""
-    title: str = ""
 
 
 class Prover:
@@ -123,10 +111,9 @@ class Prover:
     def prove(self, networks: Mapping[int, Wanted], date: str = "") -> None:
         """Reports on networks, which stand at these places, and keeps in the cache what it finds on this date. Raises
         as `archspec.verify`."""
-        jobs: list[Job] = []  # the frameworks are being imported meanwhile
-        for place, wanted in networks.items():
-            with self._guarded((place,), wanted.network):
-                jobs += self._jobs_of(place, wanted, date)
+        jobs = list(
+            jobs_of(networks, self.options, self._ledger, self._cache, date)
+        )  # frameworks are imported meanwhile
         if self._own and len(jobs) > 1:
             raise UsageError(f"a person's own model is held against one network, and these are {len(jobs)}")
         for number, job in enumerate(jobs, 1):
@@ -137,23 +124,9 @@ class Prover:
         for job in jobs:
             self._prove(job, self._pools[0])
 
-    def _jobs_of(self, place: int, wanted: Wanted, date: str) -> list[Job]:
-        network, cache = wanted.network, self._cache
-        if isinstance(network, Model):
-            network.check()
-            return [Job((place, 0), network)]
-        text = cache.text(network) if cache is not None else None
-        made = networks_of(network, self.options, wanted.variants)
-        for model in made.values():
-            model.check()
-        if cache is None or text is None:
-            return [Job((place, number), model) for number, model in made.items()]
-        if wanted.variants is None:
-            cache.keep_variants(network, [model.variant for model in made.values()], text)
-        return [
-            Job((place, number), model, partial(cache.keep, network, model.variant, text, date))
-            for number, model in made.items()
-        ]
+    def reports(self, model: Model) -> list[Report]:
+        """What is found about one network. Raises as `archspec.verify`."""
+        return list(reports(model, self.chosen, self._pools[0], self.options))
 
     def _side_by_side(self, jobs: Sequence[Job], count: int) -> None:
         self._budget = Budget(physical_memory() - count * self._idle, self._rest)
@@ -180,7 +153,7 @@ class Prover:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _prove(self, job: Job, pool: Pool) -> None:
-        with self._guarded(job.place, job.model), self._progress.about(job.title) as tell:
+        with self._ledger.guarded(job.place, job.model.name), self._progress.about(job.title) as tell:
             own = [hold(job.model, pool, self.options) for hold in self._own]
             found: list[Report] = []
             for report in reports(job.model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro):
@@ -197,17 +170,6 @@ class Prover:
         needed = memory(graph, len(self.names), gradients=self.options.gradients or bool(self.options.steps))
         return self._budget.take(needed - self._idle)
 
-    @contextlib.contextmanager
-    def _guarded(self, place: Place, network: str | Path | Model) -> Iterator[None]:
-        """What cannot be verified takes nothing else down, if there is somebody who is told."""
-        try:
-            yield
-        except Exception as error:
-            if not self._ledger.is_followed:
-                raise
-            name = network.name if isinstance(network, Model) else str(network)
-            self._ledger.add(place, Refused(name, understood(error)))
-
 
 def _own(texts: Sequence[str], chosen: Sequence[Backend]) -> list[Callable[[Model, Pool, Options], Held]]:
     """The people's own models that are named, to be held against a network. Raises UsageError."""
@@ -217,17 +179,6 @@ def _own(texts: Sequence[str], chosen: Sequence[Backend]) -> list[Callable[[Mode
     from archspec.against.target import targets
 
     return [partial(Held, target) for target in targets(texts, chosen)]
-
-
-def networks_of(
-    network: str | Path, options: Options, wanted: Mapping[int, str | None] | None = None
-) -> dict[int, Model]:
-    """The networks of a spec that are asked for, or those of them that are wanted, by their places among them. Raises
-    SpecError unless all of them can be made, UsageError if there is none."""
-    spec, named = open_spec(network)
-    if wanted is None:
-        wanted = dict(enumerate(variants(spec, named if options.variant is None else options.variant, options.params)))
-    return {number: spec.network(each, options.params) for number, each in wanted.items()}
 
 
 def modes(options: Options) -> tuple[str, ...]:

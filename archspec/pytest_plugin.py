@@ -18,6 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--archspec-mode", action="append", default=[], metavar="MODE", help="evaluation (default), gradients, training"
     )
     group.addoption("--archspec-to", action="append", default=[], metavar="BACKEND", help="default: all there are")
+    group.addoption("--archspec-shard", default="", metavar="PART/OF", help="only this part of all networks: 2/5")
+    group.addoption("--archspec-no-cache", action="store_true", help="verify again what has not changed")
     group.addoption("--archspec-require", action="store_true", help="a framework that is missing is a failure")
     parser.addini("archspec_files", "patterns of specs that are tests, from the root folder", type="args", default=[])
     parser.addini("archspec_modes", "what --archspec-mode is by default", type="args", default=["evaluation"])

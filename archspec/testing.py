@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from archspec.backend import Backend, backends
-from archspec.errors import ArchspecError, understood
+from archspec.errors import ArchspecError, UsageError, understood
 from archspec.graph.mode import Mode
 from archspec.loading import variants
 from archspec.model import Spec
 from archspec.proving import reports
+from archspec.results.cache import Cache
+from archspec.results.environment import known
 from archspec.results.explain import differing, reasons
 from archspec.results.options import Options
+from archspec.results.wanted import Shard
 from archspec.spec.catalogue import SUFFIXES, shown
 from archspec.verification.report import Outcome, Report
 from archspec.verification.workers import Pool
@@ -42,6 +48,12 @@ class Specs:
         for mode in self.modes:
             if mode not in MODES:
                 raise pytest.UsageError(f"there is no mode '{mode}'; there are {', '.join(MODES)}")
+        try:
+            self._shard = Shard.parse(config.getoption("--archspec-shard") or "1/1")
+        except UsageError as error:
+            raise pytest.UsageError(str(error).replace("--shard", "--archspec-shard")) from None
+        self._caches: dict[Any, Cache] | None = None if _uncached(config) else {}
+        self._cached = 0
         self.require: bool = config.getoption("--archspec-require")
         self._named = [config.invocation_params.dir / path for path in config.getoption("--archspec")]
         for path in self._named:
@@ -61,6 +73,20 @@ class Specs:
             return SpecFile.from_parent(parent, path=file_path, specs=self)
         return None
 
+    @pytest.hookimpl(tryfirst=True)  # so that parts do not depend on what else is selected
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leaves this part of the networks, counted over all specs, and whatever else there is to test."""
+        ours = [item for item in items if isinstance(item, (Parity, Broken))]
+        order = {key: number for number, key in enumerate(dict.fromkeys(item.network for item in ours))}
+        others = {id(i) for i in ours if order[i.network] % self._shard.of != self._shard.number - 1}
+        if others:
+            config.hook.pytest_deselected(items=[item for item in items if id(item) in others])
+            items[:] = [item for item in items if id(item) not in others]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._cached:
+            terminalreporter.write_line(f"archspec: {self._cached} of {len(self._found)} verifications were cached")
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Only those frameworks are started that somebody asks for."""
         self._wanted.clear()
@@ -72,6 +98,8 @@ class Specs:
         if self._pool is not None:
             self._pool.__exit__()
             self._pool = None
+        for cache in (self._caches or {}).values():
+            cache.close()
 
     def reports(self, item: Parity) -> list[Report]:
         """What was found about a network in a mode, in all frameworks that have a test of it. Raises ArchspecError."""
@@ -87,6 +115,31 @@ class Specs:
         return found
 
     def _verified(self, item: Parity, chosen: list[Backend]) -> list[Report]:
+        """What is found, or was found before and holds."""
+        cache = self._cache(item.mode, tuple(each.name for each in chosen))
+        text = cache.text(item.path) if cache is not None else None
+        if cache is None or text is None:
+            return self._run(item, chosen)
+        known = cache.reports(item.path, item.variant)
+        if known is not None:
+            self._cached += 1
+            return list(known)
+        found = self._run(item, chosen)
+        cache.keep(item.path, item.variant, text, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), found)
+        return found
+
+    def _cache(self, mode: str, names: tuple[str, ...]) -> Cache | None:
+        """What the command would know, who has no run of training alone."""
+        if self._caches is None:
+            return None
+        if (mode, names) not in self._caches:
+            every = {point.name for point in known()} == set(names)
+            options, modes = MODES[mode]
+            only = modes if modes != _EVALUATED else ()
+            self._caches[mode, names] = Cache(replace(options, to=() if every else names), only=only)
+        return self._caches[mode, names]
+
+    def _run(self, item: Parity, chosen: list[Backend]) -> list[Report]:
         if self._pool is None:
             names = set().union(*self._wanted.values()) or {each.name for each in chosen}
             self._pool = Pool({each.name: each.runner for each in self.backends if each.name in names})
@@ -95,6 +148,11 @@ class Specs:
         model.check()
         options, modes = MODES[item.mode]
         return list(reports(model, chosen, self._pool, options, only=modes))
+
+
+def _uncached(config: pytest.Config) -> bool:
+    told = os.environ.get("ARCHSPEC_NO_CACHE", "").strip().lower()
+    return bool(config.getoption("--archspec-no-cache")) or told in ("1", "true", "t", "yes", "y", "on")
 
 
 def _extend(config: pytest.Config, named: Iterable[Path], files: Iterable[Path]) -> None:
@@ -147,6 +205,11 @@ class Broken(pytest.Item):
         self.error = error
         self.add_marker(pytest.mark.archspec)
 
+    @property
+    def network(self) -> Any:
+        """It counts as one."""
+        return self.path, None
+
     def runtest(self) -> None:
         raise self.error
 
@@ -169,6 +232,10 @@ class Parity(pytest.Item):
             self.add_marker(getattr(pytest.mark, name) if name == "archspec" else _mark(self.config, name))
         if self.parent.specs.is_distributed:  # so that `--dist loadgroup` verifies each network once
             self.add_marker(pytest.mark.xdist_group(f"{self.path.name}-{variant}-{mode}"))
+
+    @property
+    def network(self) -> Any:
+        return self.path, self.variant
 
     @property
     def key(self) -> Any:

@@ -120,10 +120,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_files_and_folders(folder: Path) -> None:
     found = run(".", "--check")
-    assert (found.exit_code, found.stdout.split()) == (1, ["bad.yaml", "deep/bad.yaml"])
+    assert (found.exit_code, found.stdout.split()) == (2, ["bad.yaml", "deep/bad.yaml"])
     assert (folder / "bad.yaml").read_text() == "a:   1\n"
+    assert run("good.yaml", "bad.yaml", "--check").exit_code == 1
     found = run("good.yaml", "bad.yaml", "deep", "broken.yaml")
-    assert (found.exit_code, found.stdout.split()) == (1, ["bad.yaml", "deep/bad.yaml"])
+    assert (found.exit_code, found.stdout.split()) == (2, ["bad.yaml", "deep/bad.yaml"])
     (line,) = found.stderr.splitlines()
     assert line.startswith("archspec: error: broken.yaml:2:1: error: not valid YAML: ")
     assert (folder / "broken.yaml").read_text() == "a: [1\n"
@@ -140,8 +141,8 @@ def test_mistakes(folder: Path) -> None:
     for arguments, code, message in [
         (["net.json"], 2, "net.json: only YAML is formatted"),
         (["empty"], 2, "empty: there is no .yaml file in this folder"),
-        (["missing.yaml"], 1, "missing.yaml: error: the file cannot be read: No such file or directory"),
-        (["link.yaml"], 1, "link.yaml is a symbolic link; what it points to is not replaced"),
+        (["missing.yaml"], 2, "missing.yaml: error: the file cannot be read: No such file or directory"),
+        (["link.yaml"], 2, "link.yaml is a symbolic link; what it points to is not replaced"),
         (["-", "--check"], 2, "- is formatted alone"),
     ]:
         found = run(*arguments)

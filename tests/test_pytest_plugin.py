@@ -121,6 +121,38 @@ def test_missing_frameworks_fail_if_they_are_required(folder: Path) -> None:
     assert all("No module named 'paddle'" in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [("1/2", ["bad", "large"]), ("2/2", ["net", "small"]), ("4/4", ["net"]), ("5/5", [])],
+)
+def test_parts_are_those_of_the_networks(folder: Path, part: str, names: list[str]) -> None:
+    """Own tests are in every part; and it does not matter what else is selected."""
+    frameworks = ("--archspec-to", "keras", "--archspec-to", "paddle")
+    lines = _pytest(folder, "--archspec", "specs", ".", "--collect-only", "-q", "--archspec-shard", part, *frameworks)
+    assert "test_own.py::test_own" in lines
+    found = [line.split("::")[1] for line in lines if line.startswith("specs/")]
+    due = [name for name in ("small", "large", "net") if name in names]
+    assert found == ["check"] * ("bad" in names) + [f"{n}[evaluation-{b}]" for n in due for b in ("keras", "paddle")]
+
+
+def test_what_was_found_before_is_not_done_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHSPEC_CACHE_DIR", str(folder / "cache"))
+    monkeypatch.setenv("ARCHSPEC_NO_CACHE", "")
+    command = ("--archspec", "specs/net.yaml", "--archspec-to", "pytorch", "--archspec-to", "keras", "-sv")
+    first, second = ("\n".join(_pytest(folder, *command)) for _ in range(2))
+    assert first.count("verified ") == 3
+    assert "cached" not in first
+    assert second.count("verified ") == second.count("pool of") == 0
+    assert "archspec: 3 of 3 verifications were cached" in second
+    for said in (first, second):
+        assert "keras: net.yaml:7:5: conv2d 'conv1': error 1.0e-03" in said
+        assert "1 failed, 5 passed" in said
+    for more in (("--archspec-mode", "training"), ("--archspec-mode", "gradients"), ("--archspec-no-cache",)):
+        assert "\n".join(_pytest(folder, *command, *more)).count("verified ") == 3
+    (folder / "specs" / "net.yaml").write_text(dedent(SPEC).replace("width: 8", "width: 9"))
+    assert "\n".join(_pytest(folder, *command)).count("verified ") == 3
+
+
 @pytest.mark.slow
 def test_settings_collect_specs_beside_other_tests(folder: Path) -> None:
     (folder / "tests").mkdir()
@@ -155,6 +187,7 @@ def test_with_xdist_groups_stay_together(folder: Path) -> None:
 MISTAKES = [
     (("--archspec", "none.yaml"), "there is no such file or folder"),
     (("--archspec", "specs", "--archspec-mode", "train"), "there is no mode 'train'"),
+    (("--archspec", "specs", "--archspec-shard", "3/2"), "--archspec-shard 3/2: give the number of a part"),
 ]
 
 

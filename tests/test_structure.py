@@ -46,6 +46,8 @@ LAYERS = [
     {
         "archspec.budget",
         "archspec.environments",
+        "archspec.executor",
+        "archspec.jobs",
         "archspec.proof",
         "archspec.proving",
         "archspec.reproduction",

@@ -155,12 +155,16 @@ def format_(
     archspec fmt specs --check               all files of a folder, for CI
     archspec fmt - < net.yaml                to standard output
 
-    A file that is not valid YAML is left as it is, with exit code 1.
+    A file that is not there, or not valid YAML, is left as it is, with exit code 2.
     """
     from archspec.cli.formatting import files, format_file, format_stream
 
     if paths == ["-"] and not only_check:
-        output.print_text(format_stream())
+        try:
+            output.print_text(format_stream())
+        except ArchspecError as error:
+            output.print_failure(error)
+            raise typer.Exit(WRONG_USAGE) from None
         return
     if "-" in paths:
         raise UsageError("- is formatted alone, to standard output")
@@ -175,7 +179,7 @@ def format_(
     if as_json:
         output.print_json({"ok": ok, "files": [each.to_json() for each in done]})
     if not ok:
-        raise typer.Exit(INVALID)
+        raise typer.Exit(WRONG_USAGE if any(each.failure for each in done) else INVALID)
 
 
 @app.command("list")
@@ -345,6 +349,9 @@ def verify(
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Networks side by side.")] = 1,
     shard: Annotated[str, typer.Option(metavar="PART/OF", help="Only this part of all networks.")] = "",
+    executor: Annotated[
+        str, typer.Option(metavar="dask://HOST:PORT", help="Have the workers of a scheduler of dask do it.")
+    ] = "",
     no_cache: Annotated[
         bool, typer.Option("--no-cache", envvar="ARCHSPEC_NO_CACHE", help="Verify again what has not changed.")
     ] = False,
@@ -376,6 +383,7 @@ def verify(
     archspec verify net.yaml --repro repro                   for a report of a bug: model, numbers and script alone
     archspec verify specs/*.yaml --baseline parity.json      fails on what is worse than what --update-baseline wrote
     archspec verify specs/*.yaml --shard 2/5                 the second of five parts, for as many machines
+    archspec verify specs/*.yaml --executor dask://host:8786         on the workers of a scheduler of dask.distributed
     archspec verify specs/*.yaml --require --json            for CI
     archspec verify specs/*.yaml --junit parity.xml --markdown parity.md -o parity.json
 
@@ -393,7 +401,8 @@ def verify(
         to=to or (), variant=variant, params=values(settings), python=interpreters(python), env=env or (),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-        picture=picture, against=against or (), jobs=jobs, shard=shard, cache=not no_cache, repro=repro,
+        picture=picture, against=against or (), jobs=jobs, shard=shard, executor=executor, cache=not no_cache,
+        repro=repro,
     )  # fmt: skip
     if code:
         raise typer.Exit(code)

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -58,8 +58,9 @@ class Known:
 class Cache:
     """The reports that were found with these options, in a folder that many processes may use at once."""
 
-    def __init__(self, options: Options, place: Path | None = None) -> None:
-        self._options = options
+    def __init__(self, options: Options, place: Path | None = None, *, only: Collection[str] = ()) -> None:
+        """With `only`, reports of these modes of a network are kept, and not all."""
+        self._options, self._only = options, sorted(only)
         self._folder = folder() if place is None else place
         self._written = False
 
@@ -72,6 +73,7 @@ class Cache:
         if around is None:
             return None
         asked = options.to_json() | {"python": None, "timeout": None, "variant": None, "to": names}
+        asked |= {"only": self._only} if self._only else {}
         try:
             picture = sha256(options.picture.read_bytes()).hexdigest() if options.picture is not None else ""
         except OSError:
@@ -94,6 +96,12 @@ class Cache:
             return None
         found = {variant: self._reports(text, shown, variant) for variant in variants}
         return Known(variants, {variant: reports for variant, reports in found.items() if reports is not None})
+
+    def reports(self, network: str | Path, variant: str | None) -> tuple[Report, ...] | None:
+        """What is known of one network of a spec; None if nothing is. Raises UsageError if there is no such spec."""
+        path, _, shown = locate(network)
+        text = _text(path)
+        return self._reports(text, shown, variant) if text is not None and self._asked is not None else None
 
     def keep_variants(self, network: str | Path, variants: Sequence[str | None], text: str) -> None:
         """Keeps which networks a spec has."""

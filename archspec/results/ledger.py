@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from archspec.errors import understood
 from archspec.results.result import Refused
 from archspec.verification.report import Report
 
@@ -34,6 +36,16 @@ class Ledger:
             self._found.append((place, found))
             if self._each is not None:
                 self._each(found)
+
+    @contextmanager
+    def guarded(self, place: Place, name: str) -> Iterator[None]:
+        """What cannot be verified takes nothing else down, if there is somebody who is told."""
+        try:
+            yield
+        except Exception as error:
+            if not self.is_followed:
+                raise
+            self.add(place, Refused(name, understood(error)))
 
     def close(self) -> None:
         """What comes from now on is no longer taken."""
