@@ -80,7 +80,7 @@ def test_constraints_pin_every_dependency_within_its_range() -> None:
 def test_all_is_every_extra_but_those_for_development() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     (everything,) = extras["all"]
-    assert everything == f"archspec-nn[{','.join(sorted(extras.keys() - {'all', 'browser', 'demo', 'dev'}))}]"
+    assert everything == f"archspec-nn[{','.join(sorted(extras.keys() - {'all', 'browser', 'demo', 'dev', 'docs'}))}]"
 
 
 def _is_elsewhere(node: ast.ImportFrom, path: Path) -> bool:
