@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser site judges faults mutants steps flax dist lowest clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser editor site judges faults mutants steps flax dist lowest clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -44,6 +44,11 @@ train-demo: $(INSTALLED)
 browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable '.[browser]' --constraint constraints.txt
 	$(BIN)/pytest -m browser
+
+# Specs in the language server that editors use for YAML, which npm installs into .editor
+editor: $(INSTALLED)
+	npm install --silent --no-fund --no-audit --prefix .editor yaml-language-server@2.0.0
+	$(BIN)/python -m tests.editor .editor/node_modules/.bin/yaml-language-server
 
 # The site, in .site/html: docs/, a page for each operation and each classic, and the API, with all links checked
 site: $(INSTALLED)
@@ -112,7 +117,7 @@ $(FLAX)/.venv/installed: pyproject.toml $(FLAX)/pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .venv .lowest $(FLAX)/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .lowest .editor .site $(FLAX)/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -50,7 +50,7 @@ def test_commands_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.Monke
     if page in ("bench", "cookbook"):  # what a benchmark of other code found is refused
         monkeypatch.setattr("archspec.cli.reporting._read", lambda path: None)
     for command in commands:
-        words = shlex.split(command.partition("  ")[0])[1:]
+        words = shlex.split(command.partition("  ")[0].partition(" > ")[0])[1:]
         name = words[1].partition(".")[0] if len(words) > 1 else ""
         monkeypatch.setattr("archspec.proof.verify", lambda *_, name=name, **__: proof(report(name, keras="passed")))
         if words[0] == "report" and "--result" in words:

@@ -59,6 +59,7 @@ def schema() -> Schema:
     definitions |= {"Step": _step(), "expression": _EXPRESSION, "identifier": _IDENTIFIER}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:archspec:language:1",
         "title": "archspec",
         **document,
         "$defs": definitions,
