@@ -75,6 +75,8 @@ def _step(case: Case) -> str:
 def _yaml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_yaml, value))}]"
+    if isinstance(value, str) and "," in value:
+        return f'"{value}"'  # in braces a comma ends a value
     return _shown(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -491,3 +492,14 @@ def test_output_is_plain_in_pipes_and_coloured_on_terminals(monkeypatch: pytest.
     written.clear()
     output.print_findings([finding], terminal)
     assert "".join(written) == f"{finding}\n"
+
+
+def test_an_operation_is_shown() -> None:
+    shown = run("op", "conv2d").stdout
+    assert "batch, channels, height, width" in shown
+    assert re.search(r"kernel_size +.*\(required\)", shown)
+    assert {each["name"] for each in json.loads(run("op", "relu6", "--json").stdout)["attributes"]} == set()
+    assert "convolution: conv1d" in run("op").stdout
+    unknown = run("op", "nms")
+    assert unknown.exit_code == 2
+    assert "not supported" in unknown.stderr

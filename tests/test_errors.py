@@ -9,10 +9,12 @@ from typing import Final
 
 import pytest
 
+from archspec import ops
 from archspec.backend import backends
 from archspec.cli.checking import check
 from archspec.errors import BackendError, Diagnostic, SpecError
 from archspec.model import Spec
+from archspec.spec import hints
 from archspec.spec.source import Source
 
 BROKEN: Final = Path(__file__).parent / "broken"
@@ -175,3 +177,36 @@ def test_what_needs_a_size_that_is_open_is_refused(step: str, inside: bool) -> N
                 backend.write(model)
         else:
             assert "class Open" in (source := backend.write(model)) or "def Open" in source
+
+
+def test_what_is_not_supported_names_a_way_around_and_no_neighbour() -> None:
+    """None of the words is an operation, and the operations that the ways around name are there."""
+    for words, around in hints._AROUND.items():
+        for word in words.split():
+            assert word not in {name.replace("_", "") for name in ops.names()}
+            assert hints.operation(word) == around
+
+
+def test_what_is_valid_and_hardly_meant_is_warned_of() -> None:
+    """Once for each step in the spec, however often its block is used."""
+    text = (
+        HEAD
+        + """blocks:
+  Unit:
+    layers:
+      - {op: conv2d, name: conv, out_channels: 3, kernel_size: 3, padding: 1}
+      - {op: batch_norm, name: bn, momentum: 0.99}
+      - relu
+      - {op: linear, name: head, out_features: 8}
+layers:
+  - {block: Unit, repeat: 2}
+  - {op: flatten, name: whole}
+  - {op: linear, name: last, out_features: 8}
+"""
+    )
+    spec = Spec.parse(text)
+    found = [each.message for each in spec.network().check()]
+    assert found == [
+        "batch_norm 'bn': momentum (=0.99) is the weight of the new batch",
+        "linear 'head': works along the last axis, which is the width of an image",
+    ]

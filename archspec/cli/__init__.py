@@ -432,6 +432,26 @@ def init(
     print(output_)
 
 
+@app.command("op")
+def op_(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="As a spec has it; without one, all names.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show an operation: formula, shapes, attributes.
+
+    \b
+    archspec op conv2d
+    archspec op                  the names of all, by family
+    """
+    from archspec import ops
+    from archspec.cli import operations
+
+    if as_json:
+        output.print_json(operations.described(name) if name else ops.FAMILIES)
+    else:
+        output.print_text(*(f"{line}\n" for line in (operations.text(name) if name else operations.names())))
+
+
 @app.command()
 def schema(
     of: Annotated[Schema, typer.Argument(metavar="[language|result]", help="What the schema is of.")] = Schema.LANGUAGE,

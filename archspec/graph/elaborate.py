@@ -19,6 +19,7 @@ from archspec.graph.naming import LeftOut, Named, Names, Scope
 from archspec.graph.operations import in_numbers
 from archspec.graph.references import Here, Values
 from archspec.graph.steps import MAX_INSTANCES, Steps, expr_of_size
+from archspec.graph.suspects import warn_suspects
 from archspec.graph.tree import Module, Step, Value, leaves
 from archspec.graph.unused import unmet, warn_unused
 from archspec.ops.base import AXES, describe, show
@@ -93,6 +94,7 @@ class Elaborator:
     def warnings(self, module: Module) -> list[Diagnostic]:
         """What is no error, in a network that was elaborated: what it computes for nothing, say."""
         warn_unused(module, self._findings)
+        warn_suspects(module, self._findings)
         return list(self._findings.found)
 
     def unmet(self, module: Module) -> set[Path]:

@@ -221,7 +221,8 @@ def validated(
                     findings.error(path, f"{shown}: missing attribute '{name}'", frame=frame)
                 continue
             if not name:
-                findings.error(path, f"{shown}: {message}", frame=frame)
+                if given.keys() <= values.keys():  # else what is not there may be what failed
+                    findings.error(path, f"{shown}: {message}", frame=frame)
                 continue
             given_value = values.get(name)
             if detail["type"] in _LIMITS:

@@ -13,7 +13,7 @@ from archspec.spec.source import Path
 def warn_unused(network: Module, findings: Findings) -> None:
     """Warns of steps and inputs that nothing uses, in any instance of their block."""
     used: dict[tuple[Path, str], bool] = {}
-    for module in _modules(network, {}):
+    for module in modules(network, {}):
         _note(module, used)
     for (path, what), ever in used.items():
         if not ever:
@@ -23,8 +23,8 @@ def warn_unused(network: Module, findings: Findings) -> None:
 def unmet(network: Module, lines: Collection[Path]) -> set[Path]:
     """Those of these lines of `init` by which no weight of the network begins."""
     left = set(lines)
-    for module in _modules(network, {}):
-        for item in _everything(module.items):
+    for module in modules(network, {}):
+        for item in everything(module.items):
             if isinstance(item, tree.Step):
                 left.difference_update(initial.origin for initial in item.initial.values())
     return left
@@ -32,7 +32,7 @@ def unmet(network: Module, lines: Collection[Path]) -> set[Path]:
 
 def _note(module: Module, used: dict[tuple[Path, str], bool]) -> None:
     """Notes for each step and input of a module whether it is used."""
-    items = list(_everything(module.items))
+    items = list(everything(module.items))
     reads = {id(value) for value in module.outputs.values()}
     for item in items:
         reads.update(id(value) for value in item.inputs)
@@ -50,26 +50,26 @@ def _note(module: Module, used: dict[tuple[Path, str], bool]) -> None:
         used[where, f"input '{name}'"] = used.get((where, f"input '{name}'"), False) or id(value) in reads
 
 
-def _modules(module: Module, seen: dict[int, Module]) -> Iterator[Module]:
+def modules(module: Module, seen: dict[int, Module]) -> Iterator[Module]:
     if id(module) not in seen:
         seen[id(module)] = module
         yield module
-        for item in _everything(module.items):
+        for item in everything(module.items):
             if isinstance(item, tree.Use):
-                yield from _modules(item.module, seen)
+                yield from modules(item.module, seen)
 
 
-def _everything(items: list[Item]) -> Iterator[Item]:
+def everything(items: list[Item]) -> Iterator[Item]:
     for item in items:
         yield item
         match item:
             case tree.Sequence():
-                yield from _everything(item.items)
+                yield from everything(item.items)
             case tree.Repeat():
-                yield from _everything(item.iterations)
+                yield from everything(item.iterations)
             case tree.When():
-                yield from _everything([item.item] if item.item is not None else [])
+                yield from everything([item.item] if item.item is not None else [])
             case tree.Branches():
                 for body in item.bodies:
-                    yield from _everything(body)
+                    yield from everything(body)
                 yield item.join

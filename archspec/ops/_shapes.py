@@ -10,6 +10,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 from archspec.errors import ShapeError
 from archspec.ops.base import DType, Shape, describe, resolve_axis, show
 
+ALIKE: Final = (
+    "inputs need the same number of axes: unsqueeze adds one, and a reduction with keepdims: true keeps its own"
+)
 ANY: Final[tuple[DType, ...]] = ("float", "int64", "bool")
 
 
@@ -73,7 +76,7 @@ def broadcast(*shapes: Shape) -> Shape:
             same_rank = all(len(other) == len(common) for other in others)
             raise ShapeError(
                 f"cannot broadcast inputs of shapes {' and '.join(map(show, shapes))}",
-                hint="axes must be equal or 1" if same_rank else "inputs need the same number of axes",
+                hint="axes must be equal or 1" if same_rank else ALIKE,
             )
         common = tuple(b if a == 1 else a for a, b in zip(common, shape, strict=True))
     return common

@@ -22,6 +22,38 @@ _OPERATIONS: Final = {
     "swish": "silu", "transpose": "permute", "transposedconv": "conv_transpose2d",
     "view": "reshape", "zeropad": "pad", "zeropadding": "pad",
 }  # fmt: skip
+_AROUND: Final = {
+    "deformconv deformableconv modulateddeformconv":
+        "deformable convolutions are not supported; grid_sample reads an image at places that are computed",
+    "roialign roipool psroialign cropandresize":
+        "boxes are not supported; affine_grid and grid_sample cut one out of each image",
+    "nms batchednms nonmaxsuppression nonmaximumsuppression softnms":
+        "not supported, and nothing learns behind it: make boxes and scores outputs, and choose among them afterwards",
+    "stft istft spectrogram melspectrogram mfcc":
+        "not supported; make the spectrogram the input of the network, or write a conv1d",
+    "convlstm convgru convrnn": "not supported; its gates are conv2d, sigmoid, tanh and multiply",
+    "lambda custom function module functional pyfunc":
+        "code is not supported; elementwise steps, matmul and einsum say what is computed",
+    "timedistributed wrapper": "not needed: linear and normalizations work at each place of a sequence",
+    "bidirectional": "rnn, lstm and gru have it as an attribute",
+    "lstmcell grucell rnncell simplernncell":
+        "not supported; lstm, gru and rnn take a sequence, which may have one place",
+    "embeddingbag": "not supported; it is an embedding, then sum or mean over time",
+    "nonzero maskedselect booleanmask unique uniqueconsecutive bincount":
+        "not supported: a shape cannot follow from values; multiply by a mask, or where, keeps it",
+    "spectralnorm weightnorm weightnormalization spectralnormalization weightstandardization":
+        "not supported; weights that were trained with it are written into the layer as they came out",
+    "identity noop passthrough": "leave it out: a branch of [] is what flows in",
+    "crossentropyloss mseloss l1loss bceloss bcewithlogitsloss nllloss ctcloss kldivloss loss":
+        "losses stand in training: {losses: ...}",
+    "input inputlayer placeholder": "what goes in stands in inputs: {...}",
+    "output outputlayer": "what comes out stands in outputs: {...}",
+    "quantize dequantize fakequantize quantstub dequantstub":
+        "not supported; the generated model is quantized with what its framework has",
+    "svd eig eigh qr cholesky inverse inv det lstsq solve": "decompositions are not supported",
+    "fractionalmaxpool stochasticpool": "random pools are not supported",
+}  # fmt: skip
+"""Words for what there is no operation for, and the way around."""
 _ATTRIBUTES: Final = {
     "alpha": "negative_slope", "axes": "axis", "bias_attr": "bias", "dilation_rate": "dilation", "dim": "axis",
     "dims": "axis", "eps": "epsilon", "features": "out_features", "filters": "out_channels",
@@ -83,6 +115,9 @@ def operation(word: str) -> str:
     for name in (known.get(plain), _OPERATIONS.get(plain), known.get(bare), _OPERATIONS.get(bare)):
         if name is not None:
             return f"did you mean '{name}'?"
+    for words, around in _AROUND.items():
+        if plain in words.split() or bare in words.split():
+            return around
     return suggestion(word, ops.names())
 
 
