@@ -124,6 +124,21 @@ def test_a_click_selects_a_step_and_leads_into_a_closed_box(chromium: Any, tmp_p
     opened.check()
 
 
+def test_a_click_into_the_chart_of_errors_selects_a_step(chromium: Any, tmp_path: Path) -> None:
+    model = archspec.load("resnet18")
+    order = [node.path for node in model.graph.nodes]
+    page = Opened(chromium, tmp_path, report(model, backends(), result(model, culprit="layer2.0.conv1"))).ready().page
+    chart = page.locator(".errors")
+    chart.scroll_into_view_if_needed()
+    wide = chart.bounding_box()["width"]
+    left, pitch = (float(chart.get_attribute(f"data-{name}")) for name in ("left", "pitch"))
+    scale = wide / page.evaluate("document.querySelector('.errors').viewBox.baseVal.width")
+    chart.click(position={"x": (left + 30.5 * pitch) * scale, "y": 60})
+    assert page.inner_text("#details h2") == order[30]
+    shift = page.evaluate("document.querySelector('.errors .here').getAttribute('transform')")
+    assert f"{9 + left + 30.5 * pitch:.2f}"[:5] in shift
+
+
 def test_an_address_names_a_step(chromium: Any, tmp_path: Path) -> None:
     model = archspec.load("resnet18")
     opened = Opened(chromium, tmp_path, report(model, backends(), None), address="#layer3.0.bn2").ready()

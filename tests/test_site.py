@@ -17,9 +17,10 @@ from archspec import ops
 from archspec.backend import backends
 from archspec.bench.found import Bench, Row
 from archspec.cli import app
+from archspec.spec.catalogue import files
 from website.computed import computed
 from website.links import broken
-from website.pages import DOCS, HAND, linked
+from website.pages import DOCS, HAND, linked, pictured
 
 from .results import proof, report
 
@@ -126,6 +127,14 @@ def test_links_are_those_of_the_site() -> None:
     assert linked("[a](../operations.md#convolution)", "drawings/README") == "[a](../operations/index.md)"
     assert linked("[a](docs/faq.md#gpus) [b](specs) [c](https://x.y)", "index") == "[a](faq.md#gpus) b [c](https://x.y)"
     assert {*ops.names()} > {"conv2d"}
+
+
+def test_the_zoo_is_shown_by_its_drawings() -> None:
+    table = (DOCS / "drawings" / "README.md").read_text(encoding="utf-8")
+    text = pictured(table)
+    shown = re.findall(r"^!\[\w+\]\((\w+)\.svg\)\{ loading=lazy \}$", text, re.MULTILINE)
+    assert sorted(shown) == sorted(path.stem for path in files())
+    assert "\n## LeNet (`lenet5`)\n\nSmall convolutional network" in text
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ def write(site: Path) -> int:
     for page in [page for pages in HAND.values() for page in pages]:
         source = ROOT / "README.md" if page == "index" else DOCS / f"{page}.md"
         (docs / f"{page}.md").write_text(linked(source.read_text(encoding="utf-8"), page), encoding="utf-8")
+    gallery = docs / "drawings" / "README.md"
+    gallery.write_text(pictured(gallery.read_text(encoding="utf-8")), encoding="utf-8")
     nav.insert(2, {"Classics": [f"classics/{name}.md" for name in _classics(docs)]})
     nav.insert(3, {"Operations": ["operations/index.md", *_operations(docs)]})
     (docs / "api.md").write_text(_api(), encoding="utf-8")
@@ -76,6 +78,16 @@ def linked(text: str, page: str) -> str:
         return match[0] if "://" in match[2] or not target or inside else match[1]
 
     return re.sub(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)", checked, text)
+
+
+def pictured(table: str) -> str:
+    """The list of drawings as the drawings themselves, each under the name of its family."""
+    start = table.index("| | |")
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.svg\)(.*?) \| (.*) \|$", table, re.MULTILINE)
+    parts = [
+        f"## {name}{more}\n\n{about}\n\n![{name}]({file}.svg){{ loading=lazy }}" for name, file, more, about in rows
+    ]
+    return table[:start] + "\n\n".join(parts) + "\n"
 
 
 def _page(key: str) -> str:
