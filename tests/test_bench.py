@@ -108,9 +108,11 @@ def test_a_missing_framework_and_one_that_breaks_down(log: Path, net: Path, tmp_
     assert run("--inference", "--eager") == 0
     assert run("--to", "paddle") == 3
     assert run("--batch", "4", "--to", "keras") == 1
-    (tmp_path / "keras.py").write_text("import os\nversions = {}\ndef limit(threads):\n    os._exit(5)\n")
+    (tmp_path / "keras.py").write_text(
+        "import os\nversions = {}\ndef limit(threads):\n    print('why', flush=True)\n    os._exit(5)\n"
+    )
     found = bench(archspec.load(net), ["keras"], replace(QUICK, ways=("eager",)))
-    assert {row.problem for row in found.rows} == {"the process ended with exit code 5"}
+    assert {row.problem for row in found.rows} == {"the process ended with exit code 5: why"}
     (tmp_path / "keras.py").write_text("import time\ntime.sleep(60)\n")
     found = bench(archspec.load(net), ["keras"], replace(QUICK, ways=("eager",), timeout=0.5))
     assert {row.problem for row in found.rows} == {"no answer within 0.5 seconds"}

@@ -101,7 +101,8 @@ class _Run:
                 self.command, input=json.dumps(self.task), capture_output=True, text=True, errors="replace",
                 env=self.environment, cwd=self.folder, timeout=timeout, check=False,
             )  # fmt: skip
-            told, ending = done.stdout, f"the process ended with exit code {done.returncode}"
+            last = (done.stderr.strip().splitlines() or [""])[-1][:300]
+            told, ending = done.stdout, f"the process ended with exit code {done.returncode}{': ' * bool(last)}{last}"
         except subprocess.TimeoutExpired as late:
             told = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
             ending = f"no answer within {timeout:g} seconds"
