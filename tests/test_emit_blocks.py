@@ -12,8 +12,10 @@ import pytest
 
 import archspec
 from archspec.emit.context import Lowered, Site
+from archspec.emit.functions import FunctionWriter
 from archspec.emit.merge import Body
 from archspec.emit.plan import Plan
+from archspec.emit.printing import Style
 from archspec.emit.program import Generator
 from archspec.emit.source import FileGenerator
 from archspec.errors import BackendError
@@ -274,3 +276,60 @@ layers: [{block: Mirror, axis: 2}, {block: Mirror, axis: 3}, {block: Mirror, axi
     network = archspec.Spec.parse(text).network()
     assert re.findall("def (mirror.*)[(]", network.compile("keras")) == ["mirror", "mirror2"]
     assert re.findall("class (Mirror.*)[(]", network.compile("pytorch")) == ["Mirror"]
+
+
+# Chains of layers ----------------------------------------------------------------------------------------------------
+
+CONVOLUTIONS = """archspec: 1
+name: Net
+inputs: {image: [3, 16, 16]}
+init: {conv2d: kaiming_normal}
+blocks:
+  filters: {layers: [relu]}
+layers:
+  - {block: filters}
+  - {op: conv2d, name: a, out_channels: 8, kernel_size: 3, stride: 2, padding: 1, bias: false}
+  - {op: batch_norm, name: b}
+  - {op: conv2d, name: c, out_channels: 8, kernel_size: 3, padding: 1, bias: false}
+  - {op: batch_norm, name: d}
+  - {op: conv2d, name: e, out_channels: 8, kernel_size: 5, groups: 2, bias: BIAS}
+  - {op: batch_norm, name: f}
+  - {op: conv2d, name: g, out_channels: 8, kernel_size: 1, bias: false}
+  - {op: batch_norm, name: h}
+  - {op: conv2d, name: i, out_channels: 8, kernel_size: 1, bias: false}
+  - {op: batch_norm, name: j}
+"""
+
+
+def test_layers_that_follow_one_another_often_get_a_function() -> None:
+    code = archspec.Spec.parse(CONVOLUTIONS.replace("BIAS", "false")).network().compile("keras")
+    assert 'def conv_bn(x, filters_, kernel_size, padding="valid", *, name, norm_name, **options):' in code
+    assert 'conv_bn(x, 8, 3, padding=1, strides=2, name="a", norm_name="b")' in code
+    assert 'conv_bn(x, 8, 5, groups=2, name="e", norm_name="f")' in code
+    assert code.count("layers.Conv2D(") == code.count("layers.BatchNormalization(") == 1
+
+
+def test_what_is_told_otherwise_is_written_out() -> None:
+    code = archspec.Spec.parse(CONVOLUTIONS.replace("BIAS", "true")).network().compile("keras")
+    assert code.count("conv_bn(") == 1 + 4
+    assert 'layers.Conv2D(8, 5, groups=2, kernel_initializer=kaiming_normal(), name="e")(x)' in code
+
+
+def test_a_value_that_others_read_is_no_part_of_a_chain() -> None:
+    text = CONVOLUTIONS.replace("BIAS", "false") + "outputs: {middle: a, last: j}\n"
+    code = archspec.Spec.parse(text).network().compile("keras")
+    assert code.count("conv_bn(") == 1 + 4
+    assert "middle = layers.Conv2D(" in code
+
+
+def test_functions_for_chains_make_no_file_longer() -> None:
+    for name in ("lenet5", "ghostnet_100", "mobilenet_v2", "xception"):
+        generator = BACKENDS["keras"].generator(model(name))
+        assert isinstance(generator, FileGenerator)
+        short = generator.text().count("\n")
+        written = [*generator.blocks, generator.root]
+        for flow in (each.flow for each in written if each is not None):
+            assert isinstance(flow, FunctionWriter)
+            flow.shorter = ()
+        generator._helpers = []
+        assert generator.printed(Style()).count("\n") >= short

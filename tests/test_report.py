@@ -183,7 +183,7 @@ def test_each_step_has_lines_that_make_it(name: str, backend: str) -> None:
     ("pytorch", "layer2.0.bn1", ["self.bn1 = nn.BatchNorm2d", "self.bn1("]),
     ("pytorch", "layer2.0.downsample.1", ["nn.BatchNorm2d(channels),"]),
     ("pytorch", "layer3.1.add", ["main + self.downsample(x)"]),
-    ("keras", "layer2.0.conv1", ["_conv1_pad", "layers.Conv2D(", 'name=f"{name}_conv1"']),
+    ("keras", "layer2.0.conv1", ["conv_bn(", 'name=f"{name}_conv1"']),
     ("keras", "max_pool2d", ["ZeroPadding2D", "MaxPooling2D"]),
     ("paddle", "fc", ["self.fc = nn.Linear", "self.fc(x)"]),
 ])  # fmt: skip
@@ -347,7 +347,7 @@ def test_a_step_is_explained() -> None:
         "parameters    73,728 (0.63 %)",
         "    self.conv1 = nn.Conv2d(",
         "    (PyTorch's layers pad both sides alike; another padding is a step of its own before the layer.)",
-        '        main = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(main)',
+        '        padding=1 if stride != 1 else "same",',
     ):
         assert f"\n{line}" in f"\n{text}"
     assert "Keras\n    no line of its own" in explained("swin_t", "patch_embed.2", "--to", "keras")

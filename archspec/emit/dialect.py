@@ -112,6 +112,25 @@ class Given(Protocol):
         """An initializer for a distribution of this number, and of a mean other than zero."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Two layers that follow one another, for which a file that has them often gets a function."""
+
+    name: str
+    """What that is called."""
+    layer: str
+    arguments: tuple[str, ...]
+    """What the first is given in order."""
+    after: str
+    """The second layer."""
+    pad: str
+    """What pads with zeros before the first, where that does not by itself."""
+    doc: str
+    """What the function says of itself."""
+    padded: str
+    """What it says besides if it pads."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Functions:
     """Blocks are functions of symbolic tensors that make and call layers, which are found by their names."""
@@ -128,6 +147,8 @@ class Functions:
     without being a layer; else nothing."""
     given: Given | None = None
     """How weights get their initial values; without it they begin as the framework has it."""
+    chains: Sequence[Chain] = ()
+    """What files may have functions for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from archspec.emit.begun import begun
+from archspec.emit.chains import Helper, shorter
 from archspec.emit.code import (
     Call,
     Code,
@@ -33,7 +34,7 @@ from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Wire, l
 from archspec.emit.names import Scope, snake_case
 from archspec.emit.plan import Plan
 from archspec.emit.printing import Style, flat
-from archspec.emit.reads import codes
+from archspec.emit.reads import check_reads, codes
 from archspec.emit.statements import Assign, For, If, Return, Statement, print_statements, signature_lines
 from archspec.emit.table import needed
 from archspec.emit.values import Cycle, Place
@@ -62,6 +63,8 @@ class FunctionWriter(Flow):
         self.layers = LayerNames(inputs=tuple(inputs) if root else ())
         self.kept = self._kept_layers()
         self.lent = LentModels(self)
+        self.shorter: Sequence[Statement] = ()
+        """The statements with calls of functions for chains of layers, if the file has such."""
         if root:
             self.variables.reserve(list(inputs.values()))  # for the model, at the end
         # Layers without inputs are called on the first input, which no other value may take the name of before.
@@ -310,7 +313,7 @@ class FunctionWriter(Flow):
         return sorted((name for name in self.told if name in used), key=lambda name: name in defaults)
 
     def lines(self, name: str, doc: str, defaults: Mapping[str, object], style: Style) -> list[str]:
-        here = replace(style, told=self.context.told, names=self.names, layers=self.shown)
+        here = self.printed(style)
         parameters = [
             self.argument(key) + (f"={flat(exact(literal(defaults[key])), style)}" if key in defaults else "")
             for key in self.arguments(defaults)
@@ -327,8 +330,23 @@ class FunctionWriter(Flow):
             lines = signature_lines(name, [*inputs, *parameters, "*", "name"], "", 0)
         if doc:
             lines.append(f"    {doc}")
-        lines += print_statements([*self._opening(), *self.sizes(), *self.statements], here, 4)
+        lines += print_statements([*self._opening(), *self.sizes(), *(self.shorter or self.statements)], here, 4)
         return lines
+
+    def printed(self, style: Style) -> Style:
+        """A style, with what names and sizes are called here."""
+        return replace(style, told=self.context.told, names=self.names, layers=self.shown)
+
+    def shorten(self, helpers: Sequence[Helper]) -> None:
+        """Has such functions called."""
+        self.shorter = shorter(self.statements, helpers, self.printed(Style()))
+        self.check()
+
+    def check(self) -> None:
+        super().check()
+        if self.shorter:
+            inputs = {local.name: local.wire for local in self.inputs.values()}
+            check_reads(inputs, [*self.sizes(), *self.shorter])
 
     def _shape_name(self, key: str) -> str:
         own = f"{key}_shape"

@@ -118,7 +118,7 @@ def _arguments(code: Call, style: Style) -> list[str]:
 
 def _parts(code: Call, style: Style) -> list[tuple[str, Code]]:
     """The arguments of a call, each with what stands before it."""
-    named = [(f"{key}=", value) for key, value in code.kwargs if _written(value, style)]
+    named = [(key if key == "**" else f"{key}=", value) for key, value in code.kwargs if _written(value, style)]
     return [*(("", arg) for arg in code.args), *named]
 
 

@@ -13,10 +13,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from archspec.backend import Network, Program
+from archspec.emit.chains import Helper, helpers
 from archspec.emit.classes import ClassWriter
 from archspec.emit.context import Lowering
-from archspec.emit.dialect import Classes, Dialect
+from archspec.emit.dialect import Chain, Classes, Dialect, Functions
 from archspec.emit.docs import docstring, module_docstring
+from archspec.emit.functions import FunctionWriter
 from archspec.emit.initial import Starter
 from archspec.emit.layouts import moves
 from archspec.emit.names import PYTHON
@@ -40,8 +42,18 @@ class FileGenerator(Generator):
         network = self.root.flow if self.root is not None else None
         if isinstance(blocks, Classes) and blocks.starts is not None and isinstance(network, ClassWriter):
             network.starts = Starter(blocks.starts, network, network.constructor).statements()
+        self._helpers = self._shortened(blocks.chains) if isinstance(blocks, Functions) else []
         self._text = self.printed(Style())
         check_names(self._text, support, f"{dialect.title}: {model.name}")
+
+    def _shortened(self, chains: Sequence[Chain]) -> list[Helper]:
+        """The functions that the file gets for layers that follow one another often, which are called then."""
+        assert self.root is not None
+        flows = [each.flow for each in (*self.blocks, self.root) if isinstance(each.flow, FunctionWriter)]
+        made = helpers(chains, [(flow.statements, flow.printed(Style())) for flow in flows], self.file)
+        for flow in flows if made else ():
+            flow.shorten(made)
+        return made
 
     def text(self) -> str:
         """The file."""
@@ -51,7 +63,8 @@ class FileGenerator(Generator):
         """The file in a style."""
         assert self.root is not None
         written = [*self.blocks, replace(self.root, doc=self.root.flow.summary())]
-        parts = [
+        parts = ["\n".join(helper.lines(style)) for helper in self._helpers]
+        parts += [
             "\n".join(each.flow.lines(each.name, docstring(each.doc, 4), each.defaults, style)) for each in written
         ]
         mentioned = {name for each in written for name in each.flow.mentioned(each.defaults)}

@@ -29,7 +29,7 @@ class _Definition:
     spans: dict[str, Span] = field(default_factory=dict)
     """The lines of those statements."""
     calls: list[tuple[str, ast.Call]] = field(default_factory=list)
-    """The name that a layer is given where it is called."""
+    """The name that a layer is given where it, or what makes it, is called."""
 
 
 def lines(program: Program) -> dict[str, tuple[Span, ...]]:
@@ -72,7 +72,7 @@ def _note(node: ast.AST, definition: _Definition) -> None:
             definition.layers[name] = value
             definition.spans[name] = known[0], node.end_lineno or node.lineno
         case ast.Call(keywords=keywords):
-            names = [_pattern(keyword.value) for keyword in keywords if keyword.arg == "name"]
+            names = [_pattern(keyword.value) for keyword in keywords if (keyword.arg or "").endswith("name")]
             definition.calls += [(name, node) for name in names if name]
 
 
@@ -121,6 +121,10 @@ def _of_step(definition: _Definition, key: str, hooked: bool) -> Iterator[Span]:
         yield from _element(definition, key.split("."))
         return
     fitting = [(pattern, node) for pattern, node in definition.probes if re.fullmatch(rf"(.*\.)?{pattern}", key)]
+    if not fitting:  # it is inside of a function that several places call for layers of theirs
+        ways = [(len(name), call) for name, call in definition.calls if re.fullmatch(rf"(.*\.)?{name}", key)]
+        longest = max((length for length, _ in ways), default=0)
+        yield from (_span(call) for length, call in ways if length == longest)
     most = max((len(pattern.replace(".+", "")) for pattern, _ in fitting), default=0)
     patterns = {pattern for pattern, _ in fitting if len(pattern.replace(".+", "")) == most}
     for pattern, node in fitting:

@@ -47,11 +47,19 @@ def _within(name: str, block: str, program: Program) -> bool:
 
 
 def _shows(made: ast.stmt, key: str) -> bool:
-    """Whether a probe of this statement has a key that ends like that: a block knows the end alone."""
+    """Whether a probe of this statement has a key that ends like that, since a block knows the end alone; or a function
+    that makes the layer is told so."""
     for node in ast.walk(made):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "probe":
-            text = ast.unparse(node.args[-2])
-            end = "".join(re.findall(r"(?:^f?['\"](?:\{[^}]*\})?|\})([^{}'\"]*)", text)) if text else ""
-            if end and re.search(rf"(^|[._]){re.escape(end.lstrip('._'))}$", key):
-                return True
+        if not isinstance(node, ast.Call):
+            continue
+        told = [keyword.value for keyword in node.keywords if (keyword.arg or "").endswith("name")]
+        is_probe = isinstance(node.func, ast.Name) and node.func.id == "probe"
+        if any(_ends_like(each, key) for each in ([node.args[-2]] if is_probe else told)):
+            return True
     return False
+
+
+def _ends_like(name: ast.expr, key: str) -> bool:
+    text = ast.unparse(name)
+    end = "".join(re.findall(r"(?:^f?['\"](?:\{[^}]*\})?|\})([^{}'\"]*)", text)) if text else ""
+    return bool(end) and re.search(rf"(^|[._]){re.escape(end.lstrip('._'))}$", key) is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Backend, Network
-from archspec.emit.dialect import Dialect, Functions
+from archspec.emit.dialect import Chain, Dialect, Functions
 
 from .initial import Arguments
 
@@ -42,9 +42,23 @@ OPERATORS: Final = {
 }
 
 
+def _chain(name: str, layer: str, arguments: tuple[str, ...], what: str) -> Chain:
+    return Chain(name, layer, arguments, "layers.BatchNormalization", f"layers.ZeroPadding{layer[-2:]}",
+                 f"{what} and batch norm", "padding may be a number of zeros")  # fmt: skip
+
+
+CHAINS: Final = (
+    _chain("conv_bn", "layers.Conv2D", ("filters", "kernel_size"), "Convolution"),
+    _chain("depthwise_bn", "layers.DepthwiseConv2D", ("kernel_size",), "Convolution per channel"),
+    _chain("separable_bn", "layers.SeparableConv2D", ("filters", "kernel_size"), "Separable convolution"),
+)
+
+
 DIALECT: Final = Dialect(
     title="Keras",
-    blocks=Functions(model="keras.Model", input="keras.Input", after="After", unlayered=unlayered, given=Arguments()),
+    blocks=Functions(
+        model="keras.Model", input="keras.Input", after="After", unlayered=unlayered, given=Arguments(), chains=CHAINS
+    ),
     imports={
         "math": "import math",
         "keras": "import keras",

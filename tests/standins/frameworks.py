@@ -136,11 +136,13 @@ class _Layers(Name):
 
 
 def named_maker(target: str, made: Callable[[Layer], None]) -> Callable[..., Layer]:
-    """A class of Keras layers, among whose arguments names do not count, nor how weights begin."""
+    """A class of Keras layers, among whose arguments names do not count, nor how weights begin, nor the padding that
+    they have by themselves, nor which of those with a name comes first."""
 
     def make(*args: Any, **kwargs: Any) -> Layer:
         name = kwargs.pop("name", None)
-        kwargs = {key: value for key, value in kwargs.items() if not key.endswith("initializer")}
+        kwargs = {key: value for key, value in sorted(kwargs.items())
+                  if not key.endswith("initializer") and (key, value) != ("padding", "valid")}  # fmt: skip
         layer = Layer(Value("call", Value("name", target), args, kwargs), name)
         made(layer)
         return layer

@@ -17,6 +17,23 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm_name)(x)
+
+
 def squeeze_excitation(x, channels, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
@@ -41,16 +58,13 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
     in_channels = x.shape[-1]
     y = x
     if expansion != 1:
-        y = layers.Conv2D(
+        y = conv_bn(
+            x,
             expansion * in_channels,
             1,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_expand",
-        )(x)
-        y = layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, name=f"{name}_expand_bn"
-        )(y)
+            norm_name=f"{name}_expand_bn",
+        )
         y = layers.Activation("silu", name=f"{name}_silu1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
@@ -69,16 +83,7 @@ def mb_conv(x, channels, expansion=6, kernel_size=3, stride=1, drop_path=0.0, *,
     )(y)
     y = layers.Activation("silu", name=f"{name}_silu2")(y)
     y = squeeze_excitation(y, in_channels // 4, name=f"{name}_se")
-    y = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_project",
-    )(y)
-    y = layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, name=f"{name}_project_bn"
-    )(y)
+    y = conv_bn(y, channels, 1, name=f"{name}_project", norm_name=f"{name}_project_bn")
     if stride == 1 and channels == in_channels:
         dropped = y
         if drop_path > 0:
@@ -94,16 +99,7 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(
-        32,
-        3,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_stem",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
+    x = conv_bn(image, 32, 3, padding=1, strides=2, name="conv_stem", norm_name="bn1")
     x = layers.Activation("silu", name="silu1")(x)
     x = mb_conv(x, 16, expansion=1, name="blocks_0_0")  # [batch, 112, 112, 16]
     x = mb_conv(x, 24, stride=2, drop_path=0.0125, name="blocks_1_0")
@@ -136,14 +132,7 @@ def EfficientNetB0(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
             name=f"blocks_5_{index}",
         )
     x = mb_conv(x, 320, drop_path=0.1875, name="blocks_6_0")  # [batch, 7, 7, 320]
-    x = layers.Conv2D(
-        1280,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_head",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn2")(x)
+    x = conv_bn(x, 1280, 1, name="conv_head", norm_name="bn2")  # [batch, 7, 7, 1280]
     x = layers.Activation("silu", name="silu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1280]
     x = layers.Dropout(dropout, name="dropout")(x)

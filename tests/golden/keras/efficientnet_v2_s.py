@@ -16,34 +16,46 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, name=norm_name)(x)
+
+
 def fused_mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     """A 3x3 convolution to more channels and a 1x1 convolution to few, or one that
     leaves them; with a shortcut.
     """
     in_channels = x.shape[-1]
-    y = x
-    if stride != 1:
-        y = layers.ZeroPadding2D(1, name=f"{name}_expand_pad")(y)
-    y = layers.Conv2D(
+    y = conv_bn(
+        x,
         channels if expansion == 1 else expansion * in_channels,
         3,
+        padding=1 if stride != 1 else "same",
         strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_expand",
-    )(y)
-    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
+        norm_name=f"{name}_expand_bn",
+    )
     y = layers.Activation("silu", name=f"{name}_silu")(y)
     if expansion != 1:
-        y = layers.Conv2D(
+        y = conv_bn(
+            y,
             channels,
             1,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_projection_conv",
-        )(y)
-        y = layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_bn")(y)
+            norm_name=f"{name}_projection_bn",
+        )
     if stride == 1 and channels == in_channels:
         dropped = y
         if drop_path > 0:
@@ -78,14 +90,13 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     in_channels = x.shape[-1]
     y = x
     if expansion != 1:
-        y = layers.Conv2D(
+        y = conv_bn(
+            x,
             expansion * in_channels,
             1,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_expand",
-        )(x)
-        y = layers.BatchNormalization(momentum=0.9, name=f"{name}_expand_bn")(y)
+            norm_name=f"{name}_expand_bn",
+        )
         y = layers.Activation("silu", name=f"{name}_silu1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(1, name=f"{name}_depthwise_pad")(y)
@@ -102,14 +113,7 @@ def mb_conv(x, channels, expansion, stride=1, drop_path=0.0, *, name):
     y = layers.BatchNormalization(momentum=0.9, name=f"{name}_depthwise_bn")(y)
     y = layers.Activation("silu", name=f"{name}_silu2")(y)
     y = squeeze_excitation(y, in_channels // 4, name=f"{name}_se")
-    y = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_project",
-    )(y)
-    y = layers.BatchNormalization(momentum=0.9, name=f"{name}_project_bn")(y)
+    y = conv_bn(y, channels, 1, name=f"{name}_project", norm_name=f"{name}_project_bn")
     if stride == 1 and channels == in_channels:
         dropped = y
         if drop_path > 0:
@@ -127,16 +131,7 @@ def EfficientNetV2S(
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(
-        stem,
-        3,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_stem",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, name="bn1")(x)
+    x = conv_bn(image, stem, 3, padding=1, strides=2, name="conv_stem", norm_name="bn1")
     x = layers.Activation("silu", name="silu1")(x)
     x = fused_mb_conv(x, 24, 1, name="blocks_0_0")
     x = fused_mb_conv(x, 24, 1, drop_path=0.005, name="blocks_0_1")
@@ -164,14 +159,7 @@ def EfficientNetV2S(
         x = mb_conv(
             x, 256, 6, drop_path=0.2 * (index + 25) / 40, name=f"blocks_5_{index}"
         )
-    x = layers.Conv2D(
-        head,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_head",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, name="bn2")(x)
+    x = conv_bn(x, head, 1, name="conv_head", norm_name="bn2")  # [batch, 12, 12, head]
     x = layers.Activation("silu", name="silu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, head]
     x = layers.Dropout(dropout, name="dropout")(x)

@@ -16,21 +16,35 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name=norm_name)(x)
+
+
 def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
     """A 1x1 convolution to more channels, a depthwise one, a 1x1 convolution to few
     channels; with a shortcut.
     """
     in_channels = x.shape[-1]
-    y = layers.Conv2D(
+    y = conv_bn(
+        x,
         expansion * in_channels,
         1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_expand",
-    )(x)
-    y = layers.BatchNormalization(
-        momentum=0.9997, epsilon=1e-5, name=f"{name}_expand_bn"
-    )(y)
+        norm_name=f"{name}_expand_bn",
+    )
     y = layers.ReLU(name=f"{name}_relu1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
@@ -48,16 +62,9 @@ def inverted_residual(x, channels, expansion, kernel_size=3, stride=1, *, name):
         momentum=0.9997, epsilon=1e-5, name=f"{name}_depthwise_bn"
     )(y)
     y = layers.ReLU(name=f"{name}_relu2")(y)
-    y = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_project",
-    )(y)
-    project_bn = layers.BatchNormalization(
-        momentum=0.9997, epsilon=1e-5, name=f"{name}_project_bn"
-    )(y)
+    project_bn = conv_bn(
+        y, channels, 1, name=f"{name}_project", norm_name=f"{name}_project_bn"
+    )
     if stride == 1 and channels == in_channels:
         project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
     return project_bn
@@ -68,16 +75,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(
-        32,
-        3,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_stem",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn1")(x)
+    x = conv_bn(image, 32, 3, padding=1, strides=2, name="conv_stem", norm_name="bn1")
     x = layers.ReLU(name="act1")(x)
     x = layers.DepthwiseConv2D(
         3,
@@ -90,14 +88,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn2")(x)
     x = layers.ReLU(name="relu1")(x)
-    x = layers.Conv2D(
-        16,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_pw",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn3")(x)
+    x = conv_bn(x, 16, 1, name="conv_pw", norm_name="bn3")  # [batch, 112, 112, 16]
     x = inverted_residual(x, 24, 3, stride=2, name="blocks_0_0")  # [batch, 56, 56, 24]
     for index in range(1, 3):
         x = inverted_residual(x, 24, 3, name=f"blocks_0_{index}")
@@ -113,14 +104,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     for index in range(1, 4):
         x = inverted_residual(x, 192, 6, kernel_size=5, name=f"blocks_4_{index}")
     x = inverted_residual(x, 320, 6, name="blocks_5_0")  # [batch, 7, 7, 320]
-    x = layers.Conv2D(
-        1280,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_head",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn4")(x)
+    x = conv_bn(x, 1280, 1, name="conv_head", norm_name="bn4")  # [batch, 7, 7, 1280]
     x = layers.ReLU(name="relu2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1280]
     x = layers.Dropout(dropout, name="dropout")(x)

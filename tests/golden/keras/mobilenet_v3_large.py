@@ -23,6 +23,23 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(name=norm_name)(x)
+
+
 def squeeze_excitation(x, *, name):
     """Channels weighted by what the whole image has in them."""
     in_channels = x.shape[-1]
@@ -50,14 +67,13 @@ def bottleneck(x, channels, expansion, act, kernel_size=3, stride=1, se=False, *
     in_channels = x.shape[-1]
     y = x
     if expansion != 1:
-        y = layers.Conv2D(
+        y = conv_bn(
+            x,
             make_divisible(expansion * in_channels, 8),
             1,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_expand",
-        )(x)
-        y = layers.BatchNormalization(name=f"{name}_expand_bn")(y)
+            norm_name=f"{name}_expand_bn",
+        )
         y = layers.Activation(act, name=f"{name}_act1")(y)
     if stride != 1:
         y = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_depthwise_pad")(y)
@@ -82,14 +98,9 @@ def bottleneck(x, channels, expansion, act, kernel_size=3, stride=1, se=False, *
     y = layers.Activation(act, name=f"{name}_act2")(y)
     if se:
         y = squeeze_excitation(y, name=f"{name}_se")
-    y = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_project",
-    )(y)
-    project_bn = layers.BatchNormalization(name=f"{name}_project_bn")(y)
+    project_bn = conv_bn(
+        y, channels, 1, name=f"{name}_project", norm_name=f"{name}_project_bn"
+    )
     if stride == 1 and channels == in_channels:
         project_bn = layers.Add(name=f"{name}_residual_0")([x, project_bn])
     return project_bn
@@ -100,16 +111,7 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(1, name="conv_stem_pad")(image)
-    x = layers.Conv2D(
-        16,
-        3,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_stem",
-    )(x)
-    x = layers.BatchNormalization(name="bn1")(x)
+    x = conv_bn(image, 16, 3, padding=1, strides=2, name="conv_stem", norm_name="bn1")
     x = layers.Activation("hard_swish", name="hard_swish1")(x)
     x = bottleneck(x, 16, 1.0, "relu", name="blocks_0_0")
     x = bottleneck(x, 24, 4.0, "relu", stride=2, name="blocks_1_0")
@@ -134,14 +136,7 @@ def MobileNetV3Large(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         x = bottleneck(
             x, 160, 6.0, "hard_swish", kernel_size=5, se=True, name=f"blocks_8_{index}"
         )
-    x = layers.Conv2D(
-        960,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv_head",
-    )(x)
-    x = layers.BatchNormalization(name="bn2")(x)
+    x = conv_bn(x, 960, 1, name="conv_head", norm_name="bn2")  # [batch, 7, 7, 960]
     x = layers.Activation("hard_swish", name="hard_swish2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 960]
     x = layers.Dense(

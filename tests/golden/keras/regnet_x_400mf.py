@@ -14,6 +14,23 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm_name)(x)
+
+
 def block(x, channels, stride=1, *, name):
     """1x1, grouped 3x3 and 1x1 convolutions of one width, with a shortcut around
     them.
@@ -21,54 +38,28 @@ def block(x, channels, stride=1, *, name):
     in_channels = x.shape[-1]
     shortcut = x
     if stride != 1 or in_channels != channels:
-        shortcut = layers.Conv2D(
+        shortcut = conv_bn(
+            x,
             channels,
             1,
             strides=stride,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_proj_0",
-        )(x)
-        shortcut = layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, name=f"{name}_proj_1"
-        )(shortcut)
-    main = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_conv1",
-    )(x)
-    main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
-        main
-    )
+            norm_name=f"{name}_proj_1",
+        )
+    main = conv_bn(x, channels, 1, name=f"{name}_conv1", norm_name=f"{name}_bn1")
     main = layers.ReLU(name=f"{name}_relu1")(main)
-    if stride != 1:
-        main = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(main)
-    main = layers.Conv2D(
+    main = conv_bn(
+        main,
         channels,
         3,
+        padding=1 if stride != 1 else "same",
         strides=stride,
-        padding="same" if stride == 1 else "valid",
         groups=channels // min(16, channels),
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv2",
-    )(main)
-    main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(
-        main
+        norm_name=f"{name}_bn2",
     )
     main = layers.ReLU(name=f"{name}_relu2")(main)
-    main = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_conv3",
-    )(main)
-    main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn3")(
-        main
-    )
+    main = conv_bn(main, channels, 1, name=f"{name}_conv3", norm_name=f"{name}_bn3")
     x = layers.Add(name=f"{name}_add")([shortcut, main])
     return layers.ReLU(name=f"{name}_relu3")(x)
 
@@ -87,16 +78,7 @@ def RegNetX400mf(num_classes=1000, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(1, name="stem_0_pad")(image)
-    x = layers.Conv2D(
-        32,
-        3,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="stem_0",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stem_1")(x)
+    x = conv_bn(image, 32, 3, padding=1, strides=2, name="stem_0", norm_name="stem_1")
     x = layers.ReLU(name="stem_2")(x)
     x = stage(x, 32, 1, name="trunk_output_0")  # [batch, 56, 56, 32]
     x = stage(x, 64, 2, name="trunk_output_1")  # [batch, 28, 28, 64]

@@ -14,21 +14,35 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm_name)(x)
+
+
 def conv_norm(x, stride=1, *, name):
     """3x3 convolution, batch normalization and ReLU."""
     in_channels = x.shape[-1]
-    if stride != 1:
-        x = layers.ZeroPadding2D(1, name=f"{name}_conv_pad")(x)
-    x = layers.Conv2D(
+    x = conv_bn(
+        x,
         in_channels,
         3,
+        padding=1 if stride != 1 else "same",
         strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+        norm_name=f"{name}_bn",
+    )
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -58,15 +72,8 @@ def hierarchy_block(x, *, name):
 
 def bottle2neck(x, channels, first, stride=1, *, name):
     """A bottleneck around four parts; the output has four times the channels."""
-    main = layers.Conv2D(
-        4 * (26 * channels // 64),
-        1,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_conv1",
-    )(x)
-    main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
-        main
+    main = conv_bn(
+        x, 4 * (26 * channels // 64), 1, name=f"{name}_conv1", norm_name=f"{name}_bn1"
     )
     main = layers.ReLU(name=f"{name}_relu1")(main)
     if first:
@@ -85,17 +92,14 @@ def bottle2neck(x, channels, first, stride=1, *, name):
     )(main)
     shortcut = x
     if first:
-        shortcut = layers.Conv2D(
+        shortcut = conv_bn(
+            x,
             4 * channels,
             1,
             strides=stride,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_downsample_0",
-        )(x)
-        shortcut = layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, name=f"{name}_downsample_1"
-        )(shortcut)
+            norm_name=f"{name}_downsample_1",
+        )
     x = layers.Add(name=f"{name}_add")([main, shortcut])
     return layers.ReLU(name=f"{name}_relu2")(x)
 
@@ -105,16 +109,7 @@ def Res2Net50_26w4S(num_classes=1000, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
-    x = layers.Conv2D(
-        64,
-        7,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv1",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
+    x = conv_bn(image, 64, 7, padding=3, strides=2, name="conv1", norm_name="bn1")
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d")(x)  # [batch, 56, 56, 64]

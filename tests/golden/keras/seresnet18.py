@@ -16,6 +16,23 @@ def kaiming_normal(fan="fan_in"):
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=kaiming_normal("fan_out"),
+        name=name,
+        **options,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm_name)(x)
+
+
 def squeeze(x, *, name):
     """Scales channels by what their means say, through a sixteenth as many."""
     in_channels = x.shape[-1]
@@ -48,20 +65,14 @@ def squeeze(x, *, name):
 def basic_block(x, channels, stride=1, *, name):
     """Two 3x3 convolutions and a squeeze with a shortcut around them."""
     in_channels = x.shape[-1]
-    main = x
-    if stride != 1:
-        main = layers.ZeroPadding2D(1, name=f"{name}_conv1_pad")(main)
-    main = layers.Conv2D(
+    main = conv_bn(
+        x,
         channels,
         3,
+        padding=1 if stride != 1 else "same",
         strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv1",
-    )(main)
-    main = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(
-        main
+        norm_name=f"{name}_bn1",
     )
     main = layers.ReLU(name=f"{name}_relu1")(main)
     main = layers.Conv2D(
@@ -78,17 +89,14 @@ def basic_block(x, channels, stride=1, *, name):
     main = squeeze(main, name=f"{name}_se")
     shortcut = x
     if stride != 1 or in_channels != channels:
-        shortcut = layers.Conv2D(
+        shortcut = conv_bn(
+            x,
             channels,
             1,
             strides=stride,
-            use_bias=False,
-            kernel_initializer=kaiming_normal("fan_out"),
             name=f"{name}_downsample_0",
-        )(x)
-        shortcut = layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, name=f"{name}_downsample_1"
-        )(shortcut)
+            norm_name=f"{name}_downsample_1",
+        )
     x = layers.Add(name=f"{name}_add")([main, shortcut])
     return layers.ReLU(name=f"{name}_relu2")(x)
 
@@ -98,16 +106,7 @@ def SEResNet18(num_classes=1000, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(3, name="conv1_pad")(image)
-    x = layers.Conv2D(
-        64,
-        7,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=kaiming_normal("fan_out"),
-        name="conv1",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="bn1")(x)
+    x = conv_bn(image, 64, 7, padding=3, strides=2, name="conv1", norm_name="bn1")
     x = layers.ReLU(name="relu")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d")(x)  # [batch, 56, 56, 64]

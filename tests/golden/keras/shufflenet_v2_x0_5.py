@@ -16,18 +16,28 @@ def channel_shuffle(x, groups):
     return ops.reshape(ops.swapaxes(x, -1, -2), (-1, *sizes, channels))
 
 
-def convolutions(x, channels, stride=1, *, name):
-    """1x1, depthwise 3x3 and 1x1 convolutions."""
+def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **options):
+    """Convolution and batch norm; padding may be a number of zeros."""
+    if not isinstance(padding, str):
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+        padding = "valid"
     x = layers.Conv2D(
-        channels,
-        1,
+        filters,
+        kernel_size,
+        padding=padding,
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        name=f"{name}_conv1",
+        name=name,
+        **options,
     )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn1")(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm_name)(x)
+
+
+def convolutions(x, channels, stride=1, *, name):
+    """1x1, depthwise 3x3 and 1x1 convolutions."""
+    x = conv_bn(x, channels, 1, name=f"{name}_conv1", norm_name=f"{name}_bn1")
     x = layers.ReLU(name=f"{name}_relu1")(x)
     if stride != 1:
         x = layers.ZeroPadding2D(1, name=f"{name}_conv2_pad")(x)
@@ -42,16 +52,7 @@ def convolutions(x, channels, stride=1, *, name):
         name=f"{name}_conv2",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(x)
-    x = layers.Conv2D(
-        channels,
-        1,
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            0.3333333333, "fan_in", "uniform"
-        ),
-        name=f"{name}_conv3",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn3")(x)
+    x = conv_bn(x, channels, 1, name=f"{name}_conv3", norm_name=f"{name}_bn3")
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
@@ -70,18 +71,13 @@ def downsampling(x, channels, *, name):
     branch1 = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_branch1_1"
     )(branch1)
-    branch1 = layers.Conv2D(
+    branch1 = conv_bn(
+        branch1,
         channels // 2,
         1,
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            0.3333333333, "fan_in", "uniform"
-        ),
         name=f"{name}_branch1_2",
-    )(branch1)
-    branch1 = layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, name=f"{name}_branch1_3"
-    )(branch1)
+        norm_name=f"{name}_branch1_3",
+    )
     branch1 = layers.ReLU(name=f"{name}_branch1_4")(branch1)
     branch2 = convolutions(x, channels // 2, stride=2, name=f"{name}_branch2")
     x = layers.Concatenate(name=f"{name}_concat")([branch1, branch2])
@@ -102,18 +98,7 @@ def ShuffleNetV2X0_5(num_classes=1000, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(1, name="conv1_0_pad")(image)
-    x = layers.Conv2D(
-        24,
-        3,
-        strides=2,
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            0.3333333333, "fan_in", "uniform"
-        ),
-        name="conv1_0",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="conv1_1")(x)
+    x = conv_bn(image, 24, 3, padding=1, strides=2, name="conv1_0", norm_name="conv1_1")
     x = layers.ReLU(name="conv1_2")(x)
     x = layers.ZeroPadding2D(1, name="max_pool2d_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="max_pool2d")(x)  # [batch, 56, 56, 24]
@@ -126,16 +111,7 @@ def ShuffleNetV2X0_5(num_classes=1000, input_shape=(224, 224, 3)):
     x = downsampling(x, 192, name="stage4_0")  # [batch, 7, 7, 192]
     for index in range(1, 4):
         x = unit(x, name=f"stage4_{index}")
-    x = layers.Conv2D(
-        1024,
-        1,
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            0.3333333333, "fan_in", "uniform"
-        ),
-        name="conv5_0",
-    )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="conv5_1")(x)
+    x = conv_bn(x, 1024, 1, name="conv5_0", norm_name="conv5_1")  # [batch, 7, 7, 1024]
     x = layers.ReLU(name="conv5_2")(x)
     x = layers.GlobalAveragePooling2D(name="global_avg_pool2d")(x)  # [batch, 1024]
     logits = layers.Dense(
