@@ -9,8 +9,8 @@ from typing import Any
 from archspec._columns import columns
 from archspec.graph.graph import Graph, Node
 from archspec.model import Model
-from archspec.ops.base import product
-from archspec.summary import Row, Summary, shown_shape
+from archspec.ops.base import product, show
+from archspec.summary import Row, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[
 def _beside(model: Model, common: list[str]) -> dict[str, Any]:
     graph, training = model.graph, model.spec.document.training
     return {
-        "inputs": {name: f"{shown_shape(each.shape)} {each.dtype}" for name, each in graph.inputs.items()},
+        "inputs": {name: f"{show(each.shape)} {each.dtype}" for name, each in graph.inputs.items()},
         "bounds of inputs": dict(graph.limits),
         "outputs": {name: each.name for name, each in graph.outputs.items()},
         "order of steps": common,

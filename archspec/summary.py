@@ -119,7 +119,7 @@ def summarize(graph: Graph) -> Summary:
     return Summary(
         name=graph.name,
         inputs={name: show(tensor.shape) for name, tensor in graph.inputs.items()},
-        outputs={name: shown_shape(tensor.shape) for name, tensor in graph.outputs.items()},
+        outputs={name: show(tensor.shape) for name, tensor in graph.outputs.items()},
         rows=rows,
         parameters=sum(row.parameters for row in rows),
         evaluation_parameters=sum(row.parameters for row in lasting),
@@ -145,13 +145,8 @@ def _row(node: Node, known: dict[Any, _Costs]) -> Row:
             multiply_adds=int(node.op.cost(inputs, outputs)),
             activation_bytes=sum(_BYTES[t.dtype] * product(s) for t, s in zip(node.outputs, outputs, strict=True)),
         )
-    shape = ", ".join(shown_shape(tensor.shape) for tensor in node.outputs)
+    shape = ", ".join(show(tensor.shape) for tensor in node.outputs)
     return Row(node.path, node.op.key, shape, *known[key], node.training_only)
-
-
-def shown_shape(shape: Shape) -> str:
-    """A shape in numbers; inside a block, sizes have the block's names for expressions, which mean nothing outside."""
-    return f"[{', '.join('batch' if expr_of(size) == Name('batch') else str(int(size)) for size in shape)}]"
 
 
 def _one(shape: Shape) -> Shape:

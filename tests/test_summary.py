@@ -86,12 +86,33 @@ def test_open_dimensions() -> None:
     model = Spec.parse(OPEN).network()
     summary = model.summary({"time": 100})
     assert summary.inputs == {"tokens": "[batch, time]"}
+    assert summary.outputs == {"output": "[batch, time, 3]"}
+    assert [row.shape for row in summary.rows] == ["[batch, time, 4]", "[batch, time, 3]"]
+    assert "[batch, time] -> output [batch, time, 3]" in repr(model)
     assert summary.rows[1].multiply_adds == 100 * 4 * 3
     assert summary.rows[0].activation_bytes == 100 * 4 * 4
     assert "with time = 100" in summary.totals
     assert model.summary().sizes.keys() == {"time"}
     with pytest.raises(UsageError, match="no open dimension 'tiem'; did you mean 'time'"):
         model.summary({"tiem": 100})
+
+
+def test_sizes_that_follow_from_open_ones_are_shown_as_they_do() -> None:
+    text = """
+archspec: 1
+name: Open
+inputs: {sound: [4, time]}
+blocks:
+  Half: {layers: [{op: conv1d, out_channels: x.channels, kernel_size: 2, stride: 2}]}
+layers: [{block: Half, name: halves, repeat: 2}]
+"""
+    model = Spec.parse(text).network()
+    assert [row.shape for row in model.summary().rows] == [
+        "[batch, 4, (time - 2) // 2 + 1]", "[batch, 4, ((time - 2) // 2 - 1) // 2 + 1]",
+    ]  # fmt: skip
+    assert all(
+        type(size) is int for node in Spec.parse(SMALL).network().graph.nodes for size in node.outputs[0].shape[1:]
+    )
 
 
 def test_text_and_json() -> None:

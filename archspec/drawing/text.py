@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, Final
 
-from archspec.expressions import Name, expr_of
+from archspec.expressions import expr_of
 from archspec.graph.graph import Node, Tensor
 
 _REGULAR: Final = (
@@ -52,13 +53,14 @@ def count(number: int) -> str:
 
 
 def sizes(tensor: Tensor) -> str:
-    """A shape as it stands beside a line, without the batch: `64×56×56`; `time=17×64` with an open dimension."""
-    return "×".join(map(_size, tensor.shape[1:])) or "1"
+    """A shape as it stands beside a line, without the batch: `64×56×56`; `time×64` with an open dimension."""
+    return by(tensor.shape[1:])
 
 
-def _size(size: int) -> str:
-    expr = expr_of(size)
-    return f"{expr.id}={int(size)}" if isinstance(expr, Name) else str(int(size))
+def by(sizes: Sequence[int]) -> str:
+    """Sizes as people say them: `64×56×56`; those that follow from open ones as they do."""
+    texts = [str(expr_of(size)) for size in sizes]
+    return "×".join(f"({text})" if " " in text else text for text in texts) or "1"
 
 
 def about(node: Node) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
-from archspec.expressions import Dim, float32
+from archspec.expressions import Dim, Expr, Name, dim, expr_of, float32, free_names, substitute
 from archspec.graph import tree
 from archspec.graph.mode import Mode
 from archspec.graph.tree import Item, Module, Value
@@ -157,7 +157,8 @@ def flatten(module: Module, name: str, limits: dict[str, int] | None = None) -> 
     values: dict[int, Tensor] = {id(value): inputs[key] for key, value in module.inputs.items()}
     nodes: list[Node] = []
     owners = Owners()
-    _walk(module.items, "", values, nodes, next(iter(inputs.values())), owners)
+    here = Here(sizes={name: Name(name) for name in module.open})
+    _walk(module.items, "", values, nodes, next(iter(inputs.values())), owners, here)
     outputs = {key: values[id(value)] for key, value in module.outputs.items()}
     graph = Graph(name, inputs, nodes, outputs, module.training_outputs, limits or {}, owners.again())
     _mark_training(graph)
@@ -197,43 +198,73 @@ class Owners:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What is known of a block where it is called."""
+
+    lent: tuple[str, str] = ("", "")
+    """The paths of the call and of the one whose weights it uses."""
+    sizes: Mapping[str, Expr] = field(default_factory=dict)
+    """What its names of sizes mean in the network, if that has open sizes."""
+
+    def inside(self, use: tree.Use, values: Mapping[int, Tensor]) -> Mapping[str, Expr]:
+        """The same for a block that is called here."""
+        found: dict[str, Expr] = {}
+        for (name, inner), outer in zip(use.module.inputs.items(), use.inputs, strict=True) if self.sizes else ():
+            for axis, (own, size) in enumerate(zip(inner.shape, values[id(outer)].shape, strict=True)):
+                found[f"{name}.{axis}"] = expr_of(size)
+                if isinstance(symbol := expr_of(own), Name):
+                    found[symbol.id] = expr_of(size)
+        return found
+
+    def plain(self, shape: Shape) -> Shape:
+        """The sizes as numbers, but for the batch, and for what follows from open sizes: a block's own names for others
+        mean nothing outside."""
+        return (*shape[:1], *(self._size(size) if self.sizes else int(size) for size in shape[1:]))
+
+    def _size(self, size: int) -> int:
+        if not (names := free_names(expr_of(size))) or not names <= self.sizes.keys():
+            return int(size)
+        return dim(int(size), substitute(expr_of(size), self.sizes, whole=True))
+
+
 def _walk(
     items: Iterable[Item], prefix: str, values: dict[int, Tensor], nodes: list[Node], first: Tensor, owners: Owners,
-    lent: tuple[str, str] = ("", ""),
+    here: Here,
 ) -> None:  # fmt: skip
     for item in items:
         match item:
             case tree.Step():
-                nodes.append(_node(item, prefix, values, owners, lent, () if item.inputs else (first,)))
+                nodes.append(_node(item, prefix, values, owners, here, () if item.inputs else (first,)))
             case tree.Use():
                 inner = {id(v): values[id(w)] for v, w in zip(item.module.inputs.values(), item.inputs, strict=True)}
                 path = owners.calls[id(item)] = f"{prefix}{item.name}."
-                here = lent
+                inside = Here(here.lent, here.inside(item, values))
                 if item.owner is not None:
                     owners.lenders[path] = owners.calls[id(item.owner)]
-                    here = path, owners.lenders[path]
+                    inside = replace(inside, lent=(path, owners.lenders[path]))
                 start = len(nodes)
-                _walk(item.module.items, path, inner, nodes, next(iter(inner.values())), owners, here)
+                _walk(item.module.items, path, inner, nodes, next(iter(inner.values())), owners, inside)
                 for mine, yours in zip(item.outputs, item.module.outputs.values(), strict=True):
                     values[id(mine)] = inner[id(yours)]
                 gives = tuple(values[id(value)] for value in item.outputs)
                 owners.spans[path] = Again(start, len(nodes) - 1, gives, path)
             case tree.Sequence():
-                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first, owners, lent)
+                _walk(item.items, f"{prefix}{item.name}." if item.name else prefix, values, nodes, first, owners, here)
             case tree.Repeat():
                 path = f"{prefix}{item.name}." if item.name else prefix
-                _walk(item.iterations, path, values, nodes, first, owners, lent)
+                _walk(item.iterations, path, values, nodes, first, owners, here)
                 if not item.iterations:
                     _pass(item.inputs, item.outputs, values)
             case tree.When():
                 if item.item is not None:
-                    _walk([item.item], prefix, values, nodes, first, owners, lent)
+                    _walk([item.item], prefix, values, nodes, first, owners, here)
                 else:
                     _pass(item.inputs, item.outputs, values)
             case tree.Branches():
                 for body in item.bodies:
-                    _walk(body, prefix, values, nodes, first, owners, lent)
-                nodes.append(_node(item.join, prefix, values, owners, lent))
+                    _walk(body, prefix, values, nodes, first, owners, here)
+                nodes.append(_node(item.join, prefix, values, owners, here))
 
 
 def _pass(inputs: tuple[Value, ...], outputs: tuple[Value, ...], values: dict[int, Tensor]) -> None:
@@ -242,25 +273,20 @@ def _pass(inputs: tuple[Value, ...], outputs: tuple[Value, ...], values: dict[in
 
 
 def _node(
-    step: tree.Step, prefix: str, values: dict[int, Tensor], owners: Owners, lent: tuple[str, str],
+    step: tree.Step, prefix: str, values: dict[int, Tensor], owners: Owners, here: Here,
     beside: tuple[Tensor, ...] = (),
 ) -> Node:  # fmt: skip
     path = prefix + step.name
     single = len(step.outputs) == 1
     outputs = []
     for index, value in enumerate(step.outputs):
-        tensor = Tensor(path if single else f"{path}.{index}", _plain(value.shape), value.dtype)
+        tensor = Tensor(path if single else f"{path}.{index}", here.plain(value.shape), value.dtype)
         values[id(value)] = tensor
         outputs.append(tensor)
     inputs = tuple(values[id(v)] for v in step.inputs)
-    owner = owners.owner(step, path, lent, values)
+    owner = owners.owner(step, path, here.lent, values)
     return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, owner=owner, initial=step.initial,
                 beside=beside)  # fmt: skip
-
-
-def _plain(shape: Shape) -> Shape:
-    """The sizes as numbers, but for the batch: a block's own names for them mean nothing outside."""
-    return (*shape[:1], *map(int, shape[1:]))
 
 
 def _numbers_only(op: Operation) -> Operation:

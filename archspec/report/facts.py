@@ -8,6 +8,7 @@ from typing import Any
 
 from archspec.backend import Backend
 from archspec.drawing.parts import Network, Part, network
+from archspec.drawing.text import by
 from archspec.errors import BackendError
 from archspec.graph.graph import Node
 from archspec.model import Model
@@ -99,7 +100,7 @@ def code(model: Model, backend: Backend) -> Code:
 
 def shape(sizes: Sequence[int]) -> str:
     """A shape without the batch: `64×56×56`."""
-    return "×".join(str(int(size)) for size in sizes[1:]) or "1"
+    return by(sizes[1:])
 
 
 def weights(node: Node) -> list[list[str]]:
