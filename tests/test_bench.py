@@ -81,6 +81,7 @@ def net(tmp_path: Path) -> Path:
 QUICK = Options((4, 2), ("training",), rounds=2, seconds=0, threads=1)
 
 
+@pytest.mark.slow
 def test_fresh_processes_take_turns(log: Path, net: Path) -> None:
     found = bench(archspec.load(net), ["pytorch", "keras"], QUICK)
     told = [line.split() for line in log.read_text().splitlines()]
@@ -100,6 +101,7 @@ def test_fresh_processes_take_turns(log: Path, net: Path) -> None:
     assert found.versions == {name: {"pretended": "1.0"} for name in ("pytorch", "keras")}
 
 
+@pytest.mark.slow
 def test_a_missing_framework_and_one_that_breaks_down(log: Path, net: Path, tmp_path: Path) -> None:
     def run(*more: str) -> int:
         words = ["bench", str(net), "--rounds", "1", "--seconds", "0", "--threads", "1", "--batch", "2", *more]

@@ -35,6 +35,7 @@ def _timed(*_: object, **__: object) -> Bench:
     return Bench("lenet5", 1, 1, "", [row])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other in one folder; frameworks are not run: what verify and bench find is made up."""
@@ -91,6 +92,7 @@ def test_every_page_has_its_place() -> None:
     assert here - {page for pages in HAND.values() for page in pages} == {"operations"}
 
 
+@pytest.mark.slow
 def test_classics_name_networks_and_have_an_exercise() -> None:
     pages = {path.stem: path.read_text(encoding="utf-8") for path in (DOCS / "classics").glob("*.md")}
     named = re.findall(r"\]\((\w+)\.md\)", pages.pop("README"))
