@@ -212,6 +212,11 @@ class Operation(BaseModel):
         return self.reference(*inputs, **parameters), {}
 
 
+# For each of its classes Pydantic evaluates the annotations of all bases, which are texts here. Of these only one thing
+# matters to it: that they are no attributes.
+Operation.__annotations__ = dict.fromkeys(Operation.__annotations__, ClassVar)
+
+
 def check_rank(x: Shape, *ranks: int) -> None:
     """Raises ShapeError unless `x` has one of these numbers of axes, the batch axis counted."""
     if len(x) not in ranks:

@@ -17,5 +17,7 @@ def rules(kind: str) -> dict[str, type[Rule]]:
     from archspec.training.base import Rule
 
     module: Any = import_module(f"archspec.training.{FAMILIES[kind]}")
-    found = [member for member in vars(module).values() if isinstance(member, type) and issubclass(member, Rule)]
+    # `isinstance` would ask for `__class__`, by which modules are loaded that are not needed yet.
+    classes = [member for member in vars(module).values() if issubclass(type(member), type)]
+    found = [member for member in classes if issubclass(member, Rule)]
     return {rule.key: rule for rule in found if rule.__module__ == module.__name__ and rule.__name__[0] != "_"}
