@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +102,17 @@ layers:
     assert "After" not in network(FC + calls).compile("keras")
     chained = calls.replace("from: right", "from: a")
     assert "After" not in network(NORM + chained).compile("keras")
+
+
+def test_models_and_layers_of_keras_have_names_of_their_own() -> None:
+    text = network(FC + """
+layers:
+  - {name: s, from: left, layers: [{block: B, name: a}, {block: B, name: b, weights_of: a}]}
+  - {op: linear, name: s_a, out_features: 2}""").compile("keras")  # fmt: skip
+    names = re.findall(r'name="(s_a\w*)"', text)
+    assert sorted(set(names)) == ["s_a", "s_a_"]
+    assert names.count("s_a") == 2  # the block's function is told its model's name
+    assert names.count("s_a_") == 1
 
 
 def test_sizes_may_differ_unless_code_computes_with_them() -> None:

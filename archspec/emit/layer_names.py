@@ -16,6 +16,8 @@ class LayerNames:
         self.inputs = dict.fromkeys(inputs, "")
         self.loops: dict[str, str] = {}
         """Path of a call in a loop: what stands before its number."""
+        self.models: set[LayerName] = set()
+        """The calls of blocks that are models of their own, which have a name, too."""
         self.names: set[str] = set()
         """All names, those inside of blocks included, below that of the block itself."""
         self._spellings: dict[LayerName, str] = {}
@@ -30,7 +32,7 @@ class LayerNames:
             self.inputs[key] = self._name(key, ("",), taken)
         for name, inner in layers:
             if inner is not None:
-                self._call(name, [f"_{own}" for own in inner.names], taken)
+                self._call(name, [f"_{own}" for own in inner.names] + [""] * (name in self.models), taken)
             elif name not in self._spellings:
                 self._spellings[name] = self._name("_".join(filter(None, (name.path, name.suffix))), ("",), taken)
 

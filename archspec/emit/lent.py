@@ -9,6 +9,7 @@ from archspec.emit.code import Call, Code, Global, Items, LayerName, Raw, Templa
 from archspec.emit.context import Context
 from archspec.emit.dialect import Functions
 from archspec.emit.flow import Flow, Placed
+from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held
 from archspec.emit.merge import Body, MBranches, MCall, Merged, Wire, leaves
 from archspec.emit.names import Scope
@@ -29,6 +30,7 @@ class Writer(Protocol):
     plan: Plan
     body: Body
     words: Functions
+    layers: LayerNames
     scope: Scope
     variables: Variables
     statements: list[Statement]
@@ -98,6 +100,7 @@ class LentModels:
             writer.placed[item.key] = writer.placed[owner.key]
             return Raw(self._models[owner])
         writer.placed[item.key] = Placed(LayerName(path), block=writer.plan.blocks[item])
+        writer.layers.models.add(LayerName(path))
         name = path.replace(".", "_")
         inputs: list[Code] = [self._input(item, number, code) for number, code in enumerate(given)]
         key = writer.scope.spell((item, "input"), f"{name}_inputs" if len(inputs) > 1 else f"{name}_input")

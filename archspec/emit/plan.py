@@ -3,6 +3,7 @@ in what order of axes values are."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -154,6 +155,10 @@ class Plan:
                 return []
             current = inner.flows
             calls.append(inner)
+        read = Counter(wire for call in calls for wire in call.inputs)
+        given = {wire for call in calls for wire in call.outputs}.difference(calls[-1].flows)
+        if any(wire.uses > read[wire] for wire in given):
+            return []  # something else reads what an iteration gives, too
         passed = calls[0].passed
         if any(i != j for i, j in passed.items()) and len(calls[0].outputs) > 1:
             return []  # an input that becomes another one has no place beside a call of several results

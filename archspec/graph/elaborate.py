@@ -297,9 +297,10 @@ class Elaborator:
             failed |= values is None
             if values is not None and len(values) > 1:
                 failed = True
+                whole = reference.removesuffix(".*")
                 part = next(iter(scope.find(reference).labels), 0)
                 self._findings.error(path, f"'{reference}' has {len(values)} outputs; an output needs one",
-                                     hint=f"write {reference}.{part}")  # fmt: skip
+                                     hint=f"write {whole}.{part}")  # fmt: skip
             elif values:
                 found[name] = values[0]
         if not found and not failed:

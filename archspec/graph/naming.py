@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from archspec.expressions import suggestion
 from archspec.graph import tree
@@ -38,11 +39,15 @@ class Named:
     step: tree.Step | tree.Use | None = None
     """The step itself, if it is a single operation or the call of a block."""
     initial: Any = None
-    """The rules by which the weights in a block that is called begin."""
+    """The rules by which the weights in a block that is called begin, where they may be others than here."""
     left_out: bool = False
     """Whether its condition does not hold. It passes its input through, but has no parts."""
     repeated: bool = False
-    """Whether it is a repeated step, whose single repetitions cannot be referred to."""
+    """Whether it is a repeated step."""
+    iterations: tuple[Named, ...] = ()
+    """The repetitions of such a step."""
+    label: str = ""
+    """What generated code may call its value, if not after the reference."""
     branch: bool = False
     """Whether it is the label of a branch, which the next branches in this scope may have again."""
     origin: Path = ()
@@ -83,9 +88,13 @@ class Scope:
         if self.parent is not None:
             yield from self.parent.known()
 
-    def label(self, value: Value, reference: str) -> None:
-        """Notes that a step refers to a value by name, so that generated code can use that name."""
-        self.labels.setdefault(id(value), reference.replace(".", "_"))
+    def label(self, named: Named, reference: str) -> None:
+        """Notes that a step refers to values by name, so that generated code can use that name."""
+        parts = named.iterations if named.values is not None and not named.repeated else ()
+        for part in parts:
+            self.label(part, reference)
+        for value in () if parts else named.values or ():
+            self.labels.setdefault(id(value), named.label or reference.replace(".", "_"))
 
     def fail(self, step: StepForm | BrokenStep) -> None:
         """Registers all names that a step brings, so that references to them are passed over."""
@@ -110,7 +119,7 @@ def _member(named: Named, path: str, part: str) -> Named:
     if named.scope is not None and part in named.scope.named:
         return named.scope.named[part]
     if named.repeated:
-        raise LookupFailed(f"'{path}' is repeated, and only its last output can be referred to, as '{path}'")
+        return _iteration(named, path, part)
     count = len(named.values)
     if part.isdecimal() and part.isascii():
         if count > 1 and len(part) < 6 and int(part) < count:
@@ -120,6 +129,21 @@ def _member(named: Named, path: str, part: str) -> Named:
     known = [*named.labels, *(named.scope.named if named.scope is not None else ())]
     hint = suggestion(part, known) or (f"it has: {', '.join(known[:8])}" if known else "")
     raise LookupFailed(f"'{path}' has no output or step '{part}'", hint)
+
+
+_NUMBER: Final = re.compile("-?[0-9]{1,5}", re.ASCII)
+
+
+def _iteration(named: Named, path: str, part: str) -> Named:
+    """One iteration of a repeated step, by its number, which may count from the end; or all of them, `*`."""
+    count = len(named.iterations)
+    if part == "*" and count:
+        there = tuple(each for each in named.iterations if not each.left_out)
+        return Named(tuple(value for each in there for value in each.values or ()), iterations=there)
+    if _NUMBER.fullmatch(part) and -count <= int(part) < count:
+        return named.iterations[int(part)]
+    found = f"they are 0 to {count - 1}, or -1 for the last one, or * for all" if count else "there are none here"
+    raise LookupFailed(f"'{path}' is repeated, and has no iteration '{part}'", found)
 
 
 def _names(step: StepForm) -> Iterator[str]:

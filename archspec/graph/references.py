@@ -40,8 +40,7 @@ class References:
     def lookup(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Values:
         """What a reference leads to. Raises Failed after an error; LeftOut for what is not there, if that is none."""
         named = self.found(reference, scope, path, left_out)
-        for value in named.values or ():
-            scope.label(value, reference)
+        scope.label(named, reference)
         return named.values
 
     def found(self, reference: str, scope: Scope, path: Path, left_out: bool = False) -> Named:

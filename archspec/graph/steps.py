@@ -56,6 +56,8 @@ class Steps:
         self._lending = Lending(self.findings, self.references)
         self._lenders: dict[int, StepForm] = {}
         """id of a step that is repeated with one set of weights: how it is the first time, when it has them."""
+        self._inner: dict[int, tuple[Scope, Item]] = {}
+        """id of a named sequence: what is in it, by name, and itself, whose id nothing else can have then."""
         self._module = module
         self._depth = 0
         self._times = 1
@@ -174,12 +176,21 @@ class Steps:
         result = tree.Repeat(step.name or "", iterations, inputs, current, count, step.each is not None, here.path)
         if step.name:
             here.names.add(result, step.name, step.name)
-            self.references.register(here, step.name, Named(current, _labels(iterations), repeated=True))
+            named = tuple(self._iteration(item, f"{step.name}_{index}") for index, item in enumerate(iterations))
+            labels = _labels(iterations[-1]) if iterations else {}
+            self.references.register(here, step.name, Named(current, labels, repeated=True, iterations=named))
         return result
 
     def _lender(self, step: StepForm) -> StepForm:
         """A step that uses its own weights each time, as it is the first time."""
         return self._lenders.setdefault(id(step), step.model_copy(update={"weights_of": None}))
+
+    def _iteration(self, item: Item, label: str) -> Named:
+        """One iteration of a repeated step, as references find it."""
+        made = _plainly(item)
+        step = made if isinstance(made, (tree.Step, tree.Use)) else None
+        scope, _ = self._inner.get(id(made), (None, None))
+        return Named(item.outputs, _labels(item), scope, step, left_out=made is None, label=label)
 
     def _rows(self, step: StepForm, here: Here) -> tuple[list[dict[str, Any]], Expr]:
         frame, path = here.frame, here.path
@@ -250,6 +261,7 @@ class Steps:
         result = tree.Sequence(name or "", items, inputs, current, here.path)
         if name:
             here.names.add(result, name, name)
+            self._inner[id(result)] = child, result
             if name == step.name:
                 self.references.register(here, name, Named(current, scope=child))
         return result
@@ -328,8 +340,7 @@ class Steps:
         self.tally(1, here.path)
         shown = f"block {called} '{step.name}'" if step.name else f"block {called}"
         lender = self._lending.lender(step, shown, here)
-        own = lender is None or step.weights_of == step.name
-        initial = here.frame.initial if own or lender is None else lender.initial
+        initial = here.frame.initial if lender is None or lender.initial is None else lender.initial
         module = self._module(step, called, block, params, inputs, replace(here, frame=here.frame.begun(initial)))
         outputs = _outer(module, inputs, arguments)
         repeated = self._operations.repeated(step, block, here.frame)
@@ -372,10 +383,10 @@ def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Ex
     )  # fmt: skip
 
 
-def _labels(iterations: list[Item]) -> dict[str, int]:
-    """The names of the outputs of a repeated block."""
-    last = _plainly(iterations[-1]) if iterations else None
-    return {label: index for index, label in enumerate(last.module.outputs)} if isinstance(last, tree.Use) else {}
+def _labels(item: Item) -> dict[str, int]:
+    """The names of the outputs of an iteration of a repeated block."""
+    made = _plainly(item)
+    return {label: index for index, label in enumerate(made.module.outputs)} if isinstance(made, tree.Use) else {}
 
 
 def _plainly(item: Item) -> Item | None:

@@ -154,6 +154,8 @@ class Interpreter:
                 current = self._conditional(form, current, bound, _Child(names))
                 if len(current) != before and index + 1 < len(rows):
                     raise Rejected("a repeated step gives as many values as it takes")
+                if step.get("name") and len(current) == 1:
+                    names[f"{step['name']}.{index}"] = current
             if not current:
                 raise Rejected("nothing flows")
             if step.get("name"):
