@@ -44,6 +44,7 @@ def verify(
     sizes: Mapping[str, int] | None = None,
     picture: Path | None = None,
     against: str | Sequence[str] = (),
+    weights: str | Path | None = None,
     jobs: int = 1,
     shard: str = "",
     cache: bool = False,
@@ -66,7 +67,8 @@ def verify(
     `sizes` are numbers for open dimensions, and for `batch`, which else is two (in training, four). `picture` is run
     through instead of random numbers. Outputs that are NaN, infinite, lost, or not defined are no pass, unless
     `allow_unproven` says that they are meant. `against` names people's own models, `my_model.py:build`, which are held
-    against the only network, and reported beside the generated ones (`archspec.against`).
+    against the only network, and reported beside the generated ones (`archspec.against`); with the `weights` of a file
+    of its own, too, if one is named.
     So many `jobs` are done side by side, as far as there is memory.
     With `shard`, `2/5`, it is the second of five parts of all networks. With `cache`, what was found before and still
     holds is not done again, but for people's own models; such reports have their date in `cached`. Into the folder
@@ -83,7 +85,7 @@ def verify(
         params=params or {}, python=python or {}, env=tuple(" ".join(each.split()) for each in _listed(env)),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         allow_unproven=allow_unproven, seed=seed, timeout=timeout, sizes=sizes or {}, picture=picture,
-        against=_listed(against),
+        against=_listed(against), weights=None if weights is None else Path(weights),
     )  # fmt: skip
     options.check()
     if not networks:

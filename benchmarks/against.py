@@ -1,17 +1,20 @@
 """What `archspec verify --against` finds: models of libraries, which must pass, and faults in models ported by hand.
 
-The ports and their faults are in `tests/own_models`. What is found is printed as Markdown.
+The ports and their faults are in `tests/own_models`. What is found is kept in `docs/against.json`, of which
+`docs/against.md` is made.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 OWN = ROOT / "tests" / "own_models"
@@ -54,81 +57,122 @@ def seeded(name: str, fault: Fault, folder: Path) -> Path:
     return file
 
 
-def judged(outcome: Outcome, fault: Fault) -> Counter[str]:
-    """What is right about what is said of a fault."""
+def judged(outcome: Outcome, fault: Fault, seconds: float) -> dict[str, Any]:
+    """What is said of a fault, and whether it is right. Where no reason is expected, any counts as wrong."""
     found = outcome.match.deviations if outcome.match is not None else []
     reason, step = (found[0].reason, found[0].step) if found else ("", "")
     named = bool(fault.words) and any(words in reason for words in fault.words.split("|"))
-    return Counter(
-        faults=1, detected=outcome.status == "failed", step=step == fault.step, named=named,
-        wrong=bool(reason) and not named,
-    )  # fmt: skip
+    return {
+        "fault": fault.name, "held": fault.held, "detected": outcome.status == "failed",
+        "right_step": step == fault.step, "named": named, "wrong": bool(reason) and not named, "step": step,
+        "reason": reason or outcome.message, "seconds": round(seconds, 1),
+    }  # fmt: skip
 
 
-def _ports(only: list[str]) -> Iterator[str]:
-    yield "| port | | faults | detected | first step right | reason right | another reason | seconds |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+def ports(only: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Of each port what is said of each of its faults."""
     for name, faults in FAULTS.items():
-        if only and name not in only:
+        if name not in only:
             continue
         backend, network = port(name)
         with tempfile.TemporaryDirectory() as folder, Pool({b.name: b.runner for b in backends([backend])}) as pool:
             right, _ = held(pool, network, backend, f"{OWN / name}.py:build")
             if right.status != "passed":
                 raise SystemExit(f"{name} itself: {right.message}")
-            counts = {True: Counter[str](), False: Counter[str]()}
-            seconds = []
+            rows = []
             for fault in faults:
                 outcome, took = held(pool, network, backend, f"{seeded(name, fault, Path(folder))}:build")
-                found = judged(outcome, fault)
-                counts[fault.held] += found
-                seconds.append(took)
-                print(f"{name}: {fault.name}: {dict(found)}: {outcome.message}", file=sys.stderr, flush=True)
-        for kept, count in counts.items():
-            texts = [str(count[key]) for key in ("faults", "detected", "step", "named", "wrong")]
-            median = sorted(seconds)[len(seconds) // 2]
-            yield f"| {name} | {'held back' if kept else ''} | {' | '.join(texts)} | {median:.1f} |"
+                rows.append(judged(outcome, fault, took))
+                print(f"{name}: {rows[-1]}", file=sys.stderr, flush=True)
+        yield name, rows
 
 
-def _libraries(only: list[str]) -> Iterator[str]:
-    yield "| network | model | steps | weights | float64 | float32 | |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+def libraries(only: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of each model of a library what is found."""
     for backend, pairs in LIBRARIES.items():
-        if only and backend not in only:
+        chosen = {spec: text for spec, text in pairs.items() if backend in only or spec in only}
+        if not chosen:
             continue
         with Pool({b.name: b.runner for b in backends([backend])}) as pool:
-            for spec, text in pairs.items():
-                outcome, _ = held(pool, load(spec), backend, text.replace("OWN/", f"{OWN}/"))
+            for spec, text in chosen.items():
+                outcome, took = held(pool, load(spec), backend, text.replace("OWN/", f"{OWN}/"))
                 match, rungs = outcome.match, outcome.rungs
-                steps = f"{match.found} of {match.steps} | {len(match.weights)}" if match is not None else "- | -"
-                errors = " | ".join(rungs[n].agreement if n in rungs else "-" for n in ("float64", "float32"))
                 print(spec, text, outcome.status, outcome.message, file=sys.stderr, flush=True)
-                yield f"| {spec} | `{text.replace('OWN/', '')}` | {steps} | {errors} | {outcome.status} |"
+                yield spec, {
+                    "model": text.replace("OWN/", ""), "status": outcome.status, "message": outcome.message,
+                    "steps": [match.found, match.steps] if match is not None else [0, 0],
+                    "weights": len(match.weights) if match is not None else 0,
+                    "errors": [rungs[n].agreement if n in rungs else "-" for n in ("float64", "float32")],
+                    "precision": match.precision if match is not None else "-", "seconds": round(took, 1),
+                }  # fmt: skip
 
 
-def page(only: list[str]) -> str:
-    """What is found, as Markdown."""
-    return "\n".join([
-        "# What `--against` finds",
-        "",
-        "## Models of libraries",
-        "",
-        "Each is held against the spec of the zoo, without a file of names. All of them must pass.",
-        "",
-        *_libraries(only),
-        "",
-        "## Faults in models ported by hand",
-        "",
+def page(kept: Mapping[str, Any]) -> str:
+    """What was found, as Markdown."""
+    lines = [
+        "# What `--against` finds", "",
+        "This page is made by `benchmarks/against.py` of what it found last (`docs/against.json`).", "",
+        "## Models of libraries", "",
+        "Each is held against the spec of the zoo, without a file of names. All of them must pass. Steps are found by "
+        "their values, in float64 or else in float32; the errors are those of the outputs.", "",
+        "| network | model | steps | weights | steps in | float64 | float32 | |", "| --- " * 8 + "|",
+    ]  # fmt: skip
+    for spec, each in kept["libraries"].items():
+        steps, errors = "{} of {}".format(*each["steps"]), " | ".join(each["errors"])
+        lines.append(f"| {spec} | `{each['model']}` | {steps} | {each['weights']} | {each['precision']} | {errors} | "
+                     f"{each['status']} |")  # fmt: skip
+    lines += [
+        "", "## Faults in models ported by hand", "",
         "Each fault is one change of the text of a port (`tests/own_models`), made alone. Those that are held back "
-        "were chosen before any reason was tried on them, and nothing was changed for them. *Another reason*: one is "
-        "given, and it is not the one that is expected.",
-        "",
-        *_ports(only),
-        "",
-    ])  # fmt: skip
+        "were chosen before any reason was tried on them, and nothing was changed for them. A reason is *wrong* if it "
+        "is not the one that was expected when the fault was made; where none was expected, any is.", "",
+        "| port | | faults | detected | first step right | reason right | wrong reason |", "| --- " * 7 + "|",
+    ]  # fmt: skip
+    total: Counter[str] = Counter()
+    for name, rows in kept["ports"].items():
+        for back in (False, True):
+            count = _counted(row for row in rows if row["held"] is back)
+            total += count
+            lines.append(f"| {name} | {'held back' * back} | {' | '.join(str(count[key]) for key in _COUNTED)} |")
+    lines += [f"| all | | {' | '.join(str(total[key]) for key in _COUNTED)} |", "", "Each of them:", "",
+              "| port | fault | first step | what is said of it | |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
+    for name, rows in kept["ports"].items():
+        for row in rows:
+            said = str(row["reason"]).replace("|", "\\|")
+            bad = {
+                "not detected": not row["detected"],
+                "another step": not row["right_step"],
+                "wrong reason": row["wrong"],
+            }
+            marks = [word for word, holds in bad.items() if holds]
+            fault = row["fault"] + " (held back)" * row["held"]
+            lines.append(f"| {name} | {fault} | `{row['step']}` | {said} | {', '.join(marks)} |")
+    return "\n".join([*lines, ""])
+
+
+_COUNTED = ("faults", "detected", "right_step", "named", "wrong")
+
+
+def _counted(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    found: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
+    for row in rows:
+        found.update({"faults": 1, **{key: int(row[key]) for key in _COUNTED[1:]}})
+    return found
+
+
+def main() -> None:
+    """Finds out about what is chosen, and writes what is known of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", help="ports, frameworks or networks of their libraries: those alone")
+    only = parser.parse_args().only or [*FAULTS, *LIBRARIES]
+    file = ROOT / "docs" / "against.json"
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"libraries": {}, "ports": {}}
+    for kind, found in (("ports", ports(only)), ("libraries", libraries(only))):
+        for name, rows in found:
+            kept[kind][name] = rows
+            file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    (ROOT / "docs" / "against.md").write_text(page(kept), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="*", help="ports, or frameworks: those alone")
-    print(page(parser.parse_args().only))
+    main()

@@ -127,7 +127,7 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
     command = (
         "verify a.yaml b.yaml --to keras --set width=3 --variant v --python keras=/py --require --seed 7 --timeout 9 "
         "--size batch=3 --gradients --training --steps 4 --exact-statistics --allow-unproven -j 2 --repro r "
-        "--against own.py:f --env keras==3.15 --executor dask://host:1"
+        "--against own.py:f --weights w.pt --env keras==3.15 --executor dask://host:1"
     )
     assert CliRunner().invoke(app, [*command.split(), "--input", "photo.png"]).exit_code == 0
     del given["watch"], given["each"]
@@ -135,8 +135,8 @@ def test_options_reach_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
         "specs": ("a.yaml", "b.yaml"), "to": ["keras"], "params": {"width": 3}, "variant": "v", "require": True,
         "python": {"keras": "/py"}, "seed": 7, "timeout": 9, "sizes": {"batch": 3}, "picture": Path("photo.png"),
         "gradients": True, "training": True, "steps": 4, "exact_statistics": True, "allow_unproven": True,
-        "jobs": 2, "against": ["own.py:f"], "shard": "", "env": ["keras==3.15"], "executor": "dask://host:1",
-        "cache": False, "repro": Path("r"),
+        "jobs": 2, "against": ["own.py:f"], "weights": Path("w.pt"), "shard": "", "env": ["keras==3.15"],
+        "executor": "dask://host:1", "cache": False, "repro": Path("r"),
     }  # fmt: skip
 
 

@@ -243,3 +243,47 @@ def test_the_example_in_the_docs(folder: Path) -> None:
         result = CliRunner().invoke(app, line.split())
         assert result.exit_code == 0, result.output
     assert (folder / "tiny.weights.h5").is_file()
+
+
+NETWORK = """
+archspec: 1
+name: Two
+inputs: {x: [4]}
+layers:
+  - {op: linear, name: wide, out_features: 6}
+  - {op: layer_norm, name: norm}
+  - {op: linear, name: first, out_features: 6}
+  - {op: linear, name: second, out_features: 6}
+"""
+
+
+def test_names_are_proposed(folder: Path) -> None:
+    """By name, by shape, and by order where several have one shape; what is proposed can be converted by."""
+    (folder / "two.yaml").write_text(NETWORK)
+    there = numbers(archspec.load(folder / "two.yaml"))
+    theirs = {"wide.weight": "wide.weight", "wide.bias": "wide.bias", "norm.weight": "n.gamma", "norm.bias": "n.beta",
+              "first.weight": "a.weight", "first.bias": "a.bias", "second.weight": "b.weight",
+              "second.bias": "b.bias"}  # fmt: skip
+    files.write(folder / "theirs.pt", {theirs[name]: there[name] for name in theirs}, "pytorch", {}, {})
+    shown = run("convert", "theirs.pt", "ours.pt", "--spec", "two.yaml", "--match", "names.yaml")
+    rows = {tuple(line.split()[:2]): line.split()[-1] for line in shown.splitlines() if len(line.split()) == 4}
+    assert rows["wide.weight", "wide.weight"] == "name"
+    assert rows["n.gamma", "norm.weight"] == "shape"
+    assert rows["a.weight", "first.weight"] == rows["b.bias", "second.bias"] == "order"
+    assert not (folder / "ours.pt").exists()
+    run("convert", "theirs.pt", "ours.safetensors", "--spec", "two.yaml", "--names", "names.yaml")
+    found = files.read(folder / "ours.safetensors").arrays
+    assert all(same(array, found[name]) for name, array in there.items())
+    told = json.loads(run("convert", "theirs.pt", "o.pt", "--spec", "two.yaml", "--match", "n.yaml", "--json"))
+    assert told["pairs"][0] == {"theirs": "wide.weight", "ours": "wide.weight", "shape": [6, 4], "why": "name"}
+    del theirs["first.weight"]
+    files.write(folder / "less.pt", {theirs[name]: there[name] for name in theirs}, "pytorch", {}, {})
+    shown = run("convert", "less.pt", "ours.pt", "--spec", "two.yaml", "--match", "other.yaml", code=1)
+    assert "nothing fits second.weight\n" in shown
+    assert "b.weight fits nothing\n" in shown
+
+
+def test_names_of_keras_are_not_guessed(folder: Path) -> None:
+    run("convert", "net.pt", "net.weights.h5", "--spec", "square.yaml")
+    run("convert", "net.weights.h5", "o.pt", "--spec", "square.yaml", "--match", "n.yaml", code=2)
+    assert not (folder / "n.yaml").exists()

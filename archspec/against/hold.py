@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -12,14 +13,15 @@ from archspec.against.alternatives import made_of
 from archspec.against.attempt import Known, Model
 from archspec.against.expand import whole_name
 from archspec.against.lookup import Hit, Table, order_of
+from archspec.against.pour import pour
+from archspec.against.reach import Again, Question, beyond
 from archspec.against.records import Recorded
-from archspec.against.subject import Own, recording
+from archspec.against.subject import recording
 from archspec.against.target import Target
-from archspec.against.variants import rounded
+from archspec.against.trial import Trial
 from archspec.against.walk import Walk, Walker
-from archspec.backend import Interface, Program, Weight
+from archspec.backend import Weight
 from archspec.errors import BackendError
-from archspec.graph.graph import Graph
 from archspec.graph.mode import Mode
 from archspec.model import Model as Network
 from archspec.results.options import Options
@@ -28,24 +30,8 @@ from archspec.verification.cases import smaller
 from archspec.verification.failure import Failure
 from archspec.verification.match import Deviation, Match
 from archspec.verification.report import Outcome, Report
-from archspec.verification.run import examine
 from archspec.verification.worker import Array
 from archspec.verification.workers import Pool, Result
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A person's model beside a network of one size of inputs."""
-
-    target: Target
-    network: Network
-    graph: Graph
-    program: Program
-    recorded: Recorded
-    inputs: dict[str, Array]
-    precision: str
-    prepared: dict[str, Array] = field(default_factory=dict)
-    """The inputs of the network that the model makes of what it is given."""
 
 
 class Held:
@@ -79,7 +65,7 @@ class Held:
             except BackendError as error:
                 self._trial = Failure("refused", str(error))
             if not isinstance(self._trial, Failure):
-                self._trial, self._walk = _walked(self._trial)
+                self._trial, self._walk = _walked(self._trial, partial(_again, self._trial, self._pool, options))
         if isinstance(self._trial, Failure):
             return Outcome(name, failure=self._trial)
         outcome = Outcome(name, match=_match(self._trial, self._walk, mode))
@@ -91,7 +77,7 @@ class Held:
             outcome.due = ()
             outcome.match.notes.append("outputs were not compared: not all weights have a place")
         else:
-            _pour(outcome, self._trial, self._walk, self._pool, options, mode)
+            pour(outcome, self._trial, self._walk, self._pool, options, mode)
         _locate(outcome.match, self._network)
         return outcome
 
@@ -119,7 +105,7 @@ def _recorded(network: Network, target: Target, pool: Pool, options: Options) ->
             request = recording(target, dtype, stored, program.inputs, pool.scratch.file(room))
             result = pool.submit(target.backend.name, request, timeout=options.timeout).result()
             if isinstance(result, Result):
-                return Trial(target, each, graph, program, Recorded(result, dtype), inputs, dtype)
+                return Trial(target, each, graph, program, Recorded(result, dtype), inputs, dtype, room)
             failure = result
             if result.kind in ("missing", "start", "import", "crashed", "timeout"):
                 return result
@@ -127,7 +113,21 @@ def _recorded(network: Network, target: Target, pool: Pool, options: Options) ->
     return failure
 
 
-def _walked(trial: Trial) -> tuple[Trial, Walk]:
+def _again(trial: Trial, pool: Pool, options: Options, questions: Sequence[Question]) -> Sequence[Array | None]:
+    """What the model's calls give for other numbers, in another run with the same weights."""
+    numbers = {f"again {place}": each.given.astype(trial.precision) for place, each in enumerate(questions)}
+    size = sum(array.nbytes for array in (*trial.inputs.values(), *numbers.values()))
+    request = recording(
+        trial.target, trial.precision, worker.save(str(pool.scratch.file(size)), trial.inputs), trial.program.inputs,
+        pool.scratch.file(trial.room + size), [(each.at, each.to, each.other) for each in questions],
+        worker.save(str(pool.scratch.file(size)), numbers),
+    )  # fmt: skip
+    result = pool.submit(trial.target.backend.name, request, timeout=options.timeout).result()
+    found = result.arrays if isinstance(result, Result) else {}
+    return [found.get(name) for name in numbers]
+
+
+def _walked(trial: Trial, again: Again) -> tuple[Trial, Walk]:
     """The walk from what the model is given; or, if it differs at once, from what the model makes of that, with which
     nothing differs."""
     recorded = trial.recorded
@@ -141,18 +141,21 @@ def _walked(trial: Trial) -> tuple[Trial, Walk]:
         axes = order_of(recorded.values[number], array, 1e-6)
         homes = tuple(table.find(array)) or ((Hit(number, axes),) if axes is not None else ())
         given[name] = Known(array, homes, array.shape)
-    walk = Walker(trial.graph, model, given).run()
+    walker = Walker(trial.graph, model, given)
+    walk = walker.run()
     first = {node.path for node in trial.graph.nodes if set(node.inputs) & set(trial.graph.inputs.values())}
     if walk.deviations and walk.deviations[0].step in first and len(given) == 1:
         ((name, raw),) = given.items()
         for record, prepared in made_of(model, raw, 8):
             if Walker(trial.graph, model, {name: prepared}, until=walk.deviations[0].step).run().lost:
                 continue
-            other = Walker(trial.graph, model, {name: prepared}).run()
-            if not other.deviations:
-                other.notes.append(f"the model prepares its input: compared from {record.place} on")
-                return replace(trial, prepared={name: prepared.array}), other
-    return trial, walk
+            other = Walker(trial.graph, model, {name: prepared})
+            if not other.run().deviations:
+                other.walk.notes.append(f"the model prepares its input: compared from {record.place} on")
+                beyond(other, again)
+                return replace(trial, prepared={name: prepared.array}), other.walk
+    beyond(walker, again)
+    return trial, walker.walk
 
 
 def _match(trial: Trial, walk: Walk, mode: Mode) -> Match:
@@ -220,35 +223,3 @@ def _returned(trial: Trial, walk: Walk) -> list[Deviation]:
             Deviation(node.path, node.op.key, f"is not what the model gives as '{name}': {made} comes after it")
         )
     return found
-
-
-def _pour(outcome: Outcome, trial: Trial, walk: Walk, pool: Pool, options: Options, mode: Mode) -> None:
-    """Compares outputs, with the spec's weights where the walk found their places: that decides."""
-    program = trial.program
-    due = trial.graph.parameters()
-    weights = tuple(replace(weight, parameter=whole_name(name, due)) for name, weight in walk.mapping.items())
-    shows = Interface(
-        weights=weights, inputs=program.inputs, outputs=program.outputs, probes={}, inexact=program.inexact,
-        inexact_gradients=program.inexact_gradients, unbiased_variance=program.unbiased_variance,
-        keeps_old=program.keeps_old,
-    )  # fmt: skip
-    given = None
-    if trial.prepared:
-        size = sum(array.nbytes for array in trial.inputs.values())
-        given = worker.save(str(pool.scratch.file(size)), trial.inputs)
-    subject = Own(trial.target, shows, given)
-    nodes = [
-        node if walk.exact.get(node.path, True) else replace(node, op=rounded(node.op)) for node in trial.graph.nodes
-    ]
-    graph = replace(trial.graph, nodes=nodes)
-    report = examine(
-        graph, [subject], pool, seed=options.seed, mode=mode, timeout=options.timeout, gradients=options.gradients,
-        allow_unproven=options.allow_unproven, inputs=trial.prepared or None,
-    )  # fmt: skip
-    found: Outcome = report.outcomes[subject.name]
-    outcome.rungs = {name: replace(rung, unseen=()) for name, rung in found.rungs.items()}  # the walk saw the steps
-    outcome.culprit, outcome.failure = found.culprit, found.failure
-    outcome.memory, outcome.due, outcome.import_seconds = found.memory, found.due, found.import_seconds
-    outcome.allow_unproven = found.allow_unproven
-    if trial.precision == "float32" and found.failure is not None and "float32" in found.rungs:
-        outcome.failure, outcome.due = None, ("float32",)

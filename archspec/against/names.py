@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import yaml
-
 from archspec.errors import UsageError
 from archspec.verification.report import Report
+from archspec.weights.names import rules_text
 
 
 def text(reports: Sequence[Report]) -> str:
@@ -19,14 +18,4 @@ def text(reports: Sequence[Report]) -> str:
     subject, match = found[0]
     if match.nameless:
         raise UsageError(f"no rule of names says how the spec's weights lie in {', '.join(match.nameless)}")
-    made = yaml.safe_dump(rules(match.names), sort_keys=False, width=120)
-    return f"# The weights of {subject}, found by their values.\n{made}"
-
-
-def rules(names: dict[str, str]) -> dict[str, str]:
-    """Rules that rename all at once, though they are applied one after the other: where a new name is also an old one,
-    by way of names that nobody has."""
-    if not names.keys() & {new for old, new in names.items() if new != old}:
-        return dict(names)
-    between = {old: f"@{number}" for number, old in enumerate(names)}
-    return between | {between[old]: new for old, new in names.items()}
+    return rules_text(match.names, f"The weights of {subject}, found by their values.")

@@ -33,12 +33,27 @@ class Record:
     value: str
     bends: Array | None
     """What it gives for `EDGES`, if it is a function of each number."""
+    moves: bool
+    """Whether all that it does is to move the numbers of one tensor."""
 
     @property
     def place(self) -> str:
         """As a report says it: `BatchNorm2d 'bn1' (my_model.py:12)`."""
-        name = f"{self.func} '{self.path}'" if self.path else self.func
-        return f"{name} ({self.line})" if self.line else name
+        return _place(self.func, self.path, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A call by which the model's code looks at numbers: it may do something else if they are others."""
+
+    func: str
+    path: str
+    line: str
+
+    @property
+    def place(self) -> str:
+        """As a report says it: `item (my_model.py:12)`."""
+        return _place(self.func, self.path, self.line)
 
 
 class Recorded:
@@ -51,6 +66,7 @@ class Recorded:
         self.weights = {name.removeprefix("weight "): array.astype(np.float64) for name, array in result.arrays.items()
                         if name.startswith("weight ")}  # fmt: skip
         self.returned: tuple[int, ...] = tuple(result.seen["returned"])
+        self.looks = [Look(**each) for each in result.seen.get("looks", ())]
         self.names: tuple[str, ...] = tuple(result.seen["names"])
         """Of what is returned, if they have names."""
         self._readers: dict[int, list[int]] = {}
@@ -73,6 +89,17 @@ class Recorded:
                     waiting.append(reader)
         return found
 
+    def before(self, number: int) -> set[int]:
+        """The calls on which one depends."""
+        found: set[int] = set()
+        waiting = [number]
+        while waiting:
+            for each in self.records[waiting.pop()].reads:
+                if each not in found:
+                    found.add(each)
+                    waiting.append(each)
+        return found
+
     def between(self, numbers: Sequence[int], last: int) -> set[int]:
         """The calls by which one depends on others, the last of them with it; none if it does not."""
         after, found, waiting = self.after(numbers), set[int](), [last]
@@ -84,9 +111,14 @@ class Recorded:
         return found
 
 
+def _place(func: str, path: str, line: str) -> str:
+    name = f"{func} '{path}'" if path else func
+    return f"{name} ({line})" if line else name
+
+
 def _record(number: int, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Record:
     return Record(
         number, data["func"], data["path"], data.get("line", ""), tuple(data["reads"]), tuple(data["weights"]),
         data.get("arguments", {}), bool(data.get("layer")), data["value"],
-        arrays[data["bends"]] if data["bends"] else None,
+        arrays[data["bends"]] if data["bends"] else None, bool(data.get("moves")),
     )  # fmt: skip

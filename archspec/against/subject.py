@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,13 @@ def spoken(target: Target) -> dict[str, Any]:
 
 
 def recording(
-    target: Target, dtype: str, data: Mapping[str, Any], inputs: Mapping[str, Moves], into: Path
-) -> dict[str, Any]:
-    """A request to record a run with random weights."""
+    target: Target, dtype: str, data: Mapping[str, Any], inputs: Mapping[str, Moves], into: Path,
+    again: Sequence[tuple[int, int, bool]] = (), numbers: Mapping[str, Any] | None = None,
+    stored: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """A request to record a run with random weights; with what calls give `again`, for other `numbers`. With
+    `stored`, the weights are those of a file: its path, and its arrays if they have the model's names."""
     return {
         "record": True, "own": spoken(target), "dtype": dtype, "data": data, "inputs": inputs,
-        "mode": Mode.EVALUATION, "into": str(into),
+        "mode": Mode.EVALUATION, "into": str(into), "again": list(again), "numbers": numbers, "stored": stored,
     }  # fmt: skip

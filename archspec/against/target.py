@@ -11,6 +11,8 @@ from typing import Any
 from archspec.backend import Backend
 from archspec.errors import UsageError
 
+_SAVED = {".keras": "keras", ".pt": "pytorch", ".pth": "pytorch", ".ts": "pytorch"}
+"""The backends whose frameworks save whole models in such files: Keras, and PyTorch as TorchScript."""
 _EXAMPLE = "FILE.py:NAME or MODULE:NAME, as in my_model.py:build or keras.applications:ResNet50(weights=None)"
 
 
@@ -26,6 +28,7 @@ class Target:
     """The absolute path of a file; or else, empty, and what makes it is in a `module` that is installed."""
     module: str
     name: str
+    """Of what makes it; empty for a file that is a saved model."""
     arguments: dict[str, Any]
 
 
@@ -43,6 +46,9 @@ def _target(text: str, chosen: Sequence[Backend]) -> Target:
     names = {backend.name: backend for backend in chosen}
     first, sign, rest = text.partition("=")
     named = first.isidentifier() and bool(sign)
+    saved = _SAVED.get(Path(text).suffix.lower(), "")
+    if saved and not named:
+        return _target(f"{saved}={text}", chosen) if len(chosen) > 1 else _saved(text, text, chosen[0])
     if named and first not in names:
         raise UsageError(f"--against {text}: '{first}' is none of the frameworks here: {', '.join(names)}")
     if not named and len(chosen) != 1:
@@ -52,6 +58,8 @@ def _target(text: str, chosen: Sequence[Backend]) -> Target:
     backend = names[first] if named else chosen[0]
     if backend.recorder is None:
         raise UsageError(f"--against {text}: {backend.title} has no recorder, which sees what a person's model calls")
+    if saved:
+        return _saved(text, rest, backend)
     where, name, arguments = _parts(rest if named else text, text)
     file = ""
     if where.endswith(".py") or "/" in where or "\\" in where:
@@ -62,6 +70,17 @@ def _target(text: str, chosen: Sequence[Backend]) -> Target:
     elif not all(part.isidentifier() for part in where.split(".")):
         raise UsageError(f"--against {text}: give {_EXAMPLE}")
     return Target(text, backend, file, where, name, arguments)
+
+
+def _saved(text: str, file: str, backend: Backend) -> Target:
+    """A file that holds a whole model."""
+    due = _SAVED[Path(file).suffix.lower()]
+    if backend.name != due:
+        raise UsageError(f"--against {text}: a model in such a file is one of {due}, not of {backend.name}: --to {due}")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UsageError(f"--against {text}: there is no file {file}")
+    return Target(text, backend, str(path.resolve()), "", "", {})
 
 
 def _parts(text: str, whole: str) -> tuple[str, str, dict[str, Any]]:

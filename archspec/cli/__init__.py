@@ -336,7 +336,10 @@ def verify(
     exact_statistics: ExactStatistics = False,
     picture: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="A picture to run through.")] = None,
     against: Annotated[
-        list[str] | None, typer.Option("--against", metavar="FILE:NAME", help="A model of your own; may be repeated.")
+        list[str] | None, typer.Option("--against", metavar="FILE[:NAME]", help="A model of your own; may be repeated.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="Weights of its own to compare it with, too.")
     ] = None,
     save_names: Annotated[
         Path | None, typer.Option("--save-names", metavar="FILE", help="Write the names that it has for the weights.")
@@ -380,6 +383,7 @@ def verify(
     archspec verify resnet18 --env keras==3.11 --env keras==3.15     what an upgrade changes
     archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
     archspec verify resnet18 --against my_model.py:build --to pytorch   a model of your own, too
+    archspec verify resnet18 --against model.keras --to keras   or a file of it: .keras, TorchScript
     archspec verify net.yaml --repro repro                   for a report of a bug: model, numbers and script alone
     archspec verify specs/*.yaml --baseline parity.json      fails on what is worse than what --update-baseline wrote
     archspec verify specs/*.yaml --shard 2/5                 the second of five parts, for as many machines
@@ -401,8 +405,8 @@ def verify(
         to=to or (), variant=variant, params=values(settings), python=interpreters(python), env=env or (),
         gradients=gradients, training=training, steps=steps, exact_statistics=exact_statistics,
         require=require, seed=seed, timeout=timeout, allow_unproven=allow_unproven, sizes=dimensions(sizes),
-        picture=picture, against=against or (), jobs=jobs, shard=shard, executor=executor, cache=not no_cache,
-        repro=repro,
+        picture=picture, against=against or (), weights=weights, jobs=jobs, shard=shard, executor=executor,
+        cache=not no_cache, repro=repro,
     )  # fmt: skip
     if code:
         raise typer.Exit(code)

@@ -41,6 +41,9 @@ def convert(
     allow_missing: Annotated[
         list[str] | None, typer.Option("--allow-missing", metavar="PATTERN", help="What may be missing: 'fc.*'.")
     ] = None,
+    match: Annotated[
+        Path | None, typer.Option("--match", metavar="FILE", help="Propose names, write them there: no OUT.")
+    ] = None,
     dtype: Annotated[str, typer.Option(metavar="DTYPE", help="float16, bfloat16, float32 or float64.")] = "",
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -53,6 +56,7 @@ def convert(
     archspec weights convert theirs.pth ours.pt --spec vit_b_16 --names torchvision
     archspec weights convert ours.keras theirs.pth --spec vit_b_16 --names torchvision --like library.pth
     archspec weights convert a.safetensors b.safetensors --spec net.yaml --from keras --to pytorch
+    archspec weights convert theirs.pth ours.pt --spec net.yaml --match names.yaml    which is which: look, then --names
 
     Endings: .safetensors, .pt, .pth, .bin, .weights.h5, .h5, .pdparams; only read: .keras, .safetensors.index.json.
     """
@@ -60,6 +64,9 @@ def convert(
     from archspec.weights.conversion import convert
 
     model = one_network(spec, variant, settings)
+    if match is not None:
+        _propose(model, source, match, origin, as_json=as_json)
+        return
     done = convert(model, source, target, names=_rules(names), origin=origin, to=to, like=like,
                    allow_missing=allow_missing or (), dtype=dtype)  # fmt: skip
     if as_json:
@@ -67,6 +74,29 @@ def convert(
                            "notes": done.notes})  # fmt: skip
     else:
         print(done, *done.notes, sep="\n")
+
+
+def _propose(model: Model, source: Path, file: Path, origin: str, *, as_json: bool) -> None:
+    """Shows and writes which weight of a file may be which of a network."""
+    from dataclasses import asdict
+
+    from archspec.errors import UsageError
+    from archspec.weights.files.stored import put
+    from archspec.weights.matching import proposed
+    from archspec.weights.names import rules_text
+
+    found = proposed(model, source, origin)
+    if not found.pairs:
+        raise UsageError(f"{source}: none of its weights fits one of {model.name}")
+    with put(file) as aside:
+        aside.write_text(rules_text(found.names, f"Proposed for {source.name}: look at it."), encoding="utf-8")
+    if as_json:
+        output.print_json({"file": str(file), **asdict(found)})
+    else:
+        print(found)
+        print(f"{file}: {len(found.pairs)} names, to be looked at, and then given as --names {file}")
+    if found.missing:
+        raise typer.Exit(INVALID)
 
 
 @app.command()

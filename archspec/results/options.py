@@ -29,6 +29,7 @@ class Options:
     sizes: Mapping[str, int] = field(default_factory=dict)
     picture: Path | None = None
     against: tuple[str, ...] = ()
+    weights: Path | None = None
 
     def names(self, installed: Iterable[str]) -> tuple[str, ...]:
         """What is run: backends, of which these are installed, and environments. Those that are named are all."""
@@ -52,6 +53,8 @@ class Options:
             raise UsageError("each environment is named once, as it is the name of what runs in it")
         if self.env and self.against:
             raise UsageError("a person's own model runs where its framework is installed, and in no other environment")
+        if self.weights is not None and len(self.against) != 1:
+            raise UsageError("a file of weights is that of one model of your own: give one --against")
         if self.against and (self.steps or self.picture is not None):
             raise UsageError("a person's own model takes no steps of training by scripts, and no picture")
 
@@ -73,6 +76,7 @@ class Options:
             "sizes": dict(self.sizes),
             "picture": self.picture is not None,
             "against": list(self.against),
+            "weights": self.weights is not None,
         }
 
 

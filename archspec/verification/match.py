@@ -50,7 +50,7 @@ class Match:
     missing: list[str] = field(default_factory=list)
     """Weights of the spec that the model does not have."""
     unexercised: list[str] = field(default_factory=list)
-    """Steps that bend where no number came, in a call that could not be tried by itself."""
+    """Steps and calls that may do something else where no number came, and could not be tried there."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -75,8 +75,13 @@ class Match:
             yield f"and {len(self.deviations) - _MOST} more"
         yield from self._about_weights()
         if self.unexercised:
-            yield f"not compared where they bend, as no number came there: {_some(self.unexercised)}"
+            yield self.open
         yield from self.notes
+
+    @property
+    def open(self) -> str:
+        """What is not proven."""
+        return f"not compared where no number came: {_some(self.unexercised)}" if self.unexercised else ""
 
     def _about_weights(self) -> Iterator[str]:
         if self.missing:

@@ -156,12 +156,17 @@ class Outcome:
         return tuple(f for rung in self.rungs.values() for f in rung.unproven if f.given_away)
 
     @property
+    def _open(self) -> str:
+        """What is not proven of a person's own model, if that is not meant."""
+        return "" if self.match is None or self.allow_unproven else self.match.open
+
+    @property
     def status(self) -> Status:
         if any(rung.wrong for rung in self.rungs.values()) or (self.match is not None and self.match.wrong):
             return "failed"
         if self.failure is not None:
             return "missing" if self.failure.kind == "missing" else "error"
-        if self.unproven:
+        if self.unproven or self._open:
             return "unproven"
         return "error" if self.not_compared else "passed"
 
@@ -187,6 +192,8 @@ class Outcome:
             shares = ", ".join({finding.tensor: finding.share for finding in reversed(self.unproven)}.values())
             what = "values are NaN, infinite, lost in rounding, or not defined"
             return f"{what}: no proof, unless --allow-unproven: {shares}"
+        if self._open:
+            return f"{self._open}: no proof, unless --allow-unproven"
         return f"nothing was compared: {', '.join(self.not_compared)}" if self.not_compared else ""
 
 

@@ -39,13 +39,14 @@ def examine(
     allow_unproven: bool = False,
     second: Second | None = None,
     bits: bool = False,
+    weights: Mapping[str, Array] | None = None,
 ) -> Report:
     """Runs subjects with equal weights and inputs, and compares every step that they show.
 
     The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `timeout` limits the
-    seconds of each run. `inputs` replace the drawn ones. With `gradients`, those of a projection of the outputs are
-    compared, too. In the mode of training, what is random is left out, and the statistics that are kept of the batch
-    are compared.
+    seconds of each run. `inputs` replace the drawn ones, and so do `weights`, which are all. With `gradients`, those of
+    a projection of the outputs are compared, too. In the mode of training, what is random is left out, and the
+    statistics that are kept of the batch are compared.
     `allow_unproven` says that outputs, or gradients, may be NaN, infinite, lost in rounding, or not defined;
     else they are no pass.
     `second` is the network at other values of what its code leaves open; there, the file itself is run in float64, and
@@ -70,8 +71,9 @@ def examine(
         with _timed(seconds, "reference"):
             at_edges = second is None and mode is not Mode.TRAINING
             task = Task(
-                graph, pool, seed, mode, timeout, inputs or {}, gradients=gradients, crowded=crowded, at_edges=at_edges
-            )
+                graph, pool, seed, mode, timeout, inputs or {}, gradients=gradients, crowded=crowded, at_edges=at_edges,
+                weights=weights,
+            )  # fmt: skip
         with contextlib.ExitStack() as stack:
             stack.callback(task.close)
             runs = _submitted(task, subjects, seconds, crowded=crowded, shipped=second is None)

@@ -49,6 +49,7 @@ class Task:
     def __init__(
         self, graph: Graph, pool: Pool, seed: int, mode: Mode, timeout: float, inputs: Mapping[str, Array], *,
         gradients: bool, crowded: bool, at_edges: bool, arguments: Mapping[str, Any] | None = None,
+        weights: Mapping[str, Array] | None = None,
     ) -> None:  # fmt: skip
         self._arguments = dict(arguments or {})
         self.graph, self.pool, self.seed, self.mode, self.timeout = graph, pool, seed, mode, timeout
@@ -63,7 +64,11 @@ class Task:
         )
         """The parameters that training changes by what it sees, and their steps, the last of those that do so."""
         self.inputs = {**data.inputs(graph, seed), **inputs}
-        self.parameters, self.truth = self._leveled(inputs)
+        self.parameters, self.truth = (
+            self._leveled(inputs)
+            if weights is None
+            else (dict(weights), reference.run(graph, weights, self.inputs, mode=mode))
+        )
         self._slopes: list[differentiation.Slope] = []
         self._scales: dict[str, dict[str, Array]] = {}
         """By dtype, for each tensor how large its values are, or what they are made of."""

@@ -119,3 +119,17 @@ def _computed(expression: str, words: Mapping[str, int | str], target: str) -> s
         return str(evaluate(parse(expression), words))
     except ExpressionError as error:
         raise UsageError(f"'{target}': {error}") from None
+
+
+def rules_text(names: Mapping[str, str], about: str) -> str:
+    """A file of rules that rename all at once."""
+    return f"# {about}\n" + yaml.safe_dump(at_once(names), sort_keys=False, width=120)
+
+
+def at_once(names: Mapping[str, str]) -> dict[str, str]:
+    """Rules that rename all at once, though they are applied one after the other: where a new name is also an old one,
+    by way of names that nobody has."""
+    if not names.keys() & {new for old, new in names.items() if new != old}:
+        return dict(names)
+    between = {old: f"@{number}" for number, old in enumerate(names)}
+    return between | {between[old]: new for old, new in names.items()}

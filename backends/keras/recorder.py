@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow
-from tensorflow.python.framework import op_callbacks
+from tensorflow.python.eager import context, execute
+from tensorflow.python.framework import op_callbacks, ops
+
+_EAGER = ops._EagerTensorBase
+_LOOKS = ("numpy", "__array__", "__bool__", "__float__", "__int__", "__index__")
+"""Methods that hand numbers to the model's code."""
 
 
 class Own:
@@ -25,6 +30,15 @@ class Own:
         self.session.build(lambda: _layer(make()), {}, mode)
         if not isinstance(self.session.model, keras.src.models.Functional):
             self._call(inputs, None)  # others have their weights only then
+
+    @staticmethod
+    def opened(path: str) -> Any:
+        """The model of a `.keras` file, without what would run code of the file's own."""
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+
+    def restore(self, path: str) -> None:
+        """Reads the weights of a file of the model's own."""
+        self.session.model.load_weights(path)
 
     def variables(self) -> dict[str, Any]:
         """By their paths, and by a number where several have the same. The numbers by which a model prepares its input
@@ -81,45 +95,58 @@ class Own:
             told = dict(zip(attributes[::2], attributes[1::2], strict=False)) if attributes else {}
             plain = {_text(key): _text(value) for key, value in told.items()}
             calls.note(name, inputs, list(outputs), path=places[-1] if places else "", arguments=plain,
-                       again=_again(name, plain))  # fmt: skip
+                       again=self._again(name, inputs, len(outputs), attributes))  # fmt: skip
 
         def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            reads = [calls.known(value) for value in calls._tensors((args, kwargs))]
+            reads = [calls.known(value) for value in calls.tensors((args, kwargs))]
             places.append(layer.name)
             try:
                 result = call(layer, *args, **kwargs)
             finally:
                 places.pop()
             if type(layer).__module__.startswith("keras.") and not isinstance(layer, keras.Model):
-                again = None if layer.weights else lambda value: call(layer, value)
+
+                def again(tensors: Sequence[Any]) -> Any:
+                    others, named = calls.put((args, kwargs), iter(tensors))
+                    return call(layer, *others, **named)
+
                 calls.note(type(layer).__name__, (args, kwargs), result, path=layer.name, arguments=_config(layer),
                            weights=layer.weights, layer=True, reads=[n for n in reads if n is not None],
-                           again=again)  # fmt: skip
+                           again=None if layer.weights else again)  # fmt: skip
             return result
 
-        keras.Layer.__call__ = called
-        op_callbacks.add_op_callback(see)
-        try:
+        def looked(name: str, function: Any) -> Any:
+            def look(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+                calls.look(name, tensor, places[-1] if places else "")
+                return function(tensor, *args, **kwargs)
+
+            return look
+
+        with contextlib.ExitStack() as stack:
+            for owner, name, changed in (
+                (keras.Layer, "__call__", called),
+                *((_EAGER, name, looked(name, getattr(_EAGER, name))) for name in _LOOKS),
+            ):
+                stack.callback(setattr, owner, name, getattr(owner, name))
+                setattr(owner, name, changed)
+            stack.callback(op_callbacks.remove_op_callback, see)
+            op_callbacks.add_op_callback(see)
             yield
-        finally:
-            op_callbacks.remove_op_callback(see)
-            keras.Layer.__call__ = call
+
+    def _again(self, name: str, inputs: Sequence[Any], count: int, attributes: Any) -> Callable[[Any], Any] | None:
+        """An operation of TensorFlow on other tensors; None for one that takes what is none, a variable."""
+        if not all(map(self.is_tensor, inputs)):
+            return None
+        told = attributes or ()
+        given = [each for key, value in zip(told[::2], told[1::2], strict=True) if value is not None
+                 for each in (key, value)]  # fmt: skip
+        return lambda tensors: execute.execute(name, count, list(tensors), tuple(given), context.context())
 
 
 def _layer(made: Any) -> Any:
     if not isinstance(made, keras.Layer):
         raise TypeError(f"this gives {type(made).__name__}, and no keras.Model")
     return made
-
-
-def _again(name: str, attributes: Mapping[str, Any]) -> Callable[[Any], Any] | None:
-    """A call of an operation of TensorFlow that takes one tensor, on another."""
-    function = getattr(tensorflow.raw_ops, name, None)
-    if function is None:
-        return None
-    first, *others = inspect.signature(function).parameters
-    given = {key: value for key, value in attributes.items() if key in others and key != "T"}
-    return lambda value: function(**{first: value}, **given)
 
 
 def _config(layer: Any) -> dict[str, Any]:

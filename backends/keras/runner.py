@@ -190,8 +190,9 @@ def _layers(model: Any) -> Iterator[Any]:
 
 def _calls(model: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[Any, tuple[int, ...]]]:
     """What a model runs, in its order, with the numbers of the calls of models around it, as they were written."""
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
+    depths = getattr(model, "_nodes_by_depth", {})  # which a person's own model, a subclass, does not have
+    for depth in sorted(depths, reverse=True):
+        for node in depths[depth]:
             yield node.operation, place
             if isinstance(node.operation, keras.Model):
                 yield from _calls(node.operation, (*place, node.operation._inbound_nodes.index(node)))

@@ -11,8 +11,11 @@ from paddle import _C_ops, nn
 
 _OPERATORS = (
     "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__", "__matmul__",
-    "__pow__", "__neg__", "__getitem__",
+    "__rmatmul__", "__pow__", "__rpow__", "__floordiv__", "__mod__", "__neg__", "__abs__", "__invert__", "__getitem__",
+    "__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__", "__and__", "__or__", "__xor__",
 )  # fmt: skip
+_LOOKS = ("item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__", "__index__")
+"""Methods that hand numbers to the model's code."""
 _ARGUMENTS = {
     "conv2d": "x weight strides paddings padding_algorithm dilations groups data_format",
     "depthwise_conv2d": "x weight strides paddings padding_algorithm dilations groups data_format",
@@ -68,9 +71,12 @@ class Own:
                 finally:
                     depth.pop()
                 arguments = dict(zip(_names(name, len(args)), args, strict=False)) | kwargs
-                again = lambda value: function(  # noqa: E731
-                    *(value if isinstance(each, paddle.Tensor) else each for each in args), **kwargs
-                )
+
+                def again(tensors: Sequence[Any]) -> Any:
+                    others, named = calls.put((args, kwargs), iter(tensors))
+                    result = function(*others, **named)
+                    return others[0] if name == "__setitem__" else result
+
                 changed = args[0] if name == "__setitem__" else result
                 calls.note(name, (args, kwargs), changed, path=places[-1] if places else "", arguments=arguments,
                            again=again)  # fmt: skip
@@ -81,7 +87,7 @@ class Own:
         layer_call = nn.Layer.__call__
 
         def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            reads = [calls.known(value) for value in calls._tensors((args, kwargs))]
+            reads = [calls.known(value) for value in calls.tensors((args, kwargs))]
             places.append(names.get(layer, places[-1] if places else ""))
             try:
                 result = layer_call(layer, *args, **kwargs)
@@ -90,12 +96,28 @@ class Own:
             if type(layer).__module__.startswith("paddle.nn") and not isinstance(layer, nn.Sequential):
                 told = {name.lstrip("_"): value for name, value in vars(layer).items()}
                 weights = [*layer.parameters(), *layer.buffers()]
-                again = None if weights else lambda value: layer_call(layer, value)
+
+                def again(tensors: Sequence[Any]) -> Any:
+                    others, named = calls.put((args, kwargs), iter(tensors))
+                    return layer_call(layer, *others, **named)
+
                 calls.note(type(layer).__name__, (args, kwargs), result, path=path, arguments=told, weights=weights,
-                           layer=True, reads=[n for n in reads if n is not None], again=again)  # fmt: skip
+                           layer=True, reads=[n for n in reads if n is not None],
+                           again=None if weights else again)  # fmt: skip
             return result
 
+        def looked(name: str, function: Any) -> Any:
+            def look(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+                if not depth:
+                    calls.look(name, tensor, places[-1] if places else "")
+                return function(tensor, *args, **kwargs)
+
+            return look
+
         with contextlib.ExitStack() as stack:
+            for name in _LOOKS:
+                stack.callback(setattr, paddle.Tensor, name, getattr(paddle.Tensor, name))
+                setattr(paddle.Tensor, name, looked(name, getattr(paddle.Tensor, name)))
             for owner, wanted in ((_C_ops, dir(_C_ops)), (paddle.Tensor, (*_OPERATORS, "__setitem__"))):
                 for name in wanted:
                     function = getattr(owner, name)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Own:
@@ -24,6 +25,18 @@ class Own:
 
     def build(self, make: Callable[[], Any], inputs: Sequence[Any], mode: str) -> None:
         self.session.build(lambda: _module(make()).to(torch.get_default_dtype()), {}, mode)
+
+    @staticmethod
+    def opened(path: str) -> Any:
+        """The model of a file of TorchScript."""
+        try:
+            return torch.jit.load(path, map_location="cpu")
+        except RuntimeError as error:
+            if "constants.pkl" in str(error) or "not a ZIP" in str(error) or "PytorchStreamReader" in str(error):
+                raise TypeError(
+                    "this is no TorchScript; of other files, name what makes the model: FILE.py:NAME"
+                ) from None
+            raise
 
     def variables(self) -> dict[str, Any]:
         """Parameters, and of the buffers the statistics: what else is constant is no weight."""
@@ -55,7 +68,7 @@ class Own:
 
         def enter(module: nn.Module, given: Any) -> None:
             places.append(names.get(module, places[-1] if places else ""))
-            before.append([calls.known(value) for value in calls._tensors(given)])
+            before.append([calls.known(value) for value in calls.tensors(given)])
 
         def leave(module: nn.Module, given: Any, result: Any) -> None:
             path, reads = places.pop(), [number for number in before.pop() if number is not None]
@@ -69,7 +82,8 @@ class Own:
             nn.modules.module.register_module_forward_hook(leave),
         ]
         try:
-            with _Watch(calls, places):
+            scripted = isinstance(self.session.model, torch.jit.ScriptModule)
+            with _Dispatched(calls) if scripted else _Watch(calls, places):
                 yield
         finally:
             for hook in hooks:
@@ -102,22 +116,55 @@ class _Watch(TorchFunctionMode):  # type: ignore[misc]
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", str(func))
-        if name in ("__get__", "__set__"):
+        if name == "__get__" and isinstance(result, torch.Tensor):  # `weight.T`
+            name = getattr(getattr(func, "__self__", None), "__name__", name)
+        elif name in ("__get__", "__set__"):
             return result
         given, changed = (args, kwargs), result
         if name == "__setitem__":
             changed = args[0]
-        tensors = [value for value in args if isinstance(value, torch.Tensor)]
+        path = self.places[-1] if self.places else ""
+        if name in _LOOKS:
+            self.calls.look(name, given, path)
 
-        def again(value: Any) -> Any:
-            return func(*(value if isinstance(each, torch.Tensor) else each for each in args), **kwargs)
+        def again(tensors: Sequence[Any]) -> Any:
+            args, kwargs = self.calls.put(given, iter(tensors))
+            result = func(*args, **kwargs)
+            return args[0] if name == "__setitem__" else result
 
-        one = len(tensors) == 1 and not any(isinstance(value, torch.Tensor) for value in kwargs.values())
-        self.calls.note(name, given, changed, path=self.places[-1] if self.places else "",
-                        arguments=_named(func, args, kwargs), again=again if one else None)  # fmt: skip
+        self.calls.note(name, given, changed, path=path, arguments=_named(func, args, kwargs), again=again)
         return result
 
 
+class _Dispatched(TorchDispatchMode):  # type: ignore[misc]
+    """Tells of each operator, which is all that is seen of TorchScript."""
+
+    def __init__(self, calls: Any) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = (args, kwargs or {})
+        result = func(*args, **given[1])
+        name = func._schema.name.removeprefix("aten::")
+        if name in _LOOKS:
+            self.calls.look(name, given)
+        names = [argument.name for argument in func._schema.arguments]
+
+        def again(tensors: Sequence[Any]) -> Any:
+            others, named = self.calls.put(given, iter(tensors))
+            return func(*others, **named)
+
+        told = dict(zip(names, args, strict=False)) | given[1]
+        self.calls.note(name, given, result, arguments=told, again=again)
+        return result
+
+
+_LOOKS = {
+    "item", "tolist", "numpy", "__array__", "__bool__", "__float__", "__int__", "__index__", "__contains__", "equal",
+    "allclose", "is_nonzero", "_local_scalar_dense",
+}  # fmt: skip
+"""Functions that hand numbers to the model's code."""
 _SIGNATURES: dict[Any, list[str]] = {}
 _BUILT_IN = {
     "conv1d": "input weight bias stride padding dilation groups",

@@ -3,7 +3,8 @@ recorded.
 
 A backend's `recorder.py` defines `Own(session)`: the session, with `build(make, inputs, mode)` (a model that is ready
 to be called), `variables()` (those that are weights: what training changes, and statistics), `run(inputs)`, and
-`watch(calls)`, in which each call of the framework is told to `calls.note`; and `is_tensor(value)`.
+`watch(calls)`, in which each call of the framework is told to `calls.note`; `is_tensor(value)`; and `opened(path)`, the
+model that a file holds, where the framework saves whole models.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import prod, sqrt
-from types import FrameType
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from .arrays import Array, Writer, arrange, cast, load
+from .calls import Calls, is_theirs, kind
 from .model import RunError
 
 
@@ -42,15 +43,12 @@ def own_session(request: Mapping[str, Any], runner: Any, see: Callable[[str, Any
 def build(own: Any, request: Mapping[str, Any], inputs: Sequence[Any]) -> None:
     """Makes the model, in their code's own words of what is wrong. Raises OwnError."""
     with said(request["own"]):
-        own.build(factory(request["own"]), inputs, request["mode"])
+        named = bool(request["own"]["name"])
+        make = factory(request["own"]) if named else partial(own.opened, request["own"]["file"])
+        own.build(make, inputs, request["mode"])
     for name, variable in own.variables().items():
-        if _kind(variable) != request["dtype"]:
-            raise OwnError(f"its weight '{name}' stays {_kind(variable)}")
-
-
-def _kind(value: Any) -> str:
-    """`float64`, of what each framework has words of its own for."""
-    return str(value.dtype).removeprefix("torch.").removeprefix("paddle.").removeprefix("<dtype: '").removesuffix("'>")
+        if kind(variable) != request["dtype"]:
+            raise OwnError(f"its weight '{name}' stays {kind(variable)}")
 
 
 def _recorder(path: str) -> Any:
@@ -113,7 +111,7 @@ def said(own: Mapping[str, Any]) -> Iterator[None]:
     except OwnError:
         raise
     except (Exception, SystemExit) as error:
-        at = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(own, frame.filename)]
+        at = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(own, frame.filename)]
         place = f"{os.path.basename(at[-1].filename)}:{at[-1].lineno}: {at[-1].line}: " if at else ""
         if isinstance(error, SyntaxError) and error.filename:
             place = f"{os.path.basename(error.filename)}:{error.lineno}: "
@@ -121,131 +119,9 @@ def said(own: Mapping[str, Any]) -> Iterator[None]:
         raise OwnError(f"{place}{type(error).__name__}: {text[:300]}") from (error if at else None)
 
 
-def _is_theirs(own: Mapping[str, Any], filename: str) -> bool:
-    return bool(own["file"]) and os.path.dirname(filename) == os.path.dirname(own["file"])
-
-
-class Calls:
-    """The calls of one run, and the values that they gave, written at once: what is in place overwrites them."""
-
-    def __init__(self, own: Mapping[str, Any], weights: Mapping[str, Any], runner: Any, is_tensor: Any, writer: Writer):
-        self.active = True
-        self.records: list[dict[str, Any]] = []
-        self._own, self._runner, self._is_tensor, self._writer = own, runner, is_tensor, writer
-        self._weights = {id(variable): [name] for name, variable in weights.items()}
-        """By the identity of a tensor the weights that it is made of alone."""
-        self._at: dict[int, int] = {}
-        self._kept: list[Any] = list(weights.values())
-        """All tensors: a new one must not get the identity of one that is gone."""
-
-    def weight(self, tensor: Any, variable: Any) -> None:
-        """Says that a tensor is what a weight holds."""
-        if id(variable) in self._weights:
-            self._weights[id(tensor)] = self._weights[id(variable)]
-            self._kept.append(tensor)
-
-    def enter(self, name: str, tensor: Any) -> None:
-        """An input of the model."""
-        self._add("input", [tensor], (), (), {"path": name})
-
-    def known(self, tensor: Any) -> int | None:
-        """The call that gave this tensor."""
-        return self._at.get(id(tensor))
-
-    def note(
-        self, func: str, given: Any, result: Any, *, path: str = "", arguments: Mapping[str, Any] | None = None,
-        weights: Iterable[Any] = (), layer: bool = False, reads: Sequence[int] | None = None,
-        again: Callable[[Any], Any] | None = None,
-    ) -> None:  # fmt: skip
-        """A call of `func` on what is `given`, at a place of the model. A `layer` has `weights` of its own, and gives
-        what a call in it gave. `again` calls it on another tensor in place of the only one."""
-        results = list(self._tensors(result)) if self.active else []
-        if not results:
-            return
-        tensors = list(self._tensors(given))
-        made = [name for each in (*tensors, *weights) for name in self._weights.get(id(each), ())]
-        before = [self._at[id(each)] for each in tensors if id(each) in self._at] if reads is None else list(reads)
-        plain = [each for each in tensors if id(each) not in self._weights]
-        if made and not layer and not before and not plain:  # a transposed or expanded weight
-            for value in results:
-                self._weights[id(value)] = list(dict.fromkeys(made))
-        kept = {"path": path, "arguments": _plain(arguments or {}), "line": self._line(), "layer": layer}
-        first = len(self.records)
-        self._add(func, results, before, list(dict.fromkeys(made)), kept)
-        if again is not None and len(tensors) == 1 and len(results) == 1 and not made:
-            self._bend(first, tensors[0], results[0], again)
-
-    def _add(
-        self, func: str, results: Sequence[Any], reads: Sequence[int], weights: Sequence[str], more: Mapping[str, Any]
-    ) -> None:
-        for place, value in enumerate(results):
-            number = len(self.records)
-            there = self._at.get(id(value)) if more.get("layer") else None
-            key = self.records[there]["value"] if there is not None else f"record {number}"
-            if there is None:
-                self._writer.add(key, np.array(self._runner.to_numpy(value)))
-            self.records.append({"func": func, "value": key, "reads": list(dict.fromkeys(reads)), "place": place,
-                                 "weights": list(weights), "bends": "", **more})  # fmt: skip
-            if there is None:
-                self._at[id(value)] = number
-            self._kept.append(value)
-
-    def _bend(self, number: int, given: Any, result: Any, again: Callable[[Any], Any]) -> None:
-        """What a function of one tensor gives for numbers that a run hardly meets: beyond a bound, say."""
-        if tuple(given.shape) != tuple(result.shape) or "float" not in _kind(given):
-            return
-        edges = np.resize(EDGES, given.shape).astype(np.array(self._runner.to_numpy(given)).dtype)
-        self.active = False
-        try:
-            value = again(self._runner.from_numpy(edges))
-        except Exception:  # it is no such function, then
-            value = None
-        finally:
-            self.active = True
-        if self._is_tensor(value) and tuple(value.shape) == tuple(result.shape):
-            self._writer.add(f"bends {number}", np.array(self._runner.to_numpy(value)))
-            self.records[number]["bends"] = f"bends {number}"
-
-    def _tensors(self, value: Any) -> Iterator[Any]:
-        if self._is_tensor(value):
-            yield value
-        elif isinstance(value, Mapping):
-            for each in value.values():
-                yield from self._tensors(each)
-        elif isinstance(value, (list, tuple)):
-            for each in value:
-                yield from self._tensors(each)
-
-    def _line(self) -> str:
-        """Where in the person's file this is: `my_model.py:12`."""
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None:
-            if _is_theirs(self._own, frame.f_code.co_filename):
-                return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-            frame = frame.f_back
-        return ""
-
-
-EDGES = np.array([0.0, -0.5, 0.5, -1.0, 1.0, -2.0, 2.0, -2.9, 2.9, -3.1, 3.1, -5.9, 5.9, -6.1, 6.1, -9.0, 9.0, 25.0])
-"""Numbers on both sides of what activations bend at."""
-
-
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that are numbers, texts, truth values, or rows of these."""
-    return {name: value for name, value in ((n, _data(v)) for n, v in arguments.items()) if value is not None}
-
-
-def _data(value: Any) -> Any:
-    if isinstance(value, (bool, int, float, str)):
-        return value if not isinstance(value, float) or np.isfinite(value) else str(value)
-    if isinstance(value, (list, tuple)) and len(value) <= 8:
-        items = [_data(each) for each in value]
-        return None if any(each is None for each in items) else items
-    return None
-
-
 def record(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -> dict[str, Any]:
-    """Records a run of a person's model with random weights; gives its calls."""
+    """Records a run of a person's model with random weights; gives its calls. Those that are wanted `again` are
+    computed for other numbers, too."""
     data = load(**request["data"])
     own = own_session(request, runner, lambda key, value: value)
     given = {name: cast(arrange(data[name], layout), request["dtype"]) for name, layout in request["inputs"].items()}
@@ -254,27 +130,54 @@ def record(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) 
         build(own, request, inputs)
     variables = own.variables()
     with clock.enter("weights"):
+        _fill(own, variables, request["stored"], runner)
         for name, variable in variables.items():
-            array = np.array(runner.to_numpy(variable))
-            array = np.ascontiguousarray(drawn(name, array))
-            own.session.assign(variable, array)
-            writer.add(f"weight {name}", array)
+            writer.add(f"weight {name}", np.array(runner.to_numpy(variable)))
     calls = Calls(request["own"], variables, runner, own.is_tensor, writer)
     with clock.enter("run"), said(request["own"]):
         for name, value in zip(given, inputs, strict=True):
             calls.enter(name, value)
         with own.watch(calls):
             outputs = own.run(inputs)
-    results = list(calls._tensors(outputs))
+    results = list(calls.tensors(outputs))
     if not results:
         raise OwnError(f"the model gives {type(outputs).__name__}, which has no tensor")
     for value in results:
-        if "float" in _kind(value) and _kind(value) != request["dtype"]:
-            raise OwnError(f"what it gives is {_kind(value)}")
+        if "float" in kind(value) and kind(value) != request["dtype"]:
+            raise OwnError(f"what it gives is {kind(value)}")
         if calls.known(value) is None:
             calls.note("the model", (), value)
+    if request["again"]:
+        numbers = load(**request["numbers"])
+        with clock.enter("again"):
+            for number, (at, to, other) in enumerate(request["again"]):
+                found = calls.again(at, to, numbers[f"again {number}"], other)
+                if found is not None:
+                    writer.add(f"again {number}", found)
     names = list(outputs) if isinstance(outputs, Mapping) else []
-    return {"records": calls.records, "returned": [calls.known(value) for value in results], "names": names}
+    returned = [calls.known(value) for value in results]
+    return {"records": calls.records, "looks": calls.looks, "returned": returned, "names": names}
+
+
+def _fill(own: Any, variables: Mapping[str, Any], stored: Mapping[str, Any] | None, runner: Any) -> None:
+    """Gives the model random weights, or those of a file. Raises OwnError for a file that does not have them."""
+    if stored is not None and stored["arrays"] is None:
+        try:
+            own.restore(stored["path"])
+        except Exception as error:
+            text = " ".join(str(error).split())
+            raise OwnError(f"{stored['path']} does not have its weights: {text[:300]}") from None
+        return
+    arrays = load(**stored["arrays"]) if stored is not None else {}
+    for name, variable in variables.items():
+        array = np.array(runner.to_numpy(variable))
+        if stored is None:
+            own.session.assign(variable, np.ascontiguousarray(drawn(name, array)))
+        elif name not in arrays or arrays[name].shape != array.shape:
+            size = f"has '{name}' with shape {arrays[name].shape}, not {array.shape}" if name in arrays else ""
+            raise OwnError(stored["path"] + " " + (size or f"has no '{name}'"))
+        else:
+            own.session.assign(variable, np.ascontiguousarray(arrays[name].astype(array.dtype)))
 
 
 def drawn(name: str, array: Array) -> Array:
