@@ -56,7 +56,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str], list[int
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.communicate()
 
 
 @pytest.fixture
@@ -185,13 +185,21 @@ def _plain(proof: archspec.Proof) -> list[Any]:
     return [*found, *(json.dumps(each.to_json()) for each in proof.refused)]
 
 
-@pytest.mark.long
-@pytest.mark.frameworks
+@pytest.fixture
+def missing(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch cannot be imported, here and in processes that are started, so that nothing takes long."""
+    folder = tmp_path_factory.mktemp("missing")
+    (folder / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("missing")
 @pytest.mark.filterwarnings("ignore")
-def test_the_same_results_also_if_a_worker_is_lost(specs: list[str], tmp_path: Path) -> None:
+def test_processes_give_the_same_results_also_if_one_is_lost(specs: list[str], tmp_path: Path) -> None:
     told: list[Any] = []
     here = archspec.verify(*specs, to="pytorch", each=told.append)
-    assert [report.model for report in here.reports] == [f"net{number}" for number in range(5)]
+    assert [each.model for each in here.reports] == [f"net{number}" for number in range(5)]
     with cluster(tmp_path) as (address, _, workers):
         there = archspec.verify(*specs, to="pytorch", each=told.append, executor=address)
         assert _plain(there) == _plain(here)
@@ -205,15 +213,17 @@ def test_the_same_results_also_if_a_worker_is_lost(specs: list[str], tmp_path: P
         thread.start()
         again = archspec.verify(*specs, to=["pytorch"], seed=1, each=told.append, executor=address)
         thread.join()
-        assert [report.model for report in again.reports] == [f"net{number}" for number in range(5)]
-        assert all(report.exit_code == 0 for report in again.reports)
+        assert [each.model for each in again.reports] == [f"net{number}" for number in range(5)]
+        failures = [[each.outcomes["pytorch"].failure for each in made.reports] for made in (again, here)]
+        assert failures[0] == failures[1]
+        assert {failure.kind for failure in failures[0] if failure is not None} == {"import"}
 
         with pytest.raises(UsageError, match="an executor is sent specs"):
             archspec.verify(archspec.load(specs[0]), executor=address)
 
 
-@pytest.mark.long
-@pytest.mark.frameworks
+@pytest.mark.slow
+@pytest.mark.usefixtures("missing")
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_is_lost_takes_nothing_that_was_found(specs: list[str], tmp_path: Path) -> None:
     found: list[Any] = []
