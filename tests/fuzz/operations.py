@@ -34,6 +34,8 @@ TAMING: Final = (
     {"op": "multiply", "value": 0.1},
 )
 LARGE: Final = 6.0
+SEVERAL: Final = ("split", "chunk", "topk", "lstm", *(f"max_pool{rank}d_with_indices" for rank in (1, 2, 3)))
+"""What gives several values, which are named."""
 COUNTS: Final = {"embedding": "num_embeddings", "one_hot": "num_classes"}
 """Where an operation has the number that its whole numbers are less than."""
 
@@ -81,7 +83,7 @@ def _proposed(builder: Builder, key: str, *, anew: bool = False) -> Step:
     if references != [""]:
         step["from"] = references[0] if len(references) == 1 else references
         builder.keep()
-    if random.random() < 0.45 or len(builder.current) > 1 or key in ("split", "chunk", "topk", "lstm"):
+    if random.random() < 0.45 or len(builder.current) > 1 or key in SEVERAL:
         step["name"] = builder.new_name(key)
     return step
 
