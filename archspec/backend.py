@@ -185,6 +185,11 @@ class Backend:
     recorder: Path | None = None
     """A script like the runner, by which a person's own model is run and its calls are seen
     (see `archspec.verification.worker.own`)."""
+    tracer: Path | None = None
+    """A script like the runner, which captures a person's own model as data (see
+    `archspec.verification.worker.capture`)."""
+    raising: Callable[[], Any] | None = None
+    """Gives the `archspec.importing.raising.Table` of what the tracer captures."""
     reproduction: Path | None = None
     """A template of a script that fills a model, runs it, and shows how far it is off (see
     `archspec.reproduction`); without it, none is written."""

@@ -412,6 +412,41 @@ def verify(
         raise typer.Exit(code)
 
 
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="What makes the model; or MODULE:NAME.")],
+    output_: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="Where NAME.yaml goes, and the weights.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME=SIZES", help="What goes in, the batch first; may be repeated."),
+    ] = None,
+    backend: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Whose framework it is written in.")] = "pytorch",
+    arguments: Annotated[
+        list[str] | None, typer.Option("--argument", metavar="N=V", help="What the function is given; may be repeated.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write the spec of a model that is code, with its weights, and prove that it is that model.
+
+    \b
+    archspec import torchvision.models:resnet18 --input image=1,3,224,224 -o resnet18
+    archspec import my_model.py:build --argument width=64 --input image=1,3,32,32 -o net
+    archspec import my_model.py:Tagger --input tokens=1,time:int64:30000 -o tagger
+
+    The model is run twice, with two sizes of what is open; all that it calls becomes steps, its classes blocks. What
+    has no place in a spec is told all at once, and nothing is written. Writes NAME.yaml, NAME.safetensors (by the
+    spec's names), and NAME.names.yaml (for archspec weights --names) if the model has other ones.
+    """
+    from archspec.cli.arguments import values
+    from archspec.cli.importing import run
+
+    code = run(source, output_, inputs or (), backend, values(arguments), timeout, force=force, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
 @app.command()
 def init(
     spec: OneSpec,

@@ -87,6 +87,13 @@ def training() -> Spelling:
     return SPELLING
 
 
+def raising() -> Any:
+    """What people write, as operations."""
+    from .raising import raiser
+
+    return raiser
+
+
 def live(make: Callable[[], Any], weights: Mapping[str, Any], optional: Collection[str], device: Any) -> Any:
     """A model in this process."""
     from .live import build
@@ -103,6 +110,8 @@ BACKEND: Final = Backend(
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     recorder=Path(__file__).parent / "recorder.py",
     timer=Path(__file__).parent / "timer.py",
+    tracer=Path(__file__).parent / "tracer.py",
+    raising=raising,
     training=training,
     live=live,
     exact_statistics=exact_statistics,

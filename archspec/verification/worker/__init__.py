@@ -46,6 +46,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
+from .capture import capture
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed
 from .own import OwnError, build, own_session, record
@@ -147,6 +148,8 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     try:
         if "script" in request:
             return _seen(train, request, runner, clock)
+        if "capture" in request:
+            return _seen(capture, request, runner, clock)
         if "record" in request:
             return _seen(record, request, runner, clock)
         return _answer(request, runner, tell, clock)

@@ -37,7 +37,7 @@ def own_session(request: Mapping[str, Any], runner: Any, see: Callable[[str, Any
     """A session whose model is a person's own, not built yet; its weights are those that are one."""
     session = runner.Session(request["dtype"], see)
     session.draws = True
-    return _recorder(request["own"]["recorder"]).Own(session)
+    return script(request["own"]["recorder"]).Own(session)
 
 
 def build(own: Any, request: Mapping[str, Any], inputs: Sequence[Any]) -> None:
@@ -51,7 +51,8 @@ def build(own: Any, request: Mapping[str, Any], inputs: Sequence[Any]) -> None:
             raise OwnError(f"its weight '{name}' stays {kind(variable)}")
 
 
-def _recorder(path: str) -> Any:
+def script(path: str) -> Any:
+    """A backend's script as a module."""
     name = f"archspec_recorder_{crc32(path.encode())}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)

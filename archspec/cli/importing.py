@@ -1,0 +1,73 @@
+"""What `archspec import` does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from archspec.against.target import targets
+from archspec.backend import backends
+from archspec.cli import output
+from archspec.cli.files import check_writable, write_one
+from archspec.errors import UsageError
+from archspec.importing.given import given
+from archspec.importing.model import Imported, import_model
+from archspec.importing.names_file import names_text
+from archspec.verification.workers import Pool
+from archspec.weights.exchange import save
+
+
+def run(
+    source: str, name: Path, inputs: Sequence[str], backend: str, arguments: Mapping[str, Any], timeout: float, *,
+    force: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Imports a model, writes its files, and returns the exit code. Raises UsageError, ImportRefused."""
+    chosen = backends([backend])
+    (target,) = targets([source], chosen, option="")
+    target = replace(target, arguments={**target.arguments, **arguments})
+    wanted = given(inputs)
+    files = [name.with_name(f"{name.name}{ending}") for ending in (".yaml", ".safetensors", ".names.yaml")]
+    for file in files:
+        if file.exists() and not force:
+            raise UsageError(f"{file} is there already; --force writes over it")
+        check_writable(file)
+
+    def tell(stage: str) -> None:
+        print(f"{source}: {stage}", file=sys.stderr, flush=True)
+
+    with Pool({each.name: each.runner for each in chosen}, patience=timeout) as pool:
+        imported = import_model(target, wanted, pool, timeout=timeout, tell=tell)
+    if as_json:
+        output.print_json(_json(imported, files))
+    else:
+        _show(imported)
+    if not imported.ok:
+        print(f"{source}: nothing is written: the spec is not proven to be the model", file=sys.stderr)
+        return 1
+    write_one(files[0], imported.text)
+    save(imported.model, files[1], imported.weights)
+    if imported.names():
+        write_one(files[2], names_text(imported.names(), source))
+    if not as_json:
+        print(*[file for file in files if file.exists()], sep="\n")
+    return 0
+
+
+def _show(imported: Imported) -> None:
+    for what, report in imported.reports.items():
+        (outcome,) = report.outcomes.values()
+        errors = ", ".join(f"{rung.name}: {rung.agreement}" for rung in outcome.rungs.values())
+        print(f"{what}: {outcome.status}" + (f" ({errors})" if errors else "") + (f": {outcome.message}" if outcome.message else ""))
+    for note in imported.notes:
+        print(f"note: {note}")
+
+
+def _json(imported: Imported, files: Sequence[Path]) -> dict[str, Any]:
+    return {
+        "ok": imported.ok, "spec": imported.text, "notes": list(imported.notes),
+        "files": [str(file) for file in files[: 2 + bool(imported.names())]] if imported.ok else [],
+        "reports": {what: report.to_json() for what, report in imported.reports.items()},
+    }  # fmt: skip

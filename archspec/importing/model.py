@@ -1,0 +1,241 @@
+"""A model that a person wrote, as a spec with its weights: captured, raised, written, and proven."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from archspec.against.subject import Own, spoken
+from archspec.against.target import Target
+from archspec.backend import Interface, Weight
+from archspec.errors import ArchspecError, BackendError, SpecError, UsageError
+from archspec.graph.graph import rounded
+from archspec.graph.mode import Mode
+from archspec.importing.blocks import find
+from archspec.importing.given import Given, names
+from archspec.importing.items import of
+from archspec.importing.names import fitting, unique
+from archspec.importing.raising import Raiser, Static, View
+from archspec.importing.simplify import simplified
+from archspec.importing.text import Head, write
+from archspec.importing.trace import ImportRefused, Problem, Trace, merge, values
+from archspec.importing.tree import Frame, Step, Tensor
+from archspec.model import Model, Spec
+from archspec.verification.failure import Failure
+from archspec.verification.report import Report
+from archspec.verification.run import examine
+from archspec.verification.subject import Generated
+from archspec.verification.worker import Array
+from archspec.verification.workers import Pool, Result
+from archspec.weights.layouts import restored
+
+Telling = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import gives."""
+
+    text: str
+    model: Model
+    weights: dict[str, Array]
+    """The model's own, by the spec's names and in its shapes."""
+    places: tuple[Weight, ...]
+    """Where each of the spec's weights is in the model."""
+    reports: dict[str, Report]
+    """What was proven, by what was run."""
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(report.exit_code == 0 for report in self.reports.values())
+
+    def names(self) -> dict[str, Any]:
+        """What a file of names says: of each weight of the model that has another name here, what it is here."""
+        found: dict[str, list[str]] = {}
+        for place in self.places:
+            turned = "^T" if place.layout == (("transpose", (1, 0)),) else ""
+            found.setdefault(place.target, []).append(place.parameter + turned)
+        return {
+            theirs: ours[0] if len(ours) == 1 else ours for theirs, ours in found.items() if ours != [theirs]
+        }  # fmt: skip
+
+
+def import_model(
+    target: Target, inputs: Sequence[Given], pool: Pool, *, timeout: float = 300, tell: Telling = lambda stage: None
+) -> Imported:
+    """The spec of a model, with its weights, proven. Raises ImportRefused with all that has no place in a spec,
+    UsageError for what gives no model, ArchspecError if what was written is not the model."""
+    tell("capturing")
+    trace = _captured(target, inputs, pool, timeout)
+    tell("writing")
+    return _proven(_written(trace, target, inputs), target, pool, timeout, tell)
+
+
+def _captured(target: Target, inputs: Sequence[Given], pool: Pool, timeout: float) -> Trace:
+    if target.backend.tracer is None:
+        raise UsageError(f"{target.text}: models of {target.backend.title} cannot be imported yet")
+    opened = names(inputs)
+    shapes = {each.name: each.shapes(opened) for each in inputs}
+    request = {
+        "capture": True, "own": spoken(target) | {"tracer": str(target.backend.tracer)}, "dtype": "float64",
+        "sizes": [{name: both[run] for name, both in shapes.items()} for run in (0, 1)],
+        "kinds": {each.name: {"dtype": each.dtype, "below": each.below} for each in inputs},
+        "into": str(pool.scratch.file(2**20)),
+    }  # fmt: skip
+    result = pool.submit(target.backend.name, request, timeout=timeout).result()
+    if isinstance(result, Failure):
+        raise UsageError(f"{target.text}: {result.message}")
+    assert isinstance(result, Result)
+    return merge(result.seen["runs"], result.arrays)
+
+
+@dataclass(slots=True)
+class _Written:
+    text: str
+    model: Model
+    steps: list[Step]
+    trace: Trace
+    notes: tuple[str, ...]
+
+
+def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
+    table = target.backend.raising
+    assert table is not None
+    raiser = Raiser(trace, table())
+    root = raiser.run()
+    outputs, problems = _outputs(raiser, trace)
+    if raiser.problems or problems:
+        raise ImportRefused([*raiser.problems, *problems])
+    given = {name: raiser.views[number] for name, number in trace.inputs.items()}
+    tensors = {name: view.tensor for name, view in given.items() if isinstance(view, View)}
+    unread = [name for name, tensor in tensors.items() if not any(tensor in step.inputs for step in root.steps())]
+    if unread:
+        raise ImportRefused([Problem(f"the input '{name}' has no part in what comes out") for name in unread])
+    root = simplified(root, set(outputs.values()))
+    whole = root.items[0] if len(root.items) == 1 and isinstance(root.items[0], Frame) else root
+    assert isinstance(whole, Frame)
+    item = of(whole)
+    kept = set(outputs.values())
+    steps = [step for step in root.steps()]
+    found = find(item, kept)
+    used = {origin.weight for step in steps for origin in step.weights.values()}
+    notes = []
+    left = sorted(name for name in trace.weights if name not in used)
+    if left:
+        parts = list(dict.fromkeys(name.partition(".")[0] for name in left))
+        notes.append(f"left out, as evaluation does not use it: {', '.join(parts)}")
+    head = Head(
+        _class_name(whole.kind or target.name), f"{target.name} of {target.module or target.text.partition(':')[0]}.", "",
+        {each.name: each.said() for each in inputs}, notes,
+    )  # fmt: skip
+    text = write(head, found, tensors, outputs, ())
+    try:
+        model = Spec.parse(text, "imported.yaml").network()
+        model.check()
+        graph = model.graph
+    except SpecError as error:
+        raise ArchspecError(f"what was written is not a valid spec, which is a fault of archspec:\n{error}\n{text}") from None
+    if [node.op.key for node in graph.nodes] != [step.op for step in steps]:
+        raise ArchspecError("what was written has other steps than the model, which is a fault of archspec")
+    expect = [f"parameters: {sum(p.size for p in _trainable(model))}",
+              f"outputs: {{{', '.join(f'{name}: {_sizes(tensor, inputs)}' for name, tensor in outputs.items())}}}"]  # fmt: skip
+    text = write(head, found, tensors, outputs, expect)
+    return _Written(text, Spec.parse(text, "imported.yaml").network(), steps, trace, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    size: int
+
+
+def _trainable(model: Model) -> list[_Count]:
+    return [_Count(int(np.prod(p.shape))) for p in model.graph.parameters().values() if p.trainable]
+
+
+def _sizes(tensor: Tensor, inputs: Sequence[Given]) -> str:
+    from archspec.importing.given import PRIMES
+
+    opened = {PRIMES[number]: name for number, name in enumerate(names(inputs))}
+    sizes = [str(one) if one == two else opened.get((one, two), str(one)) for one, two in
+             zip(*(shape[1:] for shape in tensor.shapes), strict=True)]  # fmt: skip
+    return f"[{', '.join(sizes)}]"
+
+
+def _outputs(raiser: Raiser, trace: Trace) -> tuple[dict[str, Tensor], list[Problem]]:
+    """What comes out, by name: of a dict its keys."""
+    result = trace.result
+    named = result["fields"] if isinstance(result, dict) and "fields" in result else None
+    data = named if named is not None else {"output": result} if isinstance(result, dict) else None
+    if data is None:
+        data = {f"output{number}": each for number, each in enumerate(result, 1)}
+    found: dict[str, Tensor] = {}
+    problems = []
+    for name, each in data.items():
+        numbers = list(values(each))
+        if len(numbers) != 1 or not isinstance(each, dict):
+            problems.append(Problem("what comes out is nested, or no tensor"))
+            continue
+        view = raiser.views.get(numbers[0])
+        if view is None:
+            if not raiser.problems:
+                problems.append(Problem("an output comes from no call that was seen"))
+        elif isinstance(view, Static):
+            problems.append(Problem("an output does not depend on any input"))
+        elif view.batch != 0:
+            problems.append(Problem("the batch is not the first axis of an output"))
+        else:
+            found[unique(fitting(name), set(found))] = view.tensor
+    return found, problems
+
+
+def _class_name(name: str) -> str:
+    plain = "".join(part[:1].upper() + part[1:] for part in fitting(name).split("_") if part)
+    return plain or "Model"
+
+
+def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell: Telling) -> Imported:
+    graph = written.model.graph
+    places = []
+    for node, step in zip(graph.nodes, written.steps, strict=True):
+        if node.owner:
+            continue
+        for name, origin in step.weights.items():
+            shared = any(kind == "pad" for kind, _ in origin.layout)
+            places.append(Weight(node.parameter(name), origin.weight, origin.layout, shared))
+    shapes = {name: parameter.shape for name, parameter in graph.parameters().items()}
+    arrays = {name: _single(array) for name, array in written.trace.weights.items()}
+    originals = {name: _single(written.trace.arrays[f"original {name}"]) for name in arrays}
+    weights = restored(originals, places, shapes)
+    interface = Interface(
+        weights=tuple(places), inputs={name: () for name in graph.inputs}, outputs={name: () for name in graph.outputs},
+        probes={}, unbiased_variance=target.backend.name == "pytorch",
+    )  # fmt: skip
+    program = target.backend.generate(written.model)
+    reports = {}
+    notes = list(written.notes)
+    for mode in (Mode.EVALUATION, Mode.TRAINING):
+        tell(f"proving, in {mode.value}")
+        report = examine(graph, [Own(target, interface)], pool, mode=mode, timeout=timeout)
+        if mode is Mode.TRAINING and report.exit_code:
+            (outcome,) = report.outcomes.values()
+            notes.append(f"training differs: {outcome.message}")
+        else:
+            reports[f"{target.text}, in {mode.value}"] = report
+    tell("proving the generated code")
+    generated = Generated(target.backend.name, target.backend.name, program)
+    reports["the generated code"] = examine(rounded(graph), [generated], pool, timeout=timeout)
+    text = "".join(f"# {note}\n" for note in notes if note not in written.notes) + written.text
+    return Imported(text, written.model, weights, tuple(places), reports, tuple(notes))
+
+
+def _single(array: Array) -> Array:
+    """In float32, if it is that."""
+    if array.dtype != np.float64:
+        return array
+    short = array.astype(np.float32)
+    return short if np.array_equal(short.astype(np.float64), array) else array

@@ -1,0 +1,57 @@
+"""A tree as people would write it: what nothing reads is left out, and pairs of steps that are one are one."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from archspec.importing.tree import Frame, Step, Tensor
+
+
+def simplified(root: Frame, kept: set[Tensor]) -> Frame:
+    """The tree without dead steps, and with pools that are flattened as one step. `kept` are the outputs."""
+    _live(root, set(kept))
+    used = Counter(tensor for step in root.steps() for tensor in step.inputs)
+    steps = list(root.steps())
+    givers = {tensor: step for step in steps for tensor in step.outputs}
+    gone: set[Step] = set()
+    for step in steps:
+        before = givers.get(step.inputs[0]) if len(step.inputs) == 1 else None
+        if before is None or used[step.inputs[0]] != 1 or step.inputs[0] in kept:
+            continue
+        if step.op == "flatten" and before.op.startswith("global_") and before.attributes == {"keepdims": True}:
+            shapes = before.outputs[0].shapes[0]
+            if step.attributes.get("start_axis", 1) == 1 and "end_axis" not in step.attributes and len(shapes) > 2:
+                before.attributes = {}
+                before.outputs = step.outputs
+                gone.add(step)
+    _drop(root, gone)
+    _default(root)
+    return root
+
+
+def _live(frame: Frame, wanted: set[Tensor]) -> None:
+    """Leaves out what nothing reads, the last first."""
+    items: list[Step | Frame] = []
+    for item in reversed(frame.items):
+        if isinstance(item, Frame):
+            _live(item, wanted)
+            if item.items:
+                items.append(item)
+        elif wanted.intersection(item.outputs):
+            wanted.update(item.inputs)
+            items.append(item)
+    frame.items = items[::-1]
+
+
+def _drop(frame: Frame, gone: set[Step]) -> None:
+    for item in frame.items:
+        if isinstance(item, Frame):
+            _drop(item, gone)
+    frame.items = [item for item in frame.items if item not in gone and (isinstance(item, Step) or item.items)]
+
+
+def _default(frame: Frame) -> None:
+    """`start_axis: 1` goes without saying."""
+    for step in frame.steps():
+        if step.op == "flatten" and step.attributes.get("start_axis") == 1:
+            del step.attributes["start_axis"]

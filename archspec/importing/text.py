@@ -1,0 +1,252 @@
+"""The text of a spec, as people write it: a step a line, no attribute that is the default, no reference that goes
+without saying."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from archspec.importing.blocks import Block, Found
+from archspec.importing.items import Expression, First, Growing, Item, first_input, made, outside, read, result
+from archspec.importing.names import fitting, unique
+from archspec.importing.tree import Tensor
+
+WIDTH: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a spec begins with."""
+
+    name: str
+    summary: str
+    source: str
+    inputs: Mapping[str, Any]
+    """By name the sizes, or a mapping with more."""
+    notes: Sequence[str] = ()
+
+
+def write(head: Head, found: Found, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor], expect: Sequence[str]) -> str:
+    """The spec of a model."""
+    lines = [f"# {note}" for note in head.notes]
+    lines += ["archspec: 1", f"name: {head.name}", f"summary: {_scalar(head.summary)}"]
+    if head.source:
+        lines.append(f"source: {_scalar(head.source)}")
+    lines += ["", "inputs:", *(f"  {name}: {_flow(said)}" for name, said in head.inputs.items())]
+    if found.blocks:
+        lines += ["", "blocks:"]
+        for number, block in enumerate(found.blocks):
+            lines += [""] * (number > 0)
+            lines += _block(block)
+    scope = _Scope(found.root.items, {tensor: name for name, tensor in inputs.items()}, set(outputs.values()))
+    lines += ["", "layers:", *scope.lines("  ")]
+    last = result(found.root.items[-1]) if found.root.items else None
+    if list(outputs) != ["output"] or outputs["output"] is not last:
+        if list(outputs) == ["output"]:
+            lines += ["", f"outputs: {scope.names[outputs['output']]}"]
+        else:
+            lines += ["", "outputs:", *(f"  {name}: {scope.names[tensor]}" for name, tensor in outputs.items())]
+    if expect:
+        lines += ["", "expect:", *(f"  {line}" for line in expect)]
+    return "\n".join(lines) + "\n"
+
+
+def _block(block: Block) -> Iterator[str]:
+    yield f"  {block.name}:"
+    if block.inputs != ["x"]:
+        yield f"    inputs: [{', '.join(block.inputs)}]"
+    if block.params:
+        yield from _wrapped("    params: ", [f"{name}: {_value(value)}" for name, value in block.params.items()], "    ")
+    names = dict(zip(block.given, block.inputs, strict=False))
+    scope = _Scope(block.items, names, set(block.outputs.values()))
+    yield "    layers:"
+    yield from scope.lines("      ")
+    if len(block.outputs) == 1:
+        yield f"    outputs: {scope.names[next(iter(block.outputs.values()))]}"
+    elif block.outputs:
+        yield f"    outputs: {{{', '.join(f'{name}: {scope.names[tensor]}' for name, tensor in block.outputs.items())}}}"
+
+
+@dataclass(slots=True)
+class _Scope:
+    """The steps of the document, or of a block, with the names by which they refer to each other."""
+
+    items: Sequence[Item]
+    given: Mapping[Tensor, str]
+    wanted: set[Tensor]
+    """What outputs need a name for, unless it is the last."""
+    names: dict[Tensor, str] = field(default_factory=dict)
+    _said: dict[Item, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.names = dict(self.given)
+        first = self._begin()
+        needed = set(self.wanted)
+        self._needs(self.items, first, needed)
+        self._name(self.items, "", set(self.given.values()), needed)
+
+    def _begin(self) -> Tensor | None:
+        """What flows into the first step, if that is one tensor."""
+        return next(iter(self.given)) if len(self.given) == 1 else None
+
+    def _needs(self, items: Sequence[Item], before: Tensor | None, needed: set[Tensor]) -> Tensor | None:
+        """Notes which tensors are spoken of by name."""
+        for item in items:
+            if item.form == "layers":
+                begin = first_input(item)
+                if begin is not None and begin is not before and not _is_source(item.items[0]):
+                    needed.add(begin)
+                self._needs(item.items, begin if begin is not None else before, needed)
+            elif item.inputs and item.inputs != [before]:
+                needed.update(item.inputs)
+            if item.form == "layers" and item.when is not None and begin is not before and begin is not None:
+                needed.add(begin)
+            before = result(item)
+        return before
+
+    def _name(self, items: Sequence[Item], path: str, taken: set[str], needed: set[Tensor]) -> None:
+        """Names each step whose result is spoken of, or that the model names, and what it gives."""
+        for place, item in enumerate(items):
+            inner = set(made([item])) & needed
+            name = "" if item.name.isdigit() or not item.name else fitting(item.name)
+            if item.form == "op" and not inner and (item.step is None or not item.step.weights):
+                name = ""
+            if not name and (inner and item.form != "layers" or inner and item.form == "layers"):
+                name = fitting(f"{item.head if item.form == 'op' else item.kind or item.head}{item.name}"[:40])
+                name = name[0].lower() + name[1:]
+            if name:
+                name = unique(name, taken)
+                self._said[item] = name
+            whole = f"{path}{name}"
+            if item.form == "layers":
+                last = result(item)
+                self._name(item.items, f"{whole}." if name else path, set() if name else taken,
+                           needed - {last} if name else needed)  # fmt: skip
+                if last is not None and name:
+                    self.names[last] = whole
+            elif len(item.outputs) == 1:
+                self.names[item.outputs[0]] = whole
+            else:
+                parts = _parts(item)
+                for number, tensor in enumerate(item.outputs):
+                    self.names[tensor] = f"{whole}.{parts[number]}"
+
+    def lines(self, margin: str) -> Iterator[str]:
+        before = self._begin()
+        yield from self._lines(self.items, before, margin, "")
+
+    def _lines(self, items: Sequence[Item], before: Tensor | None, margin: str, path: str) -> Iterator[str]:
+        for item in items:
+            if item.note:
+                yield f"{margin}# {item.note}"
+            yield from self._item(item, before, margin, path)
+            before = result(item)
+
+    def _item(self, item: Item, before: Tensor | None, margin: str, path: str) -> Iterator[str]:
+        entries = []
+        name = self._said.get(item, "")
+        if item.form != "layers":
+            entries.append(f"{item.form}: {item.head}")
+        if name:
+            entries.append(f"name: {name}")
+        begin = first_input(item) if item.form == "layers" else None
+        if item.form == "layers" and begin is not None and begin is not before and not _is_source(item.items[0]):
+            entries.append(f"from: {self._reference(begin, path)}")
+        elif item.form != "layers" and item.inputs and item.inputs != [before]:
+            references = [self._reference(tensor, path) for tensor in item.inputs]
+            entries.append(f"from: {references[0]}" if len(references) == 1 else f"from: [{', '.join(references)}]")
+        if item.when is not None:
+            entries.append(f"when: {_scalar(item.when)}")
+        if item.step is not None and item.step.weights_of is not None:
+            entries.append(f"weights_of: {item.step.weights_of.name}")
+        entries += [f"{name}: {_value(value)}" for name, value in item.values.items()]
+        if item.each:
+            rows = [f"{{{', '.join(f'{name}: {_value(value)}' for name, value in row.items())}}}" for row in item.each]
+            entries += [f"{name}: {name}" for name in item.each[0]]
+            head = ", ".join(entries)
+            yield from _wrapped(f"{margin}- {{{head}, each: ", rows, margin, "[", "]}")
+            return
+        if item.form == "layers":
+            yield f"{margin}- {entries[0]}" if entries else f"{margin}- layers:"
+            yield from (f"{margin}  {entry}" for entry in entries[1:])
+            if entries:
+                yield f"{margin}  layers:"
+            yield from self._lines(item.items, begin if begin is not None else before, f"{margin}    ", f"{path}{name}." if name else path)
+        elif entries == [f"op: {item.head}"]:
+            yield f"{margin}- {item.head}"
+        else:
+            yield from _wrapped(f"{margin}- ", entries, margin + "   ")
+
+    def _reference(self, tensor: Tensor, path: str) -> str:
+        name = self.names[tensor]
+        return name.removeprefix(path) if path and name.startswith(path) else name
+
+
+def _is_source(item: Item) -> bool:
+    return item.form == "op" and not item.inputs
+
+
+def _parts(item: Item) -> Sequence[str]:
+    if item.form == "block":
+        return item.step_names if hasattr(item, "step_names") else [str(n) for n in range(len(item.outputs))]
+    import archspec.ops as ops
+
+    gives = ops.get(item.head).gives
+    return gives if len(gives) >= len(item.outputs) else [str(number) for number in range(len(item.outputs))]
+
+
+def _wrapped(begin: str, entries: Sequence[str], margin: str, left: str = "{", right: str = "}") -> Iterator[str]:
+    """Entries in brackets, on as many lines as they take."""
+    line = begin + left
+    fresh = True
+    for number, entry in enumerate(entries):
+        more = ("" if fresh else ", ") + entry
+        ending = len(right) if number == len(entries) - 1 else 1
+        if not fresh and len(line) + len(more) + ending > WIDTH:
+            yield line + ","
+            line, more = f"{margin}", entry
+        line += more
+        fresh = False
+    yield line + right
+
+
+def _value(value: Any) -> str:
+    """A value in brackets."""
+    if isinstance(value, First):
+        return _quoted(f"{_inner(value.first)} if index == 0 else {_inner(value.others)}")
+    if isinstance(value, Growing):
+        return _quoted(f"{_inner(value.start)} + {_inner(value.step)} * index")
+    if isinstance(value, Expression):
+        return _quoted(str(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    if value is None:
+        return "null"
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _inner(value: Any) -> str:
+    return str(value) if isinstance(value, Expression) else _value(value)
+
+
+def _number(value: float) -> str:
+    text = repr(value)
+    return text.replace("e-0", "e-")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if any(sign in text for sign in ",[]{}:#'") else text
+
+
+def _scalar(text: str) -> str:
+    return f'"{text}"' if ": " in text or text[:1] in "[{'\"&*!%@`" or " #" in text else str(text)
+
+
+def _flow(said: Any) -> str:
+    if isinstance(said, Mapping):
+        return f"{{{', '.join(f'{name}: {_flow(value)}' for name, value in said.items())}}}"
+    return _value(said)

@@ -1,0 +1,51 @@
+"""A person's own model in a framework's process, whose calls are captured as data from which a spec can be written.
+
+A backend's `tracer.py` defines `Tracer(session)`: `make(function)` (a model in evaluation; notes what each of its parts
+was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs, write)`, which gives the events of one
+run and what comes out, as data (see `archspec.importing.trace`); arrays that are in none of these are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .arrays import Writer
+from .own import OwnError, drawn, factory, said, script
+
+
+def capture(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -> dict[str, Any]:
+    """Runs a model for each size of inputs, with random weights that are all written; gives the events of each run."""
+    own = request["own"]
+    session = runner.Session(request["dtype"], lambda key, value: value)
+    session.draws = True
+    tracer = script(own["tracer"]).Tracer(session)
+    with clock.enter("build"), said(own):
+        tracer.make(factory(own))
+    with clock.enter("weights"):
+        for name, array in tracer.weights().items():
+            writer.add(f"original {name}", np.array(array))
+            array = np.ascontiguousarray(drawn(name, np.array(array)))
+            tracer.assign(name, array)
+            writer.add(f"weight {name}", array)
+    runs = []
+    for number, sizes in enumerate(request["sizes"]):
+        arrays = {name: _input(number, name, shape, request["kinds"][name]) for name, shape in sizes.items()}
+
+        def write(name: str, array: Any, number: int = number) -> None:
+            writer.add(f"{name} of {number}", np.array(array))
+
+        with clock.enter("run"), said(own):
+            runs.append(tracer.trace(arrays, write))
+    if not runs or not runs[0]["events"]:
+        raise OwnError("no call of the framework was seen")
+    return {"runs": runs}
+
+
+def _input(number: int, name: str, shape: Any, kind: Mapping[str, Any]) -> Any:
+    random = np.random.default_rng([number, *name.encode()])
+    if kind["dtype"] == "int64":
+        return random.integers(0, kind["below"], shape)
+    return random.standard_normal(shape)
