@@ -77,6 +77,10 @@ def _inner_first(root: Item) -> list[str]:
     return sorted(heights, key=lambda whole: heights[whole])
 
 
+Pairs = dict[Item, "Item | None"]
+"""By each step of a pattern the same of a use; None if the use leaves it out."""
+
+
 def _alike(uses: Sequence[Item]) -> list[list[Item]]:
     """The uses in groups, each of which is one block."""
     groups: list[list[Item]] = []
@@ -90,44 +94,55 @@ def _alike(uses: Sequence[Item]) -> list[list[Item]]:
     return [sorted(group, key=uses.index) for group in groups]
 
 
-def _aligned(pattern: Item, use: Item) -> list[bool] | None:
-    """Which of the pattern's steps a use has; None if it is not the pattern with steps left out."""
+def _aligned(pattern: Item, use: Item) -> Pairs | None:
+    """What a use has of a pattern; None if it is not the pattern with steps left out."""
     ours, theirs = outside(pattern), outside(use)
     if len(ours) != len(theirs):
         return None
-    same = dict(zip(ours, theirs, strict=True))
-    present, place, before = [], 0, ours[0] if ours else None
-    for item in pattern.items:
-        there = use.items[place] if place < len(use.items) else None
-        trial = dict(same)
-        if there is not None and _same(item, there, trial):
-            same, place = trial, place + 1
-            present.append(True)
+    pairs: Pairs = {}
+    begin = ours[0] if ours else None
+    return pairs if _along(pattern.items, use.items, begin, dict(zip(ours, theirs, strict=True)), pairs) else None
+
+
+def _along(
+    pattern: Sequence[Item], use: Sequence[Item], before: Tensor | None, same: dict[Tensor, Tensor], pairs: Pairs
+) -> bool:  # fmt: skip
+    """Goes along two lists of steps; notes which tensors are the same, and which steps."""
+    place = 0
+    for item in pattern:
+        there = use[place] if place < len(use) else None
+        trial, found = dict(same), Pairs()
+        if there is not None and _same(item, there, trial, found):
+            same.update(trial)
+            pairs.update(found)
+            place += 1
         else:
             last, passed = result(item), first_input(item) or before
             reads = set(item.inputs) if item.form != "layers" else set(outside(item))
             if last is None or passed is None or passed not in reads or passed not in same:
-                return None
+                return False
             same[last] = same[passed]
-            present.append(False)
+            pairs.update(dict.fromkeys(item.everything()))
         before = result(item)
-    return present if place == len(use.items) else None
+    return place == len(use)
 
 
-def _same(one: Item, other: Item, same: dict[Tensor, Tensor]) -> bool:
-    """Whether two steps are the same but for numbers; notes which tensors are the same."""
-    if (one.form, one.head if one.form != "layers" or one.head else "", one.name) != (other.form, other.head, other.name):
+def _same(one: Item, other: Item, same: dict[Tensor, Tensor], pairs: Pairs) -> bool:
+    """Whether two steps are the same but for numbers, and for steps in them that are left out."""
+    if (one.form, one.head) != (other.form, other.head) or bool(one.each) != bool(other.each) or one.each != other.each:
+        return False
+    numbered = one.name.isdigit() and other.name.isdigit()
+    if one.name != other.name and not numbered:
         return False
     if len(one.inputs) != len(other.inputs) or len(one.outputs) != len(other.outputs):
         return False
-    if len(one.items) != len(other.items) or bool(one.each) != bool(other.each) or one.each != other.each:
-        return False
     if any(same.get(a) is not b for a, b in zip(one.inputs, other.inputs, strict=True)):
         return False
-    if one.form == "block" and one.values.keys() != other.values.keys():
-        return False
+    pairs[one] = other
     same.update(zip(one.outputs, other.outputs, strict=True))
-    return all(_same(a, b, same) for a, b in zip(one.items, other.items, strict=True))
+    if one.form == "join":
+        return one.items[0].head == other.items[0].head and _same(one.items[0], other.items[0], same, pairs)
+    return one.form != "layers" or _along(one.items, other.items, first_input(one), same, pairs)
 
 
 # A block of uses that are alike.
@@ -135,27 +150,23 @@ def _same(one: Item, other: Item, same: dict[Tensor, Tensor]) -> bool:
 
 def _block(uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], name: str) -> Block | None:
     pattern = max(uses, key=lambda use: sum(1 for _ in use.everything()))
-    present = [_aligned(pattern, use) for use in uses]
+    found = [_aligned(pattern, use) for use in uses]
     results = [_results(use, used, kept) for use in uses]
-    if any(each is None for each in present) or len({len(each) for each in results}) != 1 or not results[0]:
+    if len({len(each) for each in results}) != 1 or not results[0]:
         return None
-    places = {tuple(_place(use, tensor) for tensor in each) for use, each in zip(uses, results, strict=True)}
-    whole = all(each is not None and all(each) for each in present)
-    if len(places) != 1 and not (all(len(each) == 1 and each[0] is _last(use) for use, each in zip(uses, results, strict=True))):
+    pairs = [each for each in found if each is not None]
+    if len(pairs) != len(uses):
         return None
-    if len(results[0]) > 1 and not whole:
-        return None
+    last = all(len(each) == 1 and each[0] is _last(use) for use, each in zip(uses, results, strict=True))
+    if not last:
+        places = {tuple(_place(use, tensor) for tensor in each) for use, each in zip(uses, results, strict=True)}
+        if len(places) != 1 or any(None in each.values() for each in pairs):
+            return None
     params = _Params(uses)
-    for place, item in enumerate(pattern.items):
-        there = [
-            use.items[sum(each[:place])] if each[place] else None
-            for use, each in zip(uses, present, strict=True) if each is not None
-        ]  # fmt: skip
-        _unify(item, [each for each in there if each is not None], [each is not None for each in there], params)
-    for place, item in enumerate(pattern.items):
-        holds = [bool(each and each[place]) for each in present]
-        if not all(holds):
-            item.when = params.condition(holds, item)
+    for item in pattern.items:
+        _unify(item, pairs, params)
+    for item in pattern.items:
+        _conditions(item, pairs, [True] * len(uses), params)
     given = outside(pattern)
     inputs = _inputs(given)
     outputs = {}
@@ -165,15 +176,15 @@ def _block(uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], name:
             outputs[unique(_giver(pattern, tensor) or "output", named)] = tensor
     arguments = params.arguments()
     taken = [outside(use) for use in uses]
-    items = [_conditional(item) for item in pattern.items]
+    items = _conditional(pattern.items)
     for number, use in enumerate(uses):
         use.form, use.head, use.items, use.arguments = "block", name, [], {}
-        use.inputs, use.outputs = taken[number], results[number]
+        use.inputs, use.outputs, use.gives = taken[number], results[number], tuple(outputs)
         use.values = {each: values[number] for each, values in arguments.items()}
     defaults = {each: _type(values) for each, values in arguments.items()}
     for each, values in arguments.items():
         common, count = Counter(map(repr, values)).most_common(1)[0]
-        if count * 2 > len(values) and isinstance(values[0], (bool, int, float)) and each not in ("out_channels",):
+        if count * 2 > len(values) and common in ("0", "1", "True", "False"):
             usual = next(value for value in values if repr(value) == common)
             if not isinstance(usual, (First, Growing)):
                 defaults[each] = usual
@@ -183,12 +194,26 @@ def _block(uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], name:
     return Block(name, inputs, given, defaults, items, outputs)
 
 
-def _conditional(item: Item) -> Item:
+def _conditions(item: Item, pairs: Sequence[Pairs], around: Sequence[bool], params: _Params) -> None:
+    """Says when a step is there, if it is not wherever what is around it is."""
+    holds = [each[item] is not None for each in pairs]
+    there = [place for place, each in enumerate(around) if each]
+    if not all(holds[place] for place in there):
+        item.when = params.condition([holds[place] for place in there], item, there)
+    for inner in item.items:
+        _conditions(inner, pairs, holds, params)
+
+
+def _conditional(items: Sequence[Item]) -> list[Item]:
     """A join under a condition passes on what the step before it gives."""
-    if item.when is None or first_input(item) is not None:
-        return item
-    when, item.when = item.when, None
-    return Item("layers", "", items=[item], when=when)
+    found = []
+    for item in items:
+        item.items = _conditional(item.items)
+        if item.when is not None and first_input(item) is None:
+            when, item.when = item.when, None
+            item = Item("layers", "", items=[item], when=when)
+        found.append(item)
+    return found
 
 
 def _results(use: Item, used: Counter[Tensor], kept: set[Tensor]) -> list[Tensor]:
@@ -197,8 +222,7 @@ def _results(use: Item, used: Counter[Tensor], kept: set[Tensor]) -> list[Tensor
 
 
 def _last(use: Item) -> Tensor | None:
-    tensors = list(made(use.items[-1:]))
-    return tensors[-1] if tensors else None
+    return result(use.items[-1]) if use.items else None
 
 
 def _place(use: Item, tensor: Tensor) -> int:
@@ -213,26 +237,34 @@ def _inputs(given: Sequence[Tensor]) -> list[str]:
     return ["x", *(f"input{number}" for number in range(2, len(given) + 1))][: max(1, len(given))]
 
 
-def _unify(pattern: Item, uses: Sequence[Item], present: Sequence[bool], params: _Params) -> None:
+def _unify(pattern: Item, pairs: Sequence[Pairs], params: _Params) -> None:
     """Puts params in place of what differs."""
-    if pattern.head == "split" and pattern.form == "op" and len({tuple(use.values) for use in uses}) > 1:
+    present = [each[pattern] is not None for each in pairs]
+    uses = [use for each in pairs if (use := each[pattern]) is not None]
+    if pattern.form == "op" and pattern.head == "split" and len({tuple(use.values) for use in uses}) > 1:
         for use in uses:
             axis = use.values.get("axis", 1)
             use.values = {"axis": axis, "sizes": [tensor.shapes[0][axis] for tensor in use.outputs]}
         pattern.values.pop("sections", None)
-    if pattern.form == "op":
-        fields = ops.get(pattern.head).model_fields
-        names = dict.fromkeys(name for use in uses for name in use.values)
-        columns = {}
-        for name in names:
-            default = None if fields[name].is_required() else fields[name].get_default()
-            columns[name] = [use.values.get(name, list(default) if isinstance(default, tuple) else default) for use in uses]
-    else:
-        columns = {name: [use.values[name] for use in uses] for name in pattern.values}
+    columns = _columns(pattern, uses)
     for name, column in columns.items():
         pattern.values[name] = params.value(name, column, present, pattern)
-    for place, item in enumerate(pattern.items):
-        _unify(item, [use.items[place] for use in uses], present, params)
+    for item in pattern.items:
+        _unify(item, pairs, params)
+
+
+def _columns(pattern: Item, uses: Sequence[Item]) -> dict[str, list[Any]]:
+    """By each attribute, or argument, what it is in each of the uses."""
+    names = dict.fromkeys(name for use in uses for name in use.values)
+    if pattern.form != "op":  # of which every use has all, or the default
+        return {name: [use.values.get(name) for use in uses] for name in names}
+    columns = {}
+    fields = ops.get(pattern.head).model_fields
+    for name in fields:
+        if name in names:
+            default = None if fields[name].is_required() else fields[name].get_default()
+            columns[name] = [use.values.get(name, list(default) if isinstance(default, tuple) else default) for use in uses]
+    return columns
 
 
 class _Params:
@@ -297,6 +329,13 @@ class _Params:
                 continue
             if all(value == number // 2 for value, number in zip(column, there, strict=True)):
                 return Expression(f"{self._read(each)} // 2")
+            if each in self._sizes:
+                for other, counts in self._known.items():
+                    numbers = _those(counts, present)
+                    if all(type(n) is int for n in numbers) and len(set(numbers)) > 0 and max(counts) > 1 and all(
+                        value == n * size for value, n, size in zip(column, numbers, there, strict=True)
+                    ):  # fmt: skip
+                        return Expression(f"{self._read(other)} * {each}")
             for factor in range(2, 9):
                 if all(value == factor * number for value, number in zip(column, there, strict=True)):
                     return Expression(f"{factor} * {self._read(each)}")
@@ -309,9 +348,10 @@ class _Params:
             self._taken[name] = list(self._known[name])
         return Expression(name)
 
-    def condition(self, holds: Sequence[bool], item: Item) -> Expression:
-        """When a step is there."""
-        known = {**self._known, **self._taken}
+    def condition(self, holds: Sequence[bool], item: Item, there: Sequence[int]) -> Expression:
+        """When a step is there, among those uses that have what is around it."""
+        known = {name: [column[place] for place in there] for name, column in {**self._known, **self._taken}.items()}
+        sizes = {name: [column[place] for place in there] for name, column in self._sizes.items()}
         for name, column in known.items():
             if all(type(value) is bool for value in column):
                 if list(column) == list(holds):
@@ -320,10 +360,10 @@ class _Params:
                     return Expression(f"not {self._read(name)}")
         whole = {name: column for name, column in known.items() if all(type(value) is int for value in column)}
         strides = [name for name in whole if "stride" in name]
-        for size, sizes in self._sizes.items():
+        for size, column in sizes.items():
             for name, factor in [(name, factor) for name in self._taken if name in whole for factor in (1, 2, 4)]:
                 product = name if factor == 1 else f"{factor} * {name}"
-                differs = [a != factor * b for a, b in zip(sizes, whole[name], strict=True)]
+                differs = [a != factor * b for a, b in zip(column, whole[name], strict=True)]
                 for stride in strides:
                     steps = [value != 1 for value in whole[stride]]
                     either = [a or b for a, b in zip(steps, differs, strict=True)]
@@ -342,7 +382,10 @@ class _Params:
         param = unique(fitting(f"with_{hint}" if hint in self._taken else hint), set(self._taken) | {"x"})
         if param in {each.name for each in [item]}:
             param = unique(f"has_{param}", set(self._taken))
-        self._taken[param] = list(holds)
+        full = [False] * self._count
+        for place, each in zip(there, holds, strict=True):
+            full[place] = each
+        self._taken[param] = full
         return Expression(param)
 
 

@@ -36,9 +36,9 @@ class Item:
     """A step of a spec, of any form."""
 
     form: str
-    """`op`, `block` or `layers`."""
+    """`op`, `block`, `layers`; or `join`, where what comes in is joined to what its only item makes of it."""
     head: str
-    """The operation, or the block; of a sequence the class that it was written as, with its module."""
+    """The operation, also of a join, or the block; of a sequence the class that it was written as, with its module."""
     values: dict[str, Any] = field(default_factory=dict)
     """Attributes of the operation, arguments of the block; `repeat`, if it is one."""
     inputs: list[Tensor] = field(default_factory=list)
@@ -52,6 +52,8 @@ class Item:
     """The class alone."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """What the class was made with."""
+    gives: tuple[str, ...] = ()
+    """The names of a block's outputs, if it has several."""
     step: Step | None = None
     note: str = ""
 
@@ -65,10 +67,31 @@ class Item:
 def of(frame: Frame) -> Item:
     """A module as a sequence of what it does."""
     items = [_operation(item) if isinstance(item, Step) else of(item) for item in frame.items]
-    return Item(
-        "layers", frame.whole, name=frame.name, items=[item for item in items if item.form != "layers" or item.items],
-        kind=frame.kind, arguments=dict(frame.arguments),
-    )  # fmt: skip
+    items = _lists([item for item in items if item.form != "layers" or item.items])
+    return Item("layers", frame.whole, name=frame.name, items=items, kind=frame.kind, arguments=dict(frame.arguments))
+
+
+def _lists(items: list[Item]) -> list[Item]:
+    """`blocks.0`, `blocks.1`, ... in a chain as a sequence called `blocks`; others that have dots in their names are
+    called with all of them."""
+    found: list[Item] = []
+    for item in items:
+        outer, dot, number = item.name.rpartition(".")
+        group = found[-1] if found else None
+        if dot and number.isdigit() and group is not None and group.name == outer and not group.head and group.form == "layers":
+            following = result(group)
+            if following is not None and first_input(item) is following and int(number) == len(group.items):
+                item.name = number
+                group.items.append(item)
+                continue
+        if dot and number == "0":
+            item.name = number
+            item = Item("layers", "", name=outer, items=[item])
+        found.append(item)
+    for each in found:
+        if each.form == "layers" and not each.head and not each.kind and len(each.items) == 1:  # a list of one
+            each.items[0].name, each.name = f"{each.name}.0", ""
+    return [each.items[0] if each.form == "layers" and not each.name and len(each.items) == 1 else each for each in found]
 
 
 def _operation(step: Step) -> Item:

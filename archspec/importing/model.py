@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,7 +130,7 @@ def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
         parts = list(dict.fromkeys(name.partition(".")[0] for name in left))
         notes.append(f"left out, as evaluation does not use it: {', '.join(parts)}")
     head = Head(
-        _class_name(whole.kind or target.name), f"{target.name} of {target.module or target.text.partition(':')[0]}.", "",
+        _class_name(whole.kind or target.name), f"{target.name} of {target.module or Path(target.file).name}.", "",
         {each.name: each.said() for each in inputs}, notes,
     )  # fmt: skip
     text = write(head, found, tensors, outputs, ())
@@ -177,6 +177,12 @@ def _outputs(raiser: Raiser, trace: Trace) -> tuple[dict[str, Tensor], list[Prob
     problems = []
     for name, each in data.items():
         numbers = list(values(each))
+        if isinstance(each, dict) and "weight" in each:
+            problems.append(Problem(f"the output '{name}' does not depend on any input"))
+            continue
+        if isinstance(each, dict) and "constant" in each:
+            problems.append(Problem(f"the output '{name}' comes from no call that was seen: scripted, or of another library"))
+            continue
         if len(numbers) != 1 or not isinstance(each, dict):
             problems.append(Problem("what comes out is nested, or no tensor"))
             continue

@@ -15,7 +15,7 @@ import numpy as np
 import archspec.ops as ops
 from archspec.backend import Moves
 from archspec.errors import ShapeError
-from archspec.importing.trace import Problem, Size, Trace, Unlike, plain, values
+from archspec.importing.trace import Problem, Size, Trace, Unlike, plain, read_of, values
 from archspec.importing.tree import Frame, Origin, Step, Tensor
 from archspec.ops.base import Shape
 
@@ -194,6 +194,8 @@ class Raiser:
     paths: list[str] = field(default_factory=list)
     spoiled: set[int] = field(default_factory=set)
     """Values that nothing is known of, since a call was refused."""
+    owners: dict[str, Step] = field(default_factory=dict)
+    """By name of a weight the first step that uses it."""
     _read: set[int] | None = None
 
     def run(self) -> Frame:
@@ -211,8 +213,7 @@ class Raiser:
                     self.frames.pop()
                     self.paths.pop()
                 case "read":
-                    why = f"{event['func']} reads numbers of a tensor, on which Python then decides"
-                    self._refuse(why, event)
+                    self._refuse(read_of(event).why, event)
                 case _:
                     self._call(event)
         return root
@@ -269,8 +270,23 @@ class Raiser:
         outer = self.paths[-1]
         name = path.removeprefix(f"{outer}.") if outer else path
         step = Step(op, kept, list(inputs), outputs, {name: weights[name] for name in due}, name)
+        step.weights_of = self._owner(step)
         self.frames[-1].items.append(step)
         return outputs
+
+    def _owner(self, step: Step) -> Step | None:
+        """The earlier step whose weights it uses. Raises Refusal if it is none of the same kind."""
+        owners = {self.owners[origin.weight] for origin in step.weights.values() if origin.weight in self.owners}
+        for origin in step.weights.values():
+            self.owners.setdefault(origin.weight, step)
+        if not owners or (len(owners) == 1 and step.op == "multi_head_attention" and owners == {step}):
+            return None
+        owner = next(iter(owners))
+        same = owner.op == step.op and owner.attributes == step.attributes
+        tied = owner.op == "embedding" and step.op == "linear" and step.attributes.get("bias") is False
+        if len(owners) > 1 or not (same or tied) or step.op in ("parameter", "batch_norm"):
+            raise Refusal("it uses weights that another step has, in another way")
+        return owner.weights_of or owner
 
     def bind(self, number: int, view: View) -> None:
         """Says what a value of the trace is. Raises Refusal if it had another shape."""
@@ -332,16 +348,12 @@ class Raiser:
         """A step that is an array of the network's own, with these axes after that of the batch."""
         if known.origin is not None:
             moves: Moves = known.origin.layout
-            if shape != known.shape or moves:
-                moves = _back(moves, known.shape, shape, self.trace.arrays[f"weight {known.origin.weight}"].shape)
+            if (1, *shape) != known.shape or moves:
+                moves = _back(moves, (1, *shape), self.trace.arrays[f"weight {known.origin.weight}"].shape)
             origin = Origin(known.origin.weight, moves)
             name = known.origin.weight.rpartition(".")[2]
             path = f"{self.paths[-1]}.{name}" if self.paths[-1] else name
-            owner = {"": origin}
-            kind = ops.get("parameter")(shape=list(shape))
-            (parameter,) = kind.parameters() or ("value",)
-            owner = {parameter: origin}
-            return self.step("parameter", [], owner, {"shape": list(shape)}, path)[0]
+            return self.step("parameter", [], {"": origin}, {"shape": list(shape)}, path)[0]
         array = np.asarray(known.constant).reshape(shape)
         if array.size > LARGEST:
             raise Refusal(f"a constant of {array.size:,} numbers is none that a spec should hold")
@@ -367,7 +379,7 @@ class Raiser:
         return any(number in self._read for number in values(data))
 
 
-def _back(moves: Moves, shape: Shape, wanted: Shape, original: Shape) -> Moves:
+def _back(moves: Moves, wanted: Shape, original: Shape) -> Moves:
     """How the spec's array becomes the model's weight: what was made of that, backwards."""
     back: list[tuple[str, tuple[int, ...]]] = []
     shapes = [original]

@@ -25,8 +25,45 @@ def simplified(root: Frame, kept: set[Tensor]) -> Frame:
                 before.outputs = step.outputs
                 gone.add(step)
     _drop(root, gone)
+    _hoist(root)
+    _grow(root)
     _default(root)
     return root
+
+
+def _hoist(frame: Frame) -> None:
+    """A `concat` with which a module begins belongs to who calls it, who has its inputs."""
+    items: list[Step | Frame] = []
+    for item in frame.items:
+        if isinstance(item, Frame):
+            _hoist(item)
+            while len(item.items) > 1 and isinstance(item.items[0], Step) and item.items[0].op == "concat":
+                items.append(item.items.pop(0))
+        items.append(item)
+    frame.items = items
+
+
+def _grow(root: Frame) -> None:
+    """What is joined again, with one more, is joined to that: `concat([a, b, c])` after `concat([a, b])`."""
+    known: dict[tuple[Tensor, ...], Tensor] = {}
+    same: dict[Tensor, Tensor] = {}
+    doubles: set[Step] = set()
+    for step in root.steps():
+        step.inputs = [same.get(tensor, tensor) for tensor in step.inputs]
+        if step.op != "concat" or step.attributes.get("axis", 1) != 1:
+            continue
+        whole = tuple(step.inputs)
+        if whole in known:
+            same[step.outputs[0]] = known[whole]
+            doubles.add(step)
+            continue
+        known[whole] = step.outputs[0]
+        for count in range(len(whole) - 1, 1, -1):
+            if whole[:count] in known:
+                step.inputs = [known[whole[:count]], *whole[count:]]
+                known[tuple(step.inputs)] = step.outputs[0]
+                break
+    _drop(root, doubles)
 
 
 def _live(frame: Frame, wanted: set[Tensor]) -> None:

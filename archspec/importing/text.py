@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import archspec.ops as ops
 from archspec.importing.blocks import Block, Found
 from archspec.importing.items import Expression, First, Growing, Item, first_input, made, outside, read, result
 from archspec.importing.names import fitting, unique
-from archspec.importing.tree import Tensor
+from archspec.importing.trace import ImportRefused, Problem
+from archspec.importing.tree import Step, Tensor
 
 WIDTH: Final = 120
 
@@ -40,10 +42,12 @@ def write(head: Head, found: Found, inputs: Mapping[str, Tensor], outputs: Mappi
         for number, block in enumerate(found.blocks):
             lines += [""] * (number > 0)
             lines += _block(block)
-    scope = _Scope(found.root.items, {tensor: name for name, tensor in inputs.items()}, set(outputs.values()))
-    lines += ["", "layers:", *scope.lines("  ")]
     last = result(found.root.items[-1]) if found.root.items else None
-    if list(outputs) != ["output"] or outputs["output"] is not last:
+    alone = list(outputs) == ["output"] and outputs["output"] is last
+    wanted = set() if alone else set(outputs.values())
+    scope = _Scope(found.root.items, {tensor: name for name, tensor in inputs.items()}, wanted)
+    lines += ["", "layers:", *scope.lines("  ")]
+    if not alone:
         if list(outputs) == ["output"]:
             lines += ["", f"outputs: {scope.names[outputs['output']]}"]
         else:
@@ -79,6 +83,8 @@ class _Scope:
     """What outputs need a name for, unless it is the last."""
     names: dict[Tensor, str] = field(default_factory=dict)
     _said: dict[Item, str] = field(default_factory=dict)
+    _steps: dict[Step, str] = field(default_factory=dict)
+    """The names of those that lend their weights."""
 
     def __post_init__(self) -> None:
         self.names = dict(self.given)
@@ -108,7 +114,8 @@ class _Scope:
 
     def _name(self, items: Sequence[Item], path: str, taken: set[str], needed: set[Tensor]) -> None:
         """Names each step whose result is spoken of, or that the model names, and what it gives."""
-        for place, item in enumerate(items):
+        lenders = {each.step.weights_of for top in self.items for each in top.everything() if each.step is not None}
+        for item in items:
             inner = set(made([item])) & needed
             name = "" if item.name.isdigit() or not item.name else fitting(item.name)
             if item.form == "op" and not inner and (item.step is None or not item.step.weights):
@@ -119,7 +126,12 @@ class _Scope:
             if name:
                 name = unique(name, taken)
                 self._said[item] = name
+            if not name and item.step in lenders:
+                name = fitting(f"{item.head}{item.name}")
+                name = self._said[item] = unique(name, taken)
             whole = f"{path}{name}"
+            if item.step is not None and item.step in lenders:
+                self._steps[item.step] = whole
             if item.form == "layers":
                 last = result(item)
                 self._name(item.items, f"{whole}." if name else path, set() if name else taken,
@@ -147,7 +159,7 @@ class _Scope:
     def _item(self, item: Item, before: Tensor | None, margin: str, path: str) -> Iterator[str]:
         entries = []
         name = self._said.get(item, "")
-        if item.form != "layers":
+        if item.form in ("op", "block"):
             entries.append(f"{item.form}: {item.head}")
         if name:
             entries.append(f"name: {name}")
@@ -160,13 +172,19 @@ class _Scope:
         if item.when is not None:
             entries.append(f"when: {_scalar(item.when)}")
         if item.step is not None and item.step.weights_of is not None:
-            entries.append(f"weights_of: {item.step.weights_of.name}")
-        entries += [f"{name}: {_value(value)}" for name, value in item.values.items()]
+            entries.append(f"weights_of: {self._owner(item.step.weights_of, path)}")
+        entries += [f"{name}: {_value(value)}" for name, value in _ordered(item)]
         if item.each:
             rows = [f"{{{', '.join(f'{name}: {_value(value)}' for name, value in row.items())}}}" for row in item.each]
             entries += [f"{name}: {name}" for name in item.each[0]]
             head = ", ".join(entries)
-            yield from _wrapped(f"{margin}- {{{head}, each: ", rows, margin, "[", "]}")
+            yield from _wrapped(f"{margin}- {{{head}, each: ", rows, margin + "   ", "[", "]}")
+            return
+        if item.form == "join":
+            (inner,) = item.items
+            (line,) = self._item(inner, inner.inputs[0], "", path)
+            head = [*entries, f"branches: {{before: [], new: [{line.removeprefix('- ')}]}}", f"join: {item.head}"]
+            yield from (f"{margin}{'- ' if not place else '  '}{entry}" for place, entry in enumerate(head))
             return
         if item.form == "layers":
             yield f"{margin}- {entries[0]}" if entries else f"{margin}- layers:"
@@ -179,9 +197,23 @@ class _Scope:
         else:
             yield from _wrapped(f"{margin}- ", entries, margin + "   ")
 
+    def _owner(self, owner: Step, path: str) -> str:
+        if owner not in self._steps:
+            raise ImportRefused([Problem(f"'{owner.name}' of one block lends its weights to a step of another")])
+        name = self._steps[owner]
+        return name.removeprefix(path) if path and name.startswith(path) else name
+
     def _reference(self, tensor: Tensor, path: str) -> str:
         name = self.names[tensor]
         return name.removeprefix(path) if path and name.startswith(path) else name
+
+
+def _ordered(item: Item) -> list[tuple[str, Any]]:
+    """Attributes in the operation's own order."""
+    if item.form != "op":
+        return list(item.values.items())
+    order = list(ops.get(item.head).model_fields)
+    return sorted(item.values.items(), key=lambda each: order.index(each[0]))
 
 
 def _is_source(item: Item) -> bool:
@@ -190,9 +222,7 @@ def _is_source(item: Item) -> bool:
 
 def _parts(item: Item) -> Sequence[str]:
     if item.form == "block":
-        return item.step_names if hasattr(item, "step_names") else [str(n) for n in range(len(item.outputs))]
-    import archspec.ops as ops
-
+        return item.gives
     gives = ops.get(item.head).gives
     return gives if len(gives) >= len(item.outputs) else [str(number) for number in range(len(item.outputs))]
 

@@ -89,15 +89,23 @@ class Trace:
 def merge(runs: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) -> Trace:
     """One trace of two runs. Raises ImportRefused where Python took another way in the second."""
     first, second = runs
+    reads: list[Problem] = []
     for one, two in zip(first["events"], second["events"], strict=False):
+        if one["event"] == "read":
+            reads.append(read_of(one))
         if (one["event"], one.get("func")) != (two["event"], two.get("func")):
             problem = Problem("other calls are made for inputs of another size, or with other numbers", line=one.get("line", ""))
-            raise ImportRefused([problem])
+            raise ImportRefused([*reads, problem])
     if len(first["events"]) != len(second["events"]):
         raise ImportRefused([Problem("more calls are made for inputs of another size, or with other numbers")])
     events = [_together(one, two) for one, two in zip(first["events"], second["events"], strict=True)]
     shapes = [(tuple(one), tuple(two)) for one, two in zip(first["shapes"], second["shapes"], strict=True)]
     return Trace(events, shapes, first["kinds"], first["inputs"], _together(first["result"], second["result"]), arrays)
+
+
+def read_of(event: Mapping[str, Any]) -> Problem:
+    """That Python looks at numbers."""
+    return Problem(f"{event['func']} reads numbers of a tensor, on which Python then decides", line=event.get("line", ""))
 
 
 def _together(one: Any, two: Any) -> Any:

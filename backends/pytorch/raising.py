@@ -358,7 +358,8 @@ def _positions(call: Call, op: str, like: View, rows: Static) -> None:
         raise Refusal("it takes a part of a weight")
     weights = {"weight": Origin(rows.origin.weight)}
     longer = {} if table[0] == rows.shape[0] else {"max_length": table[0]}
-    call.give(*call.step("learned_positions", like, weights=weights, **longer))
+    named = Call({**call.event, "path": rows.origin.weight.removesuffix(".weight")}, call.raiser)
+    call.give(*named.step("learned_positions", like, weights=weights, **longer))
 
 
 def _one_hot(call: Call) -> None:

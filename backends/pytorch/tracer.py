@@ -139,7 +139,7 @@ class _Run:
             kind = type(module)
             self.events.append({
                 "event": "enter", "path": self._names.get(id(module), ""), "class": kind.__name__,
-                "kind": f"{kind.__module__}.{kind.__qualname__}", "container": isinstance(module, nn.Sequential),
+                "kind": f"{kind.__module__}.{kind.__qualname__}", "container": kind.__module__.startswith("torch."),
                 "arguments": self._tracer._made.get(id(module), {}),
             })  # fmt: skip
 
