@@ -415,12 +415,12 @@ def verify(
 @app.command("import")
 def import_(
     source: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="What makes the model; or MODULE:NAME.")],
-    output_: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="Where NAME.yaml goes, and the weights.")],
+    output_: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="Writes NAME.yaml, and its weights.")],
     inputs: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME=SIZES", help="What goes in, the batch first; may be repeated."),
     ] = None,
-    backend: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Whose framework it is written in.")] = "pytorch",
+    backend: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Whose framework it uses.")] = "pytorch",
     arguments: Annotated[
         list[str] | None, typer.Option("--argument", metavar="N=V", help="What the function is given; may be repeated.")
     ] = None,

@@ -60,7 +60,11 @@ def _show(imported: Imported) -> None:
     for what, report in imported.reports.items():
         (outcome,) = report.outcomes.values()
         errors = ", ".join(f"{rung.name}: {rung.agreement}" for rung in outcome.rungs.values())
-        print(f"{what}: {outcome.status}" + (f" ({errors})" if errors else "") + (f": {outcome.message}" if outcome.message else ""))
+        print(
+            f"{what}: {outcome.status}"
+            + (f" ({errors})" if errors else "")
+            + (f": {outcome.message}" if outcome.message else "")
+        )
     for note in imported.notes:
         print(f"note: {note}")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from archspec.importing.items import First, Growing, Item, first_input, read, result
 from archspec.importing.tree import Tensor
-
 
 Defaults = Mapping[str, Mapping[str, Any]]
 
@@ -52,7 +52,7 @@ def _runs(items: list[Item], used: Counter[Tensor], kept: set[Tensor], defaults:
 
 def _joins(items: list[Item], used: Counter[Tensor], kept: set[Tensor]) -> list[Item]:
     """Two or more times one after another: what comes in is joined to what a block makes of it."""
-    pairs = [_is_join(one, other, used, kept) for one, other in zip(items, items[1:], strict=False)]
+    pairs = [_is_join(one, other, used, kept) for one, other in pairwise(items)]
     found: list[Item] = []
     place = 0
     while place < len(items):
@@ -141,7 +141,7 @@ def _pattern(every: Sequence[Any]) -> Any:
     if len(set(map(repr, others))) == 1:
         return First(first, others[0])
     if len(every) > 2 and all(type(value) is int for value in every):
-        steps = {b - a for a, b in zip(every, every[1:], strict=False)}
+        steps = {b - a for a, b in pairwise(every)}
         if len(steps) == 1:
             return Growing(first, steps.pop())
     return None

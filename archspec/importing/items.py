@@ -78,7 +78,14 @@ def _lists(items: list[Item]) -> list[Item]:
     for item in items:
         outer, dot, number = item.name.rpartition(".")
         group = found[-1] if found else None
-        if dot and number.isdigit() and group is not None and group.name == outer and not group.head and group.form == "layers":
+        if (
+            dot
+            and number.isdigit()
+            and group is not None
+            and group.name == outer
+            and not group.head
+            and group.form == "layers"
+        ):
             following = result(group)
             if following is not None and first_input(item) is following and int(number) == len(group.items):
                 item.name = number
@@ -91,7 +98,9 @@ def _lists(items: list[Item]) -> list[Item]:
     for each in found:
         if each.form == "layers" and not each.head and not each.kind and len(each.items) == 1:  # a list of one
             each.items[0].name, each.name = f"{each.name}.0", ""
-    return [each.items[0] if each.form == "layers" and not each.name and len(each.items) == 1 else each for each in found]
+    return [
+        each.items[0] if each.form == "layers" and not each.name and len(each.items) == 1 else each for each in found
+    ]
 
 
 def _operation(step: Step) -> Item:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import numpy as np
 from archspec.against.subject import Own, spoken
 from archspec.against.target import Target
 from archspec.backend import Interface, Weight
-from archspec.errors import ArchspecError, BackendError, SpecError, UsageError
+from archspec.errors import ArchspecError, SpecError, UsageError
 from archspec.graph.graph import rounded
 from archspec.graph.mode import Mode
 from archspec.importing.blocks import find
-from archspec.importing.given import Given, names
+from archspec.importing.given import PRIMES, Given, names
 from archspec.importing.items import of
 from archspec.importing.names import fitting, unique
 from archspec.importing.raising import Raiser, Static, View
@@ -25,6 +25,7 @@ from archspec.importing.text import Head, write
 from archspec.importing.trace import ImportRefused, Problem, Trace, merge, values
 from archspec.importing.tree import Frame, Step, Tensor
 from archspec.model import Model, Spec
+from archspec.ops.base import product
 from archspec.verification.failure import Failure
 from archspec.verification.report import Report
 from archspec.verification.run import examine
@@ -121,7 +122,7 @@ def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
     assert isinstance(whole, Frame)
     item = of(whole)
     kept = set(outputs.values())
-    steps = [step for step in root.steps()]
+    steps = list(root.steps())
     found = find(item, kept)
     used = {origin.weight for step in steps for origin in step.weights.values()}
     notes = []
@@ -139,27 +140,20 @@ def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
         model.check()
         graph = model.graph
     except SpecError as error:
-        raise ArchspecError(f"what was written is not a valid spec, which is a fault of archspec:\n{error}\n{text}") from None
+        raise ArchspecError(f"what was written is no valid spec, a fault of archspec:\n{error}\n{text}") from None
     if [node.op.key for node in graph.nodes] != [step.op for step in steps]:
         raise ArchspecError("what was written has other steps than the model, which is a fault of archspec")
-    expect = [f"parameters: {sum(p.size for p in _trainable(model))}",
-              f"outputs: {{{', '.join(f'{name}: {_sizes(tensor, inputs)}' for name, tensor in outputs.items())}}}"]  # fmt: skip
+    sizes = ", ".join(f"{name}: {_sizes(tensor, inputs)}" for name, tensor in outputs.items())
+    expect = [f"parameters: {_trainable(model)}", f"outputs: {{{sizes}}}"]
     text = write(head, found, tensors, outputs, expect)
     return _Written(text, Spec.parse(text, "imported.yaml").network(), steps, trace, tuple(notes))
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    size: int
-
-
-def _trainable(model: Model) -> list[_Count]:
-    return [_Count(int(np.prod(p.shape))) for p in model.graph.parameters().values() if p.trainable]
+def _trainable(model: Model) -> int:
+    return sum(product(weight.shape) for weight in model.graph.parameters().values() if weight.trainable)
 
 
 def _sizes(tensor: Tensor, inputs: Sequence[Given]) -> str:
-    from archspec.importing.given import PRIMES
-
     opened = {PRIMES[number]: name for number, name in enumerate(names(inputs))}
     sizes = [str(one) if one == two else opened.get((one, two), str(one)) for one, two in
              zip(*(shape[1:] for shape in tensor.shapes), strict=True)]  # fmt: skip
@@ -181,7 +175,9 @@ def _outputs(raiser: Raiser, trace: Trace) -> tuple[dict[str, Tensor], list[Prob
             problems.append(Problem(f"the output '{name}' does not depend on any input"))
             continue
         if isinstance(each, dict) and "constant" in each:
-            problems.append(Problem(f"the output '{name}' comes from no call that was seen: scripted, or of another library"))
+            problems.append(
+                Problem(f"the output '{name}' comes from no call that was seen: scripted, or of another library")
+            )
             continue
         if len(numbers) != 1 or not isinstance(each, dict):
             problems.append(Problem("what comes out is nested, or no tensor"))
@@ -218,7 +214,7 @@ def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell:
     originals = {name: _single(written.trace.arrays[f"original {name}"]) for name in arrays}
     weights = restored(originals, places, shapes)
     interface = Interface(
-        weights=tuple(places), inputs={name: () for name in graph.inputs}, outputs={name: () for name in graph.outputs},
+        weights=tuple(places), inputs=dict.fromkeys(graph.inputs, ()), outputs=dict.fromkeys(graph.outputs, ()),
         probes={}, unbiased_variance=target.backend.name == "pytorch",
     )  # fmt: skip
     program = target.backend.generate(written.model)

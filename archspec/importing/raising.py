@@ -25,7 +25,7 @@ LARGEST = 4096
 """How many numbers a constant of a spec may have."""
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """Why a call has no place in a spec."""
 
 
@@ -250,8 +250,10 @@ class Raiser:
         self.problems.append(Problem(why, path, kind, event.get("line", "")))
 
     def step(
-        self, op: str, inputs: Sequence[Tensor], weights: Mapping[str, Origin], attributes: Mapping[str, Any], path: str = ""
+        self, op: str, inputs: Sequence[Tensor], weights: Mapping[str, Origin], attributes: Mapping[str, Any],
+        path: str = "",
     ) -> list[Tensor]:  # fmt: skip
+        """Adds a step where the trace is, and returns what it gives. Raises Refusal, ShapeError, ValueError."""
         kind = ops.get(op)
         defaults = {name: each.get_default() for name, each in kind.model_fields.items() if not each.is_required()}
         made = kind(**attributes)

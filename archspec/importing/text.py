@@ -3,14 +3,13 @@ without saying."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import archspec.ops as ops
 from archspec.importing.blocks import Block, Found
-from archspec.importing.items import Expression, First, Growing, Item, first_input, made, outside, read, result
+from archspec.importing.items import Expression, First, Growing, Item, first_input, made, result
 from archspec.importing.names import fitting, unique
 from archspec.importing.trace import ImportRefused, Problem
 from archspec.importing.tree import Step, Tensor
@@ -30,7 +29,9 @@ class Head:
     notes: Sequence[str] = ()
 
 
-def write(head: Head, found: Found, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor], expect: Sequence[str]) -> str:
+def write(
+    head: Head, found: Found, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor], expect: Sequence[str]
+) -> str:
     """The spec of a model."""
     lines = [f"# {note}" for note in head.notes]
     lines += ["archspec: 1", f"name: {head.name}", f"summary: {_scalar(head.summary)}"]
@@ -62,7 +63,9 @@ def _block(block: Block) -> Iterator[str]:
     if block.inputs != ["x"]:
         yield f"    inputs: [{', '.join(block.inputs)}]"
     if block.params:
-        yield from _wrapped("    params: ", [f"{name}: {_value(value)}" for name, value in block.params.items()], "    ")
+        yield from _wrapped(
+            "    params: ", [f"{name}: {_value(value)}" for name, value in block.params.items()], "    "
+        )
     names = dict(zip(block.given, block.inputs, strict=False))
     scope = _Scope(block.items, names, set(block.outputs.values()))
     yield "    layers:"
@@ -70,7 +73,8 @@ def _block(block: Block) -> Iterator[str]:
     if len(block.outputs) == 1:
         yield f"    outputs: {scope.names[next(iter(block.outputs.values()))]}"
     elif block.outputs:
-        yield f"    outputs: {{{', '.join(f'{name}: {scope.names[tensor]}' for name, tensor in block.outputs.items())}}}"
+        named = ", ".join(f"{name}: {scope.names[tensor]}" for name, tensor in block.outputs.items())
+        yield f"    outputs: {{{named}}}"
 
 
 @dataclass(slots=True)
@@ -120,13 +124,13 @@ class _Scope:
             name = "" if item.name.isdigit() or not item.name else fitting(item.name)
             if item.form == "op" and not inner and (item.step is None or not item.step.weights):
                 name = ""
-            if not name and (inner and item.form != "layers" or inner and item.form == "layers"):
+            if not name and ((inner and item.form != "layers") or (inner and item.form == "layers")):
                 name = fitting(f"{item.head if item.form == 'op' else item.kind or item.head}{item.name}"[:40])
                 name = name[0].lower() + name[1:]
             if name:
                 name = unique(name, taken)
                 self._said[item] = name
-            if not name and item.step in lenders:
+            if not name and item.step is not None and item.step in lenders:
                 name = fitting(f"{item.head}{item.name}")
                 name = self._said[item] = unique(name, taken)
             whole = f"{path}{name}"
@@ -183,15 +187,17 @@ class _Scope:
         if item.form == "join":
             (inner,) = item.items
             (line,) = self._item(inner, inner.inputs[0], "", path)
-            head = [*entries, f"branches: {{before: [], new: [{line.removeprefix('- ')}]}}", f"join: {item.head}"]
-            yield from (f"{margin}{'- ' if not place else '  '}{entry}" for place, entry in enumerate(head))
+            entries += [f"branches: {{before: [], new: [{line.removeprefix('- ')}]}}", f"join: {item.head}"]
+            yield from (f"{margin}{'  ' if place else '- '}{entry}" for place, entry in enumerate(entries))
             return
         if item.form == "layers":
             yield f"{margin}- {entries[0]}" if entries else f"{margin}- layers:"
             yield from (f"{margin}  {entry}" for entry in entries[1:])
             if entries:
                 yield f"{margin}  layers:"
-            yield from self._lines(item.items, begin if begin is not None else before, f"{margin}    ", f"{path}{name}." if name else path)
+            yield from self._lines(
+                item.items, begin if begin is not None else before, f"{margin}    ", f"{path}{name}." if name else path
+            )
         elif entries == [f"op: {item.head}"]:
             yield f"{margin}- {item.head}"
         else:

@@ -94,7 +94,9 @@ def merge(runs: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) -> Tra
         if one["event"] == "read":
             reads.append(read_of(one))
         if (one["event"], one.get("func")) != (two["event"], two.get("func")):
-            problem = Problem("other calls are made for inputs of another size, or with other numbers", line=one.get("line", ""))
+            problem = Problem(
+                "other calls are made for inputs of another size, or with other numbers", line=one.get("line", "")
+            )
             raise ImportRefused([*reads, problem])
     if len(first["events"]) != len(second["events"]):
         raise ImportRefused([Problem("more calls are made for inputs of another size, or with other numbers")])
@@ -105,7 +107,9 @@ def merge(runs: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) -> Tra
 
 def read_of(event: Mapping[str, Any]) -> Problem:
     """That Python looks at numbers."""
-    return Problem(f"{event['func']} reads numbers of a tensor, on which Python then decides", line=event.get("line", ""))
+    return Problem(
+        f"{event['func']} reads numbers of a tensor, on which Python then decides", line=event.get("line", "")
+    )
 
 
 def _together(one: Any, two: Any) -> Any:

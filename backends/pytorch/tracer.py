@@ -9,7 +9,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -92,7 +92,13 @@ class Tracer:
             write(f"input {name}", array)
         for number, tensor in enumerate(_tensors(result)):
             write(f"output {number}", tensor.detach().numpy())
-        return {"events": run.events, "shapes": run.shapes, "kinds": run.kinds, "inputs": run.inputs, "result": run.data(result)}
+        return {
+            "events": run.events,
+            "shapes": run.shapes,
+            "kinds": run.kinds,
+            "inputs": run.inputs,
+            "result": run.data(result),
+        }
 
 
 def _is_statistic(name: str) -> bool:
@@ -153,19 +159,23 @@ class _Run:
             own = {name: value for name, value in vars(module).items() if not name.startswith("_")}
             weights = {name: self.data(value) for name, value in module.named_parameters(remove_duplicate=False)}
             weights |= {name: self.data(value) for name, value in module.named_buffers() if _is_statistic(name)}
-            self.call(f"nn.{type(module).__name__}", given, more, result, attributes=own, weights=weights,
-                      path=self._names.get(id(module), ""), changes=bool(getattr(module, "inplace", False)))  # fmt: skip
+            changes, path = bool(getattr(module, "inplace", False)), self._names.get(id(module), "")
+            func = f"nn.{type(module).__name__}"
+            self.call(func, given, more, result, attributes=own, weights=weights, path=path, changes=changes)
 
     def call(
-        self, func: str, args: Any, kwargs: Mapping[str, Any], result: Any, *, attributes: Mapping[str, Any] | None = None,
-        weights: Mapping[str, Any] | None = None, path: str = "", changes: bool = False,
+        self, func: str, args: Any, kwargs: Mapping[str, Any], result: Any, *,
+        attributes: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None, path: str = "",
+        changes: bool = False,
     ) -> None:  # fmt: skip
         tensors = list(_tensors((args, kwargs)))
         results = list(_tensors(result))
         event = {
             "event": "call", "func": func, "path": path, "line": _line(),
-            "args": [self.data(each) for each in args], "kwargs": {name: self.data(each) for name, each in kwargs.items()},
-            "attributes": {n: _plain(v) for n, v in (attributes or {}).items() if _is_plain(v)}, "weights": weights or {},
+            "args": [self.data(each) for each in args],
+            "kwargs": {name: self.data(each) for name, each in kwargs.items()},
+            "attributes": {name: _plain(each) for name, each in (attributes or {}).items() if _is_plain(each)},
+            "weights": weights or {},
         }  # fmt: skip
         for each in results:
             if not (any(each is t for t in tensors) and not changes):
@@ -213,7 +223,7 @@ class _Watch(TorchFunctionMode):  # type: ignore[misc]
             return func(*args, **kwargs)
         tensors = list(_tensors((args, kwargs)))
         result = func(*args, **kwargs)
-        if name in SIZES or not tensors and not list(_tensors(result)):
+        if name in SIZES or (not tensors and not list(_tensors(result))):
             if name == "__get__" and isinstance(result, torch.Tensor):
                 run.call(_attribute(func), args, kwargs, result)
             return result

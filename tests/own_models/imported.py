@@ -122,17 +122,6 @@ class MHA(nn.Module):
         y = x.transpose(0, 1)
         y = self.n(y + self.b(y, y, y, need_weights=False)[0])
         return y.transpose(0, 1).mean(1)
-class Dense(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Conv2d(4 + 4*i, 4, 3, padding=1) for i in range(3)])
-    def forward(self, x):
-        feats = [x]
-        for l in self.layers:
-            feats.append(F.relu(l(torch.cat(feats, 1))))
-        return torch.cat(feats, 1)
-
-
 class Twice(nn.Module):
     """The same layer twice."""
 
@@ -159,6 +148,40 @@ class Tied(nn.Module):
         return self.head(x)
 
 
+class DenseLayer(nn.Module):
+    def __init__(self, inp, growth, bn_size):
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inp); self.conv1 = nn.Conv2d(inp, bn_size*growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(bn_size*growth); self.conv2 = nn.Conv2d(bn_size*growth, growth, 3, padding=1, bias=False)
+    def forward(self, feats):
+        x = torch.cat(feats, 1)
+        return self.conv2(F.relu(self.norm2(self.conv1(F.relu(self.norm1(x))))))
+class DenseBlock(nn.ModuleDict):
+    def __init__(self, n, inp, growth):
+        super().__init__()
+        for i in range(n): self.add_module(f"denselayer{i+1}", DenseLayer(inp + i*growth, growth, 4))
+    def forward(self, x):
+        feats = [x]
+        for name, layer in self.items(): feats.append(layer(feats))
+        return torch.cat(feats, 1)
+class Transition(nn.Sequential):
+    def __init__(self, a, b):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(a); self.relu = nn.ReLU(inplace=True); self.conv = nn.Conv2d(a, b, 1, bias=False); self.pool = nn.AvgPool2d(2, 2)
+class DenseNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        n = 8; parts = []
+        for i, d in enumerate((3, 4, 2)):
+            parts.append(DenseBlock(d, n, 4)); n += 4*d
+            if i < 2: parts.append(Transition(n, n//2)); n //= 2
+        self.features = nn.Sequential(*parts)
+        self.fc = nn.Linear(n, 5)
+    def forward(self, x):
+        return self.fc(torch.flatten(F.adaptive_avg_pool2d(F.relu(self.features(self.stem(x))), (1, 1)), 1))
+
+
 # What must be refused.
 
 
@@ -181,8 +204,8 @@ class Several(nn.Module):
         self.b = nn.Linear(4, 4)
 
     def forward(self, x):
-        x = torch.linalg.matrix_exp(self.a(x)[:, :, None] * x[:, None])[:, 0]
-        return torch.fft.fft(self.b(x)).real
+        y = torch.linalg.matrix_exp(self.a(x)[:, :, None] * x[:, None])[:, 0]
+        return y + torch.fft.fft(self.b(x)).real
 
 
 class Batch(nn.Module):
@@ -219,3 +242,24 @@ class Scripted(nn.Module):
 
     def forward(self, x):
         return self.f(x)
+
+
+class Inner(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, x):
+        return torch.relu(self.linear(x) * x) + torch.tanh(x)
+
+
+class Lending(nn.Module):
+    """Two blocks that share a layer."""
+
+    def __init__(self):
+        super().__init__()
+        shared = nn.Linear(4, 4)
+        self.one, self.two = Inner(shared), Inner(shared)
+
+    def forward(self, x):
+        return self.two(self.one(x))

@@ -1,8 +1,8 @@
 """A person's own model in a framework's process, whose calls are captured as data from which a spec can be written.
 
 A backend's `tracer.py` defines `Tracer(session)`: `make(function)` (a model in evaluation; notes what each of its parts
-was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs, write)`, which gives the events of one
-run and what comes out, as data (see `archspec.importing.trace`); arrays that are in none of these are written.
+was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs, write)`, which gives the
+events of one run and what comes out, as data (see `archspec.importing.trace`); other arrays are written.
 """
 
 from __future__ import annotations
