@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings browser editor site judges faults mutants steps flax dist lowest clean
+.PHONY: demo test long quick lint golden fuzz plain usage train-demo zoo drawings imports browser editor site judges faults mutants steps flax dist lowest clean
 
 demo: $(INSTALLED)
 	$(BIN)/archspec verify resnet18
@@ -61,6 +61,10 @@ zoo: $(INSTALLED)
 # The drawings in docs/drawings
 drawings: $(INSTALLED)
 	$(BIN)/python benchmarks/drawings.py
+
+# Models of torchvision as specs: docs/imports.md
+imports: $(INSTALLED)
+	$(BIN)/python benchmarks/imports.py
 
 judges: $(INSTALLED)
 	$(BIN)/python -m tests.judges

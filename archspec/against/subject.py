@@ -21,6 +21,8 @@ class Own:
     shows: Interface
     given: Mapping[str, Any] | None = None
     """What the model is given, if that is not what the spec's network is: where `worker.load` finds it."""
+    unused: tuple[str, ...] = ()
+    """Weights of the model that the spec has no place for."""
 
     @property
     def name(self) -> str:
@@ -35,7 +37,7 @@ class Own:
         return self.shows
 
     def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
-        own = spoken(self.target) | {"given": self.given}
+        own = spoken(self.target) | {"given": self.given, "unused": list(self.unused)}
         return {"source": "", "entry": "", "arguments": {}, "own": own}
 
     def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:

@@ -217,12 +217,14 @@ def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell:
         weights=tuple(places), inputs=dict.fromkeys(graph.inputs, ()), outputs=dict.fromkeys(graph.outputs, ()),
         probes={}, unbiased_variance=target.backend.name == "pytorch",
     )  # fmt: skip
+    placed = {place.target for place in places}
+    unused = tuple(name for name in arrays if name not in placed)
     program = target.backend.generate(written.model)
     reports = {}
     notes = list(written.notes)
     for mode in (Mode.EVALUATION, Mode.TRAINING):
         tell(f"proving, in {mode.value}")
-        report = examine(graph, [Own(target, interface)], pool, mode=mode, timeout=timeout)
+        report = examine(graph, [Own(target, interface, unused=unused)], pool, mode=mode, timeout=timeout)
         if mode is Mode.TRAINING and report.exit_code:
             (outcome,) = report.outcomes.values()
             notes.append(f"training differs: {outcome.message}")

@@ -12,7 +12,7 @@ RESERVED: Final = frozenset("x index name self super forward training batch".spl
 
 def fitting(name: str) -> str:
     """A name that a step or a param can have, as near as that is."""
-    plain = re.sub(r"\W|(?<=^)_+", "_", name, flags=re.ASCII).strip("_")[:60]
+    plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:60]
     if not plain:
         return "step"
     if plain[0].isdigit():

@@ -88,7 +88,8 @@ def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype
     names: dict[int, str] = {}
     for name, variable in variables.items():
         names.setdefault(id(variable), name)
-    unfilled = [f"nothing fills '{name}'" for key, name in names.items() if key not in bound]
+    unused = getattr(session, "unused", ())  # of a person's own model, of which only evaluation is known
+    unfilled = [f"nothing fills '{name}'" for key, name in names.items() if key not in bound and name not in unused]
     if problems or unfilled:
         raise RunError("; ".join([*problems.values(), *unfilled]), problems)
 

@@ -37,7 +37,9 @@ def own_session(request: Mapping[str, Any], runner: Any, see: Callable[[str, Any
     """A session whose model is a person's own, not built yet; its weights are those that are one."""
     session = runner.Session(request["dtype"], see)
     session.draws = True
-    return script(request["own"]["recorder"]).Own(session)
+    own = script(request["own"]["recorder"]).Own(session)
+    own.unused = frozenset(request["own"].get("unused", ()))
+    return own
 
 
 def build(own: Any, request: Mapping[str, Any], inputs: Sequence[Any]) -> None:

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, Final
 
 from archspec.importing.raising import Call, Refusal, Static, View
+from archspec.importing.trace import Size
 from archspec.importing.tree import Origin, Tensor
 from archspec.ops.base import Shape
 
@@ -245,6 +246,8 @@ def item(call: Call) -> None:
     tensor, gone = known.tensor, []
     there = [key for key in keys if key is not None]
     for axis, key in enumerate(there):
+        if isinstance(key, Size):
+            raise Refusal("it takes a place that follows from the size of an input")
         if key != WHOLE and axis == known.batch:
             raise Refusal("it takes some of the samples")
         if key != WHOLE:
@@ -269,8 +272,8 @@ def _keys(call: Call) -> list[Any]:
         raise Refusal("it looks places up by a tensor")
     for key in keys:
         numbers = key.get("slice", ()) if isinstance(key, dict) else (key,)
-        if isinstance(key, bool) or any(not (each is None or type(each) is int) for each in numbers):
-            raise Refusal("it takes places that follow from the size of an input")
+        if isinstance(key, bool) or any(not (each is None or type(each) in (int, Size)) for each in numbers):
+            raise Refusal(f"{call.func} with {key}")
     return list(keys)
 
 
@@ -296,6 +299,8 @@ def _part(call: Call, known: Static, keys: Sequence[Any]) -> Static:
 def _cut(call: Call, tensor: Tensor, axis: int, key: Any) -> Tensor:
     """A slice, or one place, of an axis."""
     start, end, step = (key, None if key == -1 else key + 1, 1) if isinstance(key, int) else key["slice"]
+    if any(isinstance(each, Size) for each in (start, end, step)):
+        raise Refusal("it takes places that follow from the size of an input")
     end = None if end == tensor.shapes[0][axis] else end
     given: dict[str, Any] = {"start": start or 0, "end": end, "step": step or 1}
     given = {name: value for name, value in given.items() if (name, value) not in SLICE}
