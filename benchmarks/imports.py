@@ -29,10 +29,10 @@ SIZES: Final = {"inception_v3": 128, "vit_": 224, "maxvit": 224}
 """The pictures of those that do not take 64 pixels."""
 HEAD: Final = """# Models of libraries that were imported
 
-`make imports` writes this page: [`archspec import`](import.md) of torchvision's models for classification, with random weights,
-at 64 by 64 pixels where they take that. In each the model itself agrees with the spec, with weights poured by the names that
-were found, in evaluation and, unless a note says otherwise, in training; and so does the code that archspec generates for
-PyTorch. Errors are the largest of an output in float64, relative to what it can be.
+`make imports` writes this page: [`archspec import`](import.md) of torchvision's models for classification, with random
+weights, at 64 by 64 pixels where they take that. In each the model itself agrees with the spec, with weights poured by
+the names that were found, in evaluation and, unless a note says otherwise, in training; and so does the code that
+archspec generates for PyTorch. Errors are the largest of an output in float64, relative to what it can be.
 
 | model | lines | blocks | error | seconds | note |
 | --- | --- | --- | --- | --- | --- |
@@ -60,8 +60,8 @@ def imported(name: str, pool: Pool, chosen: Any) -> tuple[bool, str]:
     lines, blocks = len(done.text.splitlines()), len(re.findall(r"(?m)^  [A-Z]\w*:$", done.text))
     note = "; ".join(done.notes)[:160].replace("|", "/")
     wrong = "" if done.ok else "**not proven** "
-    error = outcome.rungs["float64"].agreement if "float64" in outcome.rungs else ""
-    return done.ok, f"| {name} | {lines} | {blocks} | {error} | {time.perf_counter() - started:.0f} | {wrong}{note} |"
+    largest = outcome.rungs["float64"].agreement if "float64" in outcome.rungs else ""
+    return done.ok, f"| {name} | {lines} | {blocks} | {largest} | {time.perf_counter() - started:.0f} | {wrong}{note} |"
 
 
 def main() -> None:
