@@ -105,7 +105,10 @@ def _imports(path: Path, *, later: bool = False) -> list[str]:
 def test_imports_go_one_way(path: Path) -> None:
     name = _name(path)
     if name.startswith("archspec.backends"):
-        if path.name not in ("runner.py", "recorder.py", "live.py", "timer.py", "tracer.py") and path.parent.name != "support":
+        if (
+            path.name not in ("runner.py", "recorder.py", "live.py", "timer.py", "tracer.py")
+            and path.parent.name != "support"
+        ):
             assert not {name.partition(".")[0] for name in _imports(path)} & FRAMEWORKS
         return
     own = _level(name)
