@@ -27,6 +27,8 @@ def run(
     """Imports a model, writes its files, and returns the exit code. Raises UsageError, ImportRefused."""
     chosen = backends([backend])
     (target,) = targets([source], chosen, option="")
+    if not target.name:
+        raise UsageError(f"{source} is a file of a model; give what makes it: my_model.py:build")
     target = replace(target, arguments={**target.arguments, **arguments})
     wanted = given(inputs)
     files = [name.with_name(f"{name.name}{ending}") for ending in (".yaml", ".safetensors", ".names.yaml")]
