@@ -152,6 +152,36 @@ def test_files_and_back(tmp_path: Path, ending: str, dtype: str) -> None:
     assert files.read(path).origin == ENDINGS[ending]
 
 
+SHARED = """
+archspec: 1
+name: Shared
+inputs: {left: [3], right: [3]}
+blocks:
+  Unit: {layers: [{op: linear, name: fc, out_features: 4}, {op: layer_norm, name: norm}]}
+  Tower: {layers: [{block: Unit, name: one}, {block: Unit, name: two, repeat: 2, weights_of: two}]}
+layers:
+  - {block: Tower, name: a, from: left}
+  - {block: Tower, name: b, from: right, weights_of: a}
+  - {op: add, from: [a, b]}
+"""
+
+
+def test_models_inside_of_a_model_of_keras(tmp_path: Path) -> None:
+    """Keras has a group for each, and its name beside it, with which those of its layers begin here."""
+    import h5py
+
+    model, path = archspec.Spec.parse(SHARED).network(), tmp_path / "shared.weights.h5"
+    own = numbers(model)
+    save(model, path, own)
+    with h5py.File(path, "a") as file:
+        tower = file["layers/functional/layers"]
+        assert tower["dense/vars/0"][()].tolist() == own["a.one.fc.weight"].T.tolist()
+        assert tower["functional/layers/dense/vars/0"][()].tolist() == own["a.two.0.fc.weight"].T.tolist()
+        for group, name in (("layers/functional", "a"), ("layers/functional/layers/functional", "a_two")):
+            file.require_group(f"{group}/vars").attrs["name"] = name
+    assert all(same(array, own[name]) for name, array in load(model, path).items())
+
+
 def test_a_canonical_file_says_of_which_network(tmp_path: Path) -> None:
     save(square(), tmp_path / "square.safetensors", numbers(square()))
     about = files.read(tmp_path / "square.safetensors").metadata

@@ -133,7 +133,9 @@ def _counted(group: Any, path: str, names: str | None, h5py: Any, depth: int) ->
         if isinstance(name, bytes):
             name = name.decode(errors="replace")
         if depth or "name" in variables.attrs:
-            names = f"{names}/{name}".removeprefix("/") if isinstance(name, str) and names is not None else None
+            inside = depth > 1 and path.split("/")[-2] == "layers" and str(name).startswith(f"{names}_")
+            above = "" if inside else names  # layers of a model inside have names that begin with its own
+            names = f"{above}/{name}".removeprefix("/") if isinstance(name, str) and above is not None else None
         for number in _inner(variables, h5py):
             array = _numbers(_item(variables, number, h5py), h5py)
             place = f"{path}/vars/{number}"
