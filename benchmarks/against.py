@@ -64,8 +64,9 @@ def judged(outcome: Outcome, fault: Fault, seconds: float) -> dict[str, Any]:
     named = bool(fault.words) and any(words in reason for words in fault.words.split("|"))
     return {
         "fault": fault.name, "held": fault.held, "detected": outcome.status == "failed",
-        "right_step": step == fault.step, "named": named, "wrong": bool(reason) and not named, "step": step,
-        "reason": reason or outcome.message, "seconds": round(seconds, 1),
+        "right_step": f"{step}.".startswith(f"{fault.step}."), "named": named,
+        "wrong": bool(reason) and not named, "step": step, "reason": reason or outcome.message,
+        "seconds": round(seconds, 1),
     }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def libraries(only: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
                 outcome, took = held(pool, load(spec), backend, text.replace("OWN/", f"{OWN}/"))
                 match, rungs = outcome.match, outcome.rungs
                 print(spec, text, outcome.status, outcome.message, file=sys.stderr, flush=True)
-                yield spec, {
+                yield f"{spec} ({backend})", {
                     "model": text.replace("OWN/", ""), "status": outcome.status, "message": outcome.message,
                     "steps": [match.found, match.steps] if match is not None else [0, 0],
                     "weights": len(match.weights) if match is not None else 0,
@@ -147,6 +148,10 @@ def page(kept: Mapping[str, Any]) -> str:
             marks = [word for word, holds in bad.items() if holds]
             fault = row["fault"] + " (held back)" * row["held"]
             lines.append(f"| {name} | {fault} | `{row['step']}` | {said} | {', '.join(marks)} |")
+    models = [f"{spec} ({backend})" for backend, specs in LIBRARIES.items() for spec in specs]
+    missing = [name for name in (*FAULTS, *models) if name not in kept["ports"] and name not in kept["libraries"]]
+    if missing:
+        lines += ["", f"Not tried since the last change of what is kept: {', '.join(missing)}."]
     return "\n".join([*lines, ""])
 
 

@@ -568,3 +568,11 @@ def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
     assert total["detected"] == len(rows)
     assert total["right_step"] >= 0.8 * len(rows)
     assert total["named"] >= 0.6 * len(rows)
+
+
+def test_the_page_of_what_is_found_follows_what_was_kept() -> None:
+    kept = json.loads((ROOT / "docs" / "against.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "against.md").read_text(encoding="utf-8") == BENCHMARK.page(kept)
+    assert all(each["status"] == "passed" for each in kept["libraries"].values())
+    assert all(row["detected"] for rows in kept["ports"].values() for row in rows)
+    assert kept["ports"].keys() <= FAULTS.keys()

@@ -86,7 +86,7 @@ FAULTS: dict[str, list[Fault]] = {
     "pytorch_transformer": [
         F("epsilon", "self.before = nn.LayerNorm(24, eps=1e-6)", "self.before = nn.LayerNorm(24)", "block.0.norm1", "epsilon is 1e-05"),
         F("odd epsilon", "self.last = nn.LayerNorm(24, eps=1e-6)", "self.last = nn.LayerNorm(24, eps=2e-4)", "norm", "epsilon is 0.0002"),
-        F("not scaled", " / math.sqrt(24 // self.heads)", "", "block.0.attention", "not scaled"),
+        F("not scaled", " / math.sqrt(24 // self.heads)", "", "block.0.attention", "scale is 1,"),
         F("scaled by d", "math.sqrt(24 // self.heads)", "(24 // self.heads)", "block.0.attention", "divided by d"),
         F("scaled by width", "math.sqrt(24 // self.heads)", "math.sqrt(24)", "block.0.attention", "scale", held=True),
         F("causal", "seen = torch", "scores = scores + torch.full((9, 9), -1e9).triu(1); seen = torch", "block.0.attention", "causal is true"),
