@@ -41,6 +41,8 @@ class Calls:
         self._weights = {id(variable): [name] for name, variable in weights.items()}
         """By the identity of a tensor the weights that it is made of alone."""
         self._at: dict[int, int] = {}
+        self._made: dict[int, Any] = {}
+        """By the numbers of calls the tensors that they gave, of which later ones may have made others in place."""
         self._live: set[int] = set()
         """The identities of tensors that depend on the model's inputs."""
         self._kept: list[Any] = list(weights.values())
@@ -126,7 +128,7 @@ class Calls:
             self.records.append({"func": func, "value": key, "reads": list(dict.fromkeys(reads)), "place": place,
                                  "weights": list(weights), "bends": "", "moves": False, **more})  # fmt: skip
             if there is None:
-                self._at[id(value)] = number
+                self._at[id(value)], self._made[number] = number, value
             self._kept.append(value)
 
     def _bend(self, call: _Call, given: Any, result: Any) -> None:
@@ -171,7 +173,7 @@ class Calls:
     def again(self, at: int, to: int, numbers: Array, other: bool) -> Array | None:
         """What the call `to` gives if the call `at` had given these numbers, computed by all calls between; with
         `other` numbers in what else it is given, too. None if that cannot be told."""
-        started = next(each for each in self._kept if self._at.get(id(each)) == at)
+        started = self._made[at]
         anew = {id(started): self._like(started, numbers)}
         last = next((each for each in self._calls if each.number <= to < each.number + len(each.results)), None)
         for each in last.tensors if last is not None and other else ():
