@@ -25,7 +25,19 @@ DOCS = ROOT / "docs"
 
 HAND: Final = {
     "Begin": ["index", "tutorial", "generated", "language", "faq"],
-    "Cookbook": ["cookbook", "import", "porting", "weights", "training", "ci", "python", "drawing", "report", "bench"],
+    "Cookbook": [
+        "cookbook",
+        "import",
+        "porting",
+        "against",
+        "weights",
+        "training",
+        "ci",
+        "python",
+        "drawing",
+        "report",
+        "bench",
+    ],
     "Networks": ["drawings/README", "zoo", "counts", "judges"],
     "Verification": ["verification", "divergences", "faults", "onnx"],
     "More": ["comparison", "adding", "backends", "architecture", "code", "lines", "speed"],
