@@ -26,10 +26,11 @@ from archspec.spec.document import type_of
 from archspec.verification import compare, data, edges, gradients, rounding, vjp, worker
 from archspec.verification.compare import Difference
 from archspec.verification.failure import Failure
+from archspec.verification.request import Given, Wanted, message
 from archspec.verification.subject import Generated
 from archspec.verification.task import undefined
 from archspec.verification.worker import Array
-from archspec.verification.workers import Pool, Result, message
+from archspec.verification.workers import Pool, Result
 
 from .cases import CASES, TABLE, Case
 
@@ -159,16 +160,22 @@ class Run:
         pulls = [vjp.pull(node, {*truth}) for node in self.alone.nodes]
         self.edges = edges.choose(self.graph, self.graph.nodes, truth, 0)
         given = self._stored(self.edges.given)
-        alone: dict[str, Any] = {
-            "forced": forced, "numbers": numbers, "pulls": [pull for pull in pulls if pull],
-            "edges": given, "at_edges": self.edges.shown(truth),
+        outputs = self.graph.outputs
+        files = {
+            "float64": Given(data=stored, forced=forced, numbers=numbers, edges=given), "float32": Given(data=stored),
         }  # fmt: skip
+        wanted = {
+            "float64": Wanted(
+                outputs=outputs, pulls=[pull for pull in pulls if pull], at_edges=self.edges.shown(truth)
+            ),
+            "float32": Wanted(outputs=outputs, shipped=self.graph),
+        }
         size = 32 * sum(array.nbytes for array in truth.values())
         waiting = {
             (name, dtype): self.pool.submit(
                 name,
-                message(Generated(name, name, program), dtype, stored, self.pool.scratch.file(size), self.graph.outputs,
-                        **(alone if dtype == "float64" else {"shipped": self.graph})),
+                message(Generated(name, name, program), dtype, files[dtype], wanted[dtype],
+                        self.pool.scratch.file(size)),
                 timeout=120,
             )
             for dtype in DTYPES
@@ -206,8 +213,8 @@ class Run:
         waiting = {
             name: self.pool.submit(
                 name,
-                message(Generated(name, name, program), "float64", stored, self.pool.scratch.file(2**27), outputs,
-                        pulls=[pull]),
+                message(Generated(name, name, program), "float64", Given(data=stored),
+                        Wanted(outputs=outputs, pulls=[pull]), self.pool.scratch.file(2**27)),
                 timeout=120,
             )
             for name, program in self.programs.items()

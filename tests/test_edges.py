@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from archspec import ops
-from archspec.backend import Program, backends
+from archspec.backend import Interface, Observed, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
 from archspec.proving import reports
@@ -43,14 +43,43 @@ def chosen(made: Graph) -> edges.Edges:
 
 def test_the_edges_of_each_reader_are_there() -> None:
     found = chosen(graph())
-    assert [node.path for node in found.nodes] == [
+    assert [node.path for node in found.nodes if node.path not in found.far] == [
         "body.0", "block.act", "pool", "pool2", "soft", "logs", "embed",
     ]  # fmt: skip
     assert {6.0, 0.0, 1e5, -1e5, 88.0, 0.5} <= set(found.given["conv"].flat)
     assert {0, 7, 6} == set(found.given["token"].flat)
     assert found.given["block.act"].min() >= 0, "code may rely on what a rectifier gives"
     assert (found.given["conv2"] == -1e5).all((2, 3)).any(), "a whole channel"
-    assert "image" not in found.given, "a convolution is linear"
+    assert found.far == {"conv", "body.1", "conv2", "flat", "words", "concat"}
+
+
+def test_what_only_linear_steps_read_is_large() -> None:
+    made = rounded(Spec.parse(dedent(NETWORKS["far"]), "far.yaml").network().graph)
+    _, truth = data.leveled(made, data.parameters(made), data.inputs(made))
+    found = edges.choose(made, made.nodes, truth, 0)
+    assert found.far == {node.path for node in made.nodes} - {"act"}
+    assert (found.given["image"] == truth["image"] * 2.0**100).all()
+    assert abs(found.given["first.bn"]).max() == 1e5, "a rectifier reads it"
+
+
+def test_a_mean_of_what_has_none_is_no_matter_of_rounding() -> None:
+    spec = """
+        archspec: 1
+        name: Centered
+        inputs: {x: [64]}
+        layers: [{op: layer_norm, affine: false}, {op: mean, name: mean, axis: features}]
+    """
+    made = rounded(Spec.parse(dedent(spec), "centered.yaml").network().graph)
+    _, truth = data.leveled(made, {}, data.inputs(made))
+    found = edges.choose(made, made.nodes, truth, 0)
+    read = found.given["layer_norm"]
+    for off, wrong in ((0.0, False), (1e-12, False), (1e-6, True)):
+        program = {"edge mean": read[:, ::-1].mean(1) + off * read.max()}
+        shows = Interface(weights=(), inputs={"x": ()}, outputs={}, probes={
+            name: (Observed(name),) for name in ("layer_norm", "mean")
+        })  # fmt: skip
+        ((_, finding),) = found.findings(made, {}, {"it": (shows, program)})
+        assert (finding.tensor, finding.wrong) == ("mean", wrong)
 
 
 def test_a_steep_operation_sees_its_own_edges_alone() -> None:
@@ -64,7 +93,7 @@ def test_a_steep_operation_sees_its_own_edges_alone() -> None:
           - {op: add, from: [norm, act]}
     """
     found = chosen(rounded(Spec.parse(dedent(spec), "steep.yaml").network().graph))
-    assert [node.path for node in found.nodes] == ["norm", "act"]
+    assert [node.path for node in found.nodes] == ["norm", "act", "add"]
     assert abs(found.given["x"]).max() <= 32
 
 

@@ -72,7 +72,7 @@ def test_samples_are_of_the_whole_vocabulary() -> None:
     [
         ("normal(0.02)", "normal(0.021)", "deviation"),
         ("normal(0.02)", "normal(0.02 / sqrt(2))", "deviation"),
-        ("normal(0.02)", "zeros", "deviation"),
+        ("normal(0.02)", "zeros", "84100 zeros of 84100 numbers"),
         ("normal(sqrt(1 / 3))", "uniform(1)", "kurtosis"),
         ("uniform(1)", "normal(sqrt(1 / 3))", "numbers up to"),
         ("trunc_normal(0.02)", "normal(0.02)", "deviation"),
@@ -92,6 +92,15 @@ def test_what_is_drawn_otherwise_is_found(text: str, other: str, found: str) -> 
     array = Initial(initializer(other), fans).distribution.draw(philox(0, other), size).astype(np.float32)
     (problem,) = problems(Initial(initializer(text), fans), array)
     assert found in problem
+
+
+def test_a_part_of_a_small_weight_that_nothing_is_drawn_for_is_found() -> None:
+    """Of so few numbers the deviation would tell nothing."""
+    array = Gaussian(1.0).draw(philox(0, "w"), (2, 8))
+    assert problems(Initial(initializer("normal(1)"), Fans(1, 1)), array) == []
+    array[1] = 0
+    (problem,) = problems(Initial(initializer("normal(1)"), Fans(1, 1)), array)
+    assert "8 zeros of 16 numbers" in problem
 
 
 def test_weights_with_the_same_numbers_are_found() -> None:

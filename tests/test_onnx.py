@@ -20,8 +20,9 @@ from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
 from archspec.verification import compare, worker
 from archspec.verification.failure import Failure
+from archspec.verification.request import Given, Wanted, message
 from archspec.verification.subject import Generated
-from archspec.verification.workers import Pool, Result, message
+from archspec.verification.workers import Pool, Result
 
 from .onnx_judge import TABLE, Outcome, Twin, outcomes
 from .onnx_judge.page import DELIBERATE, KNOWN, REASONS, page
@@ -148,8 +149,9 @@ def run(names: list[str], pool: Pool, backend: str) -> Problems:
         arrays = arrays_of(twins)
         stored = worker.save(str(pool.scratch.file(sum(array.nbytes for array in arrays.values()))), arrays)
         mode = Mode.TRAINING if sample.training else Mode.EVALUATION
-        request = message(Generated(backend, backend, program), "float32", stored, pool.scratch.file(2**27),
-                          graph.outputs, mode=mode, statistics=statistics)  # fmt: skip
+        wanted = Wanted(outputs=graph.outputs, statistics=statistics)
+        request = message(Generated(backend, backend, program), "float32", Given(data=stored), wanted,
+                          pool.scratch.file(2**27), mode=mode)  # fmt: skip
         result = pool.submit(backend, request, timeout=300).result()
         pool.scratch.remove(Path(stored["path"]))
     if isinstance(result, Result):

@@ -84,6 +84,10 @@ CHANGES: Final[dict[str, list[tuple[str, str, str]]]] = {
         ("self.conv(image)", "self.conv(image.mul_(1))", ""),
         ("self.conv(image)", "self.conv(image.mul_(2).div_(4).mul_(2))", ""),
         ("self.conv(image)", "self.conv(image.mul_(2))", "the model overwrites its input 'image'"),
+        ("return self.norm(x.mean((2, 3)))", "return {'y': self.norm(x.mean((2, 3)))}",
+         "the model returns a dict, not one value (y)"),
+        ("return self.norm(x.mean((2, 3)))", "return (self.norm(x.mean((2, 3))),)",
+         "the model returns a tuple, not one value (y)"),
         ("x = x * 0.5", "x = x * 0.5; self.seen = getattr(self, 'seen', 0) + 1; x = x + (self.seen > 1) * x[:, :1]",
          "output 'y' is another one at a second call, by "),
         ("x = x * 0.5", "x = x * 0.5; self.kept = getattr(self, 'kept', x.mean()); x = x - x.mean() + self.kept",
@@ -117,6 +121,16 @@ def test_what_only_the_file_has(backend: str, old: str, new: str, message: str, 
         assert found.status == "error"
     else:
         assert found.status == "passed", found.message
+
+
+@pytest.mark.parametrize(("backend", "cut"), [("pytorch", "image.clamp_(max=9.5)"), ("paddle", "image.clip_(max=9.5)")])
+def test_an_input_that_is_overwritten_where_no_drawn_number_comes(backend: str, cut: str, pool: Pool) -> None:
+    given = program(backend)
+    forms = {form: getattr(given, form) for form in FORMS}
+    changed = {form: text.replace("self.conv(image)", f"[self.conv(image), {cut}][0]") for form, text in forms.items()}
+    found = outcome(backend, replace(given, **changed), pool)
+    assert found.status == "error", found.message
+    assert "the model overwrites its input 'image' where that is large" in found.message
 
 
 LEFT_OUT: Final = {"pytorch": ("nn.BatchNorm2d", "momentum", 0.1), "paddle": ("nn.BatchNorm2D", "momentum", 0.9)}

@@ -91,7 +91,7 @@ class Own:
     def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
         return {"source": self.source, "entry": "Mine", "arguments": {}}
 
-    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> None:
+    def shipped(self, dtype: str, mode: Mode, graph: Graph, other: Graph) -> None:
         return None
 
 

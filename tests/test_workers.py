@@ -19,9 +19,10 @@ from archspec.model import Spec
 from archspec.verification import data, worker
 from archspec.verification.failure import Failure
 from archspec.verification.probes import without_probes
+from archspec.verification.request import Given, Wanted, message
 from archspec.verification.run import examine, least_memory, memory
 from archspec.verification.subject import Generated, generated
-from archspec.verification.workers import Pool, Result, message
+from archspec.verification.workers import Pool, Result
 
 pytestmark = pytest.mark.frameworks
 
@@ -168,14 +169,15 @@ def run(pool: Pool, stored: dict[str, Any]) -> Run:
     """Runs a backend's program, changed as the keywords say."""
 
     def call(backend: str, dtype: str = "float64", timeout: float = 60, **changes: Any) -> Result | Failure:
-        options = {key: changes.pop(key) for key in ("forced", "repeat") if key in changes}
+        forced, repeat = changes.pop("forced", None), changes.pop("repeat", 1)
         if "source" in changes:
             changes["rounded"] = changes["source"]
         changed = replace(PROGRAMS[backend], **changes)
         into = pool.scratch.file(0)
         aux = [w.parameter for w in changed.weights if w.parameter.startswith("aux.")]
         subject = Generated(backend, backend, changed)
-        request = message(subject, dtype, stored, into, ["logits"], optional=aux, **options)
+        wanted = Wanted(outputs=["logits"], optional=aux, repeat=repeat)
+        request = message(subject, dtype, Given(data=stored, forced=forced), wanted, into)
         return pool.submit(backend, request, timeout=timeout).result()
 
     return call
@@ -415,7 +417,8 @@ def test_any_time_limit_is_one(run: Run) -> None:
 def test_files_that_cannot_be_written(pool: Pool, stored: dict[str, Any]) -> None:
     path = pool.scratch.folders[0] / "missing" / "1.arrays"
     subject = Generated("pytorch", "pytorch", PROGRAMS["pytorch"])
-    request = message(subject, "float64", stored, path, ["logits"], optional=["aux.weight", "aux.bias"])
+    wanted = Wanted(outputs=["logits"], optional=["aux.weight", "aux.bias"])
+    request = message(subject, "float64", Given(data=stored), wanted, path)
     assert failed(pool.submit("pytorch", request).result()).message.startswith("FileNotFoundError")
 
 

@@ -40,7 +40,7 @@ class Own:
         own = spoken(self.target) | {"given": self.given, "unused": list(self.unused)}
         return {"source": "", "entry": "", "arguments": {}, "own": own}
 
-    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:
+    def shipped(self, dtype: str, mode: Mode, graph: Graph, other: Graph) -> dict[str, Any] | None:
         return None
 
 

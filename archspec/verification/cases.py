@@ -14,7 +14,7 @@ from archspec.errors import BackendError, SpecError
 from archspec.graph.graph import Graph
 from archspec.model import Model
 from archspec.verification.probes import same_program
-from archspec.verification.subject import Subject, generated
+from archspec.verification.subject import SIZED, Subject, generated
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _alike(programs: Mapping[str, Program], others: Mapping[str, Program]) -> bo
 def _sizeless(source: str) -> str:
     """Code without what only tells the size of its input: comments, docstrings, the shape of an input layer."""
     source = re.sub(r'"""[\s\S]*?"""', "", source)
-    source = re.sub(r"(_shape=|Input\()\([\w, ]*\)", "", source)
+    source = SIZED.sub("", source)
     return re.sub(r"  # .*", "", source)
 
 

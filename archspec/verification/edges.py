@@ -5,6 +5,9 @@ step reads is replaced, by way of the probes, and what it then gives is held aga
 
 Where a float of an operation is not a float32 number, and frameworks may keep it as one, the step is held to the bound
 for that, and not tried right where it bends.
+
+What is linear has no edges, and nothing must bound it: such a step is given what it reads times a large number. So is
+none that reads what a step with edges reads, too.
 """
 
 from __future__ import annotations
@@ -30,14 +33,19 @@ if TYPE_CHECKING:
 _ROUNDS: Final = 16
 """How often all numbers of a set must find a place before they are drawn, and some of the array's own are left."""
 
+FAR: Final = 2.0**100
+"""How many times larger than usual are numbers that only linear steps read: products of several are still finite."""
+
 
 @dataclass(frozen=True)
 class Edges:
     """What some steps of a network are given, and what comes out of them."""
 
     nodes: tuple[Node, ...]
-    given: dict[str, Array]
+    given: Mapping[str, Array]
     """What they read, by tensor."""
+    far: frozenset[str] = frozenset()
+    """The paths of those that are linear."""
 
     def shown(self, seen: Collection[str]) -> list[str]:
         """What those steps give all of whose inputs and outputs a program shows."""
@@ -56,7 +64,8 @@ class Edges:
         }
         for node, tensor, expected in self._expected(parameters):
             inputs = [self.given[each.name] for each in node.inputs]
-            scale = _scale(node, inputs, expected)
+            far = node.path in self.far
+            scale = _largest(inputs, expected) if far else _scale(node, inputs, expected)
             for name, (_, arrays) in runs.items():
                 actual = arrays.get(f"edge {tensor.name}")
                 if actual is not None:
@@ -64,7 +73,8 @@ class Edges:
                     due, size = arrange(expected, layout), None if scale is None else arrange(scale, layout)
                     given = [arrange(x, layouts[name][each.name]) for x, each in zip(inputs, node.inputs, strict=True)]
                     bound = max(bounds[name][tensor.name], compare.SECOND_BOUND if node.path in floats else 0.0)
-                    yield name, _finding(node, tensor, given, actual, due, size, bound)
+                    where = "on large numbers" if far else "at its edges"
+                    yield name, _finding(node, tensor, given, actual, due, size, bound, where)
 
     def _expected(self, parameters: Mapping[str, Array]) -> Iterator[tuple[Node, Tensor, Array]]:
         """What the reference makes of it."""
@@ -91,7 +101,51 @@ def choose(graph: Graph, nodes: Sequence[Node], truth: Mapping[str, Array], seed
         elif name not in graph.inputs and truth[name].size and truth[name].min() >= 0:
             sets = _kept(sets, lambda number: number >= 0)  # it may be what a rectifier gives
         given[name] = _filled(truth[name], sets, np.random.default_rng([seed, crc32(f"edges {name}".encode())]))
-    return Edges(judged, given)
+    scaled = _linear_alone(graph, nodes)
+    far = [
+        node for node in nodes
+        if node.op.linear and any(tensor.name in scaled for tensor in node.inputs) and _is_defined(node, truth)
+    ]  # fmt: skip
+    factors = {tensor.name: FAR if tensor.name in scaled else 1.0 for node in far for tensor in node.inputs}
+    paths = {node.path for node in (*judged, *far)}
+    return Edges(
+        tuple(node for node in nodes if node.path in paths), _Given(given, truth, factors),
+        frozenset(node.path for node in far),
+    )  # fmt: skip
+
+
+def _is_defined(node: Node, truth: Mapping[str, Array]) -> bool:
+    """Whether there is only one right result, as of equal elements there is not."""
+    masks = node.op.undefined(*(truth[tensor.name] for tensor in node.inputs))
+    return not any(mask is not None and mask.any() for mask in masks)
+
+
+class _Given(Mapping[str, "Array"]):
+    """What steps read: numbers at edges, or else the truth times a factor, which is computed whenever it is asked for,
+    since it may be as large as all the truth."""
+
+    def __init__(self, edges: Mapping[str, Array], truth: Mapping[str, Array], factors: Mapping[str, float]) -> None:
+        self._edges, self._truth, self._factors = edges, truth, factors
+        self._names = dict.fromkeys((*edges, *factors))
+
+    def __getitem__(self, name: str) -> Array:
+        if name in self._edges:
+            return self._edges[name]
+        factor, array = self._factors[name], self._truth[name]
+        return array if factor == 1 else array * factor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _linear_alone(graph: Graph, nodes: Sequence[Node]) -> set[str]:
+    """The tensors of floating-point numbers that some of the steps read, and none that is not linear."""
+    bent = {tensor.name for node in graph.nodes if not node.op.linear for tensor in node.inputs}
+    read = {tensor.name for node in nodes if node.op.linear for tensor in node.inputs if tensor.dtype == "float"}
+    return read - bent
 
 
 def _declared(node: Node, kept: Node) -> tuple[Sets, ...]:
@@ -154,16 +208,26 @@ def _scale(node: Node, inputs: Sequence[Array], expected: Array) -> Array | None
         return np.maximum(np.abs(expected), node.op.inner(*inputs))
 
 
+def _largest(inputs: Sequence[Array], expected: Array) -> Array | None:
+    """The largest number of what a linear step reads and gives, for each of what it gives: a mean of numbers whose sum
+    is zero is nothing but rounding, and bounds cut off far more."""
+    if expected.dtype.kind != "f":
+        return None
+    floats = (array for array in (expected, *inputs) if array.dtype.kind == "f")
+    sizes = [float(np.abs(array).max(initial=0, where=np.isfinite(array))) for array in floats]
+    return np.broadcast_to(np.float64(max(sizes)), expected.shape)
+
+
 def _finding(
     node: Node, tensor: Tensor, given: Sequence[Array], actual: Array, expected: Array, scale: Array | None,
-    bound: float,
+    bound: float, where: str,
 ) -> Finding:  # fmt: skip
     """How what a program makes of the given compares, all in its layouts."""
     dtype = "float64" if expected.dtype.kind == "f" else expected.dtype.name
     off = compare.difference(actual, expected, dtype, scale)
     problem = ""
     if not off.within(bound):
-        problem = f"at its edges: {off.problem or f'error {off.error:.1e}, bound {bound:.1e}'}"
+        problem = f"{where}: {off.problem or f'error {off.error:.1e}, bound {bound:.1e}'}"
         problem += _example(node, given, actual, expected, bound)
     return Finding(tensor.name, node.op.key, off.error, bound, problem)
 

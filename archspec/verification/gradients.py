@@ -7,6 +7,7 @@ direction, by finite differences. What all frameworks have wrong alike, the slop
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf, sqrt
@@ -20,8 +21,8 @@ from archspec.graph.graph import Graph, Tensor, unreachable
 from archspec.graph.mode import Mode
 from archspec.verification import data
 from archspec.verification.compare import Difference, difference
+from archspec.verification.request import Pull
 from archspec.verification.worker import Array
-from archspec.verification.workers import Pull
 
 BOUND = 1e-9
 """What a framework may be off from the nearest other, as `compare.difference` measures it."""
@@ -174,6 +175,15 @@ def differences(
             if judged:
                 nearest, bound = min(judged, key=lambda each: (bool(each[0].problem), each[0].error / each[1]))
                 yield backend, name, nearest, bound
+
+
+def learned_rows(graph: Graph, gradients: Mapping[str, Array], mode: Mode) -> Iterator[tuple[str, Difference]]:
+    """The tables of which a row that must not learn has a gradient; but for those that other steps use as well."""
+    uses = Counter(name for node in graph.steps(mode) for name in node.parameters())
+    for name, parameter in graph.parameters(mode).items():
+        row = parameter.frozen
+        if row is not None and name in gradients and uses[name] == 1 and np.any(gradients[name][row]):
+            yield name, Difference(inf, f"row {row}, which must not learn, has a gradient")
 
 
 def bound(shows: Interface) -> float:

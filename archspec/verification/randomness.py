@@ -6,6 +6,7 @@ The draws are read off the results: an element that was dropped, and one that wa
 
 from __future__ import annotations
 
+from itertools import combinations
 from math import log, prod, sqrt, ulp
 from typing import Any
 
@@ -21,6 +22,9 @@ SAMPLES = 512
 
 BOUND = 1e-6
 """Frameworks compute some factors, as 1 / (1 - p), in float32 even in float64 models."""
+
+EXACT = 1e-7
+"""How near to one a deviation is that was made one: some frameworks draw in float32."""
 
 DEVIATIONS = 6.0
 """How many standard deviations a share may be off: one in 5e8 is further by chance."""
@@ -98,8 +102,22 @@ def _noise(found: Array, scale: Array) -> tuple[float, str]:
     kurtosis = float((((drawn - mean) / deviation) ** 4).mean())
     if abs(kurtosis - 3) > 8 * sqrt(24 / drawn.size):  # its own standard error has long tails
         return 0.0, f"its noise is not normal: it has a kurtosis of {kurtosis:.2f}, and not 3"
+    if _fitted(drawn):
+        return 0.0, "its noise is divided by its own deviation"
     different = len(np.unique(drawn.round(9)))
     return 0.0, "" if different > 0.9 * drawn.size else "its noise is the same for several elements"
+
+
+def _fitted(drawn: Array) -> bool:
+    """Whether the deviation of all numbers, of each sample, or of each part along some axes is one, and not only nearly
+    so, as that of numbers that are drawn: twenty or more of them are as near as this once in a million times."""
+    whole = range(drawn.ndim)
+    for axes in (axes for count in whole for axes in combinations(whole, drawn.ndim - count)):
+        if prod(drawn.shape[axis] for axis in axes) > 1:
+            for degrees in (0, 1):
+                if np.all(abs(drawn.std(axes, ddof=degrees) - 1) < EXACT):
+                    return True
+    return False
 
 
 def _unlikely(mask: Array, keep: float, shape: tuple[int, ...]) -> str:

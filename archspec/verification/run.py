@@ -21,7 +21,7 @@ from archspec.verification.failure import Failure
 from archspec.verification.report import Finding, Outcome, Report, Rung
 from archspec.verification.scratch import physical_memory
 from archspec.verification.subject import Subject
-from archspec.verification.task import Run, Task
+from archspec.verification.task import Instead, Run, Task, Terms
 from archspec.verification.worker import Array
 from archspec.verification.workers import Pool, Result
 
@@ -64,6 +64,7 @@ def examine(
     due = ("float64", "float32")
     outcomes = {name: Outcome(name, allow_unproven=allow_unproven, due=due) for name in names}
     crowded = memory(graph, frameworks, gradients=gradients) > physical_memory()
+    terms = Terms(pool, seed, timeout, crowded)
     # The frameworks are still being imported, or run: NumPy must not take more than its share of the cores, since
     # its threads wait spinning, and got in each other's way (7 seconds, not 1).
     cores = max(1, (os.cpu_count() or 1) // (1 if crowded else 1 + frameworks))
@@ -71,22 +72,22 @@ def examine(
         with _timed(seconds, "reference"):
             at_edges = second is None and mode is not Mode.TRAINING
             task = Task(
-                graph, pool, seed, mode, timeout, inputs or {}, gradients=gradients, crowded=crowded, at_edges=at_edges,
-                weights=weights,
+                graph, terms, mode, Instead(inputs, weights), gradients=gradients, at_edges=at_edges,
+                other=second.graph if second is not None else None,
             )  # fmt: skip
         with contextlib.ExitStack() as stack:
             stack.callback(task.close)
             runs = _submitted(task, subjects, seconds, crowded=crowded, shipped=second is None)
             again = None
             if second is not None and not crowded:  # the frameworks are busy meanwhile
-                again = stack.enter_context(_second(second, pool, seed, timeout, seconds, crowded=False))
+                again = stack.enter_context(_second(second, terms, seconds))
             for run in (run for each in runs for run in each if bits):
                 outcomes[run.subject.name].bits[run.dtype] = task.bits(run)
             _judge_all(task, *runs, outcomes)
             if again is not None:
                 _judge_second(*again, outcomes)
         if second is not None and crowded:
-            with _second(second, pool, seed, timeout, seconds, crowded=True) as again:
+            with _second(second, terms, seconds) as again:
                 _judge_second(*again, outcomes)
     for subject in subjects:
         greeting, outcome = pool.greet(subject.worker).result(), outcomes[subject.name]
@@ -169,15 +170,10 @@ def _is_wrong(outcome: Outcome) -> bool:
 
 
 @contextlib.contextmanager
-def _second(
-    second: Second, pool: Pool, seed: int, timeout: float, seconds: dict[str, float], *, crowded: bool
-) -> Iterator[tuple[Task, list[Run]]]:
+def _second(second: Second, terms: Terms, seconds: dict[str, float]) -> Iterator[tuple[Task, list[Run]]]:
     """The network at other values of what its code leaves open, which runs in all frameworks."""
     with _timed(seconds, "second"):
-        task = Task(
-            second.graph, pool, seed, Mode.EVALUATION, timeout, {}, gradients=False, crowded=crowded,
-            at_edges=True, arguments=second.arguments,
-        )  # fmt: skip
+        task = Task(second.graph, terms, Mode.EVALUATION, at_edges=True, arguments=second.arguments)
     try:
         yield task, [task.submit(subject, "float64") for subject in second.subjects]
     finally:
@@ -248,6 +244,9 @@ def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome
     compared = differentiation.differences(found, lambda backend, _: bounds[backend], trusted)
     for backend, name, difference, bound in compared:
         off[backend][name] = difference, bound
+    for backend, arrays in found.items():
+        for name, difference in differentiation.learned_rows(task.graph, arrays, task.mode):
+            off[backend][name] = difference, bounds[backend]
     for backend, arrays in found.items():
         outcome = outcomes[backend]
         if off[backend]:

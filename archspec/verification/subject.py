@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from archspec.backend import Interface, Program
 from archspec.graph.graph import Graph
@@ -31,8 +32,9 @@ class Subject(Protocol):
     def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
         """What the worker makes it of: Python as `source`, the `entry` in it that gives the model, and `arguments`."""
 
-    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:
-        """What the worker holds of the file itself, of this network, if the source is another one with probes."""
+    def shipped(self, dtype: str, mode: Mode, graph: Graph, other: Graph) -> dict[str, Any] | None:
+        """What the worker holds of the file itself, of this network, if the source is another one with probes. Sizes of
+        an `other` call, of which nothing must be left, are those of another graph of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Generated:
             "arguments": program.training_arguments if mode is not Mode.EVALUATION else {},
         }
 
-    def shipped(self, dtype: str, mode: Mode, graph: Graph) -> dict[str, Any] | None:
+    def shipped(self, dtype: str, mode: Mode, graph: Graph, other: Graph) -> dict[str, Any] | None:
         program, here = self.program, {node.path for node in graph.steps(mode)}
         return {
             "source": program.source,
@@ -65,8 +67,22 @@ class Generated:
             "starts": _starts(graph) if dtype == "float32" and program.starts else {},
             "random": {step: layers for step, layers in program.random.items() if step in here},
             "graph": dtype == "float32",
+            "before": _before(graph, other, fixed=bool(SIZED.search(program.source))),
             "again": dtype == "float64" and mode is not Mode.TRAINING,
         }
+
+
+SIZED: Final = re.compile(r"(_shape=|Input\()\([\w, ]*\)")
+"""Where a file says how large its inputs are."""
+
+
+def _before(graph: Graph, other: Graph, *, fixed: bool) -> dict[str, list[int]]:
+    """What of each input another call is given: one sample, of the sizes of the other graph unless they are fixed."""
+    found = {}
+    for name, tensor in graph.inputs.items():
+        _, *sizes = tensor.shape if fixed else map(min, tensor.shape, other.inputs[name].shape)
+        found[name] = [1, *map(int, sizes)]
+    return found
 
 
 def _starts(graph: Graph) -> dict[str, Any]:

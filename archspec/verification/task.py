@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -20,14 +19,15 @@ from archspec.errors import BackendError
 from archspec.expressions import float32
 from archspec.graph.graph import Graph, Node, settled
 from archspec.graph.mode import Mode
-from archspec.verification import compare, data, edges, inexact, randomness, rounding, vjp, worker
+from archspec.verification import compare, data, edges, inexact, randomness, rounding, stopped, vjp, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.failure import Failure
 from archspec.verification.report import Culprit, Finding, Outcome, Rung
+from archspec.verification.request import Given, Pull, Wanted, message
 from archspec.verification.subject import Subject
 from archspec.verification.worker import Array
-from archspec.verification.workers import Pool, Pull, Result, Stopped, message
+from archspec.verification.workers import Pool, Result, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,27 @@ class Run:
     """The largest error that passes, by tensor and statistic."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a network is run, whichever."""
+
+    pool: Pool
+    seed: int
+    timeout: float
+    """The seconds that a run may take."""
+    crowded: bool
+    """Whether there is too little memory for all frameworks side by side, and for the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What replaces drawn numbers."""
+
+    inputs: Mapping[str, Array] | None = None
+    weights: Mapping[str, Array] | None = None
+    """All of them, and not leveled."""
+
+
 Measured = tuple[dict[str, Difference], dict[str, float]]
 """The differences, and the seconds of the run."""
 
@@ -47,13 +68,14 @@ class Task:
     """One network with weights, inputs, and the truth."""
 
     def __init__(
-        self, graph: Graph, pool: Pool, seed: int, mode: Mode, timeout: float, inputs: Mapping[str, Array], *,
-        gradients: bool, crowded: bool, at_edges: bool, arguments: Mapping[str, Any] | None = None,
-        weights: Mapping[str, Array] | None = None,
+        self, graph: Graph, terms: Terms, mode: Mode, instead: Instead | None = None, *,
+        gradients: bool = False, at_edges: bool = False, arguments: Mapping[str, Any] | None = None,
+        other: Graph | None = None,
     ) -> None:  # fmt: skip
-        self._arguments = dict(arguments or {})
-        self.graph, self.pool, self.seed, self.mode, self.timeout = graph, pool, seed, mode, timeout
-        self._crowded = crowded
+        """Models are made with `arguments`, and `other` is the network with inputs of other sizes."""
+        self.graph, self.mode, self._terms, self._other = graph, mode, terms, other or graph
+        self._arguments, seed, crowded, instead = dict(arguments or {}), terms.seed, terms.crowded, instead or Instead()
+        inputs, weights = instead.inputs or {}, instead.weights
         self._nodes = graph.steps(mode)
         self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
         self.outputs = graph.results(mode)
@@ -106,11 +128,12 @@ class Task:
         """Of the steps, each by itself."""
         self.edges = edges.choose(graph, varying if at_edges else [], self.truth, seed)
         self._given = self._save(self.edges.given) if self.edges.nodes else None
+        self._size += 8 * sum(prod(tensor.shape) for node in self.edges.nodes for tensor in node.outputs)
 
     def _leveled(self, given: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
         """The weights and the truth, from inputs of which the reference can make something: where a mask that was drawn
         hides everything from attention, with truth values that are all true, or all false."""
-        drawn = data.parameters(self.graph, self.seed)
+        drawn = data.parameters(self.graph, self._terms.seed)
         problem: reference.StepError | None = None
         for value in (None, True, False):
             if value is not None:
@@ -136,25 +159,26 @@ class Task:
             raise BackendError(
                 f"{subject.name}: probes of what the network does not have: {', '.join(sorted(unknown))}"
             )
-        request = message(
-            subject,
-            dtype,
-            self._data,
-            self.pool.scratch.file(self._size),
-            self.outputs,
-            optional=self._optional,
-            mode=self.mode,
+        doubles, free = dtype == "float64", forced is None
+        given = Given(
+            data=self._data,
             forced=forced,
-            pinned=self._pinned if forced is None else None,
-            statistics=self.statistics if forced is None else (),
-            numbers=self._numbers if forced is not None else None,
-            pulls=self._pulls if dtype == "float64" and forced is None else pulls,
-            edges=self._given if dtype == "float64" and forced is None else None,
-            at_edges=self.edges.shown(self._seen(shows)),
-            shipped=self.graph if forced is None and shipped else None,
-            arguments=self._arguments,
+            pinned=self._pinned if free else None,
+            numbers=None if free else self._numbers,
+            edges=self._given if doubles and free else None,
         )
-        result = self.pool.submit(subject.worker, request, timeout=self.timeout, alone=self._crowded)
+        wanted = Wanted(
+            outputs=self.outputs,
+            optional=self._optional,
+            statistics=self.statistics if free else (),
+            pulls=self._pulls if doubles and free else pulls,
+            at_edges=self.edges.shown(self._seen(shows)),
+            shipped=self.graph if free and shipped else None,
+            other=self._other,
+        )
+        terms, into = self._terms, self._terms.pool.scratch.file(self._size)
+        request = message(subject, dtype, given, wanted, into, mode=self.mode, arguments=self._arguments)
+        result = terms.pool.submit(subject.worker, request, timeout=terms.timeout, alone=terms.crowded)
         bounds = compare.bounds(self.graph, dtype, shows.inexact, alone=forced is not None)
         bounds |= {name: bounds[node.outputs[0].name] for name, node in self.statistics.items()}
         return Run(subject, dtype, result, bounds)
@@ -198,7 +222,7 @@ class Task:
         """The slope of the reference along one of the directions."""
         if number == len(self._slopes):
             found = differentiation.slope(
-                self.graph, self.parameters, self.inputs, self.outputs, self.seed,
+                self.graph, self.parameters, self.inputs, self.outputs, self._terms.seed,
                 mode=self.mode, number=number, truth=self.truth,
             )  # fmt: skip
             self._slopes.append(found)
@@ -221,13 +245,13 @@ class Task:
             self._scales[dtype] = self._scales["float64"]
             return True
         found = rounding.magnitudes(
-            self.graph, self.parameters, self.inputs, self.truth, unit, self.seed + number, mode=self.mode,
+            self.graph, self.parameters, self.inputs, self.truth, unit, self._terms.seed + number, mode=self.mode,
             pinned=self._undefined.keys(),
         )  # fmt: skip
         before = self._scales.get(dtype)
         if before is not None:
             found = ((name, np.maximum(before[name], array)) for name, array in found)
-        self._scales[dtype] = self._streamed(found) if self._crowded else dict(found)
+        self._scales[dtype] = self._streamed(found) if self._terms.crowded else dict(found)
         return True
 
     def _streamed(self, arrays: Iterable[tuple[str, Array]]) -> dict[str, Array]:
@@ -245,7 +269,9 @@ class Task:
             return (found, {}) if found else None
         if isinstance(result, Failure):
             outcome.failure = outcome.failure or result
-            outcome.culprit = outcome.culprit or self._dead(run, result)
+            outcome.culprit = outcome.culprit or stopped.dead(
+                self._nodes, self._shown(run.subject.interface), run.subject.interface, result
+            )
             return None
         outcome.memory = max(outcome.memory, result.memory)
         found = {}
@@ -286,7 +312,7 @@ class Task:
         ):  # fmt: skip
             return run
         found = inexact.bounds(
-            self.graph, self.parameters, self.inputs, self.truth, self._scales["float64"], declared, self.seed,
+            self.graph, self.parameters, self.inputs, self.truth, self._scales["float64"], declared,
             mode=self.mode, pinned=self._undefined.keys(),
         )  # fmt: skip
         return replace(run, bounds={name: max(bound, found.get(name, 0.0)) for name, bound in run.bounds.items()})
@@ -336,52 +362,13 @@ class Task:
                 if name in result.parameters:
                     found.update((t.name, Difference(inf, result.parameters[name])) for t in node.outputs)
         found.update((name, Difference(inf, problem)) for name, problem in result.tensors.items())
-        if result.kind == "shipped":
-            blamed = self._constructed(run.subject.interface, result.lines)
-        elif result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
-            blamed = self._first(shown, found.keys() | result.shapes.keys())
+        if result.kind == "run" or (result.kind == "build" and "probe(" in result.at):
+            blamed = stopped.first(self._nodes, shown, found.keys() | result.shapes.keys())
         else:
-            blamed = self._constructed(run.subject.interface, result.lines)
+            blamed = stopped.constructed(self._nodes, run.subject.interface, result.lines)
         for tensor in blamed:
             found.setdefault(tensor, Difference(inf, result.message))
         return {name: found[name] for name in shown if name in found}
-
-    def _first(self, shown: Collection[str], reached: Collection[str]) -> list[str]:
-        """What the first step that was not reached shows: programs run the steps in the order of the graph, and
-        what only training needs at the end."""
-        for node in sorted(self._nodes, key=lambda node: node.training_only):
-            missing = [t.name for t in node.outputs if t.name in shown and t.name not in reached]
-            if missing:
-                return missing
-        return []
-
-    def _constructed(self, shows: Interface, lines: Sequence[str]) -> list[str]:
-        """What the step shows whose layer could not be made, if only one can be meant."""
-        attributes = [match[1] for line in lines if (match := re.match(r"self\.(\w+) = ", line))]
-        if not attributes:
-            return []
-        path = re.compile(r"(\.\d+)*\.".join(attributes) + r"(\.|$)")
-        targets = {weight.parameter.rpartition(".")[0] for weight in shows.weights if path.match(weight.target)}
-        keys = {seen.tensor for key, probe in shows.probes.items() if path.match(key) for seen in probe}
-        meant = [node for node in self._nodes if node.path in targets or keys & {t.name for t in node.outputs}]
-        return [tensor.name for tensor in meant[0].outputs] if len(meant) == 1 else []
-
-    def _dead(self, run: Run, failure: Failure) -> Culprit | None:
-        """The step in which the process died: the one after the last that was seen."""
-        shown = self._shown(run.subject.interface)
-        order = [t.name for node in sorted(self._nodes, key=lambda node: node.training_only)
-                 for t in node.outputs if t.name in shown]  # fmt: skip
-        if failure.at == "run":
-            reached: list[str] = []
-        elif failure.at in run.subject.interface.probes:
-            reached = order[: max(order.index(seen.tensor) for seen in run.subject.interface.probes[failure.at]) + 1]
-        else:
-            return None
-        missing = self._first(shown, reached)
-        node = next((node for node in self._nodes if missing and missing[0] in {t.name for t in node.outputs}), None)
-        if node is None:
-            return None
-        return Culprit(node.path, node.op.key, Finding(missing[0], node.op.key, inf, 0.0, failure.message))
 
     def _shown(self, shows: Interface) -> dict[str, tuple[str, Moves]]:
         """What is shown, in the order of the graph. Key of the array: name of the tensor, and its layout."""
@@ -491,10 +478,10 @@ class Task:
         files = (self._data, self._forced, self._numbers, self._given, self._pinned)
         stored = [Path(each["path"]) for each in files if each is not None]
         for path in (*stored, *self._files):
-            self.pool.scratch.remove(path)
+            self._terms.pool.scratch.remove(path)
 
     def _save(self, arrays: Mapping[str, Array] | Iterable[tuple[str, Array]], size: int = 0) -> dict[str, Any]:
-        return self.pool.scratch.save(arrays, size)
+        return self._terms.pool.scratch.save(arrays, size)
 
 
 def undefined(nodes: Iterable[Node], truth: Mapping[str, Array]) -> dict[str, Array]:

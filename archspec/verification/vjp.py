@@ -19,7 +19,7 @@ from archspec import reference
 from archspec.graph.graph import Graph, Node, unreachable
 from archspec.graph.mode import Mode
 from archspec.verification import data
-from archspec.verification.workers import Pull
+from archspec.verification.request import Pull
 
 if TYPE_CHECKING:
     from archspec.verification.worker import Array

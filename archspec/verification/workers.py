@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +19,9 @@ from time import monotonic
 from typing import Any, Final, get_args
 from urllib.parse import quote
 
-from archspec.graph.graph import Graph
-from archspec.graph.mode import Mode
 from archspec.verification import worker
 from archspec.verification.failure import Failure, FailureKind
 from archspec.verification.scratch import Scratch
-from archspec.verification.subject import Subject
 from archspec.verification.worker import Array
 
 
@@ -68,89 +65,6 @@ class Result:
     """The most that the process has used so far, in bytes."""
     seen: dict[str, list[Any]] = field(default_factory=dict)
     """Of a run that trained: `losses`, `rates`, norms of gradients (`norms`) and numbers of `steps`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """Gradients that are wanted together, which the result has as `gradient <name><of>`."""
-
-    values: Mapping[str, str]
-    """Outputs, or in a forced run tensors, of whose projection they are: the name of the numbers in the data with which
-    the elements are multiplied."""
-    inputs: tuple[str, ...]
-    """Inputs, and in a forced run tensors, by which they are."""
-    weights: tuple[str, ...]
-    of: str = ""
-    along: Mapping[str, str] = field(default_factory=dict)
-    """By name the directions in the data along which only the slopes are wanted, `slope <name><of>`, and the gradients
-    where there is none."""
-
-
-def message(
-    subject: Subject,
-    dtype: str,
-    data: dict[str, Any],
-    into: Path,
-    outputs: Collection[str],
-    *,
-    optional: Collection[str] = (),
-    mode: Mode = Mode.EVALUATION,
-    forced: dict[str, Any] | None = None,
-    pinned: dict[str, Any] | None = None,
-    repeat: int = 1,
-    statistics: Collection[str] = (),
-    shipped: Graph | None = None,
-    arguments: Mapping[str, Any] | None = None,
-    pulls: Sequence[Pull] = (),
-    numbers: dict[str, Any] | None = None,
-    edges: dict[str, Any] | None = None,
-    at_edges: Collection[str] = (),
-) -> dict[str, Any]:
-    """A request to run a subject.
-
-    `data` is what `worker.save` returned for parameters and inputs, and `forced` the same for the values that shall
-    replace those of the steps, or `pinned` for those few of which other values would be right, too. `outputs` are the
-    ones expected; `optional` parameters may have no place in the model. In training, the `statistics` that
-    normalizations keep of the batch are in the result by the names of their parameters, as the framework lays them out;
-    and what is random is idle. `pulls` are the gradients that are wanted: of outputs, or in a forced run of steps, each
-    alone, with cotangents and directions in `numbers`.
-    After the run there is another one with `edges` in place of the inputs and tensors that they name; of it the result
-    has the tensors `at_edges`, as `edge <name>`. With `shipped`, the network, the file itself is held against the
-    outputs, too, if there is one. The model is made with `arguments`, beside those that the mode needs.
-    """
-    shows, made = subject.interface, subject.made(dtype, mode)
-    values, sources = (shows.outputs, shows.inputs) if forced is None else (shows.shown, shows.shown | shows.inputs)
-    return {
-        **made,
-        "arguments": made["arguments"] | dict(arguments or {}),
-        "dtype": dtype,
-        "data": data,
-        "weights": [(w.parameter, w.target, w.layout, w.parameter in optional, w.shared) for w in shows.weights],
-        "inputs": shows.inputs,
-        "outputs": [name for name in shows.outputs if name in outputs],
-        "probes": {key: [(o.tensor, o.layout) for o in seen] for key, seen in shows.probes.items()},
-        "hooks": shows.hooks,
-        "mode": mode,
-        "forced": forced,
-        "pinned": pinned,
-        "numbers": numbers,
-        "edges": edges,
-        "at_edges": list(at_edges),
-        "repeat": repeat,
-        "statistics": list(statistics),
-        "pulls": [
-            {
-                "values": [(name, cotangent, values[name]) for name, cotangent in pull.values.items()],
-                "inputs": [(name, sources[name]) for name in pull.inputs],
-                "weights": pull.weights,
-                "of": pull.of,
-                "along": pull.along,
-            }
-            for pull in pulls
-        ],
-        "shipped": None if shipped is None else subject.shipped(dtype, mode, shipped),
-        "into": str(into),
-    }
 
 
 class Worker:
@@ -213,7 +127,7 @@ class Worker:
         return self._greeting
 
     def run(self, request: Mapping[str, Any], timeout: float) -> Result | Failure:
-        """Sends a request made by `message`, and waits for the result at most `timeout` seconds after the import."""
+        """Sends a request (`request.message`), and waits for the result at most `timeout` seconds after the import."""
         greeting = self.greet()
         if isinstance(greeting, Failure):
             return greeting
@@ -432,7 +346,7 @@ class Pool:
     def submit(
         self, name: str, request: Mapping[str, Any], *, timeout: float = 300, alone: bool = False
     ) -> Future[Result | Failure]:
-        """Hands a request (see `message`) to a backend's worker, which takes them in order.
+        """Hands a request (see `request.message`) to a backend's worker, which takes them in order.
 
         Of those that run `alone` there is one at a time, in the only process that lives: it need not share the memory.
         """

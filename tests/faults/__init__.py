@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import edges, gradients, graphs, numbers, semantics, starts
+from . import edges, far, gradients, graphs, numbers, semantics, starts
 from .fault import Edit, Fault, Shared, both, laid_out, pattern, swapped, text
 
 __all__ = [
     "FAULTS", "NETWORKS", "SHARED", "Edit", "Fault", "Shared", "both", "laid_out", "pattern", "swapped", "text",
 ]  # fmt: skip
 
-_MODULES: Final = (semantics, numbers, edges, graphs, gradients, starts)
+_MODULES: Final = (semantics, numbers, edges, graphs, gradients, starts, far)
 
 NETWORKS: Final[Mapping[str, str]] = {name: spec for module in _MODULES for name, spec in module.NETWORKS.items()}
 """Small networks, as specs, by name."""

@@ -21,9 +21,10 @@ from archspec.model import Model
 from archspec.verification import worker
 from archspec.verification.compare import difference
 from archspec.verification.failure import Failure
+from archspec.verification.request import Given, Wanted, message
 from archspec.verification.subject import Generated
 from archspec.verification.worker import Array
-from archspec.verification.workers import Pool, message
+from archspec.verification.workers import Pool
 
 from .networks import Network
 
@@ -150,9 +151,8 @@ class Library:
         names = list(model.graph.results(mode))
         spare = {name: np.zeros(tuple(map(int, model.graph.parameters()[name].shape))) for name in optional}
         saved = worker.save(str(data), {**spare, **canonical, **inputs})
-        request = message(
-            Generated(backend, backend, program), "float64", saved, into, names, optional=optional, mode=mode
-        )
+        subject, wanted = Generated(backend, backend, program), Wanted(outputs=names, optional=optional)
+        request = message(subject, "float64", Given(data=saved), wanted, into, mode=mode)
         request |= {"source": program.source, "probes": {}, "hooks": {}}  # the code as users get it
         try:
             result = self._pool.submit(backend, request, timeout=600).result()

@@ -18,7 +18,7 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
   the first n probes see in a graph, by their names, as far as none of these reads it.
 
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
-answers requests (see `workers.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
+answers requests (see `request.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
 between, `{"at": ...}` tells where it is, so that the host knows where a worker died. Arrays travel in files. When the
 host is gone, the worker ends itself.
 """
@@ -48,7 +48,7 @@ import numpy as np
 from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
 from .capture import capture
 from .gradients import Gradients
-from .model import RunError, fill, made, module, named, passed
+from .model import RunError, fill, made, module, named, passed, untouched
 from .own import OwnError, build, own_session, record
 from .shipped import hold
 from .steps import SAMPLE, train
@@ -236,7 +236,7 @@ def _watched(
 
     inputs = inputs_of(data)
     with clock.enter("run"):
-        outputs = named(session.run(inputs), request["outputs"])
+        outputs = named(session.run(inputs), request["outputs"], free=not request["shipped"])
     clock.seconds["run"] -= trace.seconds
     trace.active = False
     for name in list(outputs):
@@ -256,7 +256,7 @@ def _watched(
                 elif request["pinned"]:
                     trace.again(trace.forced)
                 result = session.record(inputs, gradients.variables(pulls), len(pulls) == 1)
-                values = trace.values if request["forced"] else named(result, request["outputs"])
+                values = trace.values if request["forced"] else named(result, request["outputs"], free=True)
                 yield from gradients.pulled(pulls, values, trace.sources | given)
                 del result, values
         trace.active = False
@@ -264,7 +264,11 @@ def _watched(
         edges = load(**request["edges"])
         trace.again(edges, "edge ", request["at_edges"])
         with clock.enter("edges"):
-            session.run(inputs_of({**data, **edges}))
+            given = {name: np.array(array) for name, array in {**data, **edges}.items() if name in request["inputs"]}
+            placed = inputs_of({name: array.copy() for name, array in given.items()})
+            session.run(placed)
+            if not theirs:
+                untouched(request, given, [runner.to_numpy(each) for each in placed])
         trace.active = False
     for _ in range(1, request["repeat"]):
         started = time.perf_counter()

@@ -94,9 +94,21 @@ def fill(session: Any, bindings: Sequence[Any], data: Mapping[str, Array], dtype
         raise RunError("; ".join([*problems.values(), *unfilled]), problems)
 
 
-def named(value: Any, names: Sequence[str]) -> dict[str, Any]:
-    """A model's result, by the names of its outputs."""
-    if isinstance(value, Mapping):
+def untouched(request: Mapping[str, Any], given: Mapping[str, Array], inputs: Sequence[Array]) -> None:
+    """Raises RunError if a model has written into one of its `inputs`, which were `given` in canonical layout."""
+    for (name, layout), found in zip(request["inputs"].items(), inputs, strict=True):
+        if not np.array_equal(cast(arrange(given[name], layout), request["dtype"]), found, equal_nan=True):
+            raise RunError(f"the model overwrites its input '{name}' where that is large, or at an edge of a step")
+
+
+def named(value: Any, names: Sequence[str], *, free: bool = False) -> dict[str, Any]:
+    """A model's result, by the names of its outputs. Who is `free` may give a mapping, or one value as a tuple; what is
+    generated gives one value, or a tuple."""
+    mapping, several = isinstance(value, Mapping), isinstance(value, (tuple, list))
+    if not free and (mapping or several != (len(names) > 1)):
+        due = "a tuple" if len(names) > 1 else "one value"
+        raise RunError(f"the model returns a {type(value).__name__}, not {due} ({', '.join(names)})")
+    if mapping:
         if sorted(value) != sorted(names):
             raise RunError(f"the model returns {', '.join(value)}, not {', '.join(names)}")
         return {name: value[name] for name in names}

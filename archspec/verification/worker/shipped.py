@@ -88,7 +88,8 @@ def _shipped(
         session.idle()
     fill(session, request["weights"], data, request["dtype"])
     if request["mode"] != "training" and not form["again"]:  # another call, of which nothing must be left
-        _call(session, runner, {name: array[-1:] for name, array in given.items()}, request["outputs"])
+        less = {name: data[name][tuple(map(slice, sizes))] for name, sizes in form["before"].items()}
+        _call(session, runner, _given(request, less), request["outputs"])
     due = Counter(name for names in form["random"].values() for name in names)  # steps may share a layer
     counts = session.counted(list(due))
     outputs = _call(session, runner, given, request["outputs"])

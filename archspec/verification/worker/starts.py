@@ -13,6 +13,8 @@ SIGMAS = 6.0
 """How many standard errors a mean and a deviation may be off; by chance, two numbers in a billion are."""
 SHAPED = 4096
 """From how many numbers on the kurtosis tells distributions apart."""
+MANY = 1 << 12
+"""Of how many numbers that are drawn one may be zero: float32 holds a thousand times as many near it."""
 MOST = 1 << 17
 """How many numbers of a weight are looked at, evenly spread."""
 
@@ -52,6 +54,9 @@ def _problem(array: Array, start: Mapping[str, Any]) -> str:
         case "Rotation":
             return _not_orthonormal(array, start["number"])
     flat = array.reshape(-1)
+    zeros = int(np.count_nonzero(flat == 0))
+    if start["std"] and zeros > 1 + flat.size // MANY:
+        return f"{zeros} zeros of {flat.size} numbers, as if nothing were drawn there"
     return _unlike(flat[:: -(-flat.size // MOST)].astype(np.float64), start)
 
 
