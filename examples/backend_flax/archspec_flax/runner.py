@@ -60,6 +60,8 @@ class Session:
         self.learning = False
         self.paths: dict[int, str] = {}
         self.counts: dict[str, int] = {}
+        self.drawing: dict[str, Any] = {}
+        """Random layers in training, whose draws go on from call to call; those of the model stay as they are."""
         self.kept: list[Any] = []
         """What probes saw in this run."""
         self.spare: list[Any] = []
@@ -89,9 +91,10 @@ class Session:
         return getattr(self.layer(path), "rate", None)
 
     def train(self, path: str, value: Any) -> Any:
-        layer = nnx.clone(self.layer(path))
-        layer.train()
-        return layer(value)
+        if path not in self.drawing:
+            self.drawing[path] = nnx.clone(self.layer(path))
+            self.drawing[path].train()
+        return self.drawing[path](value)
 
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
         self.counts = dict.fromkeys(paths, 0)
