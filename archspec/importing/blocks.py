@@ -7,12 +7,12 @@ condition.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import archspec.ops as ops
-from archspec.importing.folding import fold, usage
+from archspec.importing.folding import Defaults, fold, usage
 from archspec.importing.items import First, Growing, Item, first_input, made, outside, result
 from archspec.importing.names import fitting, unique
 from archspec.importing.params import Params, type_of
@@ -45,22 +45,20 @@ class Found:
 def find(root: Item, kept: set[Tensor]) -> Found:
     """Makes blocks of classes, the inner ones first. `kept` are the outputs of the network."""
     found = Found(root)
-    names: set[str] = set()
+    defaults: dict[str, Mapping[str, Any]] = {}
     for whole in _inner_first(root):
         uses = [item for item in root.everything() if item.form == "layers" and item.head == whole and item is not root]
         used = usage([root])
         for use in uses:
-            use.items = fold(use.items, used, kept, {block.name: block.params for block in found.blocks})
-        if len(uses) < 2:
-            continue
+            use.items = fold(use.items, used, kept, defaults)
         for group in _alike(uses):
-            if len(group) < 2 and len(uses) - len(group) < 1:
+            if len(group) < 2:
                 continue
-            used = usage([root])
-            block = _block(group, used, kept, unique(group[0].kind.lstrip("_") or "Block", names))
+            block = _block(group, usage([root]), kept, group[0].kind.lstrip("_") or "Block", defaults)
             if block is not None:
                 found.blocks.append(block)
-    root.items = fold(root.items, usage([root]), kept, {block.name: block.params for block in found.blocks})
+                defaults[block.name] = block.params
+    root.items = fold(root.items, usage([root]), kept, defaults)
     return found
 
 
@@ -149,7 +147,11 @@ def _same(one: Item, other: Item, same: dict[Tensor, Tensor], pairs: Pairs) -> b
 # A block of uses that are alike.
 
 
-def _block(uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], name: str) -> Block | None:
+def _block(
+    uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], kind: str, defaults: Defaults
+) -> Block | None:  # fmt: skip
+    """The block of these, which become calls of it; None if they are not as alike as they seemed."""
+    name = unique(kind, defaults)
     pattern = max(uses, key=lambda use: sum(1 for _ in use.everything()))
     found = [_aligned(pattern, use) for use in uses]
     results = [_results(use, used, kept) for use in uses]
@@ -163,7 +165,7 @@ def _block(uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], name:
         places = {tuple(_place(use, tensor) for tensor in each) for use, each in zip(uses, results, strict=True)}
         if len(places) != 1 or any(None in each.values() for each in pairs):
             return None
-    params = Params(uses)
+    params = Params(uses, defaults)
     for item in pattern.items:
         _unify(item, pairs, params)
     for item in pattern.items:
@@ -182,17 +184,17 @@ def _block(uses: Sequence[Item], used: Counter[Tensor], kept: set[Tensor], name:
         use.form, use.head, use.items, use.arguments = "block", name, [], {}
         use.inputs, use.outputs, use.gives = taken[number], results[number], tuple(outputs)
         use.values = {each: values[number] for each, values in arguments.items()}
-    defaults = {each: type_of(values) for each, values in arguments.items()}
+    typical = {each: type_of(values) for each, values in arguments.items()}
     for each, values in arguments.items():
         common, count = Counter(map(repr, values)).most_common(1)[0]
         if count * 2 > len(values) and common in ("0", "1", "True", "False"):
             usual = next(value for value in values if repr(value) == common)
             if not isinstance(usual, (First, Growing)):
-                defaults[each] = usual
+                typical[each] = usual
                 for use in uses:
                     if repr(use.values[each]) == common:
                         del use.values[each]
-    return Block(name, inputs, given, defaults, items, outputs)
+    return Block(name, inputs, given, typical, items, outputs)
 
 
 def _conditions(item: Item, pairs: Sequence[Pairs], around: Sequence[bool], params: Params) -> None:
@@ -247,18 +249,19 @@ def _unify(pattern: Item, pairs: Sequence[Pairs], params: Params) -> None:
             axis = use.values.get("axis", 1)
             use.values = {"axis": axis, "sizes": [tensor.shapes[0][axis] for tensor in use.outputs]}
         pattern.values.pop("sections", None)
-    columns = _columns(pattern, uses)
+    columns = _columns(pattern, uses, params.defaults)
     for name, column in columns.items():
         pattern.values[name] = params.value(name, column, present, pattern)
     for item in pattern.items:
         _unify(item, pairs, params)
 
 
-def _columns(pattern: Item, uses: Sequence[Item]) -> dict[str, list[Any]]:
+def _columns(pattern: Item, uses: Sequence[Item], defaults: Defaults) -> dict[str, list[Any]]:
     """By each attribute, or argument, what it is in each of the uses."""
     names = dict.fromkeys(name for use in uses for name in use.values)
     if pattern.form != "op":  # of which every use has all, or the default
-        return {name: [use.values.get(name) for use in uses] for name in names}
+        usual = defaults.get(pattern.head, {})
+        return {name: [use.values.get(name, usual.get(name)) for use in uses] for name in names}
     columns = {}
     fields = ops.get(pattern.head).model_fields
     for name in fields:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from archspec.importing.folding import Defaults
 from archspec.importing.items import Expression, First, Growing, Item, outside
 from archspec.importing.names import fitting, unique
 
@@ -15,7 +16,9 @@ from archspec.importing.names import fitting, unique
 class Params:
     """The params of a block: found as its attributes are looked at."""
 
-    def __init__(self, uses: Sequence[Item]) -> None:
+    def __init__(self, uses: Sequence[Item], defaults: Defaults) -> None:
+        self.defaults = defaults
+        """Of the blocks that are there already."""
         self._count = len(uses)
         self._sizes = dict(_sizes(uses))
         self._known = {
