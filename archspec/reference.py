@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from archspec.ops.base import Array
 
 
+Then = Callable[[Node, "Array"], "Array"]
+
+
 class StepError(ArchspecError, ValueError):
     """The reference cannot compute a step from what it was given."""
 
@@ -27,18 +30,32 @@ class StepError(ArchspecError, ValueError):
 
 def run(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], *,
-    mode: Mode = Mode.AUXILIARY, names: Collection[str] | None = None,
+    mode: Mode = Mode.AUXILIARY, names: Collection[str] | None = None, then: Then = lambda node, result: result,
 ) -> dict[str, Array]:  # fmt: skip
     """All tensors of a graph, by name, its inputs included, in float64; or those that `names` has, in less memory.
+    `then` is as for `steps`.
 
     What normalizations keep of the statistics of a batch in training is in the result, too, under the names of the
     parameters.
     """
     values = doubles(inputs)
-    for node, outputs, statistics in steps(graph, parameters, inputs, mode=mode):
+    for node, outputs, statistics in steps(graph, parameters, inputs, mode=mode, then=then):
         found = named(node, outputs, statistics)
         values.update(found if names is None else {name: found[name] for name in found.keys() & names})
     return values
+
+
+def still(
+    graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], mode: Mode, then: Then | None = None
+) -> Then:
+    """What has the steps through which no gradient flows give what they give here, whatever goes in: with it, slopes
+    are those that gradients tell. `then` is what is done to all results besides."""
+    then = then or (lambda node, result: result)
+    cut = {node.outputs[0].name for node in graph.steps(mode) if node.op.cuts}
+    if not cut:
+        return then
+    values = run(graph, parameters, inputs, mode=mode, names=cut, then=then)
+    return lambda node, result: values[node.outputs[0].name] if node.op.cuts else then(node, result)
 
 
 def doubles(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -59,7 +76,7 @@ def steps(
     *,
     mode: Mode = Mode.AUXILIARY,
     dtype: type[np.floating[Any]] = np.float64,
-    then: Callable[[Node, Array], Array] = lambda node, result: result,
+    then: Then = lambda node, result: result,
 ) -> Iterator[tuple[Node, tuple[Array, ...], dict[str, Array]]]:
     """Each step with its outputs, of which `then` may make others, and new statistics, as soon as they are computed;
     values that no later step reads are not kept. Statistics go on from those of an earlier step that uses them, too.
@@ -99,9 +116,11 @@ def step(
     given = [_cast(array, dtype) for array in inputs]
     with np.errstate(all="ignore"):  # overflow and NaN are values like others, and compared as such
         try:
-            found, statistics = (
-                node.op.train(*given, **arrays) if mode is Mode.TRAINING else (node.op.reference(*given, **arrays), {})
-            )
+            kept = {name: array for name, array in arrays.items() if weights[name].statistic}
+            if mode is Mode.TRAINING and not (node.frozen and kept):
+                found, statistics = node.op.train(*given, **arrays)
+            else:
+                found, statistics = node.op.reference(*given, **arrays), kept if mode is Mode.TRAINING else {}
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise StepError(node, error) from error
     results = found if isinstance(found, tuple) else (found,)

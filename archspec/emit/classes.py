@@ -125,9 +125,13 @@ class ClassWriter(Flow):
         single = list(lowered.layers) == [""]
         for suffix, made in lowered.layers.items() if item.owner is None else ():
             name = self.attribute(item.path if single else f"{item.path}_{suffix}")
-            self.init.append(Assign((Own(name),), made))
+            self.init.append(Assign((Own(name),), self.frozen(item, suffix, made)))
             own[suffix], layers[suffix] = Own(name), name
         return own, Placed.step(item, lowered, layers.get("", "") if single else "", item.path, layers=layers)
+
+    def frozen(self, item: MStep, suffix: str, made: Code) -> Code:
+        """The code for a layer of a step, frozen if its weights are."""
+        return self.words.frozen(made) if self.words.frozen and suffix in self.plan.frozen(item) else made
 
     def step(self, item: MStep, place: Place) -> None:
         if item.outputs[0] not in self.fixed:

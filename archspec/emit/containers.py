@@ -101,7 +101,10 @@ class Containers:
                 layers = {suffix: lowered.places.get(suffix, "") for suffix in lowered.layers}
                 placed = Placed.step(item, lowered, "", "", hooked=True, layers=layers)
                 operation = "" if lowered.weights else item.op.key
-                return [Element(item.name, lowered.module, dict.fromkeys(item.keys, placed), operation)]
+                module = lowered.module
+                if self.words.frozen and self.plan.frozen(item):
+                    module = self.words.frozen(module)
+                return [Element(item.name, module, dict.fromkeys(item.keys, placed), operation)]
             case MCall():
                 if item.owner is not None or item.users or not self.plan.fits(item):
                     return None

@@ -245,6 +245,11 @@ class Site:
         return all(predicate(step) for step in self.step.steps.values())
 
     @property
+    def frozen(self) -> bool:
+        """Whether training leaves the weights of the step alone. Raises Differs if it does in some instances."""
+        return bool(self.same(lambda step: step.frozen, "frozen"))
+
+    @property
     def open(self) -> bool:
         """Whether the size of an image or sequence that it takes may be any number when the network runs."""
         return any(

@@ -88,6 +88,8 @@ class Classes:
     """Attributes of the base class that a layer must not replace."""
     starts: Starts | None = None
     """How weights get their initial values; without it they begin as the framework has it."""
+    frozen: Callable[[Code], Code] | None = None
+    """A layer, made so that training leaves its weights alone; without it, nothing is frozen."""
 
 
 class Given(Protocol):
@@ -149,6 +151,8 @@ class Functions:
     """How weights get their initial values; without it they begin as the framework has it."""
     chains: Sequence[Chain] = ()
     """What files may have functions for."""
+    frozen: Callable[[Code], Code] | None = None
+    """A layer, made so that training leaves its weights alone; without it, nothing is frozen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,6 +129,8 @@ class FunctionWriter(Flow):
         layers: dict[str, LayerName] = {}
         for suffix, made in self._begun(item, lowered).items() if item.owner is None else ():
             name = layers[suffix] = LayerName(item.path, suffix)
+            if self.words.frozen and suffix in self.plan.frozen(item):
+                made = self.words.frozen(made)
             assert isinstance(made, Call)
             own[suffix] = Call(made.target, made.args, (*made.kwargs, ("name", name)))
             if item.users:

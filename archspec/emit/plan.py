@@ -128,6 +128,11 @@ class Plan:
             for wire, layout in zip(item.outputs, lowered.layouts or _as_before(item), strict=True):
                 wire.layout = layout
 
+    def frozen(self, item: MStep) -> set[str]:
+        """Those layers of a step whose weights training leaves alone."""
+        site, lowered = self.lowered[item]
+        return {place.layer for place in lowered.weights.values()} if site.frozen else set()
+
     def _settle(self, item: MCall) -> None:
         self.blocks[item] = written = self.generator.written(item, self.wanted(item))
         for wire, inner in zip(item.outputs, written.body.outputs.values(), strict=True):

@@ -188,10 +188,19 @@ class Generator:
             if site.open and not site.every(lambda step: not windows.skips(step)):
                 raise BackendError("its windows are smaller than its strides, and padded as same along an open size")
             lowered = row(site)
+            if site.frozen:
+                self._freeze(lowered)
             self.sized |= lowered.sized
             return lowered
         except BackendError as error:
             raise BackendError(self.located(site, f"{self.dialect.title} cannot express this {key}: {error}")) from None
+
+    def _freeze(self, lowered: Lowered) -> None:
+        """Raises BackendError if the layers of a step cannot be frozen."""
+        if self.dialect.blocks.frozen is None:
+            raise BackendError("the backend does not say how weights are frozen")
+        for place in lowered.weights.values():
+            self.dialect.blocks.frozen(lowered.layers[place.layer])
 
     def lent(self, site: Site, lowered: Lowered, spelled: Mapping[MStep, Spelled]) -> Mapping[str, Code]:
         """The layers of the step whose weights a step uses. Raises BackendError if its own would be others, or

@@ -157,7 +157,7 @@ class Elaborator:
             for value in inputs
         ]
         shapes = [([int(size) for size in value.shape], value.dtype, value.span) for value in inputs]
-        key = repr((name, params, shapes, open_axes)), here.frame.initial
+        key = repr((name, params, shapes, open_axes)), here.frame.initial, here.frame.frozen
         if key in self._failed:
             raise Failed
         entry = self._modules.get(key)
@@ -199,7 +199,7 @@ class Elaborator:
             values[key], exprs[key] = int(size), expr_of_size(size)
         module.open = frozenset(open_sizes)
         frame = Frame(values, exprs, context, constant=frozenset(outer), open=module.open,
-                      blocks=(*around.blocks, module.block), initial=around.initial)  # fmt: skip
+                      blocks=(*around.blocks, module.block), initial=around.initial, frozen=around.frozen)  # fmt: skip
         frame = frame.begun(self._steps.initials.rules(block.init, frame, ("blocks", module.block)))
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
 

@@ -87,6 +87,8 @@ class Frame:
     """The blocks around, from the outermost."""
     initial: Rules = ()
     """How weights begin here, the nearest first."""
+    frozen: bool = False
+    """Whether training leaves weights and statistics alone here."""
 
     def bind(self, index: int, row: Mapping[str, Any]) -> Frame:
         """The frame of one iteration of `repeat` or `each`."""

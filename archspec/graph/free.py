@@ -58,7 +58,7 @@ def _note_uses(
 ) -> None:  # fmt: skip
     """Notes for each name whether all its uses are free; `blocks` keeps what is known of the params of blocks."""
     for step in layers:
-        raws: list[tuple[Any, bool]] = [(step.when, False), (step.repeat, False), (step.each, False)]
+        raws: list[tuple[Any, bool]] = [(raw, False) for raw in (step.when, step.frozen, step.repeat, step.each)]
         raws += [(name, False) for name in initial.names(step.init)]
         match step:
             case OperationStep():

@@ -45,11 +45,20 @@ class Node:
     """How its own weights begin, by the operation's names of them."""
     beside: tuple[Tensor, ...] = ()
     """For a step without inputs the first input of the block around, which a framework may call its layer on."""
+    frozen: bool = False
+    """Whether training leaves its weights and statistics alone."""
 
     def parameters(self) -> dict[str, Parameter]:
         """The weights that the step uses, by their full canonical names: `layer1.0.conv1.weight`."""
         weights = self.op.parameters(*(x.shape for x in self.inputs))
+        if self.frozen:
+            weights = {name: replace(weight, trainable=False) for name, weight in weights.items()}
         return {self.parameter(name): weight for name, weight in weights.items()}
+
+    @property
+    def momentum(self) -> float:
+        """The weight of a new batch in the statistics that the step keeps; zero if it leaves them alone."""
+        return 0.0 if self.frozen else getattr(self.op, "momentum", 0.0)
 
     def parameter(self, name: str) -> str:
         """The full name of a weight that the operation calls `name`."""
@@ -132,6 +141,8 @@ def unlike_weights(mine: Module, other: Module, seen: set[tuple[int, int]] | Non
                 if problem := unlike_weights(one.module, two.module, seen):
                     return f"in '{path}' {problem}"
             case tree.Step(), tree.Step() if path == name and one.op.key == two.op.key:
+                if one.frozen != two.frozen:
+                    return f"'{path}' is {'not ' * two.frozen}frozen, and is{' not' * one.frozen} there"
                 weights, there = _weights(one), _weights(two)
                 for key, shape in weights.items():
                     if there.get(key) != shape:
@@ -286,7 +297,7 @@ def _node(
     inputs = tuple(values[id(v)] for v in step.inputs)
     owner = owners.owner(step, path, here.lent, values)
     return Node(path, _numbers_only(step.op), inputs, tuple(outputs), step.origin, owner=owner, initial=step.initial,
-                beside=beside)  # fmt: skip
+                beside=beside, frozen=step.frozen)  # fmt: skip
 
 
 def _numbers_only(op: Operation) -> Operation:
@@ -341,7 +352,7 @@ def unreachable(graph: Graph, *, beside: bool = False) -> frozenset[str]:
 
 def _keeps(node: Node) -> bool:
     """Whether training changes what a step keeps of its inputs."""
-    return not all(weight.trainable for weight in node.parameters().values())
+    return any(weight.statistic for weight in node.parameters().values())
 
 
 def settled(graph: Graph) -> frozenset[str]:

@@ -51,7 +51,7 @@ class Initials:
         found = {}
         failed = False
         for name, weight in weights.items():
-            chosen = [rule for rule in frame.initial if weight.trainable and rule.matches(op.key, name, weight)]
+            chosen = [rule for rule in frame.initial if not weight.statistic and rule.matches(op.key, name, weight)]
             if weight.said:
                 chosen = [rule for rule in chosen if rule.own]
                 for rule in chosen:
@@ -66,7 +66,7 @@ class Initials:
         for rule in frame.initial:
             if rule.own and id(rule) not in used:
                 failed = True
-                has = ", ".join(dict.fromkeys(weight.kind for weight in weights.values() if weight.trainable))
+                has = ", ".join(dict.fromkeys(weight.kind for weight in weights.values() if not weight.statistic))
                 hint = renamed(rule.key) or (f"it has {has}" if has else "")
                 what = f"has no {rule.key}" if rule.key and weights else "has no weights"
                 self.findings.error(rule.path, f"{shown}: {what}", key=bool(rule.key), hint=hint, frame=frame)

@@ -123,7 +123,7 @@ def _unlike_step(op: Operation, inputs: Sequence[Shape], owner: tree.Step) -> tu
     weights, there = op.parameters(*inputs), owner.op.parameters(*(value.shape for value in owner.inputs))
     if not weights:
         return f"{op.key} has no weights", ""
-    if not all(weight.trainable for weight in weights.values()):
+    if any(weight.statistic for weight in weights.values()):
         return f"{op.key} keeps statistics of what it sees", _LEARNED
     if owner.op.key in op.borrows:
         if "bias" in weights:

@@ -20,7 +20,7 @@ from archspec.graph.naming import LeftOut, Named, Names, Scope, snake
 from archspec.graph.operations import KEYS, Operations
 from archspec.graph.references import Here, References, Values
 from archspec.graph.tree import Item, Module, Value
-from archspec.ops.base import describe
+from archspec.ops.base import Operation, Shape, describe
 from archspec.spec.document import (
     Block,
     BlockStep,
@@ -240,6 +240,9 @@ class Steps:
         if step.init is not None:
             single = isinstance(step, OperationStep)
             here = replace(here, frame=here.frame.begun(self.initials.rules(step.init, here.frame, here.path, single)))
+        if step.frozen is not False:
+            frozen, _ = self.evaluator.truth(step.frozen, here.frame, here.at("frozen").path)
+            here = replace(here, frame=replace(here.frame, frozen=here.frame.frozen or frozen))
         match step:
             case OperationStep():
                 return self._operation(step, name, inputs, here)
@@ -313,13 +316,26 @@ class Steps:
         shapes = [value.shape for value in inputs]
         initial: Mapping[str, Initial] = owner.initial if owner else self.initials.of(op, shown, shapes, frame)
         self.tally(1, path)
-        result = tree.Step("", op, inputs, outputs, exprs, path, owner, initial)
+        frozen = self._frozen(step, op, shown, shapes, owner, here)
+        result = tree.Step("", op, inputs, outputs, exprs, path, owner, initial, frozen)
         here.names.add(result, key, name)
         if name is not None and (join or name == step.name):
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
             place = replace(here, path=path[:-1]) if join else here
             self.references.register(place, name, Named(outputs, labels, step=result))
         return result
+
+    def _frozen(
+        self, step: OperationStep, op: Operation, shown: str, inputs: list[Shape], owner: tree.Step | None, here: Here
+    ) -> bool:  # fmt: skip
+        """Whether training leaves the weights of an operation alone. Raises Failed if it is said of one without."""
+        if step.frozen is not False and not op.parameters(*inputs):
+            raise self._error(here.at("frozen"), f"{shown}: has no weights that could be frozen", key=True,
+                              hint="stop_gradient lets no gradient through")  # fmt: skip
+        if step.frozen is not False and owner is not None:
+            message = f"{shown}: its weights are those of '{step.weights_of}'"
+            raise self._error(here.at("frozen"), message, key=True, hint=f"freeze '{step.weights_of}'")
+        return owner.frozen if owner is not None else here.frame.frozen and bool(op.parameters(*inputs))
 
     def _call(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
         called, block = self._operations.block(step, here.frame, here.path)

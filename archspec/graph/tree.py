@@ -47,6 +47,8 @@ class Step:
     """The step whose weights this one uses, if it has none of its own."""
     initial: Mapping[str, Initial] = field(default_factory=dict)
     """How its own weights begin."""
+    frozen: bool = False
+    """Whether training leaves its weights and statistics alone."""
 
 
 @dataclass(eq=False, slots=True)

@@ -41,8 +41,8 @@ Wish = Literal["image", "features", "spec", "readers"]
 class Parameter:
     """A weight of an operation: its canonical shape and how it is initialized.
 
-    `trainable` is false for statistics (a batch norm's running mean), which gradients do not reach, and `frozen` is a
-    row of a table that they do not reach.
+    `trainable` is false for statistics (a batch norm's running mean) and for what a spec freezes, which gradients do
+    not reach, and `frozen` is a row of a table that they do not reach.
     `kind` tells what values are plausible: `weight` (fan-in scaled), `bias`, `scale` (near one), `mean`, `variance`
     (positive) or `table` (rows of unit scale); and how it begins, unless the operation has an `initial` of its own or a
     spec says otherwise; the step's attributes may have `said` so. `groups` and `transposed` tell the fans of a kernel
@@ -57,6 +57,11 @@ class Parameter:
     said: bool = False
     groups: int = 1
     transposed: bool = False
+
+    @property
+    def statistic(self) -> bool:
+        """Whether it is what a step has seen, and not learned."""
+        return self.kind in ("mean", "variance")
 
     @property
     def fans(self) -> Fans:
@@ -121,6 +126,8 @@ class Operation(BaseModel):
     """Whether nothing that it gives is below zero where nothing of its inputs is."""
     exact: ClassVar[bool] = False
     """Whether it gives numbers that are given to it, or fixed ones, so that it rounds nothing."""
+    cuts: ClassVar[bool] = False
+    """Whether no gradient flows through it."""
     borrows: ClassVar[tuple[str, ...]] = ()
     """The operations whose weights it may use besides those of its own kind."""
     any_rank: ClassVar[bool] = False

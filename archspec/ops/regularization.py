@@ -136,6 +136,18 @@ class DropPath(_Drop):
         return (x[0], *(1 for _ in x[1:]))
 
 
+class StopGradient(_Identity):
+    """y = x, through which no gradient flows: training takes what it gives for constant.
+
+    Input and output: any shape.
+    """
+
+    elementwise: ClassVar[bool] = True
+    keeps_sign: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
+    cuts: ClassVar[bool] = True
+
+
 class GaussianNoise(_Identity):
     """y = x; in training y = x + std n, with a normal random number n for each element.
 

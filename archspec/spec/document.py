@@ -64,6 +64,7 @@ class _Step(_Model):
         None, description="One instance per row, one after another; the row's keys are bound, and `index`."
     )
     init: Initials = Field(None, description="How its weights begin, and those of all steps in it.")
+    frozen: Condition = Field(False, description="If this holds, training leaves its weights and statistics alone.")
 
 
 class OperationStep(_Step):

@@ -272,6 +272,8 @@ class Lint:
         """A step without what repeats it."""
         if step.when is not True:
             self._expression(step.when, (*path, "when"), bound)
+        if step.frozen is not False:
+            self._expression(step.frozen, (*path, "frozen"), bound)
         self._init(step.init, path, bound, isinstance(step, OperationStep))
         match step:
             case OperationStep():
@@ -290,8 +292,9 @@ class Lint:
         raw = step.raw if isinstance(step.raw, dict) else {}
         if isinstance(raw.get("op"), str) and not raw.keys() & {"repeat", "each", "block", "branches", "layers"}:
             attributes = {
-                key: value for key, value in raw.items() if key not in ("name", "from", "when", "init", "weights_of")
-            }
+                key: value for key, value in raw.items()
+                if key not in ("name", "from", "when", "init", "frozen", "weights_of")
+            }  # fmt: skip
             self._operation(OperationStep.model_validate(attributes), path, names)
 
     def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:

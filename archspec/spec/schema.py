@@ -103,7 +103,7 @@ def _operation(operation: type[Operation], common: dict[str, Schema]) -> Schema:
     own = _tidied(operation.model_json_schema())
     attributes = {name: _or_expression(attribute) for name, attribute in own["properties"].items()}
     if operation.parameters is Operation.parameters:
-        common = {key: value for key, value in common.items() if key not in ("weights_of", "init")}
+        common = {key: value for key, value in common.items() if key not in ("weights_of", "init", "frozen")}
     return {
         "description": inspect.cleandoc(operation.__doc__ or ""),
         "type": "object",

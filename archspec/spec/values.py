@@ -20,7 +20,8 @@ RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training",
 
 NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
 _STEP_KEYS: Final = {
-    "name", "from", "when", "repeat", "each", "init", "op", "weights_of", "block", "branches", "join", "layers"
+    "name", "from", "when", "repeat", "each", "init", "frozen",
+    "op", "weights_of", "block", "branches", "join", "layers",
 }  # fmt: skip
 _NOT_PARAMS: Final = (
     RESERVED | _STEP_KEYS | set(FUNCTIONS) | set(FANS) | {"true", "false", "null", "summary", "source", "expect"}
@@ -72,7 +73,7 @@ def join_form(value: Any) -> Any:
     if isinstance(value, dict):
         if not isinstance(value.get("op"), str):
             raise problem("join needs op, the name of an operation", "as in join: {op: concat, axis: 1}")
-        for key in ("name", "from", "when", "repeat", "each", "init", "weights_of"):
+        for key in ("name", "from", "when", "repeat", "each", "init", "frozen", "weights_of"):
             if key in value:
                 raise problem(f"join cannot have '{key}', only an operation and its attributes")
         return value

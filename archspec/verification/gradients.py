@@ -127,9 +127,10 @@ def slope(
     ends = []
     length = STEP / 4**number
     kept = {outputs[name].name for name in projected(outputs)}
+    then = reference.still(graph, parameters, inputs, mode)
     for step in (length, -length):
         ends.append(reference.run(
-            graph, moved(parameters, step), moved(inputs, step), mode=mode, names=kept
+            graph, moved(parameters, step), moved(inputs, step), mode=mode, names=kept, then=then
         ))  # fmt: skip
     # The difference before the sum: sums of unequal elements lose digits.
     found, squares = {}, 0.0

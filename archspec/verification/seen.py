@@ -45,10 +45,10 @@ class Seen:
             if weight.parameter in parameters:
                 array = arrange(trial.weights[weight.parameter].astype(np.float64), weight.layout)
                 self.start[weight.target] = self.start.get(weight.target, 0) + array
-                if parameters[weight.parameter].trainable:
+                if not parameters[weight.parameter].statistic:
                     self.axes[weight.target] = len(parameters[weight.parameter].shape)
         self.called = {weight.target: weight.parameter for weight in self.program.weights}
-        self.shares = {name: trial.plan.share(self.called[name], count) for name, count in self.axes.items()}
+        self.shares = {name: trial.share(self.called[name], count) for name, count in self.axes.items()}
 
     def rungs(self) -> Iterator[Rung]:
         """What the framework is held to by itself."""
@@ -275,17 +275,15 @@ class Seen:
         targets = {weight.parameter for weight in self.program.weights}
         for node in self.trial.graph.nodes:
             for part, parameter in node.op.parameters(*(t.shape for t in node.inputs)).items():
-                momentum: float = getattr(node.op, "momentum", 0.0)
-                if not parameter.trainable and momentum and node.parameter(part) in targets:
+                if parameter.statistic and node.momentum and node.parameter(part) in targets:
                     found.setdefault(node.parameter(part), []).append((node, part))
         return found
 
     def _rule(self, node: Node, part: str) -> tuple[float, float]:
         """The share of the new statistics, and by what a variance is multiplied, where the framework keeps it."""
-        op: Any = node.op
         unbiased = self.program.unbiased_variance and part == "running_var"
         count = prod(node.inputs[0].shape) // node.inputs[0].shape[1]
-        share = 1 - float32(1 - op.momentum) if self.program.keeps_old else op.momentum
+        share = 1 - float32(1 - node.momentum) if self.program.keeps_old else node.momentum
         return share, count / (count - 1) if unbiased else 1.0
 
     def seen_of_batches(self) -> dict[str, list[Array]]:
@@ -319,9 +317,8 @@ class Seen:
             before = kept = old = self.trial.weights[name].astype(np.float64)
             due = old
             for node, part in keepers:
-                op: Any = node.op
                 after = new[f"{node.path}: {part}"]
-                due = (after - (1 - op.momentum) * before) / op.momentum
+                due = (after - (1 - node.momentum) * before) / node.momentum
                 share, factor = self._rule(node, part)
                 before, kept = after, (1 - share) * kept + share * factor * due
             if len(keepers) > 1:

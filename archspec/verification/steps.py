@@ -76,11 +76,11 @@ def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) ->
         "frozen": [
             w.target
             for w in program.weights
-            if w.parameter in parameters and trial.plan.share(w.parameter, len(parameters[w.parameter].shape)).frozen
+            if w.parameter in parameters and trial.share(w.parameter, len(parameters[w.parameter].shape)).frozen
         ],
         "idle": len(trial.random) > len(trial.fed),
         "statistics": [
-            w.target for w in program.weights if w.parameter in parameters and not parameters[w.parameter].trainable
+            w.target for w in program.weights if w.parameter in parameters and parameters[w.parameter].statistic
         ],
         "seed": trial.seed,
         "batches": trial.batches,

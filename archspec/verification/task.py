@@ -80,7 +80,7 @@ class Task:
         self.steps = {tensor.name: tensor for node in self._nodes for tensor in node.outputs}
         self.outputs = graph.results(mode)
         self.statistics = (
-            {name: node for node in self._nodes for name, p in node.parameters().items() if not p.trainable}
+            {name: node for node in self._nodes for name, p in node.parameters().items() if p.statistic}
             if mode is Mode.TRAINING
             else {}
         )
@@ -323,15 +323,15 @@ class Task:
         The momentum is a float32 number, as which 0.9 and 0.1 do not add up to one; and the variance of the batch may
         be divided by n - 1. Several steps may go on from one another's.
         """
-        node: Any = self.statistics[name]
-        if not node.op.momentum:
+        node = self.statistics[name]
+        if not node.momentum:
             return new
         kept = old = self.parameters[name].astype(np.float64)
-        share = 1 - float32(1 - node.op.momentum) if shows.keeps_old else node.op.momentum
+        share = 1 - float32(1 - node.momentum) if shows.keeps_old else node.momentum
         steps = [each for each in self._nodes if (each.owner or each.path) == (node.owner or node.path)]
         for each in steps:
             after = new if len(steps) == 1 else self._after(each, name)
-            batch = (after - (1 - node.op.momentum) * old) / node.op.momentum
+            batch = (after - (1 - node.momentum) * old) / node.momentum
             if shows.unbiased_variance and name.endswith("running_var"):
                 count = prod(each.inputs[0].shape) // each.inputs[0].shape[1]
                 batch = batch * (count / (count - 1))

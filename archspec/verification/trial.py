@@ -17,6 +17,7 @@ from archspec.graph.mode import Mode
 from archspec.model import Model
 from archspec.ops.base import Operation
 from archspec.training.base import Data, Loss
+from archspec.training.groups import Share
 from archspec.training.plan import Plan
 from archspec.training.script import Script
 from archspec.training.suspects import losses
@@ -64,6 +65,12 @@ class Trial:
     def graph(self) -> Graph:
         """The network for one batch, with floats rounded to float32, as the programs have them."""
         return rounded(self.model.graph_for({"batch": self.batch}))
+
+    def share(self, name: str, axes: int) -> Share:
+        """How a weight of so many axes is trained: one that the spec freezes is in no group."""
+        parameter = self.graph.parameters()[name]
+        still = not parameter.trainable and not parameter.statistic
+        return Share(frozen=True) if still else self.plan.share(name, axes)
 
     # Data -----------------------------------------------------------------------------------------------------------
 
@@ -138,17 +145,20 @@ class Trial:
 
     # The reference --------------------------------------------------------------------------------------------------
 
-    def forward(self, weights: Mapping[str, Array], *, how: str = "") -> tuple[dict[str, Array], dict[str, Array]]:
+    def forward(
+        self, weights: Mapping[str, Array], *, how: str = "", still: bool = False
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Outputs of the first batch in training, and new statistics, by name. `how` is a wrong way to use masks:
-        `idle`, `unpermuted` or `inverted`."""
+        `idle`, `unpermuted` or `inverted`. With `still` no change flows through what stops gradients."""
         fed = {node.path for node in self.fed}
 
-        def then(node: Node, result: Array) -> Array:
+        def masked(node: Node, result: Array) -> Array:
             return result * self._factor(node, how) if node.path in fed else result
 
         wanted: dict[int, str] = {id(tensor): name for name, tensor in self.graph.outputs.items()}
         outputs, statistics = {}, {}
         first = {name: self.data[name][self.chosen(0)] for name in self.graph.inputs}
+        then = reference.still(self.graph, self.weights, first, Mode.TRAINING, masked) if still else masked
         for node, results, kept in reference.steps(self.graph, weights, first, mode=Mode.TRAINING, then=then):
             statistics.update({node.parameter(name): np.array(value) for name, value in kept.items()})
             statistics.update({f"{node.path}: {name}": np.array(value) for name, value in kept.items()})
@@ -200,9 +210,9 @@ class Trial:
         outputs, statistics = self.forward(self.weights)
         return float(losses(self.plan)(outputs, self.targets(0))), statistics
 
-    def loss(self, weights: Mapping[str, Array], *, how: str = "") -> float:
+    def loss(self, weights: Mapping[str, Array], *, how: str = "", still: bool = False) -> float:
         """Of the first batch."""
-        return float(losses(self.plan)(self.forward(weights, how=how)[0], self.targets(0)))
+        return float(losses(self.plan)(self.forward(weights, how=how, still=still)[0], self.targets(0)))
 
     def slope(self, number: int) -> tuple[dict[str, Array], float]:
         """A random direction of all weights, and the slope of the first loss along it."""
@@ -213,14 +223,15 @@ class Trial:
     def _slope(self, number: int) -> tuple[dict[str, Array], float]:
         along, moved = {}, []
         for name, parameter in self.graph.parameters().items():
-            if parameter.trainable and not self.plan.share(name, len(parameter.shape)).frozen:
+            if parameter.trainable and not self.share(name, len(parameter.shape)).frozen:
                 along[name] = drawing.direction(self.weights[name], self.seed + number, f"step {name}").astype(float)
         for sign in (1, -1):
             moved.append({
                 name: array.astype(np.float64) + sign * _REACH * along[name] if name in along else array
                 for name, array in self.weights.items()
             })  # fmt: skip
-        return along, (self.loss(moved[0]) - self.loss(moved[1])) / (2 * _REACH)
+        ahead, behind = (self.loss(each, still=True) for each in moved)
+        return along, (ahead - behind) / (2 * _REACH)
 
 
 def _rate(op: Operation) -> float:

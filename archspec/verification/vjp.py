@@ -254,6 +254,8 @@ class Slopes:
 
     def _evaluated(self, node: Node, directions: Mapping[str, Array], step: float) -> tuple[Array, ...]:
         given = {tensor.name: self._values[tensor.name] for tensor in node.inputs}
+        if node.op.cuts:  # it has a slope, of which gradients know nothing
+            directions = {}
         parameters = {name: self._parameters[name] for name in node.parameters()}
         for arrays in (given, parameters):
             for name in arrays.keys() & directions.keys():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Backend, Network
+from archspec.emit.code import Call, Code, literal
 from archspec.emit.dialect import Chain, Dialect, Functions
 
 from .initial import Arguments
@@ -26,6 +27,15 @@ def unlayered(mention: str) -> str:
     if module in ("ops", "keras.ops"):
         return "absolute" if name == "abs" else re.sub("normalization$", "norm", name)
     return OPERATORS.get(mention, "")
+
+
+def frozen(made: Code) -> Code:
+    """A layer that does not learn; nor does the one inside of it, which does not hear of it from Keras."""
+    assert isinstance(made, Call)
+    inner = made.args[:1] if made.args and isinstance(made.args[0], Call) else ()
+    return Call(
+        made.target, (*map(frozen, inner), *made.args[len(inner) :]), (*made.kwargs, ("trainable", literal(False)))
+    )
 
 
 OPERATORS: Final = {
@@ -57,7 +67,8 @@ CHAINS: Final = (
 DIALECT: Final = Dialect(
     title="Keras",
     blocks=Functions(
-        model="keras.Model", input="keras.Input", after="After", unlayered=unlayered, given=Arguments(), chains=CHAINS
+        model="keras.Model", input="keras.Input", after="After", unlayered=unlayered, given=Arguments(), frozen=frozen,
+        chains=CHAINS,
     ),
     imports={
         "math": "import math",

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Backend, Network
+from archspec.emit.code import Call, Code, Own, call, literal, method
 from archspec.emit.dialect import Classes, Dialect
+from archspec.errors import BackendError
 
 from .initial import STARTS
 
@@ -26,6 +28,22 @@ RESERVED: Final = frozenset(
     "state_dict sublayers to to_static_state_dict train training type xpu zero_grad".split()
 )
 
+
+UNFROZEN: Final = ("nn.SimpleRNN", "nn.LSTM", "nn.GRU")
+"""Layers whose kernels want a place for the gradients of all weights."""
+
+
+def frozen(made: Code) -> Code:
+    """What does not learn: a layer, or an array of the model's own."""
+    if isinstance(made, Call) and made.target == Own("create_parameter"):
+        still = call("paddle.ParamAttr", trainable=literal(False))
+        return Call(made.target, made.args, (*made.kwargs, ("attr", still)))
+    kind = getattr(made.target, "name", "") if isinstance(made, Call) else ""
+    if kind in UNFROZEN:
+        raise BackendError(f"{kind} has no gradients, or wrong ones, beside weights that stop them")
+    return method(made, "requires_grad_", literal(False))
+
+
 DIALECT: Final = Dialect(
     title="Paddle",
     blocks=Classes(
@@ -42,6 +60,7 @@ DIALECT: Final = Dialect(
         buffer=lambda tensor: tensor,  # so is every tensor that a layer is given as an attribute
         reserved=RESERVED,
         starts=STARTS,
+        frozen=frozen,
     ),
     imports={
         "math": "import math",

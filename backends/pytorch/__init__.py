@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.backend import Backend, Network
-from archspec.emit.code import call, literal
+from archspec.emit.code import Call, Code, Global, call, literal, method
 from archspec.emit.dialect import Classes, Dialect
 
 from .initial import STARTS
@@ -26,6 +26,14 @@ RESERVED: Final = frozenset(
     "to_empty train training type xpu zero_grad".split()
 )
 
+
+def frozen(made: Code) -> Code:
+    """What does not learn: a layer, or an array of the model's own."""
+    if isinstance(made, Call) and made.target == Global("nn.Parameter"):
+        return Call(made.target, made.args, (*made.kwargs, ("requires_grad", literal(False))))
+    return method(made, "requires_grad_", literal(False))
+
+
 DIALECT: Final = Dialect(
     title="PyTorch",
     blocks=Classes(
@@ -42,6 +50,7 @@ DIALECT: Final = Dialect(
         buffer=lambda tensor: call("nn.Buffer", tensor, persistent=literal(False)),
         reserved=RESERVED,
         starts=STARTS,
+        frozen=frozen,
     ),
     imports={
         "math": "import math",

@@ -54,7 +54,12 @@ STARTS: Final = Starts(
     default=default,
     fans=fans,
     seen=seen,
-    bases={"LayerNorm2d": "nn.LayerNorm", "MaskedConv2d": "nn.Conv2d", "ResetFirstGRU": "nn.GRU"},
+    bases={
+        "LayerNorm2d": "nn.LayerNorm",
+        "MaskedConv2d": "nn.Conv2d",
+        "ResetFirstGRU": "nn.GRU",
+        **{f"FrozenBatchNorm{rank}d": f"nn.BatchNorm{rank}d" for rank in (1, 2, 3)},
+    },
     inner={"nn.MultiheadAttention": "nn.Linear", "MultiHeadAttention": "nn.Linear"},
     optional={kind: ("bias",) for kind in (*_KERNELS, *TRANSPOSED) if kind != "nn.Linear"},
     untyped=("nn.RNN", "nn.LSTM", "nn.GRU"),

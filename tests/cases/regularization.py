@@ -13,5 +13,6 @@ TABLE: Final[Table] = {
     "dropout3d": [({}, VOLUME), ({"p": 0.0}, VOLUME), ({"p": 0.7}, (3, 1, 2, 5))],
     "alpha_dropout": [({}, IMAGE), ({"p": 0.0}, (5,)), ({"p": 0.7}, LINE)],
     "drop_path": [({}, IMAGE), ({"p": 0.0}, (5,)), ({"p": 0.7}, LINE), ({"p": 0.2}, VOLUME)],
+    "stop_gradient": [({}, IMAGE), ({}, (5,)), ({}, LINE)],
     "gaussian_noise": [({}, IMAGE), ({"std": 0.0}, (5,)), ({"std": 3.5}, LINE)],
 }

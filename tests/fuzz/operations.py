@@ -21,7 +21,8 @@ STRETCHES: Final = frozenset(
 """What takes a source, whose batch axis has size 1, beside other inputs."""
 STEADY: Final = (
     "relu tanh sigmoid silu gelu elu celu selu mish softsign softplus hard_swish hard_tanh leaky_relu relu6 abs neg "
-    "sin cos erf square batch_norm layer_norm rms_norm prelu dropout drop_path gaussian_noise alpha_dropout softmax"
+    "sin cos erf square batch_norm layer_norm rms_norm prelu dropout drop_path gaussian_noise "
+    "stop_gradient alpha_dropout softmax"
 ).split()
 """Without attributes, and for floats of all shapes (a `batch_norm` has channels, if there is an axis)."""
 TAMING: Final = (

@@ -56,6 +56,7 @@ TORCH: Final = "torch.nn.functional"
 DROPOUTS: Final = ("dropout", "dropout1d", "dropout2d", "dropout3d")
 JUDGES: Final[dict[str, Judge]] = {
     **{key: Judge(f"{TORCH}.{key}", identity, dropping(key)) for key in DROPOUTS},
+    "stop_gradient": Judge("torch.Tensor.detach", lambda a, x: x.detach()),
     "alpha_dropout": Judge(f"{TORCH}.alpha_dropout", identity, alpha_dropout),
     "drop_path": Judge(f"{TORCH}.dropout1d, of samples", identity, drop_path),
     "gaussian_noise": Judge("torch.normal", lambda a, x: x, gaussian_noise),

@@ -104,6 +104,10 @@ class Rows:
         """Asks the row once more; the answer to the writer notes what is made of it."""
         told = Told(site.context)
         second = generator.table[site.op.key](replace(site, context=told))  # type: ignore[arg-type]
+        if site.frozen and (still := generator.dialect.blocks.frozen):
+            learned = {place.layer for place in second.weights.values()}
+            layers = {key: still(made) if key in learned else made for key, made in second.layers.items()}
+            second = replace(second, layers=layers)
         answer = Answer(site, told, second)
         for key, step in site.step.steps.items():
             self.answers.setdefault(id(step), []).append((answer, key))

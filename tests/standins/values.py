@@ -105,6 +105,10 @@ class Layer(Value):
         result = Value("call", self, args, kwargs)
         return self.hook(result) if self.hook is not None else result
 
+    def requires_grad_(self, learns: bool) -> Layer:
+        """The layer itself, of which it is known whether it learns."""
+        return Layer(Value("call", Value("attribute", self.made, "requires_grad_"), (learns,), {}))
+
 
 def shown(value: Any) -> str:
     """A value as code, about."""

@@ -26,9 +26,10 @@ def scaled_dot_product_attention(site: Site) -> Lowered:
 
 
 def multi_head_attention(site: Site) -> Lowered:
-    """The layer of Keras takes masks that say yes or no; its projections begin alike, and no head is of one number."""
+    """The layer of Keras takes masks that say yes or no; its projections begin alike, and no head is of one number. Its
+    weights are in layers of its own, which do not hear that it is frozen."""
     masked = len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool")
-    if masked or not site.every(lambda step: _begin_alike(step) and not _takes_times_for_heads(step)):
+    if masked or site.frozen or not site.every(lambda step: _begin_alike(step) and not _takes_times_for_heads(step)):
         return biased_multi_head_attention(site)
     same = site.every(lambda step: step.outputs[0].shape[2] == step.inputs[0].shape[2])
     out = None if same else Items((shared.out_features(site),))

@@ -9,7 +9,7 @@ from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import held
 from archspec.emit.signature import spell
 
-from .rows import anywhere, image_layer, signed
+from .rows import anywhere, applied, image_layer, signed
 
 
 def channel_dropout(site: Site) -> Lowered:
@@ -39,4 +39,5 @@ ROWS: Final[dict[str, Lowering]] = {
     "alpha_dropout": anywhere("layers.AlphaDropout(rate)", rate="p"),
     "drop_path": drop_path,
     "gaussian_noise": gaussian_noise,
+    "stop_gradient": applied("ops.stop_gradient()"),
 }

@@ -28,7 +28,10 @@ def batch_norm(site: Site) -> Lowered:
     rank = max(site.inputs[0].rank - 2, 1)
     text = f"nn.BatchNorm{rank}D(num_features, *, momentum=0.9, epsilon=1e-05, weight_attr=None, bias_attr=None)"
     weights = {"running_mean": "_mean", "running_var": "_variance"}
-    return layer(text, weights, num_features=in_channels, momentum=momentum, **AFFINE)(site)
+    more: dict[str, Any] = {}
+    if site.frozen:
+        text, more = text.replace(")", ", use_global_stats=None)"), {"use_global_stats": literal(True)}
+    return layer(text, weights, num_features=in_channels, momentum=momentum, **AFFINE, **more)(site)
 
 
 def instance_norm(site: Site) -> Lowered:

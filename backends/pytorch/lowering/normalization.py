@@ -13,6 +13,8 @@ from .rows import axis, in_channels
 
 
 def batch_norm(site: Site, name: str = "nn.BatchNorm") -> Lowered:
+    if site.frozen:
+        name = "FrozenBatchNorm"
     rank = max(site.inputs[0].rank - 2, 1)
     text = f"{name}{rank}d(num_features, *, eps=1e-05, momentum=0.1, affine=True)"
     return layer(text, num_features=in_channels, eps="epsilon")(site)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.context import Lowering
+from archspec.emit.code import method
+from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import layer
+
+
+def stop_gradient(site: Site) -> Lowered:
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "detach"))
+
 
 ROWS: Final[dict[str, Lowering]] = {
     "dropout": layer("nn.Dropout(p)"),
@@ -15,4 +21,5 @@ ROWS: Final[dict[str, Lowering]] = {
     "alpha_dropout": layer("nn.AlphaDropout(p)"),
     "drop_path": layer("DropPath(p)"),
     "gaussian_noise": layer("GaussianNoise(std)"),
+    "stop_gradient": stop_gradient,
 }  # fmt: skip

@@ -1,3 +1,4 @@
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -25,6 +26,26 @@ class BiasedBatchNorm2d(BiasedVariance, nn.BatchNorm2d):
 
 class BiasedBatchNorm3d(BiasedVariance, nn.BatchNorm3d):
     """As nn.BatchNorm3d, with the biased running variance."""
+
+
+class FrozenStatistics(nn.modules.batchnorm._BatchNorm):
+    """Batch normalization by the running statistics in training, too, which stay."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = self.running_mean, self.running_var
+        return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
+
+
+class FrozenBatchNorm1d(FrozenStatistics, nn.BatchNorm1d):
+    """As nn.BatchNorm1d, with statistics that stay."""
+
+
+class FrozenBatchNorm2d(FrozenStatistics, nn.BatchNorm2d):
+    """As nn.BatchNorm2d, with statistics that stay."""
+
+
+class FrozenBatchNorm3d(FrozenStatistics, nn.BatchNorm3d):
+    """As nn.BatchNorm3d, with statistics that stay."""
 
 
 class LayerNorm2d(nn.LayerNorm):
