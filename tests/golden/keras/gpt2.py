@@ -55,6 +55,7 @@ class BiasedMultiHeadAttention(layers.Layer):
                 for start, initializer in self.starts.items()
                 if start.startswith(name)
             }
+            own["trainable"] = self.trainable
             dense = layers.Dense(units, use_bias=use_bias, name=name, **own)
             setattr(self, name, dense)
 
