@@ -12,7 +12,7 @@ from archspec.ops.base import Operation
 
 _OPERATIONS: Final = {
     "attention": "multi_head_attention", "avgpool": "avg_pool2d", "batchnormalization": "batch_norm",
-    "bn": "batch_norm", "cat": "concat", "concatenate": "concat", "conv": "conv2d",
+    "bn": "batch_norm", "cat": "concat", "concatenate": "concat", "detach": "stop_gradient", "conv": "conv2d",
     "convolution": "conv2d", "conv1dtranspose": "conv_transpose1d", "conv2dtranspose": "conv_transpose2d",
     "conv3dtranspose": "conv_transpose3d", "deconv": "conv_transpose2d", "dense": "linear", "div": "divide",
     "fc": "linear", "fullyconnected": "linear", "gap": "global_avg_pool2d", "interpolate": "upsample",

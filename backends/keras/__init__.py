@@ -67,7 +67,12 @@ CHAINS: Final = (
 DIALECT: Final = Dialect(
     title="Keras",
     blocks=Functions(
-        model="keras.Model", input="keras.Input", after="After", unlayered=unlayered, given=Arguments(), frozen=frozen,
+        model="keras.Model",
+        input="keras.Input",
+        after="After",
+        unlayered=unlayered,
+        given=Arguments(),
+        frozen=frozen,
         chains=CHAINS,
     ),
     imports={
