@@ -102,12 +102,10 @@ def untouched(request: Mapping[str, Any], given: Mapping[str, Array], inputs: Se
 
 
 def named(value: Any, names: Sequence[str], *, free: bool = False) -> dict[str, Any]:
-    """A model's result, by the names of its outputs. Who is `free` may give a mapping, or one value as a tuple; what is
-    generated gives one value, or a tuple."""
-    mapping, several = isinstance(value, Mapping), isinstance(value, (tuple, list))
-    if not free and (mapping or several != (len(names) > 1)):
-        due = "a tuple" if len(names) > 1 else "one value"
-        raise RunError(f"the model returns a {type(value).__name__}, not {due} ({', '.join(names)})")
+    """A model's result, by the names of its outputs. Who is `free` may give a mapping."""
+    mapping = isinstance(value, Mapping)
+    if mapping and not free:
+        raise RunError(f"the model returns a {type(value).__name__}, not a value or a tuple ({', '.join(names)})")
     if mapping:
         if sorted(value) != sorted(names):
             raise RunError(f"the model returns {', '.join(value)}, not {', '.join(names)}")
