@@ -105,8 +105,8 @@ def remarks(trial: Trial, seen: Mapping[str, Seen]) -> Iterator[str]:
         if found := declared(each.program):
             which = ", ".join(f"{tensor} ({bound:.0e})" for tensor, bound in found.items())
             yield f"{name} is held against others for one step only, since training amplifies what is inexact: {which}"
-    shared = {name: sorted(shared(each.program)) for name, each in seen.items() if shared(each.program)}
-    for name, parameters in shared.items():
+    joint = {name: sorted(shared(each.program)) for name, each in seen.items() if shared(each.program)}
+    for name, parameters in joint.items():
         yield f"{name} has one variable for several, which training moves as one: {', '.join(parameters)}"
     large = max((array.size for each in seen.values() for array in each.start.values()), default=0)
     if large > worker.SAMPLE:
