@@ -153,5 +153,5 @@ def test_all_agree_at_the_edges(pool: Pool) -> None:
     report = examine(graph(), generated(programs()), pool)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     for outcome in report.outcomes.values():
-        assert outcome.rungs["edges"].compared == 7
+        assert outcome.rungs["edges"].compared == 13
         assert not outcome.rungs["edges"].unseen
