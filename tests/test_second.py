@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from functools import cache
 from textwrap import dedent
@@ -119,3 +120,16 @@ def test_what_code_takes_for_granted(backend: str, old: str, new: str, step: str
     if step:
         assert outcome.culprit is not None, outcome.message
         assert outcome.culprit.step == step
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize(("backend", "axes"), [("pytorch", "(1, 2)"), ("paddle", "[1, 2]")])
+def test_what_is_kept_of_the_sizes_of_another_call(backend: str, axes: str, pool: Pool) -> None:
+    first, other = tried()
+    kept = f"x.sum({axes}) / (2 * self.__dict__.setdefault('kept', x.shape[1]))"
+    change = pattern(re.escape(f"x.mean({axes})"), kept)
+    changed, again = change(plain(first.programs[backend])), change(plain(programs_of(other)[backend]))
+    other = replace(other, subjects=generated({backend: again}))
+    outcome = examine(rounded(first.graph), generated({backend: changed}), pool, second=other).outcomes[backend]
+    assert outcome.status == "error"
+    assert "output 'output' is another one without probes" in outcome.message
