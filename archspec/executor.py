@@ -45,7 +45,7 @@ _SENT: Final = (
 """What a job is told; all else is settled, or of this machine."""
 
 
-def _check(address: str, options: Options, *, repro: bool) -> None:
+def check(address: str, options: Options, *, repro: bool) -> None:
     """Raises UsageError for what is no executor, or cannot be asked of one."""
     host, _, port = address.removeprefix(SCHEME).rpartition(":")
     if not address.startswith(SCHEME) or not host or not port.isdecimal():
@@ -60,12 +60,9 @@ class Remote:
     """A scheduler and its workers, for use in a `with` statement, with what a `Prover` has."""
 
     def __init__(
-        self, address: str, options: Options, ledger: Ledger, watch: Callable[[str], None] | None = None,
-        *, repro: bool = False,
-    ) -> None:  # fmt: skip
-        """Raises UsageError if dask.distributed is not installed, the scheduler cannot be reached, or what is asked for
-        is about this machine."""
-        _check(address, options, repro=repro)
+        self, address: str, options: Options, ledger: Ledger, watch: Callable[[str], None] | None = None
+    ) -> None:
+        """Raises UsageError if dask.distributed is not installed, or the scheduler cannot be reached."""
         self._address, self._options, self._ledger = address, options, ledger
         self._watch = watch or (lambda stage: None)
         self._client = _client(address)

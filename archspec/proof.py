@@ -94,6 +94,10 @@ def verify(
         raise UsageError("a Model has its variant and params already: they are given to archspec.load")
     if not isinstance(jobs, int) or jobs < 1:
         raise UsageError(f"what is done side by side is a whole number from 1, not {jobs}")
+    if executor:  # before environments are made
+        from archspec.executor import check
+
+        check(executor, options, repro=repro is not None)
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     ledger = Ledger(each)
     absent: Mapping[str, Failure] = {}
@@ -108,7 +112,7 @@ def verify(
         if executor:
             from archspec.executor import Remote
 
-            work = Remote(executor, options, ledger, watch, repro=repro is not None)
+            work = Remote(executor, options, ledger, watch)
         else:
             from archspec.proving import Prover
 
