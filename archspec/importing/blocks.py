@@ -16,6 +16,7 @@ from archspec.importing.folding import Defaults, fold, usage
 from archspec.importing.items import First, Growing, Item, first_input, made, outside, result
 from archspec.importing.names import fitting, unique
 from archspec.importing.params import Params, type_of
+from archspec.importing.trace import ImportRefused, Problem
 from archspec.importing.tree import Tensor
 
 
@@ -165,6 +166,7 @@ def _block(
         places = {tuple(_place(use, tensor) for tensor in each) for use, each in zip(uses, results, strict=True)}
         if len(places) != 1 or any(None in each.values() for each in pairs):
             return None
+    _lend(uses)
     params = Params(uses, defaults)
     for item in pattern.items:
         _unify(item, pairs, params)
@@ -195,6 +197,23 @@ def _block(
                     if repr(use.values[each]) == common:
                         del use.values[each]
     return Block(name, inputs, given, typical, items, outputs)
+
+
+def _lend(uses: Sequence[Item]) -> None:
+    """Notes which uses have the weights of an earlier one. Raises ImportRefused if one has some of these."""
+    places = {each.step: use for use in uses for each in use.everything() if each.step is not None}
+    for use in uses:
+        steps = [step for step, where in places.items() if where is use and step.weights]
+        outer = [step for step in steps if step.weights_of is not None and places.get(step.weights_of) is not use]
+        lenders = {places.get(step.weights_of) for step in outer if step.weights_of is not None}
+        if not outer:
+            continue
+        if len(lenders) != 1 or None in lenders or len(outer) != len(steps):
+            why = f"uses of '{use.kind}' share some of their weights; a spec shares all of a block's"
+            raise ImportRefused([Problem(why)])
+        (use.lender,) = lenders
+        for step in outer:
+            step.weights_of = None
 
 
 def _conditions(item: Item, pairs: Sequence[Pairs], around: Sequence[bool], params: Params) -> None:

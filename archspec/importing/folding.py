@@ -78,6 +78,8 @@ def _is_join(one: Item, other: Item, used: Counter[Tensor], kept: set[Tensor]) -
 
 
 def _is_plain(item: Item) -> bool:
+    if item.lender is not None:
+        return False
     return item.form in ("block", "join") and len(item.inputs) == len(item.outputs) == 1 and "repeat" not in item.values
 
 

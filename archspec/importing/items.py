@@ -54,6 +54,8 @@ class Item:
     """What the class was made with."""
     gives: tuple[str, ...] = ()
     """The names of a block's outputs, if it has several."""
+    lender: Item | None = None
+    """The earlier use of the block that lends it its weights."""
     step: Step | None = None
     note: str = ""
 

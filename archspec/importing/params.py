@@ -6,11 +6,27 @@ Values and conditions are looked for in a small grammar on purpose: what fits al
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from archspec.importing.folding import Defaults
 from archspec.importing.items import Expression, First, Growing, Item, outside
 from archspec.importing.names import fitting, unique
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may stand for a value, or a condition, in the text of a block."""
+
+    text: str
+    reads: tuple[str, ...]
+    """The params in it."""
+    column: Sequence[Any]
+    """What it is in each of the uses."""
+
+    @property
+    def is_whole(self) -> bool:
+        return all(type(value) is int for value in self.column)
 
 
 class Params:
@@ -44,15 +60,16 @@ class Params:
         if _equal(column, [column[0]] * len(column)):
             own = self._known.get(name) or self._taken.get(name)
             if not all(present) and own is not None and _equal(column, _those(own, present)):
-                return self._read(name)  # of a step under a condition, which would be right for other uses, too
+                # Of a step under a condition: what would be right for other uses, too.
+                return self._said(Rule(name, (name,), own))
             if not all(present) and name in ("out_channels", "out_features", "stride"):
                 for param, values in self._taken.items():
                     if _equal(column, _those(values, present)):
                         return Expression(param)
             return column[0]
-        rule = self._rule(name, column, present)
-        if rule is not None:
-            return rule
+        for rule in self._values(name):
+            if _equal(column, _those(rule.column, present)):
+                return self._said(rule)
         name = "depth" if name == "repeat" else name
         hint = f"{item.name}_{name}" if item.name and not item.name.isdigit() and name in self._taken else name
         param = unique(fitting(hint), set(self._taken) | {"x"})
@@ -60,81 +77,74 @@ class Params:
         self._taken[param] = [next(full) if there else column[0] for there in present]
         return Expression(param)
 
-    def _rule(self, name: str, column: Sequence[Any], present: Sequence[bool]) -> Expression | None:
-        candidates = [(each, values) for each, values in self._known.items() if not any(
-            _equal(values, sizes) for sizes in self._sizes.values())]  # fmt: skip
-        candidates.sort(key=lambda each: (each[0] not in self._taken, each[0] != name))
-        candidates += [(each, values) for each, values in self._taken.items() if each not in self._known]
-        sizes = list(self._sizes.items())
-        for each, values in [*candidates, *sizes]:
-            if _equal(column, _those(values, present)):
-                return self._read(each)
-        if not all(type(value) is int for value in column):
-            return None
-        for each, values in [*candidates, *sizes]:
-            there = _those(values, present)
-            if not all(type(value) is int for value in there):
-                continue
-            if all(value == number // 2 for value, number in zip(column, there, strict=True)):
-                return Expression(f"{self._read(each)} // 2")
-            if each in self._sizes:
-                for other, counts in self._known.items():
-                    numbers = _those(counts, present)
-                    if all(type(n) is int for n in numbers) and len(set(numbers)) > 0 and max(counts) > 1 and all(
-                        value == n * size for value, n, size in zip(column, numbers, there, strict=True)
-                    ):  # fmt: skip
-                        return Expression(f"{self._read(other)} * {each}")
-            for factor in range(2, 9):
-                if all(value == factor * number for value, number in zip(column, there, strict=True)):
-                    return Expression(f"{factor} * {self._read(each)}")
-                if all(value * factor == number for value, number in zip(column, there, strict=True)):
-                    return Expression(f"{self._read(each)} // {factor}")
-        return None
-
-    def _read(self, name: str) -> Expression:
-        if name in self._known and name not in self._taken:
-            self._taken[name] = list(self._known[name])
-        return Expression(name)
-
     def condition(self, holds: Sequence[bool], item: Item, there: Sequence[int]) -> Expression:
         """When a step is there, among those uses that have what is around it."""
-        known = {name: [column[place] for place in there] for name, column in {**self._known, **self._taken}.items()}
-        sizes = {name: [column[place] for place in there] for name, column in self._sizes.items()}
-        for name, column in known.items():
-            if all(type(value) is bool for value in column):
-                if list(column) == list(holds):
-                    return self._read(name)
-                if [not value for value in column] == list(holds):
-                    return Expression(f"not {self._read(name)}")
-        whole = {name: column for name, column in known.items() if all(type(value) is int for value in column)}
-        strides = [name for name in whole if "stride" in name]
-        for size, column in sizes.items():
-            for name, factor in [(name, factor) for name in self._taken if name in whole for factor in (1, 2, 4)]:
-                product = name if factor == 1 else f"{factor} * {name}"
-                differs = [a != factor * b for a, b in zip(column, whole[name], strict=True)]
-                for stride in strides:
-                    steps = [value != 1 for value in whole[stride]]
-                    either = [a or b for a, b in zip(steps, differs, strict=True)]
-                    if either == list(holds):
-                        return Expression(f"{self._read(stride)} != 1 or {size} != {product}")
-                    if [not each for each in either] == list(holds):
-                        return Expression(f"{self._read(stride)} == 1 and {size} == {product}")
-                if differs == list(holds):
-                    return Expression(f"{size} != {product}")
-                if [not each for each in differs] == list(holds):
-                    return Expression(f"{size} == {product}")
-        for name in [*strides, *whole]:
-            if [value != 1 for value in whole[name]] == list(holds):
-                return Expression(f"{self._read(name)} != 1")
-        hint = item.name if item.name and not item.name.isdigit() else item.head if item.form != "layers" else "wide"
-        param = unique(fitting(f"with_{hint}" if hint in self._taken else hint), set(self._taken) | {"x"})
-        if param in {each.name for each in [item]}:
-            param = unique(f"has_{param}", set(self._taken))
+        for rule in self._conditions():
+            if [rule.column[place] for place in there] == list(holds):
+                return self._said(rule)
+        hint = item.name if item.name and not item.name.isdigit() else item.head if item.form == "op" else "wide"
+        param = unique(f"with_{fitting(hint)}", set(self._taken) | {"x"})
         full = [False] * self._count
         for place, each in zip(there, holds, strict=True):
             full[place] = each
         self._taken[param] = full
         return Expression(param)
+
+    def _said(self, rule: Rule) -> Expression:
+        """What a rule says, with the params that it reads."""
+        for name in rule.reads:
+            if name in self._known and name not in self._taken:
+                self._taken[name] = list(self._known[name])
+        return Expression(rule.text)
+
+    def _names(self, wanted: str = "") -> list[Rule]:
+        """Params, and arguments of the constructor that are no sizes of the input; those that are read, and the one of
+        the wanted name, come first."""
+        known = [name for name, column in self._known.items() if column not in self._sizes.values()]
+        known.sort(key=lambda name: (name not in self._taken, name != wanted))
+        others = [name for name in self._taken if name not in self._known]
+        return [Rule(name, (name,), self._known.get(name) or self._taken[name]) for name in [*known, *others]]
+
+    def _values(self, wanted: str) -> Iterator[Rule]:
+        """What a value may be, the likely first."""
+        names, sizes = self._names(wanted), [Rule(size, (), column) for size, column in self._sizes.items()]
+        yield from [*names, *sizes]
+        whole = [rule for rule in names if rule.is_whole]
+        for size in sizes:
+            for rule in whole:
+                if max(rule.column) > 1:
+                    product = [a * b for a, b in zip(rule.column, size.column, strict=True)]
+                    yield Rule(f"{rule.text} * {size.text}", rule.reads, product)
+        for rule in [*whole, *sizes]:
+            yield Rule(f"{rule.text} // 2", rule.reads, [value // 2 for value in rule.column])
+            for factor in range(2, 9):
+                yield Rule(f"{factor} * {rule.text}", rule.reads, [factor * value for value in rule.column])
+                if not any(value % factor for value in rule.column):
+                    yield Rule(f"{rule.text} // {factor}", rule.reads, [value // factor for value in rule.column])
+
+    def _conditions(self) -> Iterator[Rule]:
+        """What a condition may be, the likely first."""
+        names = self._names()
+        for rule in names:
+            if all(type(value) is bool for value in rule.column):
+                yield rule
+                yield Rule(f"not {rule.text}", rule.reads, [not value for value in rule.column])
+        whole = [rule for rule in names if rule.is_whole]
+        strides = [rule for rule in whole if "stride" in rule.text]
+        taken = [rule for rule in whole if rule.text in self._taken]
+        for size, column in self._sizes.items():
+            for rule, factor in [(rule, factor) for rule in taken for factor in (1, 2, 4)]:
+                product = rule.text if factor == 1 else f"{factor} * {rule.text}"
+                differs = [a != factor * b for a, b in zip(column, rule.column, strict=True)]
+                for stride in strides:
+                    either = [a != 1 or b for a, b in zip(stride.column, differs, strict=True)]
+                    reads = (*stride.reads, *rule.reads)
+                    yield Rule(f"{stride.text} != 1 or {size} != {product}", reads, either)
+                    yield Rule(f"{stride.text} == 1 and {size} == {product}", reads, [not each for each in either])
+                yield Rule(f"{size} != {product}", rule.reads, differs)
+                yield Rule(f"{size} == {product}", rule.reads, [not each for each in differs])
+        for rule in [*strides, *whole]:
+            yield Rule(f"{rule.text} != 1", rule.reads, [value != 1 for value in rule.column])
 
 
 def _sizes(uses: Sequence[Item]) -> Iterator[tuple[str, list[int]]]:

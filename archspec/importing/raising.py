@@ -278,15 +278,16 @@ class Raiser:
 
     def _owner(self, step: Step) -> Step | None:
         """The earlier step whose weights it uses. Raises Refusal if it is none of the same kind."""
-        owners = {self.owners[origin.weight] for origin in step.weights.values() if origin.weight in self.owners}
-        for origin in step.weights.values():
-            self.owners.setdefault(origin.weight, step)
-        if not owners or (len(owners) == 1 and step.op == "multi_head_attention" and owners == {step}):
+        names = {origin.weight for origin in step.weights.values()}
+        owners = {self.owners[name] for name in names if name in self.owners}
+        whole = names <= self.owners.keys()
+        self.owners.update((name, step) for name in names if name not in self.owners)
+        if not owners:
             return None
         owner = next(iter(owners))
         same = owner.op == step.op and owner.attributes == step.attributes
         tied = owner.op == "embedding" and step.op == "linear" and step.attributes.get("bias") is False
-        if len(owners) > 1 or not (same or tied) or step.op in ("parameter", "batch_norm"):
+        if len(owners) > 1 or not whole or not (same or tied) or step.op in ("parameter", "batch_norm"):
             raise Refusal("it uses weights that another step has, in another way")
         return owner.weights_of or owner
 

@@ -87,8 +87,8 @@ class _Scope:
     """What outputs need a name for, unless it is the last."""
     names: dict[Tensor, str] = field(default_factory=dict)
     _said: dict[Item, str] = field(default_factory=dict)
-    _steps: dict[Step, str] = field(default_factory=dict)
-    """The names of those that lend their weights."""
+    _lenders: dict[Step | Item, str] = field(default_factory=dict)
+    """Their names, for those that use their weights."""
 
     def __post_init__(self) -> None:
         self.names = dict(self.given)
@@ -118,36 +118,37 @@ class _Scope:
 
     def _name(self, items: Sequence[Item], path: str, taken: set[str], needed: set[Tensor]) -> None:
         """Names each step whose result is spoken of, or that the model names, and what it gives."""
-        lenders = {each.step.weights_of for top in self.items for each in top.everything() if each.step is not None}
+        every = [each for top in self.items for each in top.everything()]
+        lenders = {each.lender for each in every} | {each.step.weights_of for each in every if each.step is not None}
         for item in items:
-            inner = set(made([item])) & needed
-            name = "" if item.name.isdigit() or not item.name else fitting(item.name)
-            if item.form == "op" and not inner and (item.step is None or not item.step.weights):
-                name = ""
-            if not name and ((inner and item.form != "layers") or (inner and item.form == "layers")):
-                name = fitting(f"{item.head if item.form == 'op' else item.kind or item.head}{item.name}"[:40])
-                name = name[0].lower() + name[1:]
+            name = self._chosen(item, needed, lenders)
             if name:
-                name = unique(name, taken)
-                self._said[item] = name
-            if not name and item.step is not None and item.step in lenders:
-                name = fitting(f"{item.head}{item.name}")
                 name = self._said[item] = unique(name, taken)
             whole = f"{path}{name}"
-            if item.step is not None and item.step in lenders:
-                self._steps[item.step] = whole
+            self._lenders[item.step or item] = whole
             if item.form == "layers":
                 last = result(item)
-                self._name(item.items, f"{whole}." if name else path, set() if name else taken,
-                           needed - {last} if name else needed)  # fmt: skip
+                inner = needed - {last} if name else needed
+                self._name(item.items, f"{whole}." if name else path, set() if name else taken, inner)
                 if last is not None and name:
                     self.names[last] = whole
             elif len(item.outputs) == 1:
                 self.names[item.outputs[0]] = whole
             else:
-                parts = _parts(item)
-                for number, tensor in enumerate(item.outputs):
-                    self.names[tensor] = f"{whole}.{parts[number]}"
+                self.names.update(
+                    {each: f"{whole}.{part}" for each, part in zip(item.outputs, _parts(item), strict=False)}
+                )
+
+    def _chosen(self, item: Item, needed: set[Tensor], lenders: set[Step | Item | None]) -> str:
+        """The name of a step, if it has one: the model's, or else its operation's."""
+        lends = item in lenders or (item.step is not None and item.step in lenders)
+        spoken = lends or bool(needed.intersection(made([item])))
+        if item.form == "op" and not spoken and (item.step is None or not item.step.weights):
+            return ""
+        if item.name and not item.name.isdigit():
+            return fitting(item.name)
+        name = fitting(f"{item.kind or item.head}{item.name}"[:40])
+        return name[0].lower() + name[1:] if spoken else ""
 
     def lines(self, margin: str) -> Iterator[str]:
         before = self._begin()
@@ -161,52 +162,51 @@ class _Scope:
             before = result(item)
 
     def _item(self, item: Item, before: Tensor | None, margin: str, path: str) -> Iterator[str]:
-        entries = []
-        name = self._said.get(item, "")
-        if item.form in ("op", "block"):
-            entries.append(f"{item.form}: {item.head}")
-        if name:
-            entries.append(f"name: {name}")
-        begin = first_input(item) if item.form == "layers" else None
-        if item.form == "layers" and begin is not None and begin is not before and not _is_source(item.items[0]):
-            entries.append(f"from: {self._reference(begin, path)}")
-        elif item.form != "layers" and item.inputs and item.inputs != [before]:
-            references = [self._reference(tensor, path) for tensor in item.inputs]
-            entries.append(f"from: {references[0]}" if len(references) == 1 else f"from: [{', '.join(references)}]")
-        if item.when is not None:
-            entries.append(f"when: {_scalar(item.when)}")
-        if item.step is not None and item.step.weights_of is not None:
-            entries.append(f"weights_of: {self._owner(item.step.weights_of, path)}")
-        entries += [f"{name}: {_value(value)}" for name, value in _ordered(item)]
+        entries = list(self._entries(item, before, path))
         if item.each:
             rows = [f"{{{', '.join(f'{name}: {_value(value)}' for name, value in row.items())}}}" for row in item.each]
-            entries += [f"{name}: {name}" for name in item.each[0]]
-            head = ", ".join(entries)
+            head = ", ".join([*entries, *(f"{name}: {name}" for name in item.each[0])])
             yield from _wrapped(f"{margin}- {{{head}, each: ", rows, margin + "   ", "[", "]}")
-            return
-        if item.form == "join":
+        elif item.form == "join":
             (inner,) = item.items
             (line,) = self._item(inner, inner.inputs[0], "", path)
             entries += [f"branches: {{before: [], new: [{line.removeprefix('- ')}]}}", f"join: {item.head}"]
             yield from (f"{margin}{'  ' if place else '- '}{entry}" for place, entry in enumerate(entries))
-            return
-        if item.form == "layers":
-            yield f"{margin}- {entries[0]}" if entries else f"{margin}- layers:"
-            yield from (f"{margin}  {entry}" for entry in entries[1:])
-            if entries:
-                yield f"{margin}  layers:"
-            yield from self._lines(
-                item.items, begin if begin is not None else before, f"{margin}    ", f"{path}{name}." if name else path
-            )
+        elif item.form == "layers":
+            entries.append("layers:")
+            yield from (f"{margin}{'  ' if place else '- '}{entry}" for place, entry in enumerate(entries))
+            name, begin = self._said.get(item, ""), first_input(item)
+            inside = f"{path}{name}." if name else path
+            yield from self._lines(item.items, begin if begin is not None else before, f"{margin}    ", inside)
         elif entries == [f"op: {item.head}"]:
             yield f"{margin}- {item.head}"
         else:
             yield from _wrapped(f"{margin}- ", entries, margin + "   ")
 
-    def _owner(self, owner: Step, path: str) -> str:
-        if owner not in self._steps:
-            raise ImportRefused([Problem(f"'{owner.name}' of one block lends its weights to a step of another")])
-        name = self._steps[owner]
+    def _entries(self, item: Item, before: Tensor | None, path: str) -> Iterator[str]:
+        """What stands in a step, in its order."""
+        if item.form in ("op", "block"):
+            yield f"{item.form}: {item.head}"
+        if item in self._said:
+            yield f"name: {self._said[item]}"
+        given = item.inputs
+        if item.form == "layers":
+            begin = first_input(item)
+            given = [] if begin is None or _is_source(item.items[0]) else [begin]
+        if given and given != [before]:
+            references = [self._reference(tensor, path) for tensor in given]
+            yield f"from: {references[0]}" if len(references) == 1 else f"from: [{', '.join(references)}]"
+        if item.when is not None:
+            yield f"when: {_scalar(item.when)}"
+        lender = item.step.weights_of if item.step is not None else item.lender
+        if lender is not None:
+            yield f"weights_of: {self._owner(lender, path)}"
+        yield from (f"{name}: {_value(value)}" for name, value in _ordered(item))
+
+    def _owner(self, lender: Step | Item, path: str) -> str:
+        if lender not in self._lenders:
+            raise ImportRefused([Problem(f"'{lender.name}' of one block lends its weights to a step of another")])
+        name = self._lenders[lender]
         return name.removeprefix(path) if path and name.startswith(path) else name
 
     def _reference(self, tensor: Tensor, path: str) -> str:

@@ -182,6 +182,28 @@ class DenseNet(nn.Module):
         return self.fc(torch.flatten(F.adaptive_avg_pool2d(F.relu(self.features(self.stem(x))), (1, 1)), 1))
 
 
+class Tower(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3, padding=1)
+        self.fc = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.conv(x)).mean((2, 3)))
+
+
+class Siamese(nn.Module):
+    """A tower that is called twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.tower = Tower(6)
+        self.head = nn.Linear(6, 1)
+
+    def forward(self, left, right):
+        return self.head(torch.abs(self.tower(left) - self.tower(right)))
+
+
 # What must be refused.
 
 
@@ -244,22 +266,13 @@ class Scripted(nn.Module):
         return self.f(x)
 
 
-class Inner(nn.Module):
-    def __init__(self, linear):
-        super().__init__()
-        self.linear = linear
-
-    def forward(self, x):
-        return torch.relu(self.linear(x) * x) + torch.tanh(x)
-
-
-class Lending(nn.Module):
-    """Two blocks that share a layer."""
+class Half(nn.Module):
+    """Two layers with one matrix, and biases of their own."""
 
     def __init__(self):
         super().__init__()
-        shared = nn.Linear(4, 4)
-        self.one, self.two = Inner(shared), Inner(shared)
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.two.weight = self.one.weight
 
     def forward(self, x):
-        return self.two(self.one(x))
+        return self.two(torch.relu(self.one(x)))
