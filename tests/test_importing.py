@@ -35,6 +35,7 @@ IMPORTS = {
     "Net": ["image=1,3,32,32"], "ViT": ["image=1,3,16,16"], "Tagger": ["tokens=1,time:int64:50"],
     "Mobile": ["x=1,3,32,32"], "MHA": ["x=1,time,8"], "DenseNet": ["x=1,3,16,16"], "Twice": ["x=1,6"],
     "Tied": ["tokens=1,time:int64:20"], "Siamese": ["left=1,3,8,8", "right=1,3,8,8"],
+    "Several": ["x=1,5,4"],
 }  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def test_a_model_becomes_a_spec(name: str, pool: Pool, golden: Callable[[Path, s
 REFUSED = {
     "Branch": (["x=1,4"], ["__bool__ reads numbers of a tensor", "if x[0, 0] > 0:"]),
     "Aside": (["x=1,4"], ["numpy reads numbers of a tensor", "computed aside", "x.numpy() * 2"]),
-    "Several": (["x=1,4"], ["no operation for linalg_matrix_exp", "no operation for fft_fft", "fft.fft(self.b(x))"]),
+    "Unknown": (["x=1,4"], ["no operation for linalg_matrix_exp", "no operation for fft_fft", "fft.fft(self.b(x))"]),
     "Batch": (["x=1,4"], ["mean over the samples of a batch", "x - x.mean(0)"]),
     "Written": (["x=1,4"], ["no operation for __setitem__", "y[:, 0] = 0"]),
     "Unused": (["x=1,4", "y=1,4"], ["the input 'y' has no part"]),

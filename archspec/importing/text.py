@@ -3,6 +3,7 @@ without saying."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -238,14 +239,19 @@ def _wrapped(begin: str, entries: Sequence[str], margin: str, left: str = "{", r
     line = begin + left
     fresh = True
     for number, entry in enumerate(entries):
-        more = ("" if fresh else ", ") + entry
-        ending = len(right) if number == len(entries) - 1 else 1
-        if not fresh and len(line) + len(more) + ending > WIDTH:
-            yield line + ","
-            line, more = f"{margin}", entry
-        line += more
-        fresh = False
+        for part, piece in enumerate(_PLACES.split(entry) if len(entry) > WIDTH - len(margin) else [entry]):
+            more = piece if fresh else f", {piece}"
+            ending = len(right) if number == len(entries) - 1 else 1
+            if not fresh and len(line) + len(more) + ending > WIDTH:
+                yield line + ","
+                line, more = margin + " " * bool(part), piece
+            line += more
+            fresh = False
     yield line + right
+
+
+_PLACES: Final = re.compile(r"(?<=\]), (?=\[)|(?<=\d), (?=-?\d)")
+"""Where a long list may go on in the next line."""
 
 
 def _value(value: Any) -> str:
@@ -262,6 +268,8 @@ def _value(value: Any) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if value is None:
         return "null"
+    if isinstance(value, str) and not value.isidentifier():
+        return f'"{value}"'
     return _number(value) if isinstance(value, float) else str(value)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
+
 from archspec.importing.raising import Call, Refusal, Static, View
 from archspec.importing.trace import Size
 from archspec.importing.tree import Origin
@@ -162,3 +164,88 @@ def cast(call: Call) -> None:
         call.give(known)
         return
     call.give(View(call.step("cast", known, dtype=dtype)[0], known.batch))
+
+
+def einsum(call: Call) -> None:
+    equation, operands = call.get("equation", 0), call.event["args"][1:]
+    if isinstance(operands[0], list):
+        operands = operands[0]
+    views = [call.raiser.view(each) for each in operands]
+    if not isinstance(equation, str) or any(view.batch != 0 for view in views):
+        raise Refusal("einsum of what are no batches")
+    left, _, right = equation.replace(" ", "").partition("->")
+    letters = {term[:1] for term in (*left.split(","), right)}
+    if len(letters) != 1 or not letters.pop().isalpha():
+        raise Refusal("einsum that does not keep the samples of a batch apart")
+    call.give(*call.step("einsum", *views, equation=f"{left}->{right}"))
+
+
+def where(call: Call) -> None:
+    given = [call.get("condition", 0), call.get("input", 1), call.get("other", 2)]
+    if not all(map(call.is_tensor, given)):
+        raise Refusal("where with a number")
+    known = [call.raiser.known(each) for each in given]
+    like = max((each for each in known if isinstance(each, View)), key=lambda view: view.rank)
+    (tensor,) = call.step("where", *(call.operand(each, like) for each in given))
+    call.give(View(tensor, like.batch))
+
+
+def axiswise(op: str) -> Row:
+    """What goes along one axis, and keeps it: `cumsum`, `flip`, `roll`."""
+
+    def row(call: Call) -> None:
+        view = call.view()
+        place = 2 if op == "roll" else 1
+        said = call.number("dims" if op in ("flip", "roll") else "dim", place)
+        axes = said if isinstance(said, list) else [said]
+        if None in axes or any(axis % view.rank == view.batch for axis in axes):
+            raise Refusal(f"{call.func} along the samples of a batch")
+        given = sorted(view.axis(axis) for axis in axes)
+        attributes: dict[str, Any] = {"axis": given[0] if len(given) == 1 else given}
+        if op == "roll":
+            shifts = call.number("shifts", 1)
+            by = dict(zip(map(view.axis, axes), shifts if isinstance(shifts, list) else [shifts], strict=True))
+            attributes["shifts"] = [by[axis] for axis in given] if len(given) > 1 else by[given[0]]
+        call.give(View(call.step(op, view, **attributes)[0], view.batch))
+
+    return row
+
+
+def normalize(call: Call) -> None:
+    view = call.view()
+    if call.number("p", 1, 2.0) != 2:
+        raise Refusal("normalize by another norm than the second")
+    axis = view.axis(call.number("dim", 2, 1))
+    epsilon = call.number("eps", 3, 1e-12)
+    call.give(View(call.step("l2_normalize", view, axis=axis, epsilon=epsilon)[0], view.batch))
+
+
+def extreme(op: str) -> Row:
+    """`max` and `min` along an axis, which give the places, too; or of two tensors."""
+
+    def row(call: Call) -> None:
+        if call.is_tensor(call.get("other", 1)):
+            binary("maximum" if op == "max" else "minimum")(call)
+            return
+        view, said = call.view(), call.number("dim", 1)
+        if said is None or said % view.rank == view.batch:
+            raise Refusal(f"{call.func} over the samples of a batch")
+        axis, keep = view.axis(said), bool(call.get("keepdim", 2, False))
+        batch = view.batch
+        if batch is not None and not keep:
+            batch -= said % view.rank < batch
+        given = [View(call.step(op, view, axis=axis, keepdims=keep)[0], batch)]
+        if call.raiser.is_read(call.event["result"][1]):
+            given.append(View(call.step(f"arg{op}", view, axis=axis, keepdims=keep)[0], batch))
+        call.give(*given)
+
+    return row
+
+
+def filled(value: float) -> Row:
+    """`zeros_like`: one number, which arithmetic stretches."""
+
+    def row(call: Call) -> None:
+        call.raiser.keep(call.event["result"]["value"], Static((), None, np.array(value)))
+
+    return row
