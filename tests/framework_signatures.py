@@ -49,7 +49,7 @@ def problems(backend: str, row: dict[str, Any]) -> list[str]:
         return ["there is no such thing"]
     there = parameters(function, name)
     if not inspect.isclass(function):
-        there.pop(next(iter(there)), None)  # the input
+        _drop_inputs(there, row)
     found = []
     if list(there)[: len(row["positional"])] != row["positional"]:
         found.append(f"it begins with {', '.join(there)}")
@@ -63,6 +63,14 @@ def problems(backend: str, row: dict[str, Any]) -> list[str]:
         if default is EMPTY and argument not in (*row["positional"], *row["keyword"]):
             found.append(f"it needs {argument}")
     return found
+
+
+def _drop_inputs(there: dict[str, Any], row: dict[str, Any]) -> None:
+    """The first parameter, and as many more as there are inputs, unless the row gives them; a list of inputs is one."""
+    for name in list(there)[: max(row["inputs"], 1)]:
+        if name in (*row["positional"], *row["keyword"], *row["defaults"]):
+            return
+        del there[name]
 
 
 def same(there: Any, here: Any) -> bool:

@@ -25,15 +25,16 @@ SCRIPT = Path(__file__).with_name("framework_signatures.py")
 
 
 @cache
-def written(name: str) -> tuple[dict[str, module.Signature], dict[str, str]]:
-    """The signatures that the rows of a backend use, by their text, and a file for each case."""
-    signatures: dict[str, module.Signature] = {}
+def written(name: str) -> tuple[dict[str, tuple[module.Signature, int]], dict[str, str]]:
+    """The signatures that the rows of a backend use, by their text, with how many inputs they have, and a file
+    for each case."""
+    signatures: dict[str, tuple[module.Signature, int]] = {}
     sources: dict[str, str] = {}
     original = module.signature
 
     def record(text: str) -> module.Signature:
-        signatures[text] = original(text)
-        return signatures[text]
+        signatures[text] = original(text), len(case.shapes)
+        return signatures[text][0]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "signature", record)
@@ -67,11 +68,12 @@ def test_signatures_of_rows_are_those_of_the_framework(name: str) -> None:
     signatures, _ = written(name)
     assert len(signatures) > 20
     rows = []
-    for text, form in signatures.items():
+    for text, (form, inputs) in signatures.items():
         if "." not in form.target:  # stands at the top of the file itself
             continue
         defaults = {argument: _number(plain(code)) for argument, code in form.defaults.items()}
-        row = {"text": text, "target": form.target, "positional": form.positional, "keyword": form.keyword}
+        row = {"text": text, "target": form.target, "positional": form.positional, "keyword": form.keyword,
+               "inputs": inputs}  # fmt: skip
         rows.append(row | {"defaults": defaults})
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(

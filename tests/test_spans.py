@@ -22,6 +22,8 @@ CASES: Final[list[tuple[str, dict[str, Any]]]] = [
     ("split", {"axis": 1, "sections": 2}), ("chunk", {"axis": 1, "chunks": 2}), ("slice", {"axis": 1, "end": 2}),
     ("index_select", {"axis": 1, "indices": [3, 0]}), ("cast", {"dtype": "int64"}),
     ("argmax", {"axis": 1}), ("argmin", {"axis": 2}), ("topk", {"axis": 1, "k": 2}),
+    ("sort", {"axis": 1}), ("argsort", {"axis": 1}), ("unbind", {"axis": 1}),
+    ("repeat_interleave", {"axis": 2, "repeats": 2}),
 ]  # fmt: skip
 """Of one input, of whole numbers where the operation takes them."""
 
@@ -46,11 +48,12 @@ def test_both_ends_are_met_and_nothing_is_beyond(key: str, attributes: dict[str,
 
 def test_every_operation_that_gives_what_it_takes_is_here_or_says_nothing() -> None:
     """An operation of whole numbers that nobody thought of has no span, or is one that only moves them."""
-    silent = {"mod", "where", "squeeze", "expand", "concat", "stack", "gather", "equal", "not_equal", "less",
-              "less_equal", "greater", "greater_equal"}  # fmt: skip
+    silent = {"mod", "where", "squeeze", "expand", "concat", "stack", "gather", "gather_rows", "equal", "not_equal",
+              "less", "less_equal", "greater", "greater_equal"}  # fmt: skip
     found = {key for key in ops.names() if "int64" in {*ops.get(key).takes, *sum(ops.get(key).takes_each, ())}}
     assert found - silent - {key for key, _ in CASES} == {
-        "embedding", "one_hot", "max_unpool1d", "max_unpool2d", "max_unpool3d"
+        "embedding", "one_hot", "max_unpool1d", "max_unpool2d", "max_unpool3d", "scatter", "scatter_add",
+        "scatter_add_rows",
     }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ KINDS: Final = {
     "recurrent": "recurrent", "normalization": "normalization", "activation": "activation, dropout",
     "regularization": "activation, dropout", "pooling": "pooling, mean", "reduction": "pooling, mean",
     "joining": "joins, arithmetic", "elementwise": "joins, arithmetic", "shape": "shape, source",
-    "image": "shape, source", "source": "shape, source", "sampling": "shape, source", "unpooling": "pooling, mean",
+    "image": "shape, source", "source": "shape, source", "sampling": "shape, source",
+    "selection": "shape, source", "spectral": "linear, attention", "unpooling": "pooling, mean",
 }  # fmt: skip
 """What a family is called in the legend."""
 

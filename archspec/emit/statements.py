@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,7 +95,14 @@ def _assign(statement: Assign, style: Style, indent: int) -> list[str]:
     note = f"  # {shown(map(style.told, statement.sizes))}" if statement.sizes else ""
     if indent + len(left) + 3 + len(text) + len(note) <= WIDTH:
         return [f"{pad}{left} = {text}{note}"]
-    return [f"{pad}{left} = {_value(value, style, indent, len(left) + 3, 0)}"]
+    right = _value(value, style, indent, len(left) + 3, 0)
+    if len(statement.targets) == 1 or indent + len(left) + 3 + len(right.partition("\n")[0]) <= WIDTH:
+        return [f"{pad}{left} = {right}"]
+    if indent + len(left) + 4 <= WIDTH:
+        inner = indent + len(INDENT)
+        return [f"{pad}{left} = (", f"{' ' * inner}{broken(value, style, inner, 0, 0)}", f"{pad})"]
+    names = [f"{pad}{INDENT}{flat(target, style)}," for target in statement.targets]
+    return [f"{pad}(", *names, f"{pad}) = {_value(value, style, indent, 4, 0)}"]
 
 
 def _value(code: Code, style: Style, indent: int, before: int, after: int) -> str:
@@ -118,9 +126,12 @@ def signature_lines(name: str, parameters: Sequence[str], returns: str, indent: 
     pad = " " * indent
     tail = f" -> {returns}:" if returns else ":"
     line = f"{pad}def {name}({', '.join(parameters)}){tail}"
-    if len(line) <= 88:
+    if len(line) <= WIDTH:
         return [line]
+    last = [f"{pad}){tail}"]
+    if len(last[0]) > WIDTH and (kinds := re.fullmatch(r"tuple\[([^][]*)\]", returns)):
+        last = [f"{pad}) -> tuple[", *(f"{pad}    {kind}," for kind in kinds[1].split(", ")), f"{pad}]:"]
     inner = f"{pad}    {', '.join(parameters)}"
-    if len(inner) <= 88:
-        return [f"{pad}def {name}(", inner, f"{pad}){tail}"]
-    return [f"{pad}def {name}(", *(f"{pad}    {parameter}," for parameter in parameters), f"{pad}){tail}"]
+    if len(inner) <= WIDTH:
+        return [f"{pad}def {name}(", inner, *last]
+    return [f"{pad}def {name}(", *(f"{pad}    {parameter}," for parameter in parameters), *last]

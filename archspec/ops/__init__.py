@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _ORDER: Final = (
     "convolution", "linear", "attention", "pooling", "unpooling", "normalization", "activation", "elementwise",
-    "joining", "shape", "image", "sampling", "reduction", "recurrent", "source", "regularization",
+    "joining", "shape", "selection", "image", "sampling", "spectral", "reduction", "recurrent", "source",
+    "regularization",
 )  # fmt: skip
 
 

@@ -168,6 +168,29 @@ class Silu(_Elementwise):
         return x * _sigmoid(x)
 
 
+class QuickGelu(_Elementwise):
+    """y = x / (1 + e^(-1.702 x)), which is near gelu, as in OpenAI's GPT and CLIP.
+
+    Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415.
+    """
+
+    def reference(self, x: Array) -> Array:
+        return x * _sigmoid(1.702 * x)
+
+
+class SquaredRelu(_Elementwise):
+    """y = max(x, 0)^2.
+
+    So et al., Primer, 2021, https://arxiv.org/abs/2109.08668.
+    """
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return True
+
+    def reference(self, x: Array) -> Array:
+        return np.square(np.maximum(x, 0))
+
+
 class Mish(_Elementwise):
     """y = x * tanh(log(1 + e^x)).
 
@@ -423,6 +446,18 @@ class Glu(_Gated):
     def reference(self, x: Array) -> Array:
         first, second = self.halves(x)
         return first * _sigmoid(second)
+
+
+class Reglu(_Gated):
+    """y = max(first, 0) * second, the halves of x along `axis`: the first is the gate.
+
+    Input: batch and any other axes; output: the same, with half the size along `axis`.
+    Shazeer, GLU variants improve Transformer, 2020, https://arxiv.org/abs/2002.05202.
+    """
+
+    def reference(self, x: Array) -> Array:
+        first, second = self.halves(x)
+        return np.maximum(first, 0) * second
 
 
 class Swiglu(_Gated):

@@ -50,13 +50,15 @@ class _Elementwise(Operation):
     """One whose reference, unless it says otherwise, is NumPy's function of the same name."""
 
     elementwise: ClassVar[bool] = True
+    function: ClassVar[str] = ""
+    """What NumPy calls it, if not by the operation's name."""
 
     def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
         function = _EXACT.get(self.key)
         return computed(function, spans) if function is not None else None
 
     def reference(self, *inputs: Array) -> Array:
-        return getattr(np, self.key)(*inputs)
+        return getattr(np, self.function or self.key)(*inputs)
 
 
 class _WithConstants(_Elementwise):
@@ -163,6 +165,36 @@ class Mod(_Binary):
         value = 1.0 if self.value is None else self.value
         numbers: Sets = ((0.0, 1.0, -1.0, 2.0, -2.5, value, -value, 2 * value, -3 * value),)
         return (numbers,) * len(inputs)
+
+
+class _Pair(_Elementwise):
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+
+    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return (broadcast(*inputs),)
+
+
+class Atan2(_Pair):
+    """y = the angle, from -pi to pi, of the point whose height is a and whose width is b.
+
+    Inputs: two, of shapes that broadcast. Output: their common shape.
+    """
+
+    function: ClassVar[str] = "arctan2"
+
+    def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
+        """All quadrants and axes, but that zero has signs, of which frameworks make what they want."""
+        return (((1.0, -1.0, 0.5, -2.5, 1e-30, 1e5, -1e5),),) * 2
+
+
+class Logaddexp(_Pair):
+    """y = ln(e^a + e^b), also where one of them overflows.
+
+    Inputs: two, of shapes that broadcast. Output: their common shape.
+    """
+
+    def inner(self, *inputs: Array) -> Array:
+        return np.ones(np.broadcast_shapes(*(x.shape for x in inputs)))
 
 
 class Maximum(_Binary):
@@ -281,6 +313,66 @@ class Cos(_Elementwise):
     """y = cos x, of an angle in radians."""
 
 
+class Log2(_Elementwise):
+    """y = the logarithm of x to base 2; NaN where x < 0."""
+
+
+class Log10(_Elementwise):
+    """y = the logarithm of x to base 10; NaN where x < 0."""
+
+
+class Expm1(_Elementwise):
+    """y = e^x - 1, exact also where x is near 0."""
+
+    def kinks(self) -> tuple[float, ...]:
+        return (709.0, -745.0)
+
+
+class Tan(_Elementwise):
+    """y = tan x, of an angle in radians."""
+
+
+class Asin(_Elementwise):
+    """y = the angle from -pi / 2 to pi / 2 whose sine is x; NaN where |x| > 1."""
+
+    function: ClassVar[str] = "arcsin"
+
+
+class Acos(_Elementwise):
+    """y = the angle from 0 to pi whose cosine is x; NaN where |x| > 1."""
+
+    function: ClassVar[str] = "arccos"
+
+
+class Atan(_Elementwise):
+    """y = the angle from -pi / 2 to pi / 2 whose tangent is x."""
+
+    function: ClassVar[str] = "arctan"
+
+
+class Sinh(_Elementwise):
+    """y = (e^x - e^-x) / 2."""
+
+
+class Cosh(_Elementwise):
+    """y = (e^x + e^-x) / 2."""
+
+
+class Asinh(_Elementwise):
+    """y = ln(x + (x^2 + 1)^(1/2)), the inverse of sinh."""
+
+    function: ClassVar[str] = "arcsinh"
+
+
+class Atanh(_Elementwise):
+    """y = ln((1 + x) / (1 - x)) / 2, the inverse of tanh; NaN where |x| > 1."""
+
+    function: ClassVar[str] = "arctanh"
+
+    def kinks(self) -> tuple[float, ...]:
+        return (1.0, -1.0)
+
+
 class Erf(_Elementwise):
     """y = 2 / sqrt(pi) * the integral of e^(-t^2) from 0 to x: the error function."""
 
@@ -299,6 +391,10 @@ class Floor(_Whole):
 
 class Ceil(_Whole):
     """y = the smallest whole number that is at least x."""
+
+
+class Trunc(_Whole):
+    """y = x without what is behind the point: the whole number next to it towards 0."""
 
 
 class Round(_Whole):
@@ -353,12 +449,8 @@ class GreaterEqual(_Comparison):
     """
 
 
-class _Logical(_Elementwise):
-    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+class _Logical(_Pair):
     takes: ClassVar[tuple[DType, ...]] = ("bool",)
-
-    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return (broadcast(*inputs),)
 
 
 class LogicalAnd(_Logical):

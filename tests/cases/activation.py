@@ -67,6 +67,8 @@ TABLE: Final[Table] = {
         for op in ("hard_shrink", "soft_shrink")
     },
     "gelu": [*ACTIVATED, ({"approximate": "tanh"}, IMAGE, {"values": "wide"}), ({"approximate": "tanh"}, (5,))],
+    "quick_gelu": ACTIVATED,
+    "squared_relu": ACTIVATED,
     "softplus": [
         *ACTIVATED,
         ({"beta": 0.7}, IMAGE, {"values": "wide"}),
@@ -92,6 +94,6 @@ TABLE: Final[Table] = {
             ({"axis": 1}, (4, 5)),
             ({"axis": -2}, VOLUME),
         ]
-        for op in ("glu", "swiglu")
+        for op in ("glu", "swiglu", "reglu")
     },
 }

@@ -15,6 +15,7 @@ REPEATED: Final[list[Row]] = [({}, IMAGE, IMAGE), ({}, (5,), (5,)), ({}, IMAGE, 
 UNARY: Final[list[Row]] = [({}, IMAGE), ({}, (5,)), ({}, LINE, NEGATIVE)]
 SIGNED: Final[list[Row]] = [*UNARY, ({}, (5, 3), WHOLE)]
 RIGHT_OF_ZERO: Final[list[Row]] = [({}, IMAGE, POSITIVE), ({}, (5,), POSITIVE), ({}, VOLUME, POSITIVE)]
+INSIDE: Final[list[Row]] = [({}, shape, {"values": "unit"}) for shape in (IMAGE, (5,), VOLUME)]
 CONSTANTS: Final[list[Row]] = [({"value": -0.75}, IMAGE), ({"value": 0.1}, (5,)), ({"value": 3}, LINE)]
 ALIKE: Final[list[Row]] = [
     ({}, (5, 1), (1, 5)), ({}, (5, 5), (5, 1)), ({}, (3, 3), (1, 1)), ({}, (3,), (1,)),
@@ -80,6 +81,20 @@ TABLE: Final[Table] = {
     "log1p": [*RIGHT_OF_ZERO, ({}, LINE, {"values": "unit"})],
     "sin": UNARY,
     "cos": UNARY,
+    "log2": RIGHT_OF_ZERO,
+    "log10": RIGHT_OF_ZERO,
+    "expm1": [*UNARY, ({}, LINE, {"values": "unit"})],
+    "tan": [({}, IMAGE, {"values": "unit"}), ({}, (5,)), ({}, LINE, NEGATIVE)],
+    "asin": INSIDE,
+    "acos": INSIDE,
+    "atan": UNARY,
+    "sinh": UNARY,
+    "cosh": UNARY,
+    "asinh": UNARY,
+    "atanh": INSIDE,
+    "atan2": REPEATED,
+    "logaddexp": [*REPEATED, ({}, (40,), (40,), {"values": "wide"})],
+    "trunc": [*UNARY, ({}, (40,), {"values": "wide"})],
     "erf": [*UNARY, ({}, (40,), {"values": "wide"})],
     "floor": [*UNARY, ({}, (40,), {"values": "wide"})],
     "ceil": [*UNARY, ({}, (40,), {"values": "wide"})],

@@ -237,7 +237,8 @@ SPECIAL: Final[dict[str, Callable[[Random, Sizes], Attributes]]] = {
     "depth_to_space": _block("block_size"), "pixel_unshuffle": _cut("downscale_factor"),
     "space_to_depth": _cut("block_size"), "patches": _patches, "relative_position_bias": _window,
     "multi_head_attention": _heads, "fold": _fold, "einsum": _einsum, "flatten": _flatten,
-    **dict.fromkeys("softmax softmin log_softmax glu swiglu l2_normalize cumsum chunk concat".split(), _axis),
+    **dict.fromkeys("softmax softmin log_softmax glu swiglu l2_normalize cumsum chunk concat reglu sort"
+                    " argsort rfft fft ifft unbind".split(), _axis),
     **dict.fromkeys("layer_norm rms_norm flip".split(), _axes),
     **dict.fromkeys("mean sum prod max min var std logsumexp norm".split(), _reduced),
     **dict.fromkeys("argmax argmin".split(), _place),

@@ -35,7 +35,8 @@ TAMING: Final = (
     {"op": "multiply", "value": 0.1},
 )
 LARGE: Final = 6.0
-SEVERAL: Final = ("split", "chunk", "topk", "lstm", *(f"max_pool{rank}d_with_indices" for rank in (1, 2, 3)))
+POOLS: Final = tuple(f"max_pool{rank}d_with_indices" for rank in (1, 2, 3))
+SEVERAL: Final = ("split", "chunk", "topk", "lstm", "unbind", "rfft", "fft", "ifft", *POOLS)
 """What gives several values, which are named."""
 COUNTS: Final = {"embedding": "num_embeddings", "one_hot": "num_classes"}
 """Where an operation has the number that its whole numbers are less than."""

@@ -110,7 +110,55 @@ def topk(a: Attributes, x: Any) -> Any:
     return tuple(torch.topk(x, a["k"], **axis, **given(a, "largest")))
 
 
+def order(name: str) -> Judge:
+    def ask(a: Attributes, x: Any) -> Any:
+        axis, options = number(a.get("axis", -1), x.ndim), given(a, "descending")
+        values, places = torch.sort(x, dim=axis, stable=True, **options)
+        return values if name == "sort" else places
+
+    return Judge("torch.sort", ask)
+
+
+def scatter(name: str) -> Judge:
+    def ask(a: Attributes, x: Any, index: Any, source: Any) -> Any:
+        return getattr(x, name)(number(a["axis"], x.ndim), index, source)
+
+    return Judge(f"torch.Tensor.{name}", ask)
+
+
+def gather_rows(a: Attributes, x: Any, index: Any) -> Any:
+    return torch.stack([rows.index_select(0, places) for rows, places in zip(x, index, strict=True)])
+
+
+def scatter_add_rows(a: Attributes, x: Any, index: Any, source: Any) -> Any:
+    samples = zip(x, index, source, strict=True)
+    return torch.stack([rows.index_add(0, places, added) for rows, places, added in samples])
+
+
+def fourier(name: str) -> Judge:
+    def ask(a: Attributes, real: Any, imag: Any = None) -> Any:
+        whole = real if imag is None else torch.complex(real, imag)
+        y = getattr(torch.fft, name)(whole, dim=number(a.get("axis", -1), real.ndim), **given(a, length="n"))
+        return (y.resolve_conj().real, y.resolve_conj().imag) if y.is_complex() else y
+
+    return Judge(f"torch.fft.{name}", ask)
+
+
 JUDGES: Final[dict[str, Judge]] = {
+    "sort": order("sort"),
+    "argsort": order("argsort"),
+    "scatter": scatter("scatter"),
+    "scatter_add": scatter("scatter_add"),
+    "gather_rows": Judge("torch.index_select, sample by sample", gather_rows),
+    "scatter_add_rows": Judge("torch.Tensor.index_add, sample by sample", scatter_add_rows),
+    "masked_fill": Judge("torch.masked_fill", lambda a, x, mask: x.masked_fill(mask, a["value"])),
+    "tril": Judge("torch.tril", lambda a, x: x.tril(**given(a, "diagonal"))),
+    "triu": Judge("torch.triu", lambda a, x: x.triu(**given(a, "diagonal"))),
+    "repeat_interleave": Judge(
+        "torch.repeat_interleave", lambda a, x: x.repeat_interleave(a["repeats"], number(a["axis"], x.ndim))
+    ),
+    "unbind": Judge("torch.unbind", lambda a, x: tuple(x.unbind(number(a.get("axis", 1), x.ndim)))),
+    **{name: fourier(name) for name in ("rfft", "irfft", "fft", "ifft")},
     "concat": Judge("torch.cat", lambda a, *xs: torch.cat(xs, number(a.get("axis", 1), xs[0].ndim))),
     "stack": Judge("torch.stack", lambda a, *xs: torch.stack(xs, number(a.get("axis", 1), xs[0].ndim + 1))),
     "split": Judge("torch.split, torch.tensor_split", cut),

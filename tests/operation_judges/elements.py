@@ -33,6 +33,11 @@ def swiglu(a: Attributes, x: Any) -> Any:
     return F.silu(first) * second
 
 
+def reglu(a: Attributes, x: Any) -> Any:
+    first, second = x.chunk(2, number(a.get("axis", -1), x.ndim))
+    return F.relu(first) * second
+
+
 def unary(name: str) -> Judge:
     return Judge(f"torch.{name}", lambda a, x: getattr(torch, name)(x))
 
@@ -72,6 +77,9 @@ ACTIVATIONS: Final[dict[str, Judge]] = {
     "prelu": Judge("torch.nn.PReLU", prelu),
     **{key: along(key) for key in ("softmax", "softmin", "log_softmax", "glu")},
     "swiglu": Judge(f"{TORCH}.silu", swiglu),
+    "reglu": Judge(f"{TORCH}.relu", reglu),
+    "quick_gelu": Judge("torch.sigmoid", lambda a, x: x * torch.sigmoid(1.702 * x)),
+    "squared_relu": Judge(f"{TORCH}.relu", lambda a, x: F.relu(x) ** 2),
 }
 
 COMPARISONS: Final = {
@@ -84,9 +92,12 @@ ARITHMETIC: Final = {
 ELEMENTWISE: Final[dict[str, Judge]] = {
     **{
         key: unary(key)
-        for key in "abs neg sign square sqrt rsqrt reciprocal exp log log1p sin cos erf floor ceil round".split()
+        for key in "abs neg sign square sqrt rsqrt reciprocal exp log log1p sin cos erf floor ceil round"
+        " tan asin acos atan sinh cosh asinh atanh expm1 log2 log10 trunc".split()
     },
     **{key: several(name) for key, name in {**ARITHMETIC, **COMPARISONS}.items()},
+    "atan2": several("atan2"),
+    "logaddexp": several("logaddexp"),
     "clip": Judge("torch.clamp", lambda a, x: x.clamp(**given(a, minimum="min", maximum="max"))),
     **{f"logical_{key}": several(f"logical_{key}") for key in ("and", "or", "xor")},
     "logical_not": unary("logical_not"),

@@ -19,7 +19,6 @@ from archspec.errors import ShapeError
 from ..cases import Case
 from ..cases.common import Shape
 from ..fuzz.attributes import ROWS, fitted
-from ..fuzz.operations import COUNTS
 from .trials import BATCH, disagreements, make, tried
 
 WRITTEN_DOWN: Final = (
@@ -41,9 +40,11 @@ def drawn(key: str, seed: int) -> Case | None:
         try:
             attributes, others = fitted(random, row, sizes[0] if sizes else ())
             shapes: tuple[Shape, ...] = (*sizes[:1], *others)
-            below = attributes.get(COUNTS.get(key, ""), min(shapes[0], default=1) if key == "gather" else row.below)
+            whole = [(BATCH, *shape) for shape in shapes]
+            found = make(key, **attributes).infer(*whole)
+            counts = [count for count, _ in make(key, **attributes).indexes(*whole).values()]
+            below = min(counts, default=row.below)
             case = Case(key, attributes, shapes, values=row.values, dtype=row.dtype, below=below)
-            found = make(key, **attributes).infer(*((BATCH, *shape) for shape in shapes))
         except (ShapeError, ValidationError, IndexError, ValueError, TypeError):
             continue
         if all(0 < _count(shape) <= LARGEST for shape in (*shapes, *found)):

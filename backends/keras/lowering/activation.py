@@ -135,4 +135,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "log_softmax": along("ops.log_softmax"),
     "glu": applied("ops.glu(*, axis=-1)", axis=axis()),
     "swiglu": applied("swiglu(*, axis)", axis=axis()),
+    "reglu": applied("reglu(*, axis)", axis=axis()),
+    "quick_gelu": applied("quick_gelu()"),
+    "squared_relu": applied("squared_relu()"),
 }

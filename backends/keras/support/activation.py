@@ -16,3 +16,19 @@ def swiglu(x, axis):
     """Multiplies the second half by SiLU of the first."""
     gate, value = ops.split(x, 2, axis=axis)
     return ops.silu(gate) * value
+
+
+def reglu(x, axis):
+    """Multiplies the second half by ReLU of the first."""
+    gate, value = ops.split(x, 2, axis=axis)
+    return ops.relu(gate) * value
+
+
+def quick_gelu(x):
+    """x * sigmoid(1.702 x), which is near GELU."""
+    return x * ops.sigmoid(1.702 * x)
+
+
+def squared_relu(x):
+    """The square of what is above zero."""
+    return ops.square(ops.relu(x))

@@ -12,7 +12,7 @@ class ForEach(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class After(layers.Layer):
-    """The first of two values, once the second is there: models run calls in an order of their own."""
+    """The first of two values, once the second is there: models may reorder calls."""
 
     def call(self, inputs):
         return inputs[0]

@@ -32,9 +32,7 @@ def pick_pixels(x, places):
     return ops.where(ops.expand_dims(inside, -1), found, 0)
 
 
-def grid_sample(
-    x, grid, mode="bilinear", padding_mode="zeros", align_corners=False
-):
+def grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
     """The image at places from -1 to 1, given along the width first."""
     sizes = x.shape[1:-1]
     places = [
@@ -54,7 +52,7 @@ def grid_sample(
 
 
 def affine_grid(theta, size, align_corners=False):
-    """Where the pixels of an image of that size are, from -1 to 1, after an affine map."""
+    """Where the pixels of such an image are, from -1 to 1, after an affine map."""
     lines = []
     for count in size:
         places = np.arange(count)
@@ -63,6 +61,8 @@ def affine_grid(theta, size, align_corners=False):
         else:
             lines.append((2 * places + 1) / count - 1)
     axes = [*np.meshgrid(*lines, indexing="ij")[::-1], np.ones(size)]
-    places = ops.convert_to_tensor(np.stack(axes, -1).reshape(-1, len(axes)), theta.dtype)
+    places = ops.convert_to_tensor(
+        np.stack(axes, -1).reshape(-1, len(axes)), theta.dtype
+    )
     grid = ops.matmul(places, ops.swapaxes(theta, 1, 2))
     return ops.reshape(grid, (-1, *size, len(size)))

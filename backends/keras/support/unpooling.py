@@ -6,7 +6,7 @@ from keras import layers, ops
 
 
 def max_pool_with_indices(x, kernel_size, strides=None, padding=None):
-    """The largest element of each window, and the first place where it is, row by row."""
+    """The largest element of each window, and its first place, row by row."""
     strides, padding = strides or kernel_size, padding or (0,) * len(kernel_size)
     sizes = x.shape[1:-1]
     axes = list(zip(sizes, kernel_size, strides, padding))
@@ -34,9 +34,7 @@ def max_pool_with_indices(x, kernel_size, strides=None, padding=None):
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class MaxUnpooling(layers.Layer):
-    """Puts each number at its place in an image, and zeros elsewhere; the mean of several
-    that have one place.
-    """
+    """Puts each number at its place, and zeros elsewhere; the mean of several there."""
 
     def __init__(self, output_size, **kwargs):
         super().__init__(**kwargs)

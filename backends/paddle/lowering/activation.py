@@ -76,4 +76,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "log_softmax": log_softmax,
     "glu": activation("F.glu", "GLU", "*, axis=-1", axis=axis()),
     "swiglu": function("swiglu(*, axis)", axis=axis()),
+    "reglu": function("reglu(*, axis)", axis=axis()),
+    "quick_gelu": function("quick_gelu()"),
+    "squared_relu": function("squared_relu()"),
 }  # fmt: skip

@@ -48,3 +48,19 @@ def swiglu(x: Tensor, axis: int) -> Tensor:
     """The second half times SiLU of the first; F.swiglu knows the last axis only."""
     gate, value = x.chunk(2, axis)
     return silu(gate) * value
+
+
+def reglu(x: Tensor, axis: int) -> Tensor:
+    """Multiplies the second half by ReLU of the first."""
+    gate, value = x.chunk(2, axis)
+    return F.relu(gate) * value
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x * sigmoid(1.702 x), near GELU; plain numbers may be float32 in Paddle."""
+    return x * F.sigmoid(x * paddle.full([], 1.702, x.dtype))
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """The square of what is above zero."""
+    return paddle.square(F.relu(x))

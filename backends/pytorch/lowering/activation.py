@@ -85,4 +85,7 @@ ROWS: Final[dict[str, Lowering]] = {
     "log_softmax": activation("F.log_softmax", "LogSoftmax", "*, dim=None", dim=axis()),
     "glu": activation("F.glu", "GLU", "*, dim=-1", dim=axis()),
     "swiglu": function("swiglu(*, dim)", dim=axis()),
+    "reglu": function("reglu(*, dim)", dim=axis()),
+    "quick_gelu": function("quick_gelu()"),
+    "squared_relu": function("squared_relu()"),
 }  # fmt: skip

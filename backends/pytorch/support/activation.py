@@ -1,3 +1,4 @@
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -6,3 +7,19 @@ def swiglu(x: Tensor, dim: int) -> Tensor:
     """Multiplies the second half by SiLU of the first."""
     gate, value = x.chunk(2, dim)
     return F.silu(gate) * value
+
+
+def reglu(x: Tensor, dim: int) -> Tensor:
+    """Multiplies the second half by ReLU of the first."""
+    gate, value = x.chunk(2, dim)
+    return F.relu(gate) * value
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x * sigmoid(1.702 x), which is near GELU."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """The square of what is above zero."""
+    return torch.square(F.relu(x))
