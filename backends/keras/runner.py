@@ -112,7 +112,10 @@ class Session:
         self.places = {key: [sorted(each).index(place) for place in each] for key, each in calls.items()}
 
     def layer(self, path: str) -> Any:
-        return next(layer for layer in _layers(self.model) if layer.name == path)
+        for layer in _layers(self.model):
+            if layer.name == path:
+                return layer
+        raise LookupError(f"the model has no layer '{path}'")
 
     def rate(self, path: str) -> Any:
         return _rate(self.layer(path))

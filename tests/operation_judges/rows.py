@@ -34,7 +34,7 @@ MORE: Final[list[Case]] = [
     Case("erf", {}, ((100, 100),)),  # several chunks
     Case("conv_transpose3d", {"out_channels": 3, "kernel_size": 2}, (VOLUME,)),
     Case("rnn", {"hidden_size": 3, "num_layers": 2}, ((7, 4),)),
-    *(Case(op, {}, ((5, 8),)) for op in ("glu", "swiglu")),
+    *(Case(op, {}, ((5, 8),)) for op in ("glu", "swiglu", "reglu")),
     Case("l2_normalize", {}, (LINE,), values="tiny"),
     Case("upsample", {"size": [2, 3], "mode": "bilinear", "align_corners": True}, (IMAGE,)),
     *(

@@ -60,12 +60,10 @@ class Session:
         self.learning = False
         self.paths: dict[int, str] = {}
         self.counts: dict[str, int] = {}
-        self.drawing: dict[str, Any] = {}
-        """Random layers in training, whose draws go on from call to call; those of the model stay as they are."""
+        self.drawing: dict[str, Any] = {}  # copies of random layers, whose draws go on from call to call
         self.kept: list[Any] = []
         """What probes saw in this run."""
-        self.spare: list[Any] = []
-        """Zeros to add to what `leaf` gives, by which gradients are taken."""
+        self.spare: list[Any] = []  # zeros to add to what `leaf` gives, by which gradients are taken
 
     def probe(self, owner: nnx.Module, name: str, value: Any) -> Any:
         path = self.paths[id(owner)]
@@ -91,10 +89,9 @@ class Session:
         return getattr(self.layer(path), "rate", None)
 
     def train(self, path: str, value: Any) -> Any:
-        if path not in self.drawing:
-            self.drawing[path] = nnx.clone(self.layer(path))
-            self.drawing[path].train()
-        return self.drawing[path](value)
+        layer = self.drawing.setdefault(path, nnx.clone(self.layer(path)))
+        layer.train()
+        return layer(value)
 
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
         self.counts = dict.fromkeys(paths, 0)
