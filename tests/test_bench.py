@@ -161,7 +161,7 @@ def test_medians_are_of_all_calls_of_all_processes() -> None:
 def test_frameworks_train(tmp_path: Path) -> None:
     found = bench(archspec.load("lenet5"), (), Options((2,), ("training",), ("eager",), 1, 0))
     assert [row.problem for row in found.rows] == ["", "", ""]
-    assert all(row.quarters[1] > 0 and row.memory > row.imported for row in found.rows)
+    assert all(row.quarters[1] > 0 and row.memory >= row.imported > 0 for row in found.rows)
 
 
 @pytest.mark.long

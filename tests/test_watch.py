@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -23,7 +24,9 @@ class Watched:
         self.spec.write_text(SPEC)
         command = [sys.executable, "-m", "archspec", "watch", "net.yaml", "-o", "out", "--to", "keras"]
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+            # What runs in the background of a shell does not hear the signal that ends it.
+            heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+            self.process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, preexec_fn=heard)
         self.seen = 0
 
     def told(self, text: str) -> None:

@@ -193,6 +193,8 @@ def _pooled(x: Tensor, size: Any, strides: Any = None, padding: str = "valid", *
 class Layer:
     """The base of all layers."""
 
+    trainable = True
+
     def __init__(self, *given: Any, name: str = "", return_state: bool = False, **options: Any) -> None:
         self.name, self.given, self.gives_state = name, given, return_state
 

@@ -41,7 +41,7 @@ TABLE: Final[Table] = {
         *ACTIVATED,
         ({"alpha": 0.3}, IMAGE, {"values": "wide"}),
         ({"alpha": 3}, LINE),
-        ({"alpha": 0.04}, (5,), {"values": "negative"}),
+        ({"alpha": 0.04}, (50,)),
     ],
     "hard_tanh": [
         *ACTIVATED,
