@@ -73,8 +73,14 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
         "classes": good | {"label": good["label"] + 1},
         "missing": {"image": good["image"]},
         "few": {key: array[:9] for key, array in good.items()},
+        "uneven": good | {"label": np.concatenate([good["label"], good["label"]])},
+        "one": good | {"label": np.array(1)},
+        "objects": good | {"label": np.array([None] * 70)},
     }.items():
         np.savez(tmp_path / f"{name}.npz", **data)
+    (tmp_path / "damaged.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:100])
+    np.save(tmp_path / "alone", good["image"])
+    (tmp_path / "alone.npy").rename(tmp_path / "alone.npz")
 
     def words(data: str, *more: str) -> list[str]:
         return ["--data", str(tmp_path / f"{data}.npz"), "--output", str(tmp_path / "out"), "--epochs", "1", *more]
@@ -84,6 +90,13 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
         words("classes"),
         words("missing"),
         words("few"),
+        words("uneven"),
+        words("one"),
+        words("objects"),
+        words("damaged"),
+        words("alone"),
+        words("nowhere"),
+        words("good", "--start", str(tmp_path / "nowhere")),
         words("good", "--test", str(tmp_path / "good.npz")),
         words("good"),
         words("good", "--resume", "--batch-size", "16"),
@@ -103,6 +116,13 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
             "label has other classes than range(0, 5)",
             "there is no array 'label'",
             "9 samples are less than one batch",
+            "not as many samples in each array: {'image': (70,), 'label': (140,)}",
+            "not as many samples in each array: {'image': (70,), 'label': ()}",
+            "objects.npz cannot be read: ",
+            "damaged.npz cannot be read: ",
+            "alone.npz cannot be read: ",
+            "nowhere.npz cannot be read: ",
+            "nowhere is not there: nothing to begin with",
             "",
             "exists already; --resume goes on from it",
             "not of {'batch_size'",

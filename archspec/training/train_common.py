@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -34,10 +35,11 @@ def load(path: str, arrays: dict, like: str = "") -> dict:
 
     `arrays` has the shape of a sample and, for classes, those that there are.
     """
-    if Path(path).is_dir():
-        data = images(path, arrays, like or path)
-    else:
-        data = dict(np.load(path))
+    try:
+        folder = Path(path).is_dir()
+        data = images(path, arrays, like or path) if folder else dict(np.load(path))
+    except (OSError, TypeError, ValueError, BadZipFile) as error:
+        sys.exit(f"{path} cannot be read: {error}")
     for name, (shape, classes) in arrays.items():
         if name not in data:
             sys.exit(f"{path}: there is no array '{name}'")
@@ -46,6 +48,9 @@ def load(path: str, arrays: dict, like: str = "") -> dict:
             sys.exit(f"{path}: a sample of {name} is {given}, not {shape}")
         if classes and not np.isin(data[name], [*classes]).all():
             sys.exit(f"{path}: {name} has other classes than {classes}")
+    counts = {name: data[name].shape[:1] for name in arrays}
+    if len({*counts.values()}) > 1 or () in counts.values():
+        sys.exit(f"{path}: not as many samples in each array: {counts}")
     return data
 
 
@@ -109,6 +114,8 @@ class Run:
             sys.exit(f"{self.checkpoint} exists already; --resume goes on from it")
         if args.resume and not self.checkpoint.exists():
             sys.exit(f"{self.checkpoint} is not there: nothing to go on from")
+        if args.start and not Path(args.start).is_file():
+            sys.exit(f"{args.start} is not there: nothing to begin with")
         args.output.mkdir(parents=True, exist_ok=True)
         if not args.resume:
             self.log.write_text("")
