@@ -189,6 +189,13 @@ def test_a_canonical_file_says_of_which_network(tmp_path: Path) -> None:
     assert about["archspec.network"] == "square"
 
 
+def test_the_same_weights_are_the_same_file(tmp_path: Path) -> None:
+    """The library's own order of metadata is another each time: of three texts, in one of six."""
+    for place in range(12):
+        save(square(), tmp_path / f"{place}.safetensors", numbers(square()))
+    assert len({file.read_bytes() for file in tmp_path.iterdir()}) == 1
+
+
 def test_a_fingerprint_is_of_what_is_computed() -> None:
     changes = {"name: Square": "name: Other", "name: fc": "name: fd", "out_features: 2": "out_features: 3"}
     known = fingerprint(square().graph)

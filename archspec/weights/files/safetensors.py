@@ -61,3 +61,16 @@ def write(
     told = {"format": FORMATS[origin]} if origin in FORMATS else {}
     with put(path) as aside:
         save_file(dict(arrays), aside, {**metadata, **told})
+        _in_order(aside)
+
+
+def _in_order(path: Path) -> None:
+    """Sorts the metadata, which the library writes in another order each time: the same arrays are the same file."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:  # else it escapes more than the library did, and is a file as good as it was
+            file.seek(8)
+            file.write(text.ljust(size))
