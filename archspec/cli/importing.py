@@ -15,9 +15,9 @@ from archspec.cli.files import check_writable, write_one
 from archspec.errors import UsageError
 from archspec.importing.given import given
 from archspec.importing.model import Imported, import_model
-from archspec.importing.names_file import names_text
 from archspec.verification.workers import Pool
 from archspec.weights.exchange import save
+from archspec.weights.names import rules_text
 
 
 def run(
@@ -42,8 +42,10 @@ def run(
 
     with Pool({each.name: each.runner for each in chosen}, patience=timeout) as pool:
         imported = import_model(target, wanted, pool, timeout=timeout, tell=tell)
+    names = imported.names()
+    written = (files if names else files[:2]) if imported.ok else []
     if as_json:
-        output.print_json(_json(imported, files))
+        output.print_json(_json(imported, written))
     else:
         _show(imported)
     if not imported.ok:
@@ -51,10 +53,12 @@ def run(
         return 1
     write_one(files[0], imported.text)
     save(imported.model, files[1], imported.weights)
-    if imported.names():
-        write_one(files[2], names_text(imported.names(), source))
+    if names:
+        write_one(files[2], rules_text(names, f"The names of {source} become the spec's."))
+    else:
+        files[2].unlink(missing_ok=True)  # of an earlier import, which --force writes over
     if not as_json:
-        print(*[file for file in files if file.exists()], sep="\n")
+        print(*written, sep="\n")
     return 0
 
 
@@ -74,6 +78,6 @@ def _show(imported: Imported) -> None:
 def _json(imported: Imported, files: Sequence[Path]) -> dict[str, Any]:
     return {
         "ok": imported.ok, "spec": imported.text, "notes": list(imported.notes),
-        "files": [str(file) for file in files[: 2 + bool(imported.names())]] if imported.ok else [],
+        "files": [str(file) for file in files],
         "reports": {what: report.to_json() for what, report in imported.reports.items()},
     }  # fmt: skip

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from archspec.against.subject import Own, spoken
 from archspec.against.target import Target
-from archspec.backend import Interface, Weight
+from archspec.backend import Interface, Moves, Weight
 from archspec.errors import ArchspecError, SpecError, UsageError
 from archspec.graph.graph import rounded
 from archspec.graph.mode import Mode
@@ -34,6 +33,7 @@ from archspec.verification.worker import Array
 from archspec.verification.workers import Pool, Result
 from archspec.weights.layouts import restored
 
+_TURNED: Moves = (("transpose", (1, 0)),)
 Telling = Callable[[str], None]
 
 
@@ -55,11 +55,14 @@ class Imported:
     def ok(self) -> bool:
         return all(report.exit_code == 0 for report in self.reports.values())
 
-    def names(self) -> dict[str, Any]:
-        """What a file of names says: of each weight of the model that has another name here, what it is here."""
+    def names(self) -> dict[str, str | list[str]]:
+        """What a file of names says: of each weight of the model that has another name here, what it is here; nothing,
+        if one lies there as no rule of names says."""
         found: dict[str, list[str]] = {}
+        if _nameless(self.places):
+            return {}
         for place in self.places:
-            turned = "^T" if place.layout == (("transpose", (1, 0)),) else ""
+            turned = "^T" if place.layout == _TURNED else ""
             found.setdefault(place.target, []).append(place.parameter + turned)
         return {
             theirs: ours[0] if len(ours) == 1 else ours for theirs, ours in found.items() if ours != [theirs]
@@ -222,6 +225,8 @@ def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell:
     program = target.backend.generate(written.model)
     reports = {}
     notes = list(written.notes)
+    if turned := _nameless(places):
+        notes.append(f"no file of names: none says how these lie in the model: {', '.join(turned)}")
     for mode in (Mode.EVALUATION, Mode.TRAINING):
         tell(f"proving, in {mode.value}")
         report = examine(graph, [Own(target, interface, unused=unused)], pool, mode=mode, timeout=timeout)
@@ -235,6 +240,12 @@ def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell:
     reports["the generated code"] = examine(rounded(graph), [generated], pool, timeout=timeout)
     text = "".join(f"# {note}\n" for note in notes if note not in written.notes) + written.text
     return Imported(text, written.model, weights, tuple(places), reports, tuple(notes))
+
+
+def _nameless(places: Sequence[Weight]) -> list[str]:
+    """The weights of the model of which no rule of names says how they lie."""
+    moved = [place for place in places if any(kind == "transpose" for kind, _ in place.layout)]
+    return [place.target for place in moved if place.layout != _TURNED]
 
 
 def _single(array: Array) -> Array:

@@ -121,15 +121,17 @@ def _computed(expression: str, words: Mapping[str, int | str], target: str) -> s
         raise UsageError(f"'{target}': {error}") from None
 
 
-def rules_text(names: Mapping[str, str], about: str) -> str:
+def rules_text(names: Mapping[str, str | list[str]], about: str) -> str:
     """A file of rules that rename all at once."""
     return f"# {about}\n" + yaml.safe_dump(at_once(names), sort_keys=False, width=120)
 
 
-def at_once(names: Mapping[str, str]) -> dict[str, str]:
+def at_once(names: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
     """Rules that rename all at once, though they are applied one after the other: where a new name is also an old one,
     by way of names that nobody has."""
-    if not names.keys() & {new for old, new in names.items() if new != old}:
+    given = {each.removesuffix("^T") for old, new in names.items() if new != old
+             for each in ([new] if isinstance(new, str) else new)}  # fmt: skip
+    if not names.keys() & given:
         return dict(names)
-    between = {old: f"@{number}" for number, old in enumerate(names)}
-    return between | {between[old]: new for old, new in names.items()}
+    between: dict[str, str | list[str]] = {old: f"@{number}" for number, old in enumerate(names)}
+    return between | {f"@{number}": new for number, new in enumerate(names.values())}
