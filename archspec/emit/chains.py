@@ -199,10 +199,11 @@ def _link(statements: Sequence[Statement], chain: Chain, style: Style) -> Link |
     ):
         return None
     kwargs, told = dict(layer.kwargs), dict(after.kwargs)
-    names, own = (kwargs.pop("name"), told.pop("name")), kwargs.pop("padding", None)
+    names, own = (_name(layer), _name(after)), kwargs.pop("padding", None)
+    del kwargs["name"], told["name"]
     if not all(map(_fixed, told.values())):
         return None
-    link = Link(given, layer.args, kwargs, own, False, told, names, statements[: start + 2], style)  # type: ignore[arg-type]
+    link = Link(given, layer.args, kwargs, own, False, told, names, statements[: start + 2], style)
     if padding is None:
         return link
     known = isinstance(given, Local) and given.wire is padding.result
@@ -227,7 +228,8 @@ def _padding(statements: Sequence[Statement], pad: str) -> _Padding | None:
     match statements:
         case [Assign() as statement, *_] if (made := _applied(statement, pad)) is not None:
             layer, given, result = made
-            return _Padding(given, layer.args[0], dict(layer.kwargs)["name"], result, 1)  # type: ignore[arg-type]
+            assert result is not None  # an assignment has one
+            return _Padding(given, layer.args[0], _name(layer), result, 1)
         case [Assign((Local(_, copy),), Local() as value), If() as condition, *_]:
             found = _optional(condition, pad)
             if found is not None and isinstance(found.given, Local) and found.given.wire is copy:
@@ -251,7 +253,7 @@ def _optional(statement: If, pad: str) -> _Padding | None:
         case _:
             return None
     code = Symbol(Apply("if", (statement.condition.expr, zeros, Const("same"))))
-    return _Padding(given, code, dict(layer.kwargs)["name"], statement.carried[0].after, 1)  # type: ignore[arg-type]
+    return _Padding(given, code, _name(layer), statement.carried[0].after, 1)
 
 
 def _applied(statement: Statement, target: str) -> tuple[Call, Code, Wire | None] | None:
@@ -265,6 +267,12 @@ def _applied(statement: Statement, target: str) -> tuple[Call, Code, Wire | None
                 case Return():
                     return made, given, None
     return None
+
+
+def _name(layer: Call) -> LayerName:
+    name = dict(layer.kwargs)["name"]
+    assert isinstance(name, LayerName)
+    return name
 
 
 def _fixed(code: Code) -> bool:

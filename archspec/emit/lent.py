@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from archspec.emit.code import Call, Code, Global, Items, LayerName, Raw, Template, call, literal
@@ -17,7 +18,7 @@ from archspec.emit.plan import Plan, Written
 from archspec.emit.printing import Style, flat
 from archspec.emit.statements import Assign, Statement
 from archspec.emit.variables import Variables
-from archspec.expressions import Const, evaluate
+from archspec.expressions import Const, Expr, evaluate
 from archspec.graph import tree
 from archspec.graph.tree import Module
 from archspec.graph.tree import leaves as leaves_of
@@ -40,6 +41,10 @@ class Writer(Protocol):
         """A call of a block's function."""
 
 
+def _constant(env: Mapping[str, Any], expr: Expr) -> Expr:
+    return Const(evaluate(expr, env))
+
+
 def unlike(context: Context, item: MCall, blocks: Mapping[MCall, Written[Any]], made: Mapping[MCall, Call]) -> str:
     """Why a call of a block cannot use the layers that another one has made; nothing if it can."""
     owner = item.owner
@@ -47,7 +52,7 @@ def unlike(context: Context, item: MCall, blocks: Mapping[MCall, Written[Any]], 
     if blocks[item] is not blocks[owner]:
         return f"it uses the weights of '{owner.path}', and needs another form of the block"
     for key in item.calls:
-        style = Style(names=lambda expr, key=key: Const(evaluate(expr, context.envs[key])))  # type: ignore[misc]
+        style = Style(names=partial(_constant, context.envs[key]))
         mine, yours = (flat(made[each], style) for each in (item, owner))
         if mine != yours:
             return f"it uses the weights of '{owner.path}', but its layers would be {mine}, and are {yours}"

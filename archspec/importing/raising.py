@@ -17,7 +17,7 @@ from archspec.backend import Moves
 from archspec.errors import ShapeError
 from archspec.importing.trace import Problem, Size, Trace, Unlike, plain, read_of, values
 from archspec.importing.tree import Frame, Origin, Step, Tensor
-from archspec.ops.base import Shape
+from archspec.ops.base import DType, Shape
 
 SPATIAL = frozenset("kernel_size stride padding dilation output_padding output_size scale size patch_size".split())
 """Attributes that may be one number for all axes."""
@@ -203,7 +203,7 @@ class Raiser:
         root = Frame("", "", "")
         self.frames, self.paths = [root], [""]
         for name, number in self.trace.inputs.items():
-            kind = {"float64": "float", "float32": "float", "int64": "int64"}.get(self.trace.kinds[number], "float")
+            kind: DType = "int64" if self.trace.kinds[number] == "int64" else "float"
             self.views[number] = View(Tensor(self.trace.shapes[number], kind, name))
         for event in self.trace.events:
             match event["event"]:
@@ -262,7 +262,7 @@ class Raiser:
             if name not in defaults or getattr(made, name) != _normal(kind, name, defaults[name], attributes)
         }  # fmt: skip
         runs = [made.infer(*(tensor.shapes[run] for tensor in inputs)) for run in (0, 1)]
-        dtypes = made.result(*(tensor.dtype for tensor in inputs))  # type: ignore[arg-type]
+        dtypes = made.result(*(tensor.dtype for tensor in inputs))
         kinds = dtypes if isinstance(dtypes, tuple) else (dtypes,) * len(runs[0])
         outputs = [Tensor((one, two), dtype) for one, two, dtype in zip(*runs, kinds, strict=True)]
         due = made.parameters(*(tensor.shapes[0] for tensor in inputs))

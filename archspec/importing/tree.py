@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archspec.backend import Moves
-from archspec.ops.base import Shape
+from archspec.ops.base import DType, Shape
 
 
 @dataclass(eq=False, slots=True)
@@ -15,7 +15,7 @@ class Tensor:
     """What a step gives: its shapes in the two runs, the batch first."""
 
     shapes: tuple[Shape, Shape]
-    dtype: str = "float"
+    dtype: DType = "float"
     name: str = ""
     """Of an input of the network."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 else:
     np = lazy("numpy")
 
-AXIS: Any = Field(-1, description="axis along which to transform")
-
 
 class _Fourier(Operation):
     """What all transforms have; fast ones add up log n numbers, and so do those of NumPy."""
 
     linear: ClassVar[bool] = True
     wish: ClassVar = "readers"
+    axis: Axis = Field(-1, description="axis along which to transform")
 
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
         shape = max(inputs[0], outputs[0], key=math.prod)
@@ -38,8 +37,7 @@ class _Fourier(Operation):
 
     def place(self, x: Shape) -> int:
         """The number of the axis."""
-        axis: int | str = self.axis  # type: ignore[attr-defined]
-        return inner_axis(axis, len(x))
+        return inner_axis(self.axis, len(x))
 
 
 def _parts(y: Array, like: Array) -> tuple[Array, Array]:
@@ -60,7 +58,6 @@ class Rfft(_Fourier):
     """
 
     gives: ClassVar[tuple[str, ...]] = ("real", "imag")
-    axis: Axis = AXIS
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         axis = self.place(x)
@@ -79,7 +76,6 @@ class Irfft(_Fourier):
     """
 
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
-    axis: Axis = AXIS
     length: Positive | None = Field(None, description="n; null: the even number, 2 (size - 1)")
 
     def infer(self, real: Shape, imaginary: Shape) -> tuple[Shape, ...]:
@@ -102,7 +98,6 @@ class Irfft(_Fourier):
 class _Complex(_Fourier):
     gives: ClassVar[tuple[str, ...]] = ("real", "imag")
     arity: ClassVar[tuple[int, int | None]] = (1, 2)
-    axis: Axis = AXIS
 
     def infer(self, real: Shape, imaginary: Shape | None = None) -> tuple[Shape, ...]:
         _check_parts(real, real if imaginary is None else imaginary)

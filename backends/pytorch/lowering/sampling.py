@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from archspec.emit.code import Items, Template, call, literal
+from archspec.emit.code import Code, Items, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function
 from archspec.graph.tree import Step
@@ -17,8 +17,8 @@ def affine_grid(site: Site) -> Lowered:
     sizes = [site.value(partial(_size, axis=axis), f"size{axis}") for axis in range(count)]
     options = {"align_corners": site.attr("align_corners")}
 
-    def shape(theta: object) -> Items:
-        return Items((Template("{0}.shape[0]", (theta,)), literal(1), *sizes))  # type: ignore[arg-type]
+    def shape(theta: Code) -> Items:
+        return Items((Template("{0}.shape[0]", (theta,)), literal(1), *sizes))
 
     return Lowered(apply=lambda own, inputs: call("F.affine_grid", inputs[0], shape(inputs[0]), **options))
 
