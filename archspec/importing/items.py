@@ -57,7 +57,6 @@ class Item:
     lender: Item | None = None
     """The earlier use of the block that lends it its weights."""
     step: Step | None = None
-    note: str = ""
 
     def everything(self) -> Iterator[Item]:
         """It, and all that is in it."""
@@ -106,8 +105,7 @@ def _lists(items: list[Item]) -> list[Item]:
 
 
 def _operation(step: Step) -> Item:
-    return Item("op", step.op, dict(step.attributes), list(step.inputs), list(step.outputs), step.name, step=step,
-                note=step.note)  # fmt: skip
+    return Item("op", step.op, dict(step.attributes), list(step.inputs), list(step.outputs), step.name, step=step)
 
 
 def made(items: Iterable[Item]) -> Iterator[Tensor]:

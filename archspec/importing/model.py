@@ -216,13 +216,13 @@ def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell:
     arrays = {name: _single(array) for name, array in written.trace.weights.items()}
     originals = {name: _single(written.trace.arrays[f"original {name}"]) for name in arrays}
     weights = restored(originals, places, shapes)
+    program = target.backend.generate(written.model)
     interface = Interface(
         weights=tuple(places), inputs=dict.fromkeys(graph.inputs, ()), outputs=dict.fromkeys(graph.outputs, ()),
-        probes={}, unbiased_variance=target.backend.name == "pytorch",
+        probes={}, unbiased_variance=program.unbiased_variance, keeps_old=program.keeps_old,
     )  # fmt: skip
     placed = {place.target for place in places}
     unused = tuple(name for name in arrays if name not in placed)
-    program = target.backend.generate(written.model)
     reports = {}
     notes = list(written.notes)
     if turned := _nameless(places):

@@ -157,8 +157,6 @@ class _Scope:
 
     def _lines(self, items: Sequence[Item], before: Tensor | None, margin: str, path: str) -> Iterator[str]:
         for item in items:
-            if item.note:
-                yield f"{margin}# {item.note}"
             yield from self._item(item, before, margin, path)
             before = result(item)
 

@@ -9,7 +9,7 @@ another array. What differs between the runs is a `Size`, or it is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,16 +71,11 @@ class Trace:
     inputs: dict[str, int]
     result: Any
     arrays: Mapping[str, Array]
-    problems: list[Problem] = field(default_factory=list)
 
     @property
     def weights(self) -> dict[str, Array]:
         begin = "weight "
         return {name.removeprefix(begin): array for name, array in self.arrays.items() if name.startswith(begin)}
-
-    def given(self, run: int) -> dict[str, Array]:
-        """The inputs of a run."""
-        return {name: self.arrays[f"input {name} of {run}"] for name in self.inputs}
 
     def constant(self, name: str) -> Array:
         return self.arrays[f"{name} of 0"]

@@ -39,8 +39,6 @@ class Step:
     weights: dict[str, Origin] = field(default_factory=dict)
     name: str = ""
     """What the model calls it: `conv1`, or the number of its place; empty if it is a function."""
-    note: str = ""
-    """What was decided, for whoever reads the spec."""
     weights_of: Step | None = None
 
 

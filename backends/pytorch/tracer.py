@@ -23,7 +23,7 @@ CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict, nn.Transformer, nn.Tr
 SIZES = frozenset({
     "size", "dim", "numel", "nelement", "ndimension", "__len__", "is_floating_point", "is_complex", "stride", "__get__",
     "is_contiguous", "get_device", "element_size", "__hash__", "storage_offset", "is_same_size", "__repr__",
-    "has_torch_function", "is_tensor", "result_type", "is_nonzero_hint", "is_quantized", "data_ptr",
+    "is_quantized", "data_ptr",
 })  # fmt: skip
 """What may be asked of a tensor without reading its numbers."""
 SAME = frozenset({"contiguous", "detach", "requires_grad_", "alias", "cpu", "__deepcopy__"})
