@@ -133,6 +133,9 @@ def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
     if left:
         parts = list(dict.fromkeys(name.partition(".")[0] for name in left))
         notes.append(f"left out, as evaluation does not use it: {', '.join(parts)}")
+    if trace.idle:
+        idle = ", ".join(f"{each['path'] or 'the model'} ({each['class']})" for each in trace.idle)
+        notes.append(f"not in this spec, what these may drop, or add, in training: {idle}")
     head = Head(
         _class_name(whole.kind or target.name), f"{target.name} of {target.module or Path(target.file).name}.", "",
         {each.name: each.said() for each in inputs}, notes,

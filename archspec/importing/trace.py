@@ -71,6 +71,8 @@ class Trace:
     inputs: dict[str, int]
     result: Any
     arrays: Mapping[str, Array]
+    idle: list[dict[str, str]]
+    """The modules, by `path` and `class`, that do something in training of which evaluation shows nothing."""
 
     @property
     def weights(self) -> dict[str, Array]:
@@ -97,7 +99,15 @@ def merge(runs: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) -> Tra
         raise ImportRefused([Problem("more calls are made for inputs of another size, or with other numbers")])
     events = [_together(one, two) for one, two in zip(first["events"], second["events"], strict=True)]
     shapes = [(tuple(one), tuple(two)) for one, two in zip(first["shapes"], second["shapes"], strict=True)]
-    return Trace(events, shapes, first["kinds"], first["inputs"], _together(first["result"], second["result"]), arrays)
+    return Trace(
+        events,
+        shapes,
+        first["kinds"],
+        first["inputs"],
+        _together(first["result"], second["result"]),
+        arrays,
+        first["idle"],
+    )
 
 
 def read_of(event: Mapping[str, Any]) -> Problem:

@@ -28,6 +28,8 @@ SIZES = frozenset({
 """What may be asked of a tensor without reading its numbers."""
 SAME = frozenset({"contiguous", "detach", "requires_grad_", "alias", "cpu", "__deepcopy__"})
 """What gives the tensor itself."""
+RATES = ("p", "dropout", "std", "drop_prob", "drop_rate", "drop_path", "dropout_prob")
+"""What modules call the probability with which they drop, or the deviation of their noise."""
 HERE = os.path.dirname(os.path.abspath(torch.__file__))
 
 
@@ -64,6 +66,15 @@ class Tracer:
         found = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         return {name: value for name, value in found.items() if not name.endswith("num_batches_tracked")}
 
+    def _idle(self) -> list[dict[str, str]]:
+        """The modules of which only training shows that they drop something, or add noise: those of a person, and
+        attention, whose operation drops nothing."""
+        return [
+            {"path": path, "class": type(module).__name__} for path, module in self.model.named_modules()
+            if (not _is_leaf(module) or isinstance(module, nn.MultiheadAttention))
+            and any(_is_rate(getattr(module, name, None)) for name in RATES)
+        ]  # fmt: skip
+
     def weights(self) -> dict[str, Any]:
         """Parameters, and those buffers that are statistics or are saved."""
         saved, parameters = self.model.state_dict(), dict(self.model.named_parameters())
@@ -97,8 +108,13 @@ class Tracer:
             "shapes": run.shapes,
             "kinds": run.kinds,
             "inputs": run.inputs,
+            "idle": self._idle(),
             "result": run.data(result),
         }
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, float) and value > 0
 
 
 def _is_statistic(name: str) -> bool:
@@ -149,11 +165,12 @@ class _Run:
                 "arguments": self._tracer._made.get(id(module), {}),
             })  # fmt: skip
 
-    def leave(self, module: nn.Module, given: Any, more: Mapping[str, Any], result: Any) -> None:
+    def leave(self, module: nn.Module, given: Any, more: Mapping[str, Any], result: Any) -> Any:
         if not _is_leaf(module):
             if not self.inside:
                 self.events.append({"event": "leave", "result": self.data(result)})
-            return
+            return result
+        result = _apart(type(module).__name__, given, result)
         self.inside -= 1
         if not self.inside:
             own = {name: value for name, value in vars(module).items() if not name.startswith("_")}
@@ -162,6 +179,7 @@ class _Run:
             changes, path = bool(getattr(module, "inplace", False)), self._names.get(id(module), "")
             func = f"nn.{type(module).__name__}"
             self.call(func, given, more, result, attributes=own, weights=weights, path=path, changes=changes)
+        return result
 
     def call(
         self, func: str, args: Any, kwargs: Mapping[str, Any], result: Any, *,
@@ -222,7 +240,7 @@ class _Watch(TorchFunctionMode):  # type: ignore[misc]
         if run.inside or name in ("__set__",):
             return func(*args, **kwargs)
         tensors = list(_tensors((args, kwargs)))
-        result = func(*args, **kwargs)
+        result = _apart(name, (args, kwargs), func(*args, **kwargs))
         if name in SIZES or (not tensors and not list(_tensors(result))):
             if name == "__get__" and isinstance(result, torch.Tensor):
                 run.call(_attribute(func), args, kwargs, result)
@@ -244,6 +262,14 @@ class _Watch(TorchFunctionMode):  # type: ignore[misc]
         elif any("value" in run.data(each) for each in tensors):
             run.reads(name, args)
         return result
+
+
+def _apart(name: str, given: Any, result: Any) -> Any:
+    """What drops gives, in evaluation, the very tensor that it is given: here another one with the same numbers, so
+    that who reads what comes before it, and who reads what comes after, can be told apart."""
+    if "drop" in name.lower() and any(result is each for each in _tensors(given)):
+        return result.view(result.shape)
+    return result
 
 
 def _in_place(name: str, kwargs: Mapping[str, Any]) -> bool:

@@ -114,7 +114,7 @@ class Mobile(nn.Module):
 class MHA(nn.Module):
     def __init__(self):
         super().__init__()
-        self.a = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.a = nn.MultiheadAttention(8, 2, batch_first=True, dropout=0.1)
         self.b = nn.MultiheadAttention(8, 2)
         self.n = nn.LayerNorm(8)
     def forward(self, x):
@@ -220,6 +220,26 @@ class Several(nn.Module):
         first, rest = z.split([1, 3], dim=-1)
         z = torch.stack([z[:, -1], z[..., 1:3, :].mean(1), torch.cat([first, rest], -1)[:, 0]], dim=1)
         return 1 - z / 2, best, torch.clamp(x[:, None, :, ::2], min=0).squeeze(1), y.argmax(-1)
+
+
+class Depth(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+    def forward(self, x):
+        if not self.training or not self.p: return x
+        return x * torch.empty(x.shape[0], 1).bernoulli_(1 - self.p) / (1 - self.p)
+class Drops(nn.Module):
+    """What drops beside what is read before it; a class of its own drops in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6); self.drop = nn.Dropout(0.3); self.depth = Depth(0.2)
+    def forward(self, x):
+        x = self.a(x)
+        y = x + self.drop(x)
+        y = y + self.depth(y)
+        return F.dropout(y, 0.4, self.training)
 
 
 # What must be refused.

@@ -202,13 +202,13 @@ def recurrent(op: str) -> Row:
 
 def dropout(op: str) -> Row:
     def row(call: Call) -> None:
-        if call.func[:3] != "nn.":  # in evaluation a function does nothing
+        if not call.func.startswith("nn.") and call.get("training", 2, True):
+            raise Refusal(f"{call.func} that is on in evaluation, too")
+        rate = float(call.number("p", 1, 0.5))
+        if rate:
+            call.simple(op, p=rate)
+        else:
             call.give(call.view())
-            return
-        if not call.get("p"):
-            call.give(call.view())
-            return
-        call.simple(op, p=float(call.number("p")))
 
     return row
 
