@@ -108,10 +108,14 @@ def check(server: Server) -> None:
     assert "channels of the output" in json.dumps(hovered), hovered
     print("hover: an attribute is explained")
 
-    # That an operation is unknown is left to `check`: any name may be that of a param.
-    unknown = server.open("unknown.yaml", SPEC.replace("out_channels", "out_chanels"))
-    assert 5 in [each["range"]["start"]["line"] for each in server.wrong[unknown]], server.wrong[unknown]
-    print("an unknown attribute: seen in its line:", server.wrong[unknown][0]["message"].splitlines()[0][:90])
+    for what, right_name, wrong_name, line in [
+        ("an unknown attribute", "out_channels", "out_chanels", 5),
+        ("an unknown operation", "op: conv2d", "op: convv2d", 5),
+        ("an unknown operation by its name alone", "- relu", "- rellu", 8),
+    ]:
+        unknown = server.open(f"{wrong_name[-5:]}.yaml", SPEC.replace(right_name, wrong_name))
+        assert line in [each["range"]["start"]["line"] for each in server.wrong[unknown]], server.wrong[unknown]
+        print(f"{what}: seen in its line:", server.wrong[unknown][0]["message"].splitlines()[0][:90])
 
     begun = SPEC.replace("    kernel_size: 2\n", "    kernel_size: 2\n    \n")
     labels = _labels(server.at("completion", server.open("begun.yaml", begun), 8, 4))

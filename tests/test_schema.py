@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from archspec import ops
-from archspec.spec.catalogue import files
+from archspec.spec.catalogue import files, folder
 from archspec.spec.document import BlockStep, Document
-from archspec.spec.schema import schema
+from archspec.spec.schema import FILE, schema, text
 from archspec.spec.source import Source
 
 pytestmark = pytest.mark.xdist_group("schema")  # which is made once
@@ -37,6 +39,13 @@ def test_specs_that_come_along(validator: Draft202012Validator, path: Any) -> No
     assert _errors(validator, Source.read(path).data) == []
 
 
+@pytest.mark.golden
+def test_the_file_that_specs_name(golden: Callable[[Path, str], None]) -> None:
+    golden(folder() / FILE, text())
+    for spec in files():
+        assert spec.read_text(encoding="utf-8").splitlines()[0] == f"# yaml-language-server: $schema={FILE}", spec.name
+
+
 CONV = {"op": "conv2d", "out_channels": 8, "kernel_size": 3}
 VALID_STEPS: list[Any] = [
     "relu",
@@ -57,7 +66,7 @@ VALID_STEPS: list[Any] = [
 
 @pytest.mark.parametrize("step", VALID_STEPS, ids=str)
 def test_valid_steps(validator: Draft202012Validator, step: Any) -> None:
-    assert _errors(validator, _network(layers=[step])) == []
+    assert _errors(validator, _network(layers=[step], params={"activation": "operation"})) == []
 
 
 WRONG_STEPS: list[tuple[Any, str, str]] = [
@@ -88,6 +97,24 @@ WRONG_STEPS: list[tuple[Any, str, str]] = [
 def test_wrong_steps(validator: Draft202012Validator, step: Any, path: str, message: str) -> None:
     errors = _errors(validator, _network(layers=[step]))
     assert any(where == path and message in text for where, text in errors), errors
+
+
+PARAM = {"params": {"act": {"type": "operation", "default": "relu"}}}
+UNKNOWN: list[Any] = [
+    "rellu",
+    {"op": "convv2d", "out_channels": 8},
+    {"layers": [{"layers": ["rellu"]}]},
+    {"branches": {"a": ["rellu"], "b": []}, "join": "add"},
+]
+
+
+@pytest.mark.parametrize("step", UNKNOWN, ids=str)
+def test_operations_that_no_param_can_be(validator: Draft202012Validator, step: Any) -> None:
+    block = {"Unit": {"layers": [step]}}
+    assert _errors(validator, _network(layers=[step]))
+    assert _errors(validator, _network(blocks=block))
+    assert _errors(validator, _network(layers=[step], **PARAM)) == []
+    assert _errors(validator, _network(blocks={"Unit": {**block["Unit"], "params": {"act": "operation"}}})) == []
 
 
 WRONG_DOCUMENTS: list[tuple[dict[str, Any], str]] = [

@@ -1,12 +1,14 @@
 """The JSON Schema of the language, by which editors complete and check specs.
 
 It is made from the document's models and from the operations, so it says what they say. What a schema cannot know is
-left to `check`: whether a text is a valid expression, and whether an operation that has no such name is a param.
+left to `check`: whether a text is a valid expression, and, in a spec that has a param of type operation, whether an
+operation that has no such name is that param.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -32,6 +34,13 @@ _PARAM_VALUE: Final[Schema] = {
     "type": ["integer", "number", "boolean", "string", "array"],
 }
 _SIZES: Final[Schema] = {"type": "array", "items": {"type": ["integer", "string"]}}
+_OPERATION_PARAM: Final[Schema] = {
+    "anyOf": [
+        {"const": "operation"},
+        {"type": "object", "properties": {"type": {"const": "operation"}}, "required": ["type"]},
+    ]
+}
+FILE: Final = "archspec.schema.json"  # beside the specs that come along, whose first line names it
 
 
 def schema() -> Schema:
@@ -51,19 +60,48 @@ def schema() -> Schema:
     for step in ("BlockStep", "BranchesStep", "SequenceStep"):
         definitions[step]["properties"]["name"] = common["name"]
     definitions["BranchesStep"]["properties"]["join"] = _applied(several, "join.", "An operation of several inputs.")
+    definitions |= {f"step.{key}": value for key, value in common.items()}
+    common = {key: {"$ref": f"#/$defs/step.{key}"} for key in common}
     definitions |= {key: _operation(ops.get(key), common) for key in ops.names()}
     definitions |= {f"join.{key}": _operation(ops.get(key), {}) for key in several}
     for kind, form in {"loss": "LossForm", "optimizer": "OptimizerForm", "schedule": "ScheduleForm"}.items():
         definitions[form] = _chosen(kind)
         definitions |= {f"{kind}.{key}": _rule(kind, rule) for key, rule in rules(kind).items()}
-    definitions |= {"Step": _step(), "expression": _EXPRESSION, "identifier": _IDENTIFIER}
+    definitions |= {"Step": _step(), "known": _known(), "expression": _EXPRESSION, "identifier": _IDENTIFIER}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:archspec:language:1",
         "title": "archspec",
         **document,
+        **_only_known(),
         "$defs": definitions,
     }
+
+
+def text() -> str:
+    """The schema as a file, with a line for each definition."""
+    made = schema()
+    definitions = made.pop("$defs")
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(definitions.items())]
+    return json.dumps(made)[:-1] + ', "$defs": {\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def _only_known() -> Schema:
+    """Where no param is of type operation, steps are of those that there are."""
+    none = {"properties": {"params": {"additionalProperties": {"not": _OPERATION_PARAM}}}}
+    layers = {"properties": {"layers": {"$ref": "#/$defs/known"}}}
+    return {
+        "if": {**none, "properties": {**none["properties"], "blocks": {"additionalProperties": none}}},
+        "then": {**layers, "properties": {**layers["properties"], "blocks": {"additionalProperties": layers}}},
+    }
+
+
+def _known() -> Schema:
+    """Steps, of which each operation is a known one."""
+    known, steps = {"enum": list(ops.names())}, {"$ref": "#/$defs/known"}
+    inside = {"properties": {"layers": steps, "branches": {"additionalProperties": steps}}}
+    step = {"if": {"type": "object", "required": ["op"]}, "then": {"properties": {"op": known}}, "else": inside}
+    return {"items": {"if": {"type": "string"}, "then": known, "else": step}}
 
 
 def _step() -> Schema:
