@@ -119,3 +119,11 @@ def test_the_workflow_uses_the_action() -> None:
     assert last["uses"].endswith(f"archspec@v{archspec.__version__}")
     assert last["with"].keys() <= ACTION["inputs"].keys()
     assert {name for name, each in ACTION["inputs"].items() if each.get("required")} <= last["with"].keys()
+
+
+def test_the_workflow_makes_what_there_is() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
+    (phony,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY:")]
+    job = workflow["jobs"]["make"]
+    assert "make ${{ matrix.target }}" in [step.get("run") for step in job["steps"]]
+    assert {"test", "site"} <= set(job["strategy"]["matrix"]["target"]) <= set(phony.split())
