@@ -29,6 +29,8 @@ from archspec.verification.report import Report
 
 from .results import report
 
+pytestmark = pytest.mark.slow  # as it starts processes
+
 NET = "archspec: 1\nname: %s\ninputs: {x: [%d]}\nlayers: [{op: linear, out_features: 3}, relu]\n"
 CLUSTER = """
 from distributed import LocalCluster
@@ -193,7 +195,6 @@ def missing(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("missing")
 @pytest.mark.filterwarnings("ignore")
 def test_processes_give_the_same_results_also_if_one_is_lost(specs: list[str], tmp_path: Path) -> None:
@@ -222,7 +223,6 @@ def test_processes_give_the_same_results_also_if_one_is_lost(specs: list[str], t
             archspec.verify(archspec.load(specs[0]), executor=address)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("missing")
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_is_lost_takes_nothing_that_was_found(specs: list[str], tmp_path: Path) -> None:

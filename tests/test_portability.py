@@ -16,6 +16,8 @@ import pytest
 
 from archspec.verification import scratch, worker
 
+pytestmark = pytest.mark.slow  # as it starts processes
+
 ABSENT: Final = ("/proc", "/sys", "/dev/shm", "/var/tmp")
 BARE: Final = f"""
 import builtins, json, os, sys

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.slow  # as it starts processes
+
 SPEC = """
     archspec: 1
     name: Net
@@ -153,7 +155,6 @@ def test_what_was_found_before_is_not_done_again(folder: Path, monkeypatch: pyte
     assert "\n".join(_pytest(folder, *command)).count("verified ") == 3
 
 
-@pytest.mark.slow
 def test_settings_collect_specs_beside_other_tests(folder: Path) -> None:
     (folder / "tests").mkdir()
     (folder / "test_own.py").rename(folder / "tests" / "test_own.py")
@@ -169,7 +170,6 @@ def test_settings_collect_specs_beside_other_tests(folder: Path) -> None:
     assert [line for line in _pytest(folder, *command, "--archspec", "specs/net.yaml") if "::" in line] == specs
 
 
-@pytest.mark.slow
 def test_with_xdist_groups_stay_together(folder: Path) -> None:
     pytest.importorskip("xdist")
     distributed = ("-p", "xdist", "-n", "2", "--dist", "loadgroup")

@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+pytestmark = pytest.mark.slow  # as it starts processes
+
 NET: Final = "archspec: 1\nname: Net\ninputs: {image: [4]}\nlayers: [{op: linear, out_features: 3}, relu]\n"
 OURS: Final = (
     "archspec jinja2 keras markupsafe numpy optree paddle PIL pydantic pydantic_core rich tensorflow threadpoolctl "

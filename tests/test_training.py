@@ -99,6 +99,7 @@ def test_the_variance_of_a_batch_has_the_divisor_of_its_framework(pool: Pool) ->
     assert all(finding.tensor.endswith("running_var") for finding in outcome.rungs["float64"].wrong)
 
 
+@pytest.mark.frameworks
 def test_statistics_that_no_output_depends_on(pool: Pool) -> None:
     spec = """
         archspec: 1

@@ -13,6 +13,8 @@ from time import monotonic, sleep
 
 import pytest
 
+pytestmark = pytest.mark.slow  # as it starts processes
+
 SPEC = "archspec: 1\nname: Net\ninputs: {x: [3]}\nlayers: [{op: linear, out_features: 2}]\n"
 
 
