@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
@@ -42,8 +43,8 @@ class _Variables:
         return array
 
 
-def problems(initial: Initial, *arrays: Any) -> list[str]:
-    """What verification finds in weights that are to begin so."""
+def problems(initial: Initial, *arrays: Any, more: Sequence[Any] = ()) -> list[str]:
+    """What verification finds in weights that are to begin so; the first begins in more models, too."""
     each = initial.distribution
     bound = each.bound if np.isfinite(each.bound) else None
     told = {
@@ -53,7 +54,8 @@ def problems(initial: Initial, *arrays: Any) -> list[str]:
     names = [f"w{number}" for number in range(len(arrays))]
     model: Any = _Variables(**dict(zip(names, arrays, strict=True)))
     weights = [(name, name, (), False, False) for name in names]
-    return [problem for _, problem in started(model, model, weights, dict.fromkeys(names, told))]
+    begun = [{"w0": array} for array in more]
+    return [problem for _, problem in started(model, model, weights, dict.fromkeys(names, told), begun)]
 
 
 @pytest.mark.parametrize("text", SAMPLES)
@@ -101,6 +103,17 @@ def test_a_part_of_a_small_weight_that_nothing_is_drawn_for_is_found() -> None:
     array[1] = 0
     (problem,) = problems(Initial(initializer("normal(1)"), Fans(1, 1)), array)
     assert "8 zeros of 16 numbers" in problem
+
+
+def test_half_of_a_small_weight_is_found_by_more_of_it() -> None:
+    uniform = Initial(initializer("uniform(1)"), Fans(1, 1))
+    drawn = [uniform.distribution.draw(philox(seed, "w"), (8, 8)) for seed in range(16)]
+    assert problems(uniform, drawn[0], more=drawn[1:]) == []
+    halved = [array * np.repeat([1, 0.5], 4) for array in drawn]
+    assert problems(uniform, halved[0]) == []
+    assert problems(uniform, halved[0], more=halved[:1] * 15) == [], "the same numbers tell nothing more"
+    (problem,) = problems(uniform, halved[0], more=halved[1:])
+    assert "deviation" in problem
 
 
 def test_weights_with_the_same_numbers_are_found() -> None:

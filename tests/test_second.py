@@ -20,7 +20,7 @@ from archspec.verification.run import examine
 from archspec.verification.subject import Generated, generated
 from archspec.verification.workers import Pool
 
-from .faults import pattern
+from .faults import both, pattern, text
 
 BACKENDS: Final = backends()
 SPEC: Final = """
@@ -133,3 +133,41 @@ def test_what_is_kept_of_the_sizes_of_another_call(backend: str, axes: str, pool
     outcome = examine(rounded(first.graph), generated({backend: changed}), pool, second=other).outcomes[backend]
     assert outcome.status == "error"
     assert "output 'output' is another one without probes" in outcome.message
+
+
+SMALL: Final = """
+    archspec: 1
+    name: Small
+    inputs: {x: [5, 8]}
+    layers:
+      - {op: multi_head_attention, name: attend, num_heads: 2}
+      - {op: linear, name: fc, out_features: 3}
+    outputs: {y: fc}
+"""
+HALF: Final = """
+class Half(keras.initializers.RandomUniform):
+    def __call__(self, shape, dtype=None):
+        return super().__call__(shape, dtype) * keras.ops.cast([0.5] * 3 + [1] * (shape[-1] - 3), dtype)
+
+"""
+HALVES: Final = {
+    "pytorch": pattern(r"(nn\.init\.xavier_uniform_\(part\))", r"\1; part.data[:4] *= 0.5"),
+    "keras": both(text("keras.initializers.RandomUniform(", "Half("), text("def Small(", f"{HALF}def Small(")),
+    "paddle": pattern(r"(self\.fc = )", r"w = self.attend.q_proj.weight; "
+                      r"w.set_value(w.detach() * (1 - 0.5 * (w.new_ones([8, 1]).cumsum(0) < 5).astype(w.dtype))); \1"),
+}  # fmt: skip
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("backend", HALVES)
+def test_half_of_a_small_attention_that_begins_with_half_the_deviation(backend: str, pool: Pool) -> None:
+    """One model has too few numbers to tell."""
+    chosen = [each for each in backends() if each.name == backend]
+    first = case(Spec.parse(dedent(SMALL), "small.yaml").network(), chosen)
+    other = second(first, chosen)
+    right = examine(rounded(first.graph), generated(first.programs), pool, second=other).outcomes[backend]
+    assert right.status == "passed", right.message
+    changed = HALVES[backend](plain(first.programs[backend]))
+    outcome = examine(rounded(first.graph), generated({backend: changed}), pool, second=other).outcomes[backend]
+    assert outcome.status == "failed"
+    assert "starts with deviation" in outcome.message

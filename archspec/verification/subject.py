@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, Final, Protocol
 
 from archspec.backend import Interface, Program
@@ -59,12 +59,14 @@ class Generated:
 
     def shipped(self, dtype: str, mode: Mode, graph: Graph, other: Graph) -> dict[str, Any] | None:
         program, here = self.program, {node.path for node in graph.steps(mode)}
+        starts = _starts(graph) if dtype == "float32" and program.starts else {}
         return {
             "source": program.source,
             "written": program.written if dtype == "float64" and program.written != program.rounded else "",
             "defaults": left_out(program),
             "parameters": {name: p.trainable for name, p in graph.parameters().items()},
-            "starts": _starts(graph) if dtype == "float32" and program.starts else {},
+            "starts": starts,
+            "models": _models(starts) if graph is not other else 1,
             "random": {step: layers for step, layers in program.random.items() if step in here},
             "graph": dtype == "float32",
             "before": _before(graph, other, fixed=bool(SIZED.search(program.source))),
@@ -97,6 +99,20 @@ def _starts(graph: Graph) -> dict[str, Any]:
             "kurtosis": each.kurtosis,
         }  # fmt: skip
     return found
+
+
+NUMBERS: Final = 1024
+"""How many numbers of each weight are wanted, to see that half of them have half the deviation that is meant."""
+MODELS: Final = 16
+MADE: Final = 256, 1 << 22
+"""How many weights, and numbers in them, are made for that: a thousand weights take a second in some frameworks."""
+
+
+def _models(starts: Mapping[str, Any]) -> int:
+    """How many fresh models have enough numbers of each weight that is drawn; or fewer, if they are large."""
+    drawn = [prod(start["shape"]) for start in starts.values() if start["std"] and start["kind"] != "Rotation"]
+    least, total = min(drawn, default=0), sum(prod(start["shape"]) for start in starts.values())
+    return max(1, min(-(-NUMBERS // least), MODELS, MADE[0] // len(starts), MADE[1] // total)) if least else 1
 
 
 def generated(programs: Mapping[str, Program]) -> tuple[Generated, ...]:

@@ -66,6 +66,9 @@ class Session:
 
     draws = False
     """Whether weights begin as the program says; else with zeros."""
+    seed = 0
+    several = list
+    """In what models return more than one output."""
 
     def __init__(self, dtype: str, see: Callable[..., Any]) -> None:
         keras.utils.clear_session(free_memory=False)  # the worker collects garbage after each request
@@ -102,7 +105,7 @@ class Session:
         # Random numbers take long, and every weight is assigned afterwards.
         for random, call in RANDOM.items():
             random.__call__ = call if self.draws else keras.initializers.Zeros.__call__
-        keras.utils.set_random_seed(0)
+        keras.utils.set_random_seed(self.seed)
         self.model = make()
         self.training = mode == "training"
         calls: dict[str, list[Any]] = {}

@@ -34,6 +34,7 @@ class Session:
 
     draws = False
     """Whether weights begin as the program says; else random ones with zeros."""
+    seed = 0
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         paddle.set_default_dtype(dtype)
@@ -54,7 +55,7 @@ class Session:
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
         nn.initializer.Initializer.__call__ = _START if self.draws else _initialize
-        paddle.seed(0)
+        paddle.seed(self.seed)
         self.model = make()
         (self.model.train if mode == "training" else self.model.eval)()
         self.model.training = mode != "evaluation"  # the model's own choice of outputs

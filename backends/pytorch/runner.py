@@ -36,6 +36,7 @@ class Session:
 
     draws = False
     """Whether weights begin as the program says; else random numbers are left out."""
+    seed = 0
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         torch.set_default_dtype(getattr(torch, dtype))
@@ -54,7 +55,7 @@ class Session:
         return self.see(f"{path}.{name}" if path else name, value)
 
     def build(self, make: Callable[[], Any], hooks: Mapping[str, str], mode: str) -> None:
-        torch.manual_seed(0)
+        torch.manual_seed(self.seed)
         with contextlib.nullcontext() if self.draws else _NoInitialization():
             self.model = make()
         self.model.train(mode == "training")

@@ -48,7 +48,7 @@ import numpy as np
 from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
 from .capture import capture
 from .gradients import Gradients
-from .model import RunError, fill, made, module, named, passed, untouched
+from .model import RunError, fill, made, module, named, passed, several, untouched
 from .own import OwnError, build, own_session, record
 from .shipped import hold
 from .steps import SAMPLE, train
@@ -236,7 +236,7 @@ def _watched(
 
     inputs = inputs_of(data)
     with clock.enter("run"):
-        outputs = named(session.run(inputs), request["outputs"], free=not request["shipped"])
+        outputs = named(session.run(inputs), request["outputs"], several(session) if request["shipped"] else None)
     clock.seconds["run"] -= trace.seconds
     trace.active = False
     for name in list(outputs):
@@ -256,7 +256,7 @@ def _watched(
                 elif request["pinned"]:
                     trace.again(trace.forced)
                 result = session.record(inputs, gradients.variables(pulls), len(pulls) == 1)
-                values = trace.values if request["forced"] else named(result, request["outputs"], free=True)
+                values = trace.values if request["forced"] else named(result, request["outputs"])
                 yield from gradients.pulled(pulls, values, trace.sources | given)
                 del result, values
         trace.active = False

@@ -101,18 +101,27 @@ def untouched(request: Mapping[str, Any], given: Mapping[str, Array], inputs: Se
             raise RunError(f"the model overwrites its input '{name}' where that is large, or at an edge of a step")
 
 
-def named(value: Any, names: Sequence[str], *, free: bool = False) -> dict[str, Any]:
-    """A model's result, by the names of its outputs. Who is `free` may give a mapping."""
+def several(session: Any) -> type:
+    """In what the framework's models return more than one output."""
+    found: type = getattr(session, "several", tuple)
+    return found
+
+
+def named(value: Any, names: Sequence[str], several: type | None = None) -> dict[str, Any]:
+    """A model's result, by the names of its outputs: one is returned as it is, more in what is due for `several`; or in
+    anything, without it."""
     mapping = isinstance(value, Mapping)
-    if mapping and not free:
-        raise RunError(f"the model returns a {type(value).__name__}, not a value or a tuple ({', '.join(names)})")
-    if mapping:
+    if mapping and several is None:
         if sorted(value) != sorted(names):
             raise RunError(f"the model returns {', '.join(value)}, not {', '.join(names)}")
         return {name: value[name] for name in names}
-    values = value if isinstance(value, (tuple, list)) else [value]
+    many = isinstance(value, (tuple, list))
+    values = value if many else [value]
     if len(values) != len(names):
         raise RunError(f"the model returns {len(values)} outputs, not {len(names)} ({', '.join(names)})")
+    if several is not None and (mapping or many or len(names) > 1) and not (len(names) > 1 and type(value) is several):
+        due = "value" if len(names) == 1 else several.__name__
+        raise RunError(f"the model returns a {type(value).__name__}, not a {due} ({', '.join(names)})")
     return dict(zip(names, values, strict=True))
 
 

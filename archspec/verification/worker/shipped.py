@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, arrange, cast, load, restore
-from .model import RunError, fill, made, module, named, passed
-from .starts import started
+from .model import RunError, fill, made, module, named, passed, several
+from .starts import beginnings, started
 
 
 class NotShipped(RunError):
@@ -52,7 +52,7 @@ def _model(source: str, request: Mapping[str, Any], runner: Any, use: Callable[.
     data = load(**request["data"])
     with module(source) as program:
         try:
-            session = runner.Session(request["dtype"], lambda key, value, number=None: value)
+            session = runner.Session(request["dtype"], _unseen)
             return use(request, runner, session, program, source, data)
         except RunError:
             raise
@@ -76,10 +76,12 @@ def _shipped(
 ) -> Found:
     """Everything that must be so of the model that the user makes."""
     form, given = request["shipped"], _given(request, data)
+    more = [_beginnings(request, runner, program, source, seed) for seed in range(1, form["models"])]
+    session = runner.Session(request["dtype"], _unseen) if more else session  # some frameworks have but one at a time
     session.draws = bool(form["starts"])
     made(request, session, program, source, None)
     _defaults(program.__dict__, form["defaults"])
-    wrong = dict(started(session, runner, request["weights"], form["starts"]))
+    wrong = dict(started(session, runner, request["weights"], form["starts"], more))
     problems = [*_trainable(session, request["weights"], form["parameters"]), *wrong.values()]
     if problems:
         raise NotShipped("; ".join(problems), parameters=wrong)
@@ -100,6 +102,20 @@ def _shipped(
         _same(outputs, _call(session, runner, given, request["outputs"]), "at a second call")
     graph = _graph(session, request, runner, given, outputs) if form["graph"] and hasattr(session, "graph") else {}
     return outputs, random | {f"graph {name}": array for name, array in graph.items()}
+
+
+def _unseen(key: str, value: Any, number: int | None = None) -> Any:
+    return value
+
+
+def _beginnings(
+    request: Mapping[str, Any], runner: Any, program: ModuleType, source: str, seed: int
+) -> dict[str, Array]:  # fmt: skip
+    """With what the weights of one more model of the file begin."""
+    session = runner.Session(request["dtype"], _unseen)
+    session.draws, session.seed = True, seed
+    made(request, session, program, source, None)
+    return beginnings(session, runner, request["weights"], request["shipped"]["starts"])
 
 
 def _graph(
@@ -213,7 +229,7 @@ def _trainable(session: Any, weights: Sequence[Any], expected: Mapping[str, bool
 def _call(session: Any, runner: Any, given: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
     """The outputs, as arrays of their own; NotShipped if the model writes into its inputs."""
     inputs = {name: runner.from_numpy(array.copy()) for name, array in given.items()}
-    outputs = named(session.run(list(inputs.values())), names)
+    outputs = named(session.run(list(inputs.values())), names, several(session))
     found = {name: np.array(runner.to_numpy(value)) for name, value in outputs.items()}
     for name, value in inputs.items():
         if not _equal(given[name], runner.to_numpy(value)):

@@ -19,22 +19,22 @@ MOST = 1 << 17
 """How many numbers of a weight are looked at, evenly spread."""
 
 
-def started(session: Any, runner: Any, weights: Sequence[Any], starts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def started(
+    session: Any,
+    runner: Any,
+    weights: Sequence[Any],
+    starts: Mapping[str, Any],
+    more: Sequence[Mapping[str, Array]] = (),
+) -> Iterator[tuple[str, str]]:
     """What is wrong with the weights of a model that was just made, by parameter. `starts` are the distributions: mean,
-    deviation, bound and kurtosis of numbers, or a matrix that is orthonormal, or the unit matrix, times `number`."""
-    variables = session.variables()
+    deviation, bound and kurtosis of numbers, or a matrix that is orthonormal, or the unit matrix, times `number`. Of
+    `more` models there are the `beginnings`."""
     drawn: dict[tuple[int, bytes], str] = {}
-    for parameter, target, layout, _, shared in weights:
-        if target not in variables or parameter not in starts:
-            continue
-        start = starts[parameter]
-        array = np.asarray(runner.to_numpy(variables[target]))
-        padded = any(move == "pad" for move, _ in layout)
-        if not shared or padded:
-            array = restore(array, layout, start["shape"])
-        elif start["std"] != 0 or start["mean"] != 0:
-            continue  # a sum of several
-        problem = _problem(array, start)
+    targets = {parameter: target for parameter, target, *_ in weights}
+    for parameter, array in beginnings(session, runner, weights, starts).items():
+        start, target = starts[parameter], targets[parameter]
+        others = [each[parameter] for each in more if parameter in each]
+        problem = _problem(array, start, [other for other in others if not np.array_equal(array, other)])
         if problem:
             yield parameter, f"'{target}' starts with {problem}"
         elif start["std"] and array.size >= 8:
@@ -44,7 +44,24 @@ def started(session: Any, runner: Any, weights: Sequence[Any], starts: Mapping[s
             drawn[key] = target
 
 
-def _problem(array: Array, start: Mapping[str, Any]) -> str:
+def beginnings(session: Any, runner: Any, weights: Sequence[Any], starts: Mapping[str, Any]) -> dict[str, Array]:
+    """With what each weight of a model that was just made begins, by parameter, in the spec's layout."""
+    variables = session.variables()
+    found = {}
+    for parameter, target, layout, _, shared in weights:
+        if target not in variables or parameter not in starts:
+            continue
+        start = starts[parameter]
+        if shared and not any(move == "pad" for move, _ in layout):
+            if start["std"] == 0 == start["mean"]:
+                found[parameter] = np.array(runner.to_numpy(variables[target]))
+            continue  # or it is a sum of several
+        found[parameter] = np.array(restore(np.asarray(runner.to_numpy(variables[target])), layout, start["shape"]))
+    return found
+
+
+def _problem(array: Array, start: Mapping[str, Any], others: Sequence[Array]) -> str:
+    """What is wrong with a weight, of which there are `others` of more models, too."""
     match start["kind"]:
         case "Fixed":
             wrong = array != np.asarray(start["mean"], array.dtype)
@@ -53,7 +70,7 @@ def _problem(array: Array, start: Mapping[str, Any]) -> str:
             return "" if np.array_equal(array, np.eye(len(array))) else "something else than the unit matrix"
         case "Rotation":
             return _not_orthonormal(array, start["number"])
-    flat = array.reshape(-1)
+    flat = np.concatenate([each.reshape(-1) for each in (array, *others)])
     zeros = int(np.count_nonzero(flat == 0))
     if start["std"] and zeros > 1 + flat.size // MANY:
         return f"{zeros} zeros of {flat.size} numbers, as if nothing were drawn there"

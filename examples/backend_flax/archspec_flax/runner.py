@@ -54,7 +54,7 @@ class Session:
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         jax.config.update("jax_enable_x64", dtype == "float64")
-        self.dtype, self.see = dtype, see
+        self.dtype, self.see, self.seed = dtype, see, 0
         self.model: Any = None
         self.hooks: Mapping[str, str] = {}
         self.learning = False
@@ -74,7 +74,7 @@ class Session:
         return self.see(key, value)
 
     def build(self, make: Callable[..., Any], hooks: Mapping[str, str], mode: str) -> None:
-        self.model, self.hooks, self.learning = make(rngs=nnx.Rngs(0)), hooks, mode == "training"
+        self.model, self.hooks, self.learning = make(rngs=nnx.Rngs(self.seed)), hooks, mode == "training"
         for variable in self.variables().values():
             variable.set_value(variable[...].astype(self.dtype))
         for _, module in modules(self.model):
