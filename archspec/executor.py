@@ -123,7 +123,8 @@ def _answers(waiting: Mapping[Any, Job], loop: Any, address: str) -> Iterator[tu
 def _asked(job: Job, options: Options) -> str:
     model, chosen = job.model, asdict(options)
     return json.dumps({
-        "text": "\n".join(model.spec.source.lines), "file": model.spec.source.file, "variant": model.variant,
+        "text": "\n".join(model.spec.source.lines), "file": model.spec.source.file, "used": dict(model.spec.used),
+        "variant": model.variant,
         "params": model.overrides, "options": {name: chosen[name] for name in _SENT}, "sources": sources(),
     })  # fmt: skip
 
@@ -154,7 +155,7 @@ def work(asked: str) -> str:
         return json.dumps({"usage": True, "message": "the workers of the executor have another archspec than this one"})
     with _ALONE:
         try:
-            model = Spec.parse(given["text"], given["file"]).network(given["variant"], given["params"])
+            model = Spec.parse(given["text"], given["file"], given["used"]).network(given["variant"], given["params"])
             found = _warm(given["options"]).reports(model)
             return json.dumps({"reports": [written(report) for report in found]})
         except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -26,6 +26,7 @@ from archspec.spec.lint import Lint
 from archspec.spec.params import decided, merged
 from archspec.spec.reading import read
 from archspec.spec.source import Source
+from archspec.spec.using import Files
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,20 +45,23 @@ class Spec:
 
     document: Document
     source: Source
+    used: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the files that it uses, but of those that come along, by their names as seen from its folder."""
 
     @classmethod
     def read(cls, path: str | Path, shown: str | None = None) -> Spec:
         """The spec in a file. Raises SpecError with everything that is wrong with its form."""
         if not isinstance(path, (str, Path)):
             raise UsageError(f"a file is named by a text or a path, not by {describe(path)}")
-        return cls.of(Source.read(Path(path), shown))
+        return cls.of(Source.read(Path(path), shown), Files(Path(path).parent))
 
     @classmethod
-    def parse(cls, text: str, file: str = "<spec>") -> Spec:
-        """The spec in a text. Raises SpecError with everything that is wrong with its form."""
+    def parse(cls, text: str, file: str = "<spec>", used: Mapping[str, str] | None = None) -> Spec:
+        """The spec in a text; `used` has the texts of other files that it uses, by name. Raises SpecError with
+        everything that is wrong with its form."""
         if not isinstance(text, str):
             raise UsageError(f"the text of a spec is a text, not {describe(text)}")
-        return cls.of(Source(text, file))
+        return cls.of(Source(text, file), Files(texts=used))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], file: str = "<dict>") -> Spec:
@@ -70,15 +74,19 @@ class Spec:
         return cls.of(Source(as_json(data), file))
 
     @classmethod
-    def of(cls, source: Source) -> Spec:
-        """The spec in a parsed file. Raises SpecError with everything that is wrong with its form."""
+    def of(cls, source: Source, files: Files | None = None) -> Spec:
+        """The spec in a parsed file, which may use `files`. Raises SpecError with everything that is wrong with its
+        form."""
         document, found = read(source)
+        files = files or Files()
+        if document is not None and document.use:
+            found += files.join(document, source)
         if document is not None and not found:
-            return cls(document, source)
-        places = {(d.line, d.column) for d in found}
+            return cls(document, source, files.texts)
+        places = {(d.file, d.line, d.column) for d in found}
         more = cls(document, source)._errors() if document is not None else []
-        found += [d for d in more if (d.line, d.column) not in places]
-        raise SpecError(sorted(found, key=lambda d: (d.line, d.column, d.message)))
+        found += [d for d in more if (d.file, d.line, d.column) not in places]
+        raise SpecError(sorted(found, key=lambda d: (d.file != source.file, d.file, d.line, d.column, d.message)))
 
     def _errors(self) -> list[Diagnostic]:
         """The mistakes of meaning."""

@@ -280,7 +280,7 @@ def _reproduced(
 def _facts(model: Model, mode: str, programs: Mapping[str, Program]) -> Facts:
     source, summary = model.spec.source, model.summary()
     code = {name: fingerprint(program.source) for name, program in programs.items()}
-    fingerprints = {"spec": fingerprint("\n".join(source.lines)), **code}
+    fingerprints = {"spec": fingerprint("\n".join(source.listing)), **code}
     file = Path(source.file)  # where else it lies is nobody's business
     return Facts(
         file.name if file.is_absolute() else source.file,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,8 @@ class _Case:
     weights: Mapping[str, Array]
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
+    used: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the files that the spec uses."""
 
 
 def reproduce(
@@ -90,7 +92,7 @@ def _cases(
             yield alone
     results = {name: truth[tensor.name] for name, tensor in graph.results(Mode.EVALUATION).items()}
     text = "\n".join(model.spec.source.lines) + "\n"
-    yield _Case(f"All of {graph.name}.", text, programs, weights, inputs, results)
+    yield _Case(f"All of {graph.name}.", text, programs, weights, inputs, results, model.spec.used)
 
 
 def _alone(
@@ -144,7 +146,7 @@ def _generated(model: Model, backends: Sequence[Backend]) -> dict[str, Program]:
 
 def _files(case: _Case, backends: Sequence[Backend], dtype: str) -> dict[str, bytes]:
     """The files of a reproduction: the spec; for each framework the model, the numbers, and a script."""
-    files = {_SPEC: case.spec.encode()}
+    files = {**{name: used.encode() for name, used in case.used.items()}, _SPEC: case.spec.encode()}
     for backend in backends:
         if backend.reproduction is None:
             continue
@@ -187,7 +189,9 @@ def _shows(files: Mapping[str, bytes], backend: Backend, python: str) -> bool:
     """Whether the script of a framework ends by saying that something is wrong."""
     with tempfile.TemporaryDirectory(prefix="archspec-") as folder:
         for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = [python, f"run_{backend.name}.py"]
         try:
@@ -202,11 +206,12 @@ def _shows(files: Mapping[str, bytes], backend: Backend, python: str) -> bool:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            temporary = folder / f".{name}.{os.getpid()}"
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
             temporary.write_bytes(content)
-            os.replace(temporary, folder / name)
+            os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}") from None
     return folder

@@ -81,6 +81,20 @@ def test_it_follows_what_is_saved(watched: Watched) -> None:
     assert "Traceback" not in watched.log.read_text()
 
 
+def test_it_follows_the_files_that_are_used(watched: Watched) -> None:
+    watched.told("net.yaml: valid")
+    unit = "archspec: 1\nname: Unit\ninputs: {x: [3]}\nblocks: {Unit: {layers: [%s]}}\nlayers: [{block: Unit}]\n"
+    (watched.folder / "unit.yaml").write_text(unit % "{op: linear, out_features: 5}")
+    watched.spec.write_text("archspec: 1\nname: Net\nuse: unit.yaml\ninputs: {x: [3]}\nlayers: [{block: Unit}]\n")
+    watched.told("net.yaml: valid")
+    assert "layers.Dense(5" in watched.code()
+    (watched.folder / "unit.yaml").write_text(unit % "{op: liner, out_features: 6}")
+    watched.told("did you mean 'linear'?")
+    (watched.folder / "unit.yaml").write_text(unit % "{op: linear, out_features: 6}")
+    watched.told("net.yaml: valid")
+    assert "layers.Dense(6" in watched.code()
+
+
 def test_there_must_be_a_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "archspec", "watch", "nowhere.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -14,7 +14,7 @@ from archspec.backend import Backend, backends
 from archspec.cli import output
 from archspec.cli.checking import check
 from archspec.cli.files import write_all
-from archspec.errors import BackendError, UsageError, understood
+from archspec.errors import ArchspecError, BackendError, UsageError, understood
 from archspec.loading import open_spec, variants
 
 _PAUSE = 0.2
@@ -22,21 +22,31 @@ _PAUSE = 0.2
 
 
 def watch(file: Path, folder: Path, to: Sequence[str], variant: str | None, params: Mapping[str, Any]) -> None:
-    """Checks, draws and compiles a spec now and whenever it is saved, until the user interrupts. Raises UsageError for
-    a file that is not there, or a backend."""
+    """Checks, draws and compiles a spec now and whenever it, or a file that it uses, is saved, until the user
+    interrupts. Raises UsageError for a file that is not there, or a backend."""
     chosen = backends(to)
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file to watch")
-    seen: object = None
+    files, seen = [file], dict[Path, object]()
     try:
         while True:
-            now = _state(file)
-            if now is not None and now != seen:
+            now = {each: _state(each) for each in files}
+            if None not in now.values() and now != seen:
                 _once(file, folder, chosen, variant, params)
-            seen = now if now is not None else seen
+                files = _files(file) or files
+                seen = {each: now.get(each) or _state(each) for each in files}
             sleep(_PAUSE)
     except KeyboardInterrupt:
         print(f"\nno longer watching {file}")
+
+
+def _files(file: Path) -> list[Path]:
+    """A spec and the files that it uses; none if it is wrong, so that nobody knows."""
+    try:
+        spec, _ = open_spec(str(file))
+    except ArchspecError:
+        return []
+    return [file, *(file.parent / name for name in spec.used)]
 
 
 def _state(file: Path) -> object:

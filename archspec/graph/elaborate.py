@@ -182,7 +182,8 @@ class Elaborator:
         self, module: Module, block: Block, inputs: tuple[Value, ...], open_axes: list[list[int]], around: Frame,
         context: str,
     ) -> None:  # fmt: skip
-        outer = {name: value for name, value in self.params.items() if name not in block.hidden}
+        others = self._steps.operations.outside(self.document.used.get(module.block), self.params)
+        outer = {name: value for name, value in others.items() if name not in block.hidden}
         values = {**outer, **module.params}
         exprs: dict[str, Expr] = {name: Const(value) for name, value in outer.items()}
         exprs |= {name: param_name(name, block.params[name], value) for name, value in module.params.items()}

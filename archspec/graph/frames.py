@@ -41,7 +41,7 @@ class Findings:
         self.found: dict[Diagnostic, None] = {}
         self.failures = 0
         """How many steps could not be elaborated."""
-        self._places: set[tuple[int, int]] = set()
+        self._places: set[tuple[str, int, int]] = set()
 
     @property
     def errors(self) -> bool:
@@ -56,8 +56,8 @@ class Findings:
         """Records an error about the value at `path`, and gives what to raise where there is no way on."""
         context = frame.context if frame is not None else ""
         found = self.source.diagnostic(path, message, hint=hint, key=key, offset=offset, context=context)
-        if (found.line, found.column) not in self._places and not self.full:
-            self._places.add((found.line, found.column))
+        if (found.file, found.line, found.column) not in self._places and not self.full:
+            self._places.add((found.file, found.line, found.column))
             self.found[found] = None
         return Failed()
 

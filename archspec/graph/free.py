@@ -28,9 +28,12 @@ def free_params(document: Document) -> frozenset[str]:
         _note_uses(document, document.layers, found, frozenset(document.params), blocks)
     except RecursionError:
         return frozenset()  # blocks nested so deep are an error, which elaboration tells with its position
-    for name, uses in blocks.items():
-        found.update(dict.fromkeys(uses.keys() - document.blocks[name].hidden, False))
-    for raw in [document.init, *(block.init for block in document.blocks.values())]:
+    own = {name: block for name, block in document.blocks.items() if name not in document.used}
+    for name, block in own.items():
+        found.update(dict.fromkeys(blocks[name].keys() - block.hidden, False))
+    for use in document.use:
+        found.update(dict.fromkeys(_used(use.params), False))
+    for raw in [document.init, *(block.init for block in own.values())]:
         found.update(dict.fromkeys(initial.names(raw), False))
     for output in document.outputs.values() if isinstance(document.outputs, dict) else ():
         found.update(dict.fromkeys(_used(output.when), False))

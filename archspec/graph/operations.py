@@ -16,7 +16,7 @@ from archspec.graph.tree import INDEX, Value
 from archspec.ops.base import Operation, Shape, describe, show
 from archspec.ops.spans import TRUTH
 from archspec.spec import hints
-from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param
+from archspec.spec.document import Block, BlockStep, Document, OperationStep, Param, Used
 from archspec.spec.lint import literal_texts
 from archspec.spec.source import Path
 
@@ -188,6 +188,21 @@ class Operations:
         if failed:
             raise Failed
         return {key: plain(value) for key, value in params.items()}, exprs
+
+    def outside(self, used: Used | None, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The params that are around a block: those of the file that it comes from, or the spec's own, which have these
+        values. Raises Failed after an error."""
+        if used is None:
+            return params
+        declared = used.document.params
+        values = {name: param.default for name, param in declared.items() if not param.required}
+        around = self.outside(used.around, params)
+        frame = Frame(around, {name: Const(value) for name, value in around.items()}, network=True)
+        for name, raw in used.given.items():
+            where = (*used.path, "params", name) if used.around is None else used.path
+            value = plain(self._argument(declared[name], raw, name, frame, where)[0])
+            values[name] = float(value) if declared[name].type == "float" else value
+        return values
 
     def _argument(self, param: Param, raw: Any, shown: str, frame: Frame, path: Path) -> tuple[Any, Expr]:
         value, expr = raw, Const(raw)

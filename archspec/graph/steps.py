@@ -52,7 +52,7 @@ class Steps:
         self.references = References(self.findings)
         self.count = 0
         self.initials = Initials(self.findings)
-        self._operations = Operations(document, self.findings, self.evaluator)
+        self.operations = Operations(document, self.findings, self.evaluator)
         self._lending = Lending(self.findings, self.references)
         self._lenders: dict[int, StepForm] = {}
         """id of a step that is repeated with one set of weights: how it is the first time, when it has them."""
@@ -303,15 +303,15 @@ class Steps:
         self, step: OperationStep, name: str | None, inputs: Values, here: Here, join: bool = False
     ) -> tree.Step:
         frame, path = here.frame, here.path
-        key = self._operations.key(step, frame, path)
+        key = self.operations.key(step, frame, path)
         called = step.name or name
         shown = f"{key} '{called}'" if called else key
-        op, exprs = self._operations.make(step, key, shown, frame, path)
+        op, exprs = self.operations.make(step, key, shown, frame, path)
         if op.accepts() == (0, 0) and step.source is None:
             inputs = ()
         if inputs is None:
             raise Failed
-        outputs = self._operations.outputs(op, shown, inputs, frame, path)
+        outputs = self.operations.outputs(op, shown, inputs, frame, path)
         owner = self._lending.step(step, op, shown, inputs, here)
         shapes = [value.shape for value in inputs]
         initial: Mapping[str, Initial] = owner.initial if owner else self.initials.of(op, shown, shapes, frame)
@@ -338,8 +338,8 @@ class Steps:
         return owner.frozen if owner is not None else here.frame.frozen and bool(op.parameters(*inputs))
 
     def _call(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
-        called, block = self._operations.block(step, here.frame, here.path)
-        params, arguments = self._operations.arguments(step, called, block, here.frame, here.path)
+        called, block = self.operations.block(step, here.frame, here.path)
+        params, arguments = self.operations.arguments(step, called, block, here.frame, here.path)
         around = here.frame.blocks
         if called in around:
             cycle = " -> ".join([*around[around.index(called) :], called])
@@ -359,7 +359,7 @@ class Steps:
         initial = here.frame.initial if lender is None or lender.initial is None else lender.initial
         module = self._module(step, called, block, params, inputs, replace(here, frame=here.frame.begun(initial)))
         outputs = _outer(module, inputs, arguments)
-        repeated = self._operations.repeated(step, block, here.frame)
+        repeated = self.operations.repeated(step, block, here.frame)
         owner = self._lending.call(step, shown, module, lender, here) if lender is not None else None
         result = tree.Use("", module, inputs, outputs, arguments, here.path, repeated, owner)
         here.names.add(result, snake(called), name)

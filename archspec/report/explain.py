@@ -61,7 +61,7 @@ class Explanation:
             "path": self.path,
             **known,
             **({"computes": formula[0]} if formula else {}),
-            "spec": {"file": self._file, "lines": self.about["spec"]},
+            "spec": [{"file": file, "lines": [first, last]} for file, first, last in self._spec()],
             "code": [
                 {
                     "backend": each.backend,
@@ -77,9 +77,12 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join(self._lines()) + "\n"
 
-    @property
-    def _file(self) -> str:
-        return str(self.facts.model.spec.source.file)
+    def _spec(self) -> Iterator[tuple[str, int, int]]:
+        """Which lines of the spec, and of files that it uses, it is about."""
+        source = self.facts.model.spec.source
+        for first, last in self.about["spec"]:
+            file, line = source.listed(first)
+            yield file.file, line, line + last - first
 
     def _documented(self) -> str:
         assert self.node is not None
@@ -96,10 +99,9 @@ class Explanation:
         yield from ["", indent(text, "    ")] if text else []
         yield ""
         yield from (f"{name:<14}{value}" for name, value in self._facts() if value)
-        source = self.facts.model.spec.source
-        yield from self._code(
-            Path(self._file).name, self._excerpt(source.lines, self.about["spec"]), self.about["spec"]
-        )
+        listing = self.facts.model.spec.source.listing
+        for (file, first, last), span in zip(self._spec(), self.about["spec"], strict=True):
+            yield from self._code(Path(file).name, self._excerpt(listing, [span]), [(first, last)])
         for each in self.facts.codes:
             spans = self.about["code"].get(each.backend, ())
             if each.problem:

@@ -156,7 +156,7 @@ def _codes(facts: Facts) -> Iterator[str]:
     yield '<h2>Generated code</h2><div class="codes">'
     for each in facts.codes:
         yield from _code(each)
-    spec = "".join(f"<li>{escaped(line)}</li>" for line in facts.model.spec.source.lines)
+    spec = "".join(f"<li>{escaped(line)}</li>" for line in facts.model.spec.source.listing)
     name = escaped(Path(_file(facts)).name)
     yield f'</div><h2>Spec</h2><div class="codes"><figure class="card"><figcaption>{name}</figcaption>'
     yield f'<ol class="code" data-file="spec" tabindex="0" aria-label="Spec">{spec}</ol></figure></div>'

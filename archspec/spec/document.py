@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from typing import Annotated, Any, Final, Literal
@@ -14,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
@@ -452,6 +454,48 @@ class Training(_Model):
     epochs: Count = Field(10, description="How often training passes over the data.")
 
 
+class Use(_Model):
+    """Another file, whose blocks are used."""
+
+    file: str = Field(description="Its name: beside the spec, below its folder, or one that comes along.")
+    blocks: list[Identifier] | None = Field(
+        None, min_length=1, description="The blocks that are meant, and with them those that they call; else all."
+    )
+    params: dict[ParamName, Any] = Field(
+        {}, description="Values for params of that file, over the params of this one; else their defaults there."
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Used:
+    """The file that a block comes from, and how it is used."""
+
+    document: Document
+    given: Mapping[str, Any]
+    """What `use` gives for its params."""
+    path: tuple[str | int, ...]
+    """Where the spec says so."""
+    around: Used | None = None
+    """The file that uses it, if it is not the spec."""
+
+    def inside(self, around: Used) -> Used:
+        """The same in a file that is itself used."""
+        return replace(self, path=around.path, around=around if self.around is None else self.around.inside(around))
+
+    def same(self, other: Used) -> bool:
+        """Whether a block of the file is the same block in both."""
+        return self.document is other.document and not self.given and not other.given
+
+
+def _uses(value: Any) -> Any:
+    each = value if isinstance(value, list) else [value]
+    for item in each:
+        if not isinstance(item, (str, dict)):
+            due = "the name of a file, or a mapping with file, blocks and params"
+            raise problem(f"must be {due}, not {describe(item)}", "as in use: resnet.yaml")
+    return [{"file": item} if isinstance(item, str) else item for item in each]
+
+
 class Document(_Model):
     """A whole spec."""
 
@@ -462,9 +506,16 @@ class Document(_Model):
     params: Params = {}
     variants: dict[Identifier, Variant] = {}
     inputs: dict[InputName, Annotated[Input, BeforeValidator(_input)]] = Field(min_length=1)
+    use: Annotated[list[Use], BeforeValidator(_uses)] = Field([], description="Files whose blocks are used here.")
     blocks: dict[Identifier, Block] = {}
     init: Initials = Field(None, description="How weights begin, unless a block or a step says otherwise.")
     layers: list[AnyStep] = Field(min_length=1)
     outputs: Outputs | None = None
     training: Training | None = None
     expect: Expect = Expect()
+    _used: dict[str, Used] = PrivateAttr(default_factory=dict)
+
+    @property
+    def used(self) -> dict[str, Used]:
+        """Those of `blocks` that come from other files."""
+        return self._used

@@ -136,10 +136,19 @@ class Lint:
             for clash in sorted(set(declared.params) & set(declared.inputs)):
                 self._report((*path, "params", clash), f"'{clash}' is a param and an input", key=True)
             own = {key: param.type for key, param in declared.params.items()} | dict.fromkeys(declared.optional, "bool")
-            outer = {key: kind for key, kind in types.items() if key not in declared.hidden}
-            names = _Names({**outer, **own}, declared.inputs, own=frozenset(own))
+            used = document.used.get(name)
+            others = types if used is None else {key: param.type for key, param in used.document.params.items()}
+            outer = {key: kind for key, kind in others.items() if key not in declared.hidden}
+            names = _Names({**outer, **own}, declared.inputs, own=frozenset(own if used is None else {**outer, **own}))
             self._init(declared.init, path, names)
             self._steps(declared.layers, (*path, "layers"), names)
+        for index, use in enumerate(document.use):
+            where: Path = ("use", index) if isinstance(self.source.data["use"], list) else ("use",)
+            for key, raw in use.params.items():
+                if isinstance(raw, str) and raw.isidentifier():
+                    self._values.add(raw)
+                else:
+                    self._expression(raw, (*where, "params", key), _Names(types))
         self._training(network)
         self._cycles()
         self._unused()
@@ -423,7 +432,7 @@ class Lint:
             reached |= fresh
             todo += fresh
         for name in document.blocks:
-            if name not in reached:
+            if name not in reached and name not in document.used:
                 self._report(("blocks", name), f"block '{name}' is not used", key=True, severity="warning")
 
     def _report(self, path: Path, message: str, **where: Any) -> None:

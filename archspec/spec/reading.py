@@ -32,6 +32,7 @@ from archspec.spec.document import (
     ParameterCounts,
     SequenceStep,
     Training,
+    Use,
 )
 from archspec.spec.source import MOST_FINDINGS, Path, Source
 
@@ -146,6 +147,8 @@ def _keys_beside(path: Path, source: Source) -> list[str]:
             model = Group
         case (*_, "params", str()):
             model = Param
+        case ("use",) | ("use", int()):
+            model = Use
         case ("inputs", str()):
             model = Input
         case ("outputs", str()):

@@ -51,9 +51,19 @@ def schema() -> Schema:
     common.pop("op")
     common["name"]["anyOf"] = [{"$ref": "#/$defs/identifier"}, {"type": "null"}]
     document["properties"]["name"] = {"$ref": "#/$defs/identifier", "description": "What the network is called."}
+    use = document["properties"]["use"]
+    document["properties"]["use"] = {
+        "description": use["description"],
+        "anyOf": [use["items"], {"type": "array", "items": use["items"]}],
+    }
     several = [key for key in ops.names() if ops.get(key).arity != (1, 1)]
 
-    for name, short in {"Param": _PARAM_VALUE, "Input": _SIZES, "Output": {"type": "string"}}.items():
+    for name, short in {
+        "Param": _PARAM_VALUE,
+        "Input": _SIZES,
+        "Output": {"type": "string"},
+        "Use": {"type": "string"},
+    }.items():
         definitions[name] = {"anyOf": [short, definitions[name]]}
     long = definitions["Param"]["anyOf"][1]
     long["anyOf"] = [{"required": [key]} for key in (*long.pop("required"), "default")]  # a default tells the type

@@ -42,6 +42,7 @@ class Source:
         if len(text) > MAX_BYTES:
             raise SpecError([Diagnostic(_TOO_LARGE, file)])
         self.lines = LINE_BREAK.split(text)
+        self._used: dict[str, Source] = {}
         self._places: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._count = 0
         self._problems: list[Diagnostic] = []
@@ -81,11 +82,48 @@ class Source:
     def diagnostic(self, path: Path, message: str, *, hint: str = "", key: bool = False, offset: int = 0,
                    severity: Severity = "error", context: str = "") -> Diagnostic:  # fmt: skip
         """A finding about the value at `path` (about its key, with `key`), `offset` characters into it."""
-        line, column = self._place(path, key, offset)
-        return self._diagnostic(line, column, message, hint, severity, context)
+        source = self.of(path)
+        line, column = source._place(path, key, offset)
+        return source._diagnostic(line, column, message, hint, severity, context)
+
+    def add(self, block: str, source: Source, raw: Any) -> None:
+        """Takes in a block that stands in another file, as plain data."""
+        self._used[block] = source
+        self.data.setdefault("blocks", {})[block] = raw
+
+    def of(self, path: Path) -> Source:
+        """The file in which the part at `path` stands: this one, unless it is in a block of another file."""
+        return self._used.get(str(path[1]), self) if path[:1] == ("blocks",) and len(path) > 1 else self
+
+    @property
+    def files(self) -> list[Source]:
+        """This file, and those whose blocks it uses."""
+        return list(dict.fromkeys([self, *self._used.values()]))
+
+    @property
+    def listing(self) -> list[str]:
+        """The lines of this file, and, each after a line with its name, of those whose blocks it uses."""
+        first, *others = self.files
+        return [*first.lines, *(line for each in others for line in (f"# {each.file}", *each.lines))]
 
     def lines_of(self, path: Path) -> tuple[int, int]:
-        """The first and the last line, from 1, of the part at `path`; its last one is where its last value begins."""
+        """The first and the last line, from 1 and in `listing`, of the part at `path`; its last one is where its last
+        value begins."""
+        before, source = 0, self.of(path)
+        for each in self.files[: self.files.index(source)]:
+            before += len(each.lines) + 1
+        first, last = source._lines_of(path)
+        return before + first, before + last
+
+    def listed(self, line: int) -> tuple[Source, int]:
+        """The file and the number in it of a line of `listing`."""
+        for each in self.files:
+            if line <= len(each.lines):
+                return each, line
+            line -= len(each.lines) + 1
+        raise IndexError(line)
+
+    def _lines_of(self, path: Path) -> tuple[int, int]:
         first, _ = self._place(path, True, 0)
         last, node = first, self._node(path)
         todo = [node]
