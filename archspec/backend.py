@@ -78,6 +78,9 @@ class Interface:
     """The same for the gradients of steps, by the tensor that the step gives."""
     random: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Step that is random in training: its layers, by names that the backend's runner understands."""
+    single: frozenset[str] = frozenset()
+    """Tensors that are computed in float32 in float64, too, where they are not compared; what follows of them is
+    computed from the truth."""
     starts: bool = False
     """Whether weights begin as the spec says; without it, as the framework has it."""
     unbiased_variance: bool = False

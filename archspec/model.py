@@ -432,6 +432,23 @@ class Model:
         make = getattr(backend.module(program), program.entry)
         return backend.live(make, arrays, optional, device)
 
+    def export(
+        self, path: str | Path, *, weights: str | Path | Mapping[str, Array] | None = None, names: Rules | str = "",
+        origin: str = "", seed: int = 0,
+    ) -> list[Path]:  # fmt: skip
+        """Writes the network, as it is in evaluation, into a file of a format, which the path's ending says:
+        `export("resnet50.onnx", weights="trained.safetensors")`. Gives the paths of all that was written.
+
+        `weights`, `names` and `origin` are as in `build`; without weights, they begin as the spec's `init` says, drawn
+        with `seed`. Raises SpecError, BackendError for what the format cannot express exactly, UsageError for a format
+        that there is not, weights that do not fit, or a file that cannot be written.
+        """
+        from archspec.formats import format_of
+        from archspec.weights.exchange import numbers
+
+        path = Path(path)
+        return format_of(path).write(self, path, numbers(self, weights, names, origin, seed))
+
     def weights(
         self, arrays: Mapping[str, Array], *, to: str, names: Rules | str = "", origin: str = ""
     ) -> dict[str, Array]:
@@ -473,7 +490,10 @@ class Model:
 def one_backend(name: str, exact_statistics: bool = False) -> Backend:
     """The backend of this name; raises UsageError if there is none. See `Backend.exact`."""
     from archspec.backend import backends
+    from archspec.formats import format_names
 
+    if isinstance(name, str) and name in format_names():
+        raise UsageError(f"{name} is no source code, but a file: export writes it, or archspec compile --to {name}")
     if not isinstance(name, str):
         raise UsageError(f"one backend is named here, by a text, not by {describe(name)}")
     (chosen,) = backends([name])

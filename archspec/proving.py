@@ -15,6 +15,7 @@ from archspec import reference
 from archspec.backend import Backend, Program, backends
 from archspec.budget import Budget
 from archspec.errors import BackendError, SpecError, UsageError
+from archspec.formats import Format, formats, named
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.jobs import Job, jobs_of
@@ -64,10 +65,15 @@ class Prover:
         """As many networks as there are `jobs` are verified side by side, each with processes of its own. Environments
         that are `absent` are reported with the reason."""
         self._absent = dict(absent or {})
-        chosen = [*(backends(options.to) if options.to or not options.env else ()), *self._elsewhere(options.env)]
+        sources, files = named(options.to)
+        every = not (options.to or options.env)
+        chosen = [*(backends(sources) if sources or every else ()), *self._elsewhere(options.env)]
+        self.formats = formats(files) if files else []
         self.options, self._ledger, self._cache, self._repro = options, ledger, cache, repro
         self.chosen = [backend.exact() if options.exact_statistics else backend for backend in chosen]
-        self.names = [backend.name for backend in chosen]
+        self.names = [each.name for each in (*chosen, *self.formats)]
+        if self.formats and not chosen and (options.gradients or options.training or options.steps):
+            raise UsageError(f"{' and '.join(files)}: files for evaluation, which have no gradients and do not train")
         for name in options.python:
             if name not in self.names:
                 raise UsageError(f"there is no backend '{name}' here to run in another Python")
@@ -91,7 +97,7 @@ class Prover:
         return max(1, len(self.names)) << 30
 
     def _pool(self) -> Pool:
-        runners = {backend.name: backend.runner for backend in self.chosen}
+        runners = {each.name: each.runner for each in (*self.chosen, *self.formats)}
         return Pool(runners, python=self.options.python, patience=self.options.timeout)
 
     def _rest(self) -> None:
@@ -99,7 +105,7 @@ class Prover:
             pool.rest()
 
     def __enter__(self) -> Prover:
-        self._progress.start("starting " + ", ".join(backend.title for backend in self.chosen))
+        self._progress.start("starting " + ", ".join(each.title for each in (*self.chosen, *self.formats)))
         self._pools[0].__enter__()
         return self
 
@@ -126,7 +132,7 @@ class Prover:
 
     def reports(self, model: Model) -> list[Report]:
         """What is found about one network. Raises as `archspec.verify`."""
-        return list(reports(model, self.chosen, self._pools[0], self.options))
+        return list(reports(model, self.chosen, self._pools[0], self.options, formats=self.formats))
 
     def _side_by_side(self, jobs: Sequence[Job], count: int) -> None:
         self._budget = Budget(physical_memory() - count * self._idle, self._rest)
@@ -156,7 +162,11 @@ class Prover:
         with self._ledger.guarded(job.place, job.model.name), self._progress.about(job.title) as tell:
             own = [hold(job.model, pool, self.options) for hold in self._own]
             found: list[Report] = []
-            for report in reports(job.model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro):
+            made = reports(
+                job.model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro,
+                formats=self.formats,
+            )  # fmt: skip
+            for report in made:
                 report.outcomes |= {name: Outcome(name, failure=each) for name, each in self._absent.items()}
                 for each in own:
                     tell("comparing " + each.name)
@@ -191,7 +201,7 @@ def modes(options: Options) -> tuple[str, ...]:
 def reports(
     model: Model, chosen: Sequence[Backend], pool: Pool, options: Options = _DEFAULT,
     watch: Callable[[str], None] = lambda stage: None, *, only: Collection[str] = (), room: Room = _unbounded,
-    repro: Path | None = None,
+    repro: Path | None = None, formats: Sequence[Format] = (),
 ) -> Iterator[Report]:  # fmt: skip
     """What is found about one network: a report for each of its modes, or of those that are wanted alone.
 
@@ -199,9 +209,13 @@ def reports(
     """
     try:
         if options.steps:
-            yield from _stepped(model, chosen, pool, options, watch, room)
+            yield from _noted(_stepped(model, chosen, pool, options, watch, room), formats)
         else:
-            yield from _reports(model, chosen, pool, options, watch, only or modes(options), room, repro)
+            wanted = only or modes(options)
+            found = _reports(model, chosen, pool, options, watch, wanted, room, repro) if chosen else iter(())
+            if formats and Mode.EVALUATION in wanted:
+                yield _with_files(next(found, None), model, formats, pool, options, watch, room)
+            yield from _noted(found, formats)
     except reference.StepError as error:
         raise SpecError([model.spec.source.diagnostic(error.node.origin, str(error))]) from error
 
@@ -232,6 +246,39 @@ def _reports(
         if repro is not None and mode is Mode.EVALUATION and inputs is None and report.exit_code == 1:
             watch("reproducing what differs")
             report.remarks += _reproduced(tried, report, chosen, options, repro)
+        yield report
+
+
+def _with_files(
+    report: Report | None, model: Model, formats: Sequence[Format], pool: Pool, options: Options,
+    watch: Callable[[str], None], room: Room,
+) -> Report:  # fmt: skip
+    """A report about evaluation, if there is one, with what is found about files."""
+    from archspec.verification.written import written
+
+    graph = model.graph_for(options.sizes)
+    inputs = _pictured(graph, options.picture) if options.picture is not None else None
+    with room(graph):
+        watch("comparing files")
+        found = written(
+            model, formats, pool, sizes=options.sizes, seed=options.seed, timeout=options.timeout,
+            allow_unproven=options.allow_unproven, inputs=inputs,
+        )  # fmt: skip
+    _locate(found, model, {})
+    if options.gradients:
+        found.remarks += tuple(f"{each.name}: no gradients" for each in formats)
+    if report is None:
+        found.facts = _facts(model, Mode.EVALUATION, {})
+        return found
+    report.outcomes |= found.outcomes
+    report.remarks += found.remarks
+    return report
+
+
+def _noted(reports: Iterator[Report], formats: Sequence[Format]) -> Iterator[Report]:
+    """Reports about training, in which files have no part."""
+    for report in reports:
+        report.remarks += tuple(f"{each.name}: not compared: its files are for evaluation" for each in formats)
         yield report
 
 

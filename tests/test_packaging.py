@@ -49,9 +49,11 @@ def test_types_are_for_users_too() -> None:
 
 def test_backends_are_entry_points() -> None:
     folders = {path.name for path in (ROOT / "backends").iterdir() if (path / "__init__.py").is_file()}
-    declared = PROJECT["project"]["entry-points"]["archspec.backends"]
-    assert declared == {name: f"archspec.backends.{name}:BACKEND" for name in folders}
-    assert folders <= {point.name for point in entry_points(group="archspec.backends")}
+    formats = {"onnx"}
+    for group, names, value in (("backends", folders - formats, "BACKEND"), ("formats", formats, "FORMAT")):
+        declared = PROJECT["project"]["entry-points"][f"archspec.{group}"]
+        assert declared == {name: f"archspec.backends.{name}:{value}" for name in names}
+        assert names <= {point.name for point in entry_points(group=f"archspec.{group}")}
 
 
 def _required() -> dict[str, str]:

@@ -29,7 +29,7 @@ LAYERS = [
     {"archspec.training"},
     {"archspec.spec"},
     {"archspec.graph", "archspec.training.groups", "archspec.training.plan"},
-    {"archspec.summary", "archspec.backend", "archspec.expectations", "archspec.reference"},
+    {"archspec.summary", "archspec.backend", "archspec.expectations", "archspec.formats", "archspec.reference"},
     {"archspec.drawing"},
     {"archspec.model", "archspec.loading", "archspec.listing"},
     {

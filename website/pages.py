@@ -27,6 +27,7 @@ HAND: Final = {
     "Begin": ["index", "tutorial", "generated", "language", "faq"],
     "Cookbook": [
         "cookbook",
+        "export",
         "import",
         "porting",
         "against",

@@ -278,43 +278,31 @@ def compile_(
     to: Annotated[list[str] | None, typer.Option("--to", metavar="BACKEND", help="May be repeated.")] = None,
     folder: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where files go.")] = None,
     training: Annotated[bool, typer.Option("--training", help="With scripts that train; needs -o.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="What a file of ONNX holds; else, fresh ones.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of fresh weights in a file of ONNX.")] = 0,
     exact_statistics: ExactStatistics = False,
     variant: Variant = None, settings: Settings = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Write a network as source code, for one or more frameworks.
+    """Write a network as source code, for one or more frameworks, or as a file of ONNX.
 
     \b
     archspec compile resnet18 --to keras                   to standard output
     archspec compile resnet18 -o models                    models/resnet18_pytorch.py, ..._keras.py, ..._paddle.py
     archspec compile net.yaml --to pytorch --to paddle -o models --set num_classes=10
     archspec compile lenet --training -o models            models/train_lenet_pytorch.py, ..., too
+    archspec compile resnet18 --to onnx --weights trained.safetensors -o models     models/resnet18.onnx
 
     If a framework cannot express the network exactly, nothing is written.
     """
-    from archspec.backend import backends
     from archspec.cli.arguments import one_network
-    from archspec.cli.files import write_all
+    from archspec.cli.compiling import run
 
-    targets = [backend.exact() if exact_statistics else backend for backend in backends(to or ())]
-    if training and folder is None:
-        raise UsageError("a script that trains lies beside the model's file: give -o DIR")
-    if folder is None and len(targets) != 1 and not as_json:
-        raise UsageError("several frameworks make several files: give -o DIR, or one --to")
-    model = one_network(spec, variant, settings)
-    sources = {backend.name: backend.write(model) for backend in targets}
-    names = {backend: f"{model.name}_{backend}.py" for backend in sources}
-    texts = {names[backend]: text for backend, text in sources.items()}
-    if training:
-        for backend in targets:
-            texts |= model.script_for(backend).files
-    paths = write_all(folder, texts) if folder else []
-    if as_json:
-        files = [{"backend": key, "file": names[key], "source": source} for key, source in sources.items()]
-        output.print_json({"network": model.name, "written": list(map(str, paths)), "files": files})
-    elif folder is None:
-        output.print_text(*sources.values())
-    else:
-        print(*paths, sep="\n")
+    run(
+        lambda: one_network(spec, variant, settings), to or (), folder, training=training, weights=weights, seed=seed,
+        exact_statistics=exact_statistics, as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command()

@@ -83,7 +83,7 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
     free = model.free_params.intersection(*(_arguments(program) for program in programs.values()))
     batch = 2 if any(int(tensor.shape[0]) == 1 for tensor in tried.graph.inputs.values()) else 1
     for other in model.others(free):
-        for sizes in _other_sizes(model.open_sizes):
+        for sizes in other_sizes(model.open_sizes):
             try:
                 graph = other.graph_for({"batch": batch, **sizes})
                 bound = {backend.name: backend.generate(other) for backend in chosen}
@@ -95,7 +95,7 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
     raise AssertionError("the case itself is one of them")
 
 
-def _other_sizes(sizes: Mapping[str, int]) -> list[dict[str, int]]:
+def other_sizes(sizes: Mapping[str, int]) -> list[dict[str, int]]:
     """What to try: about half of each open dimension, or one less, or the same."""
     halves = {name: size // 2 + 1 for name, size in sizes.items()}
     return [halves, {name: max(1, size - 1) for name, size in sizes.items()}, dict(sizes)]

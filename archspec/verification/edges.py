@@ -58,6 +58,7 @@ class Edges:
         """Whose run it is, and how what it shows compares, one step after the other; `parameters` are the weights, and
         `runs` what subjects show, and what they showed."""
         layouts = {name: shows.shown | shows.inputs for name, (shows, _) in runs.items()}
+        singles = {name: shows.single for name, (shows, _) in runs.items()}
         bounds = {name: compare.bounds(graph, "float64", s.inexact, alone=True) for name, (s, _) in runs.items()}
         floats = {
             node.path for node, other in zip(graph.nodes, rounded(graph).nodes, strict=True) if node.op != other.op
@@ -68,7 +69,7 @@ class Edges:
             scale = _largest(inputs, expected) if far else _scale(node, inputs, expected)
             for name, (_, arrays) in runs.items():
                 actual = arrays.get(f"edge {tensor.name}")
-                if actual is not None:
+                if actual is not None and tensor.name not in singles[name]:
                     layout = layouts[name][tensor.name]
                     due, size = arrange(expected, layout), None if scale is None else arrange(scale, layout)
                     given = [arrange(x, layouts[name][each.name]) for x, each in zip(inputs, node.inputs, strict=True)]

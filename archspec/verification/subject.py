@@ -115,6 +115,27 @@ def _models(starts: Mapping[str, Any]) -> int:
     return max(1, min(-(-NUMBERS // least), MODELS, MADE[0] // len(starts), MADE[1] // total)) if least else 1
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A model that a format's file holds."""
+
+    name: str
+    worker: str
+    shows: Interface
+    files: Mapping[str, Mapping[str, Any]]
+    """By dtype what the runner's session opens: the `path`, and the names of values by the `steps` that give them."""
+
+    @property
+    def interface(self) -> Interface:
+        return self.shows
+
+    def made(self, dtype: str, mode: Mode) -> dict[str, Any]:
+        return {"source": "", "entry": "", "arguments": {}, "opened": self.files[dtype]}
+
+    def shipped(self, dtype: str, mode: Mode, graph: Graph, other: Graph) -> dict[str, Any] | None:
+        return {"file": True} if dtype == "float32" else None
+
+
 def generated(programs: Mapping[str, Program]) -> tuple[Generated, ...]:
     """The programs of backends, each by the name of its backend, whose worker it lives in."""
     return tuple(Generated(name, name, program) for name, program in programs.items())

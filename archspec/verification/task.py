@@ -115,6 +115,8 @@ class Task:
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
         self._pinned = self._save({name: self.truth[name] for name in self._undefined}) if self._undefined else None
+        self._singles: dict[frozenset[str], dict[str, Any]] = {}
+        """The same, with the truth of what is computed in float32 alone."""
         self._numbers: dict[str, Any] | None = None
         """What gradients of single steps take, in another."""
         if crowded:  # the system may take the memory of what is mapped
@@ -163,7 +165,7 @@ class Task:
         given = Given(
             data=self._data,
             forced=forced,
-            pinned=self._pinned if free else None,
+            pinned=self._pins(shows.single if doubles else frozenset()) if free else None,
             numbers=None if free else self._numbers,
             edges=self._given if doubles and free else None,
         )
@@ -182,6 +184,15 @@ class Task:
         bounds = compare.bounds(self.graph, dtype, shows.inexact, alone=forced is not None)
         bounds |= {name: bounds[node.outputs[0].name] for name, node in self.statistics.items()}
         return Run(subject, dtype, result, bounds)
+
+    def _pins(self, single: frozenset[str]) -> dict[str, Any] | None:
+        """What takes the place of values of which others would be right, too."""
+        if not single:
+            return self._pinned
+        if single not in self._singles:
+            names = [name for name in self.steps if name in single or name in self._undefined]
+            self._singles[single] = self._save({name: self.truth[name] for name in names})
+        return self._singles[single]
 
     def submit_alone(self, run: Run) -> Run:
         """The same again with the truth in place of each step's result, so that each is judged by itself; with its
@@ -275,7 +286,7 @@ class Task:
             return None
         outcome.memory = max(outcome.memory, result.memory)
         found = {}
-        for key, (name, layout) in self._shown(run.subject.interface).items():
+        for key, (name, layout) in self._shown(run.subject.interface, run.dtype).items():
             array = result.arrays.pop(key, None)
             if array is None:
                 found[key] = Difference(inf, "the step did not run")
@@ -306,7 +317,7 @@ class Task:
 
     def widened(self, run: Run, measured: Measured) -> Run:
         """The run with bounds that follow from what its inexact steps may come to, if it needs them to be right."""
-        declared, shown = run.subject.interface.inexact, self._shown(run.subject.interface)
+        declared, shown = run.subject.interface.inexact, self._shown(run.subject.interface, run.dtype)
         if run.dtype != "float64" or not declared or all(
             off.problem or off.within(run.bounds[shown[key][0]]) for key, off in measured[0].items()
         ):  # fmt: skip
@@ -348,7 +359,7 @@ class Task:
     def _until(self, run: Run, result: Stopped) -> dict[str, Difference]:
         """The differences of what a program showed before it raised, and why it did, at the step where it did."""
         found: dict[str, Difference] = {}
-        shown = self._shown(run.subject.interface)
+        shown = self._shown(run.subject.interface, run.dtype)
         for key, (name, layout) in shown.items():
             if key in result.arrays:
                 found[key] = self._difference(run, result.arrays.pop(key), name, layout)
@@ -370,12 +381,14 @@ class Task:
             found.setdefault(tensor, Difference(inf, result.message))
         return {name: found[name] for name in shown if name in found}
 
-    def _shown(self, shows: Interface) -> dict[str, tuple[str, Moves]]:
-        """What is shown, in the order of the graph. Key of the array: name of the tensor, and its layout."""
-        probed = shows.shown
-        shown = {name: (name, probed[name]) for name in self.steps if name in probed}
+    def _shown(self, shows: Interface, dtype: str = "") -> dict[str, tuple[str, Moves]]:
+        """What is shown, in the order of the graph. Key of the array: name of the tensor, and its layout. With a dtype,
+        what is to be compared in it."""
+        probed, single = shows.shown, shows.single if dtype == "float64" else ()
+        shown = {name: (name, probed[name]) for name in self.steps if name in probed and name not in single}
         for name, tensor in self.outputs.items():
-            shown[f"output {name}"] = tensor.name, shows.outputs[name]
+            if tensor.name not in single:
+                shown[f"output {name}"] = tensor.name, shows.outputs[name]
         layouts = {weight.parameter: weight.layout for weight in shows.weights}
         return shown | {name: (name, layouts[name]) for name in self.statistics if name in layouts}
 
@@ -400,8 +413,8 @@ class Task:
             for key, (tensor, _) in self._shown(run.subject.interface).items()
             if key in found and (name != "alone" or key in self.steps)  # outputs of a forced run are the truth itself
         ]
-        probed = run.subject.interface.shown
-        return Rung.of(name, findings, tuple(tensor for tensor in self.steps if tensor not in probed), seconds)
+        shown = self._shown(run.subject.interface, run.dtype)
+        return Rung.of(name, findings, tuple(tensor for tensor in self.steps if tensor not in shown), seconds)
 
     def gradient_rung(self, found: Mapping[str, tuple[Difference, float]]) -> Rung:
         """The findings about the gradients of one run, given with their bounds, in the order of the graph."""
@@ -475,7 +488,7 @@ class Task:
         return None
 
     def close(self) -> None:
-        files = (self._data, self._forced, self._numbers, self._given, self._pinned)
+        files = (self._data, self._forced, self._numbers, self._given, self._pinned, *self._singles.values())
         stored = [Path(each["path"]) for each in files if each is not None]
         for path in (*stored, *self._files):
             self._terms.pool.scratch.remove(path)

@@ -23,6 +23,7 @@ from archspec.weights.files import keras
 from archspec.weights.files.stored import CANONICAL, Stored
 from archspec.weights.layouts import arranged, physical_shape, restored
 from archspec.weights.names import LAYOUTS, Rules, renamed, rules
+from archspec.weights.start import start
 
 if TYPE_CHECKING:
     from archspec.ops.base import Array
@@ -102,6 +103,18 @@ def targets(
         if weight.target in found and weight.parameter not in arrays:
             raise UsageError(f"nothing gives '{weight.parameter}', which is one weight with others in this model")
     return {name: array if array.dtype.kind == "f" else array.astype(np.float32) for name, array in found.items()}
+
+
+def numbers(
+    network: Network, weights: str | Path | Mapping[str, Array] | None, names: Rules | str, origin: str, seed: int
+) -> dict[str, Array]:
+    """The canonical weights of a file, or of arrays of an origin; without, those with which the network starts. Raises
+    UsageError."""
+    if weights is None:
+        return start(network.graph, seed)
+    if isinstance(weights, Mapping):
+        return canonical(network, weights, names, origin)
+    return load(network, weights, names=names, origin=origin)
 
 
 def laid_out(network: Network, arrays: Mapping[str, Array], origin: str) -> dict[str, Array]:

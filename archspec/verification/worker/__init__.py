@@ -227,6 +227,8 @@ def _watched(
     with clock.enter("build"):
         if theirs:
             build(session, request, inputs_of(data))
+        elif "opened" in request:
+            session.open(**request["opened"])
         else:
             made(request, session, program, request["source"], probe)
     if request["mode"] == "training":

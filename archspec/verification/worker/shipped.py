@@ -36,12 +36,30 @@ def hold(request: Mapping[str, Any], runner: Any, probed: Mapping[str, Array]) -
     the same once more, if it did not go on with what it computed.
     """
     form = request["shipped"]
+    if "file" in form:
+        yield from _file(request, runner)
+        return
     outputs, others = _model(form["source"], request, runner, _shipped)
     other = form["written"] or (request["source"] if request["pinned"] else "")
     if other:
         probed, _ = _model(other, request, runner, _probed)
     _same(probed, outputs, "without probes")
     yield from others.items()
+
+
+def _file(request: Mapping[str, Any], runner: Any) -> Iterator[tuple[str, Array]]:
+    """What a file of a model gives as it is, in one run, with all that a runtime does to it. Raises NotShipped if it
+    cannot be run so."""
+    data = load(**request["data"])
+    session = runner.Session(request["dtype"], lambda key, value: value)
+    session.open(**request["opened"])
+    fill(session, request["weights"], data, request["dtype"])
+    try:
+        found = session.graph([runner.from_numpy(array) for array in _given(request, data).values()])
+    except Exception as error:
+        raise NotShipped(f"the file, as a whole: {type(error).__name__}: {_short(error)}") from error
+    for name, value in named(found, request["outputs"]).items():
+        yield f"graph {name}", np.array(runner.to_numpy(value))
 
 
 Found = tuple[dict[str, Array], dict[str, Array]]

@@ -1,0 +1,1 @@
+"""How operations are spelled in ONNX: a module for each family, whose `ROWS` has a row for each operation."""
