@@ -12,6 +12,11 @@ MEASURED: Final[dict[str, tuple[int, int, float, str]]] = {
     "convnext_base": (88_591_464, 88_591_464, 15_354.7, "torchvision, timm, keras"),
     "convnext_large": (197_767_336, 197_767_336, 34_361.4, "torchvision, timm, keras"),
     "convnext_tiny_keras": (28_589_128, 28_589_128, 4_455.5, "torchvision, timm, keras"),
+    "cait_s24_224": (46_916_200, 46_916_200, 9_327.3, "timm"),
+    "cait_xs24_384": (26_670_088, 26_670_088, 19_240.6, "timm"),
+    "cait_xxs24_224": (11_956_264, 11_956_264, 2_523.5, "timm"),
+    "cait_xxs24_384": (12_029_224, 12_029_224, 9_599.1, "timm"),
+    "cait_xxs36_224": (17_299_720, 17_299_720, 3_755.7, "timm"),
     "densenet121": (7_978_856, 7_978_856, 2_834.2, "torchvision, timm, pytorchcv, paddle, keras, caffe"),
     "densenet161": (28_681_000, 28_681_000, 7_727.9, "torchvision, timm, pytorchcv, paddle"),
     "densenet169": (14_149_480, 14_149_480, 3_359.8, "torchvision, timm, pytorchcv, paddle, keras"),
@@ -19,6 +24,13 @@ MEASURED: Final[dict[str, tuple[int, int, float, str]]] = {
     "densenet121_keras": (7_978_856, 7_978_856, 2_834.2, "torchvision, timm, pytorchcv, paddle, keras, caffe"),
     "deeplabv3_resnet50": (42_004_074, 39_638_869, 168_731.2, "torchvision"),
     "deeplabv3_mobilenet_v3_large": (11_029_328, 11_025_477, 10_436.4, "torchvision"),
+    "deit_base_distilled_patch16_224": (87_338_192, 87_338_192, 17_656.8, "timm"),
+    "deit_base_distilled_patch16_384": (87_630_032, 87_630_032, 55_591.3, "timm"),
+    "deit_small_distilled_patch16_224": (22_436_432, 22_436_432, 4_624.1, "timm"),
+    "deit_tiny_distilled_patch16_224": (5_910_800, 5_910_800, 1_261.0, "timm"),
+    "dinov2_vitb14": (86_579_712, 86_579_712, 151_573.7, "timm"),
+    "dinov2_vits14": (22_056_192, 22_056_192, 46_696.7, "timm"),
+    "dinov2_vits14_reg": (22_057_344, 22_057_344, 46_882.8, "timm"),
     "dpn68": (12_611_602, 12_611_602, 2_326.2, "timm, pytorchcv"),
     "dpn92": (37_668_392, 37_668_392, 6_501.7, "timm, caffe"),
     "dpn98": (61_570_728, 61_570_728, 11_671.2, "timm, pytorchcv"),
@@ -45,6 +57,11 @@ MEASURED: Final[dict[str, tuple[int, int, float, str]]] = {
     "fcn_resnet50": (35_322_218, 32_957_013, 142_725.8, "torchvision"),
     "fcn_resnet101": (54_314_346, 51_949_141, 222_746.9, "torchvision"),
     "ghostnet_100": (5_182_508, 5_182_508, 141.2, "timm"),
+    "levit_128": (9_213_936, 9_213_936, 405.3, "timm"),
+    "levit_128s": (7_777_058, 7_777_058, 304.7, "timm"),
+    "levit_192": (10_947_069, 10_947_069, 657.0, "timm"),
+    "levit_256": (18_893_876, 18_893_876, 1_127.3, "timm"),
+    "levit_384": (39_128_836, 39_128_836, 2_351.8, "timm"),
     "lenet5": (61_706, 61_706, 0.4, "d2l.ai"),
     "lenet5_relu": (61_706, 61_706, 0.4, "d2l.ai"),
     "lenet_paddle": (61_610, 61_610, 0.3, "paddle"),
@@ -89,6 +106,18 @@ MEASURED: Final[dict[str, tuple[int, int, float, str]]] = {
     "mobilenet_v3_small_075_keras": (2_041_872, 2_041_872, 43.4, "timm, keras"),
     "mobilenet_v3_large_minimalistic_keras": (3_924_288, 3_924_288, 209.1, "timm, keras"),
     "mobilenet_v3_small_minimalistic_keras": (2_044_736, 2_044_736, 52.3, "timm, keras"),
+    "poolformer_m36": (56_172_520, 56_172_520, 8_758.8, "timm"),
+    "poolformer_m48": (73_473_448, 73_473_448, 11_533.3, "timm"),
+    "poolformer_s12": (11_915_176, 11_915_176, 1_812.3, "timm"),
+    "poolformer_s24": (21_388_968, 21_388_968, 3_392.2, "timm"),
+    "poolformer_s36": (30_862_760, 30_862_760, 4_972.2, "timm"),
+    "pvt_v2_b0": (3_666_760, 3_666_760, 566.1, "timm"),
+    "pvt_v2_b1": (14_009_000, 14_009_000, 2_108.4, "timm"),
+    "pvt_v2_b2": (25_362_856, 25_362_856, 4_026.7, "timm"),
+    "pvt_v2_b2_li": (22_553_512, 22_553_512, 3_888.9, "timm"),
+    "pvt_v2_b3": (45_238_696, 45_238_696, 6_897.3, "timm"),
+    "pvt_v2_b4": (62_556_072, 62_556_072, 10_101.1, "timm"),
+    "pvt_v2_b5": (81_956_008, 81_956_008, 11_717.3, "timm"),
     "regnet_x_400mf": (5_495_976, 5_495_976, 413.8, "torchvision"),
     "regnet_x_800mf": (7_259_656, 7_259_656, 799.7, "torchvision, timm"),
     "regnet_x_1_6gf": (9_190_136, 9_190_136, 1_602.8, "torchvision, timm"),
@@ -160,7 +189,8 @@ MEASURED: Final[dict[str, tuple[int, int, float, str]]] = {
 }
 """Trainable parameters, those of auxiliary heads included, and without them; multiply-adds of one sample, in millions;
 and libraries that have as many parameters. Measured with torchvision 0.28.0, timm 1.0.31, pytorchcv 0.0.74, Keras
-3.15.1, PaddlePaddle 3.3.1 and the authors' or widely used Caffe prototxts."""
+3.15.1, PaddlePaddle 3.3.1 and the authors' or widely used Caffe prototxts; multiply-adds of transformers by PyTorch's
+own counter."""
 
 RESIZED: Final[dict[str, tuple[int, float]]] = {
     "efficientnet_v2_b0": (192, 528.2),

@@ -23,17 +23,23 @@ SMALL: Final = [(64, 48), (99, 83), (128, 96)]
 """Sizes of images, the smallest that a network takes coming first; the published sizes are verified by `make zoo`."""
 REDUCED: Final[dict[str, dict[str, Any]]] = {
     "bert": {"depth": 2, "vocabulary": 3000},
+    "cait": {"image_size": 64, "depth": 2},
     "convmixer": {"depth": 4},
     "convnext_tiny": {"depths": [1, 2, 1, 1]},
     # TensorFlow takes a convolution with a dilation of 36 apart into 1,296 pictures, whatever their size.
     "deeplab_v3": {"size": 72, "depths": [1, 1, 1, 1], "rates": [3, 4, 5]},
     "deeplab_v3_mobilenet": {"size": 72, "rates": [3, 4, 5]},
+    "deit_distilled": {"image_size": 64, "depth": 2},
+    "dinov2": {"image_size": 56, "depth": 2},
     "fcn": {"size": 72, "depths": [2, 2, 2, 2]},
     "fpn": {"size": 96, "depths": [2, 2, 2, 2]},
     "gmlp": {"depth": 4},
     "gpt2": {"depth": 2, "vocabulary": 3000},
     "hrnet": {"depth": 2, "modules": [1, 1, 1]},
     "inception_resnet": {"depths": [2, 2, 2]},
+    "levit": {"image_size": 64, "depths": [1, 1, 1]},
+    "poolformer": {"depths": [1, 1, 1, 1]},
+    "pvt_v2": {"depths": [1, 1, 1, 1]},
     "res2net": {"depths": [2, 2, 2, 2]},
     "resnet50": {"depths": [1, 2, 1, 1]},
     "resnet_v2": {"depths": [2, 2, 2, 2]},
@@ -52,8 +58,9 @@ ALSO: Final = [
 ]  # fmt: skip
 """Variants with blocks that the smallest of their families has not."""
 LONG: Final = frozenset(
-    "deeplab_v3 deeplab_v3_mobilenet dpn efficientnet_b0_keras fcn fpn ghostnet googlenet_bn googlenet_paddle hrnet "
-    "inception_resnet nasnet regnet res2net seresnet shufflenet_v1 unet_3d wide_deep xception zfnet".split()
+    "cait deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dpn efficientnet_b0_keras fcn fpn ghostnet "
+    "googlenet_bn googlenet_paddle hrnet inception_resnet levit nasnet poolformer pvt_v2 regnet res2net seresnet "
+    "shufflenet_v1 unet_3d wide_deep xception zfnet".split()
 )
 """Families and variants that take long and have no operation and no form of their own."""
 

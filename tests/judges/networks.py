@@ -63,6 +63,7 @@ MOBILENETS: Final[list[tuple[str, dict[str, Any]]]] = [
 ]
 MEDIUM: Final = (107, 91)
 LARGE: Final = (139, 123)
+LARGER: Final = (256, 288)
 
 KERAS: Final = [
     _keras("VGG16", "vgg16", size=(64, 32)),
@@ -185,6 +186,16 @@ TIMM: Final = [
     _timm("vit_tiny_patch16_224", "vit_ti_16", **FLAT),
     _timm("vit_small_patch16_224", "vit_s_16", **FLAT),
     *(_timm(f"deit_{size}_patch16_224", **FLAT) for size in ("tiny", "small", "base")),
+    *(_timm(f"deit_{size}_distilled_patch16_224", **FLAT) for size in ("tiny", "small", "base")),
+    *(_timm(f"cait_{size}", **FLAT) for size in ("xxs24_224", "xxs36_224", "s24_224")),
+    *(_timm(f"poolformer_{size}") for size in ("s12", "s24", "s36", "m36", "m48")),
+    *(
+        _timm(f"vit_{size}_patch14{reg4}_dinov2", f"dinov2_vit{size[0]}14{reg}", **FLAT)
+        for reg4, reg in (("", ""), ("_reg4", "_reg"))
+        for size in ("small", "base", "large")
+    ),
+    *(_timm(f"pvt_v2_{size}", size=LARGER) for size in ("b0", "b1", "b2", "b2_li", "b3", "b4", "b5")),
+    *(_timm(f"levit_{size}", **FLAT) for size in ("128s", "128", "192", "256", "384")),
     _timm("swin_tiny_patch4_window7_224", "swin_t", **FLAT),
     *(_timm(f"mixer_{size}_224", f"mixer_{size}", **FLAT) for size in ("s16", "s32", "b16", "b32")),
     *(_timm(f"gmlp_{size}_224", f"gmlp_{size}", **FLAT) for size in ("ti16", "s16", "b16")),
