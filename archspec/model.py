@@ -135,6 +135,7 @@ class Model:
         """Params that differ from the variant's, so that its expectations do not apply."""
         self.shapes: dict[str, tuple[int, ...]] = {}
         """Inputs that have another shape than the spec says."""
+        self._roots: dict[frozenset[str], dict[str, Module]] = {}
         self._others: dict[frozenset[str], Module | None] = {}
         self._modules: dict[Any, tuple[Module, int] | None] = {}
 
@@ -190,13 +191,15 @@ class Model:
         """The elaborated tree (`main`), the same with other values for free params (`params`), and with other sizes for
         open dimensions (`sizes`), so that generated code can be held against more than one instance. Raises
         SpecError."""
-        found = {"main": self._main[0] if free == self._free else self._elaborated(free)[0]}
-        other = self._other(free) if free else None
-        if other is not None:
-            found["params"] = other
-        if self._main[1].open_sizes:
-            found["sizes"] = self._resized(free)
-        return found
+        if free not in self._roots:
+            found = {"main": self._main[0] if free == self._free else self._elaborated(free)[0]}
+            other = self._other(free) if free else None
+            if other is not None:
+                found["params"] = other
+            if self._main[1].open_sizes:
+                found["sizes"] = self._resized(free)
+            self._roots[free] = found
+        return self._roots[free]
 
     @cached_property
     def _free(self) -> frozenset[str]:

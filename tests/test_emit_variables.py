@@ -14,6 +14,7 @@ from archspec.emit.reads import Misread, check_reads
 from archspec.emit.statements import Assign, Carried, For, If, Return, Statement
 from archspec.emit.variables import Variables
 from archspec.graph.tree import Value
+from archspec.model import Spec
 from tests.programs import BACKENDS, model
 from tests.standins.check import written
 
@@ -86,6 +87,26 @@ def test_variables_that_do_not(name: str) -> None:
     statements, message = WRONG[name]
     with pytest.raises(Misread, match=message):
         check_reads({"x": A}, statements)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_results_that_nothing_reads_have_no_name(backend: str) -> None:
+    text = """
+archspec: 1
+name: Net
+inputs: {x: [8]}
+blocks:
+  Pair:
+    layers: [{op: linear, name: first, out_features: 8}, {op: relu, name: second}]
+    outputs: {first: first, second: second}
+layers:
+  - {block: Pair, name: one}
+  - {block: Pair, name: two, from: one.second}
+outputs: {y: two.first}
+"""
+    source = BACKENDS[backend].write(Spec.parse(text).network())
+    assert "    _, one_second = " in source
+    assert "    y, _ = " in source
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

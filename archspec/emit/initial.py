@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from archspec.emit.code import Call, Code, Global, Items, Raw, Template, call, expression, number
 from archspec.emit.dialect import Starts
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from archspec.emit.names import Scope
 
 
+_FANNED: Final = (KaimingNormal, KaimingUniform, XavierNormal, XavierUniform)
+"""The initializers whose functions ask a weight for its fans."""
+
+
 @dataclass(frozen=True, slots=True)
 class Begin:
     """A weight of the generated model, and how it begins."""
@@ -56,6 +60,11 @@ class Begin:
     @property
     def distribution(self) -> Distribution:
         return self.initial.distribution
+
+    @property
+    def start(self) -> Any:
+        """The same for weights that begin alike in layers of one kind: those of all equal instances of a block."""
+        return self.kind, self.part, id(self.initial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,7 @@ class Starter:
     def _branches(self, rest: list[Begin]) -> list[Branch]:
         """One for each kind of layer about which something has to be said; what begins otherwise goes to the rest."""
         kinds: dict[str, dict[str, list[Begin]]] = {}
-        layers: dict[str, set[str]] = {}
+        layers: dict[str, dict[str, set[str]]] = {}
         for begin in self.found:
             if not begin.name:
                 if not isinstance(begin.distribution, Fixed):  # with which it is made
@@ -133,14 +142,14 @@ class Starter:
                 continue
             kind, name, layer = self._alike(begin)
             kinds.setdefault(kind, {}).setdefault(name, []).append(begin)
-            layers.setdefault(kind, set()).add(layer)
+            layers.setdefault(kind, {}).setdefault(name, set()).add(layer)
         bodies: dict[str, list[Fill]] = {}
         for kind, names in kinds.items():
+            count = len(set().union(*layers[kind].values()))
             for name, begins in names.items():
-                everywhere = len({self._alike(begin)[2] for begin in begins}) == len(layers[kind])
                 if said := self._common(kind, name, begins, rest):
-                    fill = Fill(said, name, maybe=not everywhere or name in self.starts.optional.get(kind, ()))
-                    bodies.setdefault(kind, []).append(fill)
+                    maybe = len(layers[kind][name]) < count or name in self.starts.optional.get(kind, ())
+                    bodies.setdefault(kind, []).append(Fill(said, name, maybe=maybe))
         return self._merged(bodies)
 
     def _merged(self, bodies: Mapping[str, list[Fill]]) -> list[Branch]:
@@ -180,9 +189,15 @@ class Starter:
 
     def _common(self, kind: str, name: str, begins: list[Begin], rest: list[Begin]) -> list[Branch]:
         """What a loop says of the weights of one name that layers of a kind have: how most of them begin."""
-        usual = Counter(begin.initial.initializer for begin in begins).most_common(1)[0][0]
-        most = [begin for begin in begins if begin.initial.initializer == usual]
-        said = not all(self._is_default(begin) for begin in most)
+        alike: dict[Any, list[Begin]] = {}
+        for begin in begins:
+            alike.setdefault(begin.start, []).append(begin)
+        counts: Counter[Initializer] = Counter()
+        for first, *others in alike.values():
+            counts[first.initial.initializer] += 1 + len(others)
+        usual = counts.most_common(1)[0][0]
+        most = [first for first, *_ in alike.values() if first.initial.initializer == usual]
+        said = not all(map(self._is_default, most))
         code: list[Branch] = []
         if said:
             spelled = self._spelled(usual, most, self.layer, name)
@@ -190,10 +205,12 @@ class Starter:
                 rest += begins
                 return []
             code = spelled
-        for begin in begins:
+        left = set()
+        for start, (begin, *_) in alike.items():
             same = same_start(usual.distribution(begin.initial.fans), begin.distribution)
             if not (same if said else self._is_default(begin)):
-                rest.append(begin)
+                left.add(start)
+        rest += [begin for begin in begins if begin.start in left]
         return code
 
     def _is_default(self, begin: Begin) -> bool:
@@ -288,28 +305,30 @@ class Starter:
         self, initializer: Initializer, begins: Sequence[Begin], kind: str
     ) -> tuple[str, tuple[tuple[str, Code], ...]] | None:
         """The function of this name and its arguments, if its own fans make the same of them."""
-        for swapped in (False, True) if all(begin.name for begin in begins) else ():
-            if all(self._agrees(initializer, begin, kind, swapped) for begin in begins):
-                match initializer:
-                    case KaimingNormal(mode, nonlinearity, slope) | KaimingUniform(mode, nonlinearity, slope):
-                        told = {"fan_in": "fan_out", "fan_out": "fan_in"}[mode] if swapped else mode
-                        given = {"mode": f'"{told}"'} if told != "fan_in" else {}
-                        given["nonlinearity"] = f'"{nonlinearity}"'
-                        if nonlinearity == "leaky_relu":
-                            given = {"a": _text(slope), **given}
-                        return initializer.key, tuple((key, Raw(text)) for key, text in given.items())
-                    case XavierNormal(gain) | XavierUniform(gain):
-                        return initializer.key, () if gain == Const(1.0) else (("gain", expression(gain)),)
-        return None
+        if not isinstance(initializer, _FANNED) or not all(begin.name for begin in begins):
+            return None
+        expr = _ungrouped(initializer.number)
+        swapped = next((swap for swap in (False, True) if all(self._agrees(expr, b, kind, swap) for b in begins)), None)
+        if swapped is None:
+            return None
+        match initializer:
+            case KaimingNormal(mode, nonlinearity, slope) | KaimingUniform(mode, nonlinearity, slope):
+                told = {"fan_in": "fan_out", "fan_out": "fan_in"}[mode] if swapped else mode
+                given = {"mode": f'"{told}"'} if told != "fan_in" else {}
+                given["nonlinearity"] = f'"{nonlinearity}"'
+                if nonlinearity == "leaky_relu":
+                    given = {"a": _text(slope), **given}
+                return initializer.key, tuple((key, Raw(text)) for key, text in given.items())
+            case XavierNormal(gain) | XavierUniform(gain):
+                return initializer.key, () if gain == Const(1.0) else (("gain", expression(gain)),)
 
-    def _agrees(self, initializer: Initializer, begin: Begin, kind: str, swapped: bool) -> bool:
+    def _agrees(self, expr: Expr, begin: Begin, kind: str, swapped: bool) -> bool:
+        """Whether a number over the fans is that of a weight for what a kind of layer takes for its fans."""
         seen = dict(zip(FANS, map(int, self.starts.seen(kind, begin.initial.fans)), strict=True))
         if swapped:
             seen = {"fan_in": seen["fan_out"], "fan_out": seen["fan_in"]}
-        if isinstance(initializer, (KaimingNormal, KaimingUniform, XavierNormal, XavierUniform)):
-            there = float(evaluate(_ungrouped(initializer.number), seen))
-            return abs(there - begin.distribution.number) <= 1e-12 * there
-        return False
+        there = float(evaluate(expr, seen))
+        return abs(there - begin.distribution.number) <= 1e-12 * there
 
     def _function(self, name: str, weight: Code, *args: Code, **kwargs: Code) -> Code:
         return call(self.starts.function.format(name), weight, *args, **kwargs)

@@ -57,9 +57,14 @@ class Values(ABC):
             self.variables.held[outputs[0]] = Held(value, mentioned)
             return
         self.variables.release(mentioned)
-        self.variables.reserve(outputs)  # all are set at once, also those that nothing reads
-        targets = tuple(self._alias(wire, value) or self._target(wire, place, step, index if len(outputs) > 1 else None)
-                        for index, wire in enumerate(outputs))  # fmt: skip
+        several = len(outputs) > 1
+        unread = [wire for wire in outputs if several and self.variables.left(wire) <= 0]
+        self.variables.reserve(outputs)  # all are set at once
+        targets = tuple(
+            self.variables.drop(wire) if wire in unread
+            else self._alias(wire, value) or self._target(wire, place, step, index if several else None)
+            for index, wire in enumerate(outputs)
+        )  # fmt: skip
         self.variables.release(outputs)
         self.statements.append(Assign(targets, value, self.comment(outputs[0], inputs) if len(outputs) == 1 else ()))
 

@@ -67,6 +67,12 @@ class Variables:
         self.held[wire] = Held(local)
         return local
 
+    def drop(self, wire: Wire) -> Local:
+        """The variable for one of several values that nothing reads, as people write it."""
+        local = Local("_", wire)
+        self.held[wire] = Held(local)
+        return local
+
     def _like(self, name: str) -> str:
         if self.scope.means_outside(name) and self.free(f"{name}_"):
             return f"{name}_"

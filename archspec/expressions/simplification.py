@@ -138,9 +138,9 @@ def _polynomial(head: str, args: tuple[Expr, ...]) -> Expr:
     if head == "*":
         product = _product_of(*terms)
         return Apply(head, args) if product is None else _sum(product)
-    divisor = terms[1][()][1] if set(terms[1]) == {()} else 0
-    if divisor > 0 and all(c % divisor == 0 for _, c in terms[0].values()):
-        return _sum({key: (f, c // divisor) for key, (f, c) in terms[0].items()}) if head == "//" else Const(0)
+    quotient = _quotient(*terms)
+    if quotient is not None:
+        return _sum(quotient) if head == "//" else Const(0)
     return Const(1 if head == "//" else 0) if args[0] == args[1] else Apply(head, args)
 
 
@@ -180,6 +180,24 @@ def _product_of(one: _Terms, other: _Terms) -> _Terms | None:
                 result[tuple(sorted(factors, key=str)) if len(factors) > 1 else factors] = (factors, c * d)
             else:
                 return None
+    return result
+
+
+def _quotient(one: _Terms, other: _Terms) -> _Terms | None:
+    """A sum divided by a product that stands in all of its terms; None for another divisor."""
+    if len(other) != 1:
+        return None
+    ((divisor, by),) = other.values()
+    result: _Terms = {}
+    for factors, c in one.values():
+        left = [*factors]
+        for factor in divisor:
+            if factor not in left:
+                return None
+            left.remove(factor)
+        if by == 0 or c % by:
+            return None
+        result[tuple(sorted(left, key=str))] = (tuple(left), c // by)
     return result
 
 
