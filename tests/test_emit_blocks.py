@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import archspec
+from archspec.emit.aligned import Body
 from archspec.emit.context import Lowered, Site
 from archspec.emit.functions import FunctionWriter
-from archspec.emit.merge import Body
 from archspec.emit.plan import Plan
 from archspec.emit.printing import Style
 from archspec.emit.program import Generator

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from archspec.emit.aligned import Wire
 from archspec.emit.code import Call, Global, Local, Own, Raw, call
 from archspec.emit.flow import Flow
-from archspec.emit.merge import Wire
 from archspec.emit.program import Generator
 from archspec.emit.reads import Misread, check_reads
 from archspec.emit.statements import Assign, Carried, For, If, Return, Statement

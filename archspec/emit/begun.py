@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from archspec.emit.aligned import Differs
 from archspec.emit.code import Call, Code, call, exact, expression
 from archspec.emit.context import Lowered, Site
 from archspec.emit.dialect import Given
 from archspec.emit.initial import same_start
-from archspec.emit.merge import Differs
 from archspec.errors import BackendError
 from archspec.expressions import Expr, expr_of, free_names, substitute
 from archspec.graph.tree import Step

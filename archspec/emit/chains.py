@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from archspec.emit.aligned import Wire
 from archspec.emit.code import Call, Code, Global, LayerName, Local, Probe, Raw, Symbol, call, literal, walk
 from archspec.emit.dialect import Chain
-from archspec.emit.merge import Wire
 from archspec.emit.names import Scope
 from archspec.emit.printing import Style
 from archspec.emit.statements import Assign, For, If, Return, Statement, print_statements, signature_lines

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from archspec.emit.aligned import MStep
 from archspec.emit.code import Call, Code, Global, Implied, Number, Raw, Symbol
 from archspec.emit.context import Context, Lowered
 from archspec.emit.layouts import held
-from archspec.emit.merge import MStep
 from archspec.expressions import Name
 
 Hole = Callable[[Sequence[Code]], Code]

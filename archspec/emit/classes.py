@@ -8,6 +8,15 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
+from archspec.emit.aligned import (
+    MCall,
+    Merged,
+    MRepeat,
+    MSequence,
+    MStep,
+    MWhen,
+    Wire,
+)
 from archspec.emit.code import Call, Code, Global, Items, Own, Raw, Symbol, call, exact, literal, mentioned
 from archspec.emit.containers import Containers, Element, move
 from archspec.emit.context import Lowered, symbols
@@ -18,15 +27,6 @@ from archspec.emit.fixed import fixed, is_kept
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.loops import fold
-from archspec.emit.merge import (
-    MCall,
-    Merged,
-    MRepeat,
-    MSequence,
-    MStep,
-    MWhen,
-    Wire,
-)
 from archspec.emit.names import Scope, pascal_case
 from archspec.emit.plan import Plan
 from archspec.emit.printing import Style, flat

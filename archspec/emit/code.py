@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archspec.expressions import Apply, Const, Expr, evaluate, free_names, render
 
 if TYPE_CHECKING:
-    from archspec.emit.merge import Wire
+    from archspec.emit.aligned import Wire
 
 
 @dataclass(frozen=True, slots=True)

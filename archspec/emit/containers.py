@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from archspec.emit.aligned import MCall, Merged, MRepeat, MSequence, MStep
 from archspec.emit.code import Code, Items, call, literal
 from archspec.emit.context import symbols
 from archspec.emit.dialect import Classes
 from archspec.emit.flow import Placed
 from archspec.emit.layouts import held
 from archspec.emit.loops import fold, repeated
-from archspec.emit.merge import MCall, Merged, MRepeat, MSequence, MStep
 from archspec.emit.plan import Plan
 from archspec.expressions import substitute
 from archspec.spec.source import Path

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from archspec.backend import Moves
+from archspec.emit.aligned import Differs, Key, MCall, MStep, Wire
 from archspec.emit.code import Code, Items, Loop, Symbol, fraction, literal, walk
 from archspec.emit.layouts import asked
-from archspec.emit.merge import Differs, Key, MCall, MStep, Wire
 from archspec.emit.names import word
 from archspec.expressions import (
     Apply,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from archspec.emit.merge import MBranches, MCall, Merged, MSequence, MStep, MWhen, Wire
+from archspec.emit.aligned import MBranches, MCall, Merged, MSequence, MStep, MWhen, Wire
 from archspec.graph import tree
 from archspec.graph.tree import Module, leaves
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from archspec.emit.aligned import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.emit.code import (
     Code,
     LayerName,
@@ -25,7 +26,6 @@ from archspec.emit.context import Lowered, Spelling, WeightPlace, size_names
 from archspec.emit.dialect import Dialect
 from archspec.emit.docs import described
 from archspec.emit.layouts import Layout, arranged, held, physical_shape
-from archspec.emit.merge import MBranches, MCall, Merged, MRepeat, MSequence, MStep, MWhen, Wire
 from archspec.emit.names import Scope
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.printing import Style

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from archspec.emit.aligned import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.begun import begun
 from archspec.emit.chains import Helper, shorter
 from archspec.emit.code import (
@@ -30,7 +31,6 @@ from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held, physical_shape
 from archspec.emit.lent import LentModels
 from archspec.emit.loops import generalize, numbered, pieces
-from archspec.emit.merge import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
 from archspec.emit.names import Scope, snake_case
 from archspec.emit.plan import Plan
 from archspec.emit.printing import Style, flat

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from archspec.emit.merge import Key, MCall, MStep
+from archspec.emit.aligned import Key, MCall, MStep
 from archspec.expressions import expr_of, free_names
 from archspec.graph import tree
 from archspec.graph.tree import Item, Module, leaves

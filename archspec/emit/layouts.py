@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archspec.backend import Moves
+from archspec.emit.aligned import MCall, Merged, MStep, MWhen, Wire
 from archspec.emit.code import Code, call, literal
-from archspec.emit.merge import MCall, Merged, MStep, MWhen, Wire
 from archspec.expressions import Expr, expr_of
 from archspec.ops.base import Shape
 

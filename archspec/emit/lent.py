@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from archspec.emit.aligned import Body, MBranches, MCall, Merged, Wire, leaves
 from archspec.emit.code import Call, Code, Global, Items, LayerName, Raw, Template, call, literal
 from archspec.emit.context import Context
 from archspec.emit.dialect import Functions
 from archspec.emit.flow import Flow, Placed
 from archspec.emit.layer_names import LayerNames
 from archspec.emit.layouts import held
-from archspec.emit.merge import Body, MBranches, MCall, Merged, Wire, leaves
 from archspec.emit.names import Scope
 from archspec.emit.plan import Plan, Written
 from archspec.emit.printing import Style, flat

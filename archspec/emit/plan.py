@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from archspec.backend import Network
+from archspec.emit.aligned import Body, MBranches, MCall, Merged, MRepeat, MStep, MWhen, Wire, gives, leaves
 from archspec.emit.choice import chosen
 from archspec.emit.code import Call, Code
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.dialect import Dialect
 from archspec.emit.layouts import Layout, canonical, held, usual, wanted_by
-from archspec.emit.merge import Body, MBranches, MCall, Merged, MRepeat, MStep, MWhen, Wire, gives, leaves
 from archspec.emit.names import Scope
 from archspec.errors import BackendError
 

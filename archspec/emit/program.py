@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.backend import Network, Observed, Weight
 from archspec.emit import windows
+from archspec.emit.aligned import Body, Differs, Key, MCall, MStep
 from archspec.emit.classes import ClassWriter
 from archspec.emit.code import Call, Code, Global, Implied, Repeated, exact, literal
 from archspec.emit.context import Context, Lowered, Lowering, Site, size_names
@@ -18,7 +19,6 @@ from archspec.emit.flow import Flow, Placed
 from archspec.emit.functions import FunctionWriter
 from archspec.emit.instances import called_again, names_of
 from archspec.emit.lent import measured, unlike
-from archspec.emit.merge import Body, Differs, Key, MCall, MStep
 from archspec.emit.names import PYTHON, Scope, pascal_case, snake_case
 from archspec.emit.plan import Plan, Spelled, Written
 from archspec.emit.printing import Style, flat

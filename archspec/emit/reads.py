@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from archspec.emit.aligned import Wire
 from archspec.emit.code import Code, Local, Symbol, walk
 from archspec.emit.context import symbols
-from archspec.emit.merge import Wire
 from archspec.emit.statements import Assign, Carried, For, If, Raise, Return, Statement
 from archspec.expressions import Expr
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from archspec.emit.aligned import Wire
 from archspec.emit.code import Call, Code, Global, Infix, Items, Local, Raw, Template, literal
 from archspec.emit.layouts import held, physical_shape
-from archspec.emit.merge import Wire
 from archspec.emit.statements import If, Raise
 from archspec.expressions import expr_of, free_names
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from archspec.emit.aligned import Body, Differs, Key, MCall, leaves
 from archspec.emit.instances import called, form, kinds, never
-from archspec.emit.merge import Body, Differs, Key, MCall, leaves, merge
+from archspec.emit.merge import merge
 from archspec.expressions import Const, Expr, free_names
 from archspec.graph.tree import Module
 from archspec.spec.document import Document

@@ -12,7 +12,7 @@ from archspec.emit.printing import INDENT, WIDTH, Style, bracketless, broken, fl
 from archspec.expressions import Expr, Name
 
 if TYPE_CHECKING:
-    from archspec.emit.merge import Wire
+    from archspec.emit.aligned import Wire
 
 
 @dataclass(slots=True)

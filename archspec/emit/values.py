@@ -6,8 +6,8 @@ from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from archspec.emit.aligned import MCall, Merged, MStep, MWhen, Wire, count_reads
 from archspec.emit.code import Call, Code, Items, Local, Own, Probe, walk
-from archspec.emit.merge import MCall, Merged, MStep, MWhen, Wire, count_reads
 from archspec.emit.printing import WIDTH, Style, flat
 from archspec.emit.statements import Assign, Carried, Return, Statement
 from archspec.emit.variables import Held, Variables

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from archspec.emit.aligned import Wire
 from archspec.emit.code import Code, Local
-from archspec.emit.merge import Wire
 from archspec.emit.names import Scope
 
 

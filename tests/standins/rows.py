@@ -14,10 +14,10 @@ from itertools import count
 from types import CodeType
 from typing import Any
 
+from archspec.emit.aligned import Key, MCall, MStep
 from archspec.emit.code import Code, Items, Local, Raw, Symbol, Template, literal
 from archspec.emit.context import Context, Lowered, Site
 from archspec.emit.layouts import Layout
-from archspec.emit.merge import Key, MCall, MStep
 from archspec.emit.printing import Style, flat
 from archspec.emit.program import Generator
 from archspec.expressions import Expr, Name, rename

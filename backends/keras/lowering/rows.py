@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archspec.emit.aligned import Wire
 from archspec.emit.code import Call, Code, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, arranged, canonical, channels_last, common, held
-from archspec.emit.merge import Wire
 from archspec.emit.signature import bindings, spell
 from archspec.errors import BackendError
 from archspec.ops.base import resolve_axis

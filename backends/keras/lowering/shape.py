@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from archspec.emit.aligned import MCall, MStep, Wire
 from archspec.emit.code import Call, Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, channels_last, held, usual
-from archspec.emit.merge import MCall, MStep, Wire
 from archspec.errors import BackendError
 from archspec.expressions import expr_of, free_names
 from archspec.graph.tree import Step

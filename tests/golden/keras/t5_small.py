@@ -127,10 +127,9 @@ def self_attention(x, bias, num_heads, *, name):
         bias,
         scale=1.0,
     )
-    x = layers.Reshape(
-        (64 * num_heads * x_time // (64 * num_heads), 64 * num_heads),
-        name=f"{name}_flatten",
-    )(ops.transpose(x, (0, 2, 1, 3)))
+    x = layers.Reshape((x_time, 64 * num_heads), name=f"{name}_flatten")(
+        ops.transpose(x, (0, 2, 1, 3))
+    )
     return layers.Dense(
         x_features,
         use_bias=False,
