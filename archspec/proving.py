@@ -37,6 +37,7 @@ from archspec.verification.subject import generated
 from archspec.verification.workers import Pool
 
 if TYPE_CHECKING:
+    from archspec.against.file import HeldFile
     from archspec.against.hold import Held
     from archspec.ops.base import Array
 
@@ -77,7 +78,8 @@ class Prover:
         for name in options.python:
             if name not in self.names:
                 raise UsageError(f"there is no backend '{name}' here to run in another Python")
-        self._own = _own(options.against, self.chosen)
+        self._own, more = _own(options.against, self.chosen)
+        self._runners = {each.name: each.runner for each in (*self.chosen, *self.formats, *more)}
         self._most = max(1, min(jobs, int(min(physical_memory(), 1 << 50) // self._idle)))
         self._pools = [self._pool()]
         self._budget = Budget(physical_memory(), self._rest)
@@ -97,8 +99,7 @@ class Prover:
         return max(1, len(self.names)) << 30
 
     def _pool(self) -> Pool:
-        runners = {each.name: each.runner for each in (*self.chosen, *self.formats)}
-        return Pool(runners, python=self.options.python, patience=self.options.timeout)
+        return Pool(self._runners, python=self.options.python, patience=self.options.timeout)
 
     def _rest(self) -> None:
         for pool in self._pools:
@@ -181,14 +182,21 @@ class Prover:
         return self._budget.take(needed - self._idle)
 
 
-def _own(texts: Sequence[str], chosen: Sequence[Backend]) -> list[Callable[[Model, Pool, Options], Held]]:
-    """The people's own models that are named, to be held against a network. Raises UsageError."""
+def _own(texts: Sequence[str], chosen: Sequence[Backend]) -> tuple[list[Callable[..., Held | HeldFile]], list[Format]]:
+    """The people's own models that are named, to be held against a network, and the formats of those that are files.
+    Raises UsageError."""
     if not texts:
-        return []
+        return [], []
+    from archspec.against.file import HeldFile, saved
     from archspec.against.hold import Held
     from archspec.against.target import targets
 
-    return [partial(Held, target) for target in targets(texts, chosen)]
+    files = saved(texts)
+    names = {file.text for file in files}
+    others = targets([text for text in texts if text not in names], chosen)
+    held: list[Callable[..., Held | HeldFile]] = [partial(HeldFile, file) for file in files]
+    held += [partial(Held, target) for target in others]
+    return held, [file.form for file in files]
 
 
 def modes(options: Options) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from archspec.verification import compare, data, rounding
 from archspec.verification.compare import FLOAT32_BOUND, FLOAT64_BOUND
 from archspec.verification.task import undefined
 from archspec.verification.worker import Array
+from archspec.weights.exchange import save
 from archspec.weights.start import start
 
 from .cases import CASES, Case, alone
@@ -209,6 +210,32 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     assert format_of(Path("NET.ONNX")) is FORMAT
 
 
+HEADS: Final = """
+archspec: 1
+name: Heads
+inputs: {x: [time, 12], h: [time, 12]}
+blocks:
+  Heads:
+    inputs: [x]
+    layers:
+      - {op: reshape, shape: [-1, 3, 4]}
+      - {op: permute, axes: [2, 1, 3]}
+layers:
+  - {block: Heads, name: heads, from: x}
+  - {op: add, name: sum, from: [x, h]}
+outputs: {heads: heads, h: sum}
+"""
+
+
+@pytest.mark.frameworks
+def test_sizes_that_only_blocks_name_are_open_and_inputs_may_be_called_as_outputs_are(tmp_path: Path) -> None:
+    model = Spec.parse(HEADS, "heads.yaml").network()
+    (path,) = model.export(tmp_path / "heads.onnx")
+    outputs = {each.name: _shape(each) for each in onnx.load(path).graph.output}
+    assert outputs == {"heads": ["batch", 3, "time", 4], "h_out": ["batch", "time", 12]}
+    assert archspec.verify(model, to="onnx").ok
+
+
 @pytest.mark.frameworks
 def test_networks_are_verified() -> None:
     proof = archspec.verify("lenet5", "lenet5_relu", to="onnx")
@@ -250,3 +277,66 @@ def test_a_wrong_row_is_found(monkeypatch: pytest.MonkeyPatch, key: str, spoil: 
     assert outcome.status in ("failed", "error")
     assert outcome.culprit is not None
     assert outcome.culprit.op == key
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A network's file, and weights, the same and others."""
+    monkeypatch.chdir(tmp_path)
+    model = archspec.load("lenet5_relu")
+    for seed, name in enumerate(("same", "other")):
+        save(model, f"{name}.safetensors", start(model.graph, seed))
+    model.export("net.onnx", seed=0)
+    return tmp_path
+
+
+def _outcome(file: str, weights: str, **options: Any) -> Any:
+    (report,) = archspec.verify("lenet5_relu", to="onnx", against=file, weights=weights, **options).reports
+    assert report.outcomes["onnx"].status == "passed"
+    return report.outcomes[file]
+
+
+@pytest.mark.frameworks
+def test_somebody_s_file_is_held_against_a_spec(files: Path) -> None:
+    right = _outcome("net.onnx", "same.safetensors")
+    assert (right.status, right.rungs["float32"].compared) == ("passed", 1)
+    model = onnx.load("net.onnx")
+    for graph in (model.graph,):  # other names, told apart by their places
+        for info in (*graph.input, *graph.output):
+            for node in graph.node:
+                for names in (node.input, node.output):
+                    for place, name in enumerate(names):
+                        if name == info.name:
+                            names[place] = f"other_{name}"
+            info.name = f"other_{info.name}"
+    onnx.save(model, "renamed.onnx")
+    assert _outcome("renamed.onnx", "same.safetensors", sizes={"batch": 3}).status == "passed"
+    wrong = _outcome("net.onnx", "other.safetensors")
+    assert (wrong.status, wrong.culprit.step) == ("failed", "output")
+
+
+@pytest.mark.frameworks
+def test_a_file_that_is_none_ends_in_a_line(files: Path) -> None:
+    data = Path("net.onnx").read_bytes()
+    Path("cut.onnx").write_bytes(data[: len(data) // 2])
+    Path("text.onnx").write_text("this is no model", "utf-8")
+    archspec.load("resnet18").export("pictures.onnx")
+    elsewhere = onnx.load("net.onnx")
+    tensor = elsewhere.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../../../etc/passwd")
+    Path("elsewhere.onnx").write_bytes(elsewhere.SerializeToString())
+    for name in ("cut", "text", "pictures", "elsewhere"):
+        outcome = _outcome(f"{name}.onnx", "same.safetensors")
+        assert outcome.status == "error", name
+        assert "\n" not in outcome.message
+        assert not outcome.failure.detail, name
+        assert "passwd:" not in outcome.message
+
+
+def test_a_file_needs_weights(files: Path) -> None:
+    with pytest.raises(UsageError, match="such a file is run with the weights that it holds"):
+        archspec.verify("lenet5_relu", to="onnx", against="net.onnx")
+    with pytest.raises(UsageError, match=r"there is no file none\.onnx"):
+        archspec.verify("lenet5_relu", to="onnx", against="none.onnx", weights="same.safetensors")

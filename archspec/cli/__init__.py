@@ -372,6 +372,7 @@ def verify(
     archspec verify specs/*.yaml -j 2                        two networks side by side, as far as there is memory
     archspec verify resnet18 --against my_model.py:build --to pytorch   a model of your own, too
     archspec verify resnet18 --against model.keras --to keras   or a file of it: .keras, TorchScript
+    archspec verify resnet18 --against model.onnx --weights model.safetensors --to onnx     or of ONNX: its outputs
     archspec verify net.yaml --repro repro                   for a report of a bug: model, numbers and script alone
     archspec verify specs/*.yaml --baseline parity.json      fails on what is worse than what --update-baseline wrote
     archspec verify specs/*.yaml --shard 2/5                 the second of five parts, for as many machines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,14 +15,16 @@ from onnx import ModelProto, TensorProto, helper
 from archspec import ops
 from archspec._version import __version__
 from archspec.errors import BackendError, UsageError
+from archspec.expressions import Const, Dim, Name, expr_of
 from archspec.formats import Exported
+from archspec.graph.graph import flatten
 from archspec.graph.mode import Mode
 
 from .lowering.writing import OPSET, Row, Writer
 
 if TYPE_CHECKING:
     from archspec.backend import Network
-    from archspec.graph.graph import Graph
+    from archspec.graph.graph import Graph, Tensor
     from archspec.ops.base import Array
 
 IR_VERSION: Final = 9
@@ -38,6 +41,7 @@ def row_of(key: str) -> Row | None:
 
 def export(network: Network, graph: Graph, double: bool) -> Exported:
     """A network as a model of ONNX. Raises BackendError for what it cannot express exactly."""
+    graph = with_open_sizes(network, graph)
     writer = Writer(graph, double=double)
     results = graph.results(Mode.EVALUATION)
     steps = graph.steps(Mode.EVALUATION)
@@ -58,6 +62,37 @@ def export(network: Network, graph: Graph, double: bool) -> Exported:
     )
 
 
+def with_open_sizes(network: Network, graph: Graph) -> Graph:
+    """The graph with what is open in each shape told: blocks have names of their own for some sizes that are, of which
+    a graph has the number alone. What differs at other open sizes is the open size with the same numbers, or one that
+    has a name of its own."""
+    roots = network.roots(network.free_params)
+    if "sizes" not in roots:
+        return graph
+    other = flatten(roots["sizes"], network.name)
+    there = {tensor.name: tensor.shape for node in other.nodes for tensor in node.outputs}
+    names = {
+        (int(size), int(other.inputs[key].shape[axis])): expr_of(size)
+        for key, tensor in graph.inputs.items() for axis, size in enumerate(tensor.shape) if axis
+    }  # fmt: skip
+
+    def told(tensor: Tensor) -> Tensor:
+        shape = [*tensor.shape]
+        for axis, (size, elsewhere) in enumerate(zip(tensor.shape, there[tensor.name], strict=True)):
+            if axis and int(size) != int(elsewhere) and isinstance(expr_of(size), Const):
+                own = Name(f"{tensor.name}.{axis}")
+                shape[axis] = Dim(int(size), names.get((int(size), int(elsewhere)), own))
+        return replace(tensor, shape=tuple(shape))
+
+    made = {id(tensor): tensor for tensor in graph.inputs.values()}
+    made |= {id(tensor): told(tensor) for node in graph.nodes for tensor in node.outputs}
+    nodes = [
+        replace(node, inputs=tuple(made[id(t)] for t in node.inputs), outputs=tuple(made[id(t)] for t in node.outputs))
+        for node in graph.nodes
+    ]
+    return replace(graph, nodes=nodes, outputs={name: made[id(tensor)] for name, tensor in graph.outputs.items()})
+
+
 def _named(graph: Graph, results: Mapping[str, Any]) -> dict[int, str]:
     """The names of outputs for the values that are such, of each the first."""
     found: dict[int, str] = {}
@@ -74,6 +109,8 @@ def _model(network: Network, writer: Writer, graph: Graph, results: Mapping[str,
     last, outputs = [], []
     for name, tensor in results.items():
         value = writer.values[id(tensor)]
+        if name in graph.inputs:  # ONNX has one name for both
+            name = writer.name(f"{name}_out")
         if value.name != name:
             last.append(helper.make_node("Identity", [value.name], [name], f"/{name}"))
         outputs.append(writer.info(name, tensor))

@@ -55,9 +55,17 @@ class Session:
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         self.see = see
         self.weights: dict[str, Weight] = {}
+        self.whole: _Whole | None = None
 
-    def open(self, path: str, steps: Mapping[str, Sequence[str]]) -> None:
-        """A file, of whose steps the values have these names."""
+    def open(
+        self, path: str, steps: Mapping[str, Sequence[str]] | None = None, inputs: Sequence[str] = (),
+        outputs: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """A file, of whose steps the values have these names; or somebody's own, which is run as it is, with inputs and
+        outputs in this order, by name or, where these are others, by their places."""
+        if steps is None:
+            self.whole = _Whole(path, inputs, outputs)
+            return
         self.model = onnx.load(path, load_external_data=False)
         graph = self.model.graph
         self.path, self.steps = path, steps
@@ -89,6 +97,8 @@ class Session:
         variable.array = array
 
     def run(self, inputs: Sequence[Any]) -> Any:
+        if self.whole is not None:
+            return _given(self.whole.run(inputs))
         values = dict(zip((each.name for each in self.model.graph.input), inputs, strict=True))
         for part in self.parts:
             given = {n: self.weights[n].array if n in self.weights else values[n] for n in part.takes}
@@ -122,6 +132,35 @@ class Session:
         session = _opened(self.path, options)
         given = dict(zip((each.name for each in self.model.graph.input), inputs, strict=True))
         return _given(session.run([each.name for each in self.model.graph.output], given))
+
+
+class _Whole:
+    """Somebody's own file."""
+
+    def __init__(self, path: str, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        self.session = _opened(path, _options(onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL))
+        self.takes = _ordered("takes", self.session.get_inputs(), inputs)
+        self.gives = _ordered("gives", self.session.get_outputs(), outputs)
+
+    def run(self, inputs: Sequence[Any]) -> Any:
+        given = {
+            each.name: np.asarray(array, _KINDS.get(each.type, array.dtype))
+            for each, array in zip(self.takes, inputs, strict=True)
+        }
+        return self.session.run([each.name for each in self.gives], given)
+
+
+_KINDS = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+
+
+def _ordered(what: str, there: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """What a file takes or gives, in the order of the network's names."""
+    known = {each.name: each for each in there}
+    if known.keys() == set(names):
+        return [known[name] for name in names]
+    if len(there) != len(names):
+        raise ValueError(f"the file {what} {', '.join(known)}, and the network {', '.join(names)}")
+    return list(there)
 
 
 def _given(outputs: Sequence[Any]) -> Any:

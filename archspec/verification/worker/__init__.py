@@ -49,7 +49,7 @@ from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, 
 from .capture import capture
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed, several, untouched
-from .own import OwnError, build, own_session, record
+from .own import OwnError, build, own_session, record, said_of_file
 from .shipped import hold
 from .steps import SAMPLE, train
 
@@ -214,6 +214,8 @@ def _watched(
         data = {**data, **load(**request["own"]["given"])}  # what the network takes, the model makes of this
     session = own_session(request, runner, trace.see) if theirs else runner.Session(dtype, trace.see)
 
+    foreign = "opened" in request and "steps" not in request["opened"]
+
     def probe(*arguments: Any) -> Any:
         value = session.probe(*arguments)
         if clock.stage == "build" and len(arguments) == 2:
@@ -228,7 +230,8 @@ def _watched(
         if theirs:
             build(session, request, inputs_of(data))
         elif "opened" in request:
-            session.open(**request["opened"])
+            with said_of_file() if foreign else contextlib.nullcontext():
+                session.open(**request["opened"])
         else:
             made(request, session, program, request["source"], probe)
     if request["mode"] == "training":
@@ -238,7 +241,9 @@ def _watched(
 
     inputs = inputs_of(data)
     with clock.enter("run"):
-        outputs = named(session.run(inputs), request["outputs"], several(session) if request["shipped"] else None)
+        with said_of_file() if foreign else contextlib.nullcontext():
+            returned = session.run(inputs)
+        outputs = named(returned, request["outputs"], several(session) if request["shipped"] else None)
     clock.seconds["run"] -= trace.seconds
     trace.active = False
     for name in list(outputs):

@@ -122,6 +122,15 @@ def said(own: Mapping[str, Any]) -> Iterator[None]:
         raise OwnError(f"{place}{type(error).__name__}: {text[:300]}") from (error if at else None)
 
 
+@contextlib.contextmanager
+def said_of_file() -> Iterator[None]:
+    """Errors of somebody's file as OwnErrors, in the runtime's own words."""
+    try:
+        yield
+    except Exception as error:
+        raise OwnError(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
+
+
 def record(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -> dict[str, Any]:
     """Records a run of a person's model with random weights; gives its calls. Those that are wanted `again` are
     computed for other numbers, too."""

@@ -1,0 +1,101 @@
+"""A file of a model, as it is, held against a network that has the same weights: outputs are compared, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archspec.backend import Interface
+from archspec.errors import UsageError
+from archspec.formats import Format, formats
+from archspec.graph.graph import Graph, rounded
+from archspec.graph.mode import Mode
+from archspec.model import Model
+from archspec.results.options import Options
+from archspec.verification.failure import Failure
+from archspec.verification.report import Outcome, Report
+from archspec.verification.subject import Written
+from archspec.verification.task import Instead, Task, Terms
+from archspec.verification.workers import Pool
+from archspec.weights.exchange import load
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file that `--against` names."""
+
+    text: str
+    path: str
+    form: Format
+
+
+def saved(texts: Sequence[str]) -> list[Saved]:
+    """Those of the texts that are files of formats. Raises UsageError for one that is not there."""
+    found = []
+    for form in formats():
+        for text in texts:
+            first, sign, rest = text.partition("=")
+            name = rest if sign and first == form.name else text
+            if Path(name).suffix.lower() == form.suffix:
+                path = Path(name).expanduser()
+                if not path.is_file():
+                    raise UsageError(f"--against {text}: there is no file {name}")
+                found.append(Saved(text, str(path.resolve()), form))
+    return found
+
+
+class HeldFile:
+    """A file, held against a network in evaluation. Raises UsageError without weights, or for such as do not fit."""
+
+    def __init__(self, file: Saved, network: Model, pool: Pool, options: Options) -> None:
+        if options.weights is None:
+            hint = "give those that it was made with, as the spec's, by --weights FILE"
+            raise UsageError(f"--against {file.text}: such a file is run with the weights that it holds; {hint}")
+        self._file, self._network, self._pool, self._options = file, network, pool, options
+        self._weights = load(network, options.weights)
+
+    @property
+    def name(self) -> str:
+        return self._file.text
+
+    def add(self, report: Report) -> None:
+        """Adds what is found to a report about the network."""
+        mode = Mode(report.facts.mode) if report.facts is not None else Mode.EVALUATION
+        if mode is not Mode.EVALUATION:
+            report.remarks += (f"{self.name}: not compared: a file is for evaluation",)
+            return
+        outcome = report.outcomes[self.name] = self._outcome()
+        report.remarks += (f"{self.name}: its outputs are compared, in float32, and no steps",)
+        if self._options.gradients:
+            report.remarks += (f"{self.name}: no gradients",)
+        greeting = self._pool.greet(self._file.form.name).result()
+        if not isinstance(greeting, Failure):
+            outcome.versions = greeting.versions
+
+    def _outcome(self) -> Outcome:
+        """What is found of one sample, unless another number is asked for: many files take no other."""
+        options = self._options
+        outcome = Outcome(self.name, allow_unproven=options.allow_unproven, due=("float32",))
+        graph = rounded(self._network.graph_for({"batch": 1, **options.sizes}))
+        terms = Terms(self._pool, options.seed, options.timeout, False)
+        task = Task(graph, terms, Mode.EVALUATION, Instead(weights=self._weights))
+        try:
+            run = task.submit(self._subject(graph), "float32", shipped=False)
+            task.round("float64")  # which float32 goes on from
+            measured = task.measure(run, outcome)
+            if measured is not None:
+                rung = outcome.rungs["float32"] = task.rung("float32", run, measured)
+                outcome.culprit = task.culprit(rung, measured)
+        finally:
+            task.close()
+        return outcome
+
+    def _subject(self, graph: Graph) -> Written:
+        shows = Interface(
+            weights=(), inputs=dict.fromkeys(graph.inputs, ()), probes={},
+            outputs=dict.fromkeys(graph.results(Mode.EVALUATION), ()),
+        )  # fmt: skip
+        about: dict[str, Any] = {"path": self._file.path, "inputs": list(shows.inputs), "outputs": list(shows.outputs)}
+        return Written(self.name, self._file.form.name, shows, {"float32": about})
