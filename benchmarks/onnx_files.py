@@ -76,8 +76,8 @@ def page(kept: dict[str, Any]) -> str:
     lines = [
         f"Of the {kept['count']} networks of the zoo {kept['count'] - len(kept['refused'])} can be written.", *refused,
         "",
-        f"Of the smallest networks of {len(smallest())} specs {len(rows)} were verified, with one sample, in ONNX Runtime "
-        f"{kept['version']}: {passed} passed. Made by `benchmarks/onnx_files.py`.", "",
+        f"Of the smallest networks of {len(smallest())} specs {len(rows)} were verified, with one sample, in ONNX "
+        f"Runtime {kept['version']}: {passed} passed. Made by `benchmarks/onnx_files.py`.", "",
         "| network | steps | not in float64 | float64 | float32 | as a whole | |", "| --- " * 7 + "|",
         *(row(name, found) for name, found in rows.items()),
     ]  # fmt: skip
