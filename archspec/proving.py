@@ -34,6 +34,7 @@ from archspec.verification.report import Facts, Outcome, Report
 from archspec.verification.run import examine, memory
 from archspec.verification.scratch import physical_memory
 from archspec.verification.subject import generated
+from archspec.verification.task import Instead
 from archspec.verification.workers import Pool
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _reports(
     watch("generating code")
     tried = case(model, chosen, keep_size=options.picture is not None, sizes=options.sizes)
     refused = {name: Outcome(name, failure=Failure("refused", message)) for name, message in tried.refused.items()}
-    inputs = _pictured(tried.graph, options.picture) if options.picture is not None else None
+    instead = Instead(_pictured(tried.graph, options.picture)) if options.picture is not None else None
     graph = rounded(tried.graph)
     due = [mode for mode in Mode if mode in wanted and (mode is not Mode.AUXILIARY or graph.training_outputs)]
     other = second_case(tried, chosen) if tried.programs and Mode.EVALUATION in due else None
@@ -244,14 +245,14 @@ def _reports(
             watch("comparing" + _ABOUT[mode])
             report = examine(
                 graph, generated(tried.programs), pool, mode=mode, seed=options.seed, timeout=options.timeout,
-                gradients=options.gradients, allow_unproven=options.allow_unproven, inputs=inputs,
+                gradients=options.gradients, allow_unproven=options.allow_unproven, instead=instead,
                 second=other if mode is Mode.EVALUATION else None, bits=bool(options.env),
             )  # fmt: skip
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         report.model += _ABOUT[mode]
         report.facts = _facts(model, mode, tried.programs)
         _locate(report, model, tried.programs)
-        if repro is not None and mode is Mode.EVALUATION and inputs is None and report.exit_code == 1:
+        if repro is not None and mode is Mode.EVALUATION and instead is None and report.exit_code == 1:
             watch("reproducing what differs")
             report.remarks += _reproduced(tried, report, chosen, options, repro)
         yield report
@@ -265,12 +266,12 @@ def _with_files(
     from archspec.verification.written import written
 
     graph = model.graph_for(options.sizes)
-    inputs = _pictured(graph, options.picture) if options.picture is not None else None
+    instead = Instead(_pictured(graph, options.picture)) if options.picture is not None else None
     with room(graph):
         watch("comparing files")
         found = written(
             model, formats, pool, sizes=options.sizes, seed=options.seed, timeout=options.timeout,
-            allow_unproven=options.allow_unproven, inputs=inputs,
+            allow_unproven=options.allow_unproven, instead=instead,
         )  # fmt: skip
     _locate(found, model, {})
     if options.gradients:

@@ -13,6 +13,7 @@ from archspec import ops
 from archspec.backend import Interface, Observed, Program, backends
 from archspec.graph.graph import Graph, rounded
 from archspec.model import Spec
+from archspec.ops.base import FAR
 from archspec.proving import reports
 from archspec.verification import data, edges
 from archspec.verification.run import examine
@@ -59,7 +60,8 @@ def test_what_only_linear_steps_read_is_large() -> None:
     found = edges.choose(made, made.nodes, truth, 0)
     assert found.far == {node.path for node in made.nodes} - {"act"}
     assert (found.given["image"] == truth["image"] * 2.0**100).all()
-    assert abs(found.given["first.bn"]).max() == 1e5, "a rectifier reads it"
+    assert abs(found.given["first.bn"]).max() == FAR, "a rectifier reads it"
+    assert {1e5, 0.5} <= set(found.given["first.bn"].flat)
 
 
 def test_a_mean_of_what_has_none_is_no_matter_of_rounding() -> None:
@@ -144,7 +146,7 @@ def test_a_float_that_frameworks_round_is_no_false_alarm(pool: Pool) -> None:
     (report,) = reports(Spec.parse(FLOATS).network(), tuple(BACKENDS.values()), pool)
     for outcome in report.outcomes.values():
         assert outcome.message == ""
-        assert outcome.rungs["edges"].compared == 5
+        assert outcome.rungs["edges"].compared == 6
         assert not outcome.rungs["edges"].unseen
 
 

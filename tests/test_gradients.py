@@ -21,6 +21,7 @@ from archspec.results.options import Options
 from archspec.verification import data, gradients
 from archspec.verification.run import examine
 from archspec.verification.subject import generated
+from archspec.verification.task import Instead
 from archspec.verification.worker import arrange, restore
 from archspec.verification.workers import Pool
 
@@ -169,7 +170,7 @@ def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
     assert along[0] > 1.1 * along[1], "only along the first direction"
     inputs = {"x": np.array([[1, 1], [1, (along[0] + along[1]) / 2]], np.float32)}
     programs = {name: backend.generate(model) for name, backend in BACKENDS.items()}
-    report = examine(model.graph, generated(programs), pool, gradients=True, inputs=inputs)
+    report = examine(model.graph, generated(programs), pool, gradients=True, instead=Instead(inputs))
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     truth = reference.run(model.graph, {}, inputs)
     slope = gradients.slope(model.graph, {}, inputs, model.graph.outputs, truth=truth)
@@ -179,6 +180,32 @@ def test_a_kink_within_the_step_is_no_wrong_gradient(pool: Pool) -> None:
     assert slope.bound == gradients.SLOPE_LIMIT
     shorter = gradients.slope(model.graph, {}, inputs, model.graph.outputs, number=1, truth=truth)
     assert shorter.bound == gradients.SLOPE_BOUND
+
+
+PUT: Final = """
+    archspec: 1
+    name: Put
+    inputs: {x: [7], places: {shape: [5], dtype: int64, below: 7}}
+    layers:
+      - {op: linear, name: table, from: x, out_features: 7}
+      - {op: linear, name: source, from: x, out_features: 5}
+      - {op: scatter, name: put, from: [table, places, source], axis: 1}
+      - tanh
+      - {op: linear, name: head, out_features: 3}
+"""
+
+
+@pytest.mark.frameworks
+def test_gradients_flow_beside_what_is_not_defined(pool: Pool) -> None:
+    """Of a tensor with elements that may be others, only these are the reference's own, which have no gradient."""
+    model = Spec.parse(dedent(PUT), "put.yaml").network()
+    inputs = {"places": np.array([[1, 4, 1, 6, 0], [2, 2, 3, 5, 0]])}
+    programs = {name: backend.generate(model) for name, backend in BACKENDS.items()}
+    report = examine(rounded(model.graph), generated(programs), pool, gradients=True, instead=Instead(inputs))
+    for outcome in report.outcomes.values():
+        assert outcome.message == ""
+        assert not any(rung.wrong for rung in outcome.rungs.values())
+        assert outcome.rungs["gradient"].compared == 7
 
 
 @pytest.mark.frameworks

@@ -22,6 +22,7 @@ from archspec.verification import worker
 from archspec.verification.failure import Failure
 from archspec.verification.report import Outcome
 from archspec.verification.run import examine
+from archspec.verification.task import Instead
 from archspec.verification.worker import Array
 from archspec.verification.workers import Pool
 from archspec.weights import files
@@ -54,9 +55,9 @@ def pour(outcome: Outcome, trial: Trial, walk: Walk, pool: Pool, options: Option
     graph = replace(trial.graph, nodes=nodes)
     compared = partial(
         examine, graph, [subject], pool, seed=options.seed, mode=mode, timeout=options.timeout,
-        allow_unproven=options.allow_unproven, inputs=trial.prepared or None,
+        allow_unproven=options.allow_unproven,
     )  # fmt: skip
-    found: Outcome = compared(gradients=options.gradients).outcomes[subject.name]
+    found: Outcome = compared(gradients=options.gradients, instead=Instead(trial.prepared)).outcomes[subject.name]
     outcome.rungs = {name: replace(rung, unseen=()) for name, rung in found.rungs.items()}  # the walk saw the steps
     outcome.culprit, outcome.failure = found.culprit, found.failure
     outcome.memory, outcome.due, outcome.import_seconds = found.memory, found.due, found.import_seconds
@@ -64,7 +65,7 @@ def pour(outcome: Outcome, trial: Trial, walk: Walk, pool: Pool, options: Option
     if trial.precision == "float32" and found.failure is not None and "float32" in found.rungs:
         outcome.failure, outcome.due = None, ("float32",)
     if stored is not None:
-        own = compared(weights=stored).outcomes[subject.name]
+        own = compared(instead=Instead(trial.prepared, stored)).outcomes[subject.name]
         outcome.rungs |= {
             f"own {name}": replace(rung, name=f"own {name}", unseen=()) for name, rung in own.rungs.items()
         }

@@ -85,7 +85,9 @@ class Draw:
     keep: float | None = None
 
 
-MIXED = (0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, 1e-30, -1e-30, 88.0, -88.0, 1e5, -1e5)
+FAR = 2.0**100
+"""Beyond any bound that somebody may have set: products of several are still finite."""
+MIXED = (0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, 1e-30, -1e-30, 88.0, -88.0, 1e5, -1e5, FAR, -FAR)
 """Halves are where rounding decides; e^88 is all that float32 holds, and -1e4 what some take for minus infinity."""
 TIES: Sets = ((0.0,), (1.0,), (-1e5,), (1e5,))
 NEAR = 2.0**-20

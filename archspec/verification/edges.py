@@ -6,8 +6,8 @@ step reads is replaced, by way of the probes, and what it then gives is held aga
 Where a float of an operation is not a float32 number, and frameworks may keep it as one, the step is held to the bound
 for that, and not tried right where it bends.
 
-What is linear has no edges, and nothing must bound it: such a step is given what it reads times a large number. So is
-none that reads what a step with edges reads, too.
+What is linear has no edges, and nothing must bound it: such a step is given what it reads times a large number, or what
+a step with edges reads, too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from archspec import reference
 from archspec.graph.graph import Graph, Node, Tensor, rounded
+from archspec.ops.base import FAR
 from archspec.verification import compare
 from archspec.verification.report import Finding
 from archspec.verification.worker import arrange
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = 16
 """How often all numbers of a set must find a place before they are drawn, and some of the array's own are left."""
-
-FAR: Final = 2.0**100
-"""How many times larger than usual are numbers that only linear steps read: products of several are still finite."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,8 @@ def choose(graph: Graph, nodes: Sequence[Node], truth: Mapping[str, Array], seed
     scaled = _linear_alone(graph, nodes)
     far = [
         node for node in nodes
-        if node.op.linear and any(tensor.name in scaled for tensor in node.inputs) and _is_defined(node, truth)
+        if node.op.linear and any(tensor.name in scaled or tensor.name in given for tensor in node.inputs)
+        and _is_defined(node, truth)
     ]  # fmt: skip
     factors = {tensor.name: FAR if tensor.name in scaled else 1.0 for node in far for tensor in node.inputs}
     paths = {node.path for node in (*judged, *far)}

@@ -17,7 +17,7 @@ import numpy as np
 
 from archspec import reference
 from archspec.backend import Interface
-from archspec.graph.graph import Graph, Tensor, unreachable
+from archspec.graph.graph import Graph, Node, Tensor, unreachable
 from archspec.graph.mode import Mode
 from archspec.verification import data
 from archspec.verification.compare import Difference, difference
@@ -106,10 +106,10 @@ class Slope:
 def slope(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], outputs: Mapping[str, Tensor],
     seed: int = 0, *, mode: Mode = Mode.EVALUATION, number: int = 0,
-    truth: Mapping[str, Array] | None = None,
+    truth: Mapping[str, Array] | None = None, pinned: Mapping[str, Array] | None = None,
 ) -> Slope:  # fmt: skip
     """The slope of the reference along a random direction: another one, with a step a quarter as long, for the next
-    `number`. Without the `truth` there is no doubt."""
+    `number`. Without the `truth` there is no doubt. Elements that are `pinned` keep it, as in frameworks."""
     arrays = {**parameters, **inputs}
     names = wanted(graph, outputs, mode)
     direction = {name: data.direction(arrays[name], seed, f"{name} {number}") for name in names}
@@ -127,7 +127,12 @@ def slope(
     ends = []
     length = STEP / 4**number
     kept = {outputs[name].name for name in projected(outputs)}
-    then = reference.still(graph, parameters, inputs, mode)
+    still = reference.still(graph, parameters, inputs, mode)
+
+    def then(node: Node, result: Array) -> Array:
+        name, result = node.outputs[0].name, still(node, result)
+        return np.where(pinned[name], truth[name], result) if pinned and truth and name in pinned else result
+
     for step in (length, -length):
         ends.append(reference.run(
             graph, moved(parameters, step), moved(inputs, step), mode=mode, names=kept, then=then

@@ -10,7 +10,7 @@ same way, in the other each is moved up or down at random.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -34,10 +34,11 @@ CEILING: Final = compare.FLOAT32_BOUND
 def bounds(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], truth: Mapping[str, Array],
     scales: Mapping[str, Array], declared: Mapping[str, float], *,
-    mode: Mode = Mode.AUXILIARY, pinned: Collection[str] = (),
+    mode: Mode = Mode.AUXILIARY, pinned: Mapping[str, Array] | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """For each tensor, and each statistic that training keeps, what inexact steps make it to be off at most. `scales`
-    tell what values are made of (`rounding.magnitudes`); later steps are given the truth of tensors that are `pinned`.
+    tell what values are made of (`rounding.magnitudes`); later steps are given the truth of those elements that
+    are `pinned`.
     """
     random = np.random.default_rng(0)
     found: dict[str, float] = {}
@@ -50,6 +51,6 @@ def bounds(
                             array += declared[name] * random.choice(signs, array.shape) * scales[name]
                     off = compare.difference(array, truth[name], "float64", scales[name]).error
                     found[name] = max(found.get(name, 0.0), min(CEILING, MULTIPLE * off))
-                if name in pinned:
-                    np.copyto(array, truth[name])
+                if pinned and name in pinned:
+                    np.copyto(array, truth[name], where=pinned[name])
     return found

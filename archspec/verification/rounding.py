@@ -9,7 +9,7 @@ After Parker, Monte Carlo arithmetic, 1997.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite, prod, sqrt
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,11 @@ not, and for this many no difference is made. Higham and Mary, A new approach to
 
 def magnitudes(
     graph: Graph, parameters: Mapping[str, Array], inputs: Mapping[str, Array], truth: Mapping[str, Array], unit: float,
-    seed: int = 0, *, mode: Mode = Mode.AUXILIARY, pinned: Collection[str] = (),
+    seed: int = 0, *, mode: Mode = Mode.AUXILIARY, pinned: Mapping[str, Array] | None = None,
 ) -> Iterator[tuple[str, Array]]:  # fmt: skip
     """For each tensor and each statistic that training keeps: its name, and for each value its own size, or that of
     what it is made of, if that is larger. NaN or infinite where the `truth` is. For each whole number and truth value:
-    whether it became another. Later steps are given the truth of the tensors that are `pinned`."""
+    whether it became another. Later steps are given the truth of those elements of tensors that are `pinned`."""
     random = np.random.default_rng([seed, 1])
 
     def moved(array: Array, share: float = 1.0, inner: Array | float = 0.0) -> Array:
@@ -76,8 +76,8 @@ def magnitudes(
             found = _magnitude(truth[name], array, unit)
             added = inner(node) if array.dtype.kind == "f" else 0.0
             yield name, np.maximum(found, added, out=found) if np.any(added) else found
-            if name in pinned:
-                np.copyto(array, truth[name])
+            if pinned and name in pinned:
+                np.copyto(array, truth[name], where=pinned[name])
 
 
 def _magnitude(truth: Array, moved: Array, unit: float) -> Array:

@@ -34,19 +34,18 @@ def examine(
     seed: int = 0,
     mode: Mode = Mode.EVALUATION,
     timeout: float = 300,
-    inputs: Mapping[str, Array] | None = None,
     gradients: bool = False,
     allow_unproven: bool = False,
     second: Second | None = None,
     bits: bool = False,
-    weights: Mapping[str, Array] | None = None,
+    instead: Instead | None = None,
 ) -> Report:
     """Runs subjects with equal weights and inputs, and compares every step that they show.
 
     The float attributes of `graph` are rounded to float32, as those of `Program.rounded` are. `timeout` limits the
-    seconds of each run. `inputs` replace the drawn ones, and so do `weights`, which are all. With `gradients`, those of
-    a projection of the outputs are compared, too. In the mode of training, what is random is left out, and the
-    statistics that are kept of the batch are compared.
+    seconds of each run. `instead` replaces what is drawn. With `gradients`, those of a projection of the
+    outputs are compared, too. In the mode of training, what is random is left out, and the statistics that are kept
+    of the batch are compared.
     `allow_unproven` says that outputs, or gradients, may be NaN, infinite, lost in rounding, or not defined;
     else they are no pass.
     `second` is the network at other values of what its code leaves open; there, the file itself is run in float64, and
@@ -72,7 +71,7 @@ def examine(
         with _timed(seconds, "reference"):
             at_edges = second is None and mode is not Mode.TRAINING
             task = Task(
-                graph, terms, mode, Instead(inputs, weights), gradients=gradients, at_edges=at_edges,
+                graph, terms, mode, instead, gradients=gradients, at_edges=at_edges,
                 other=second.graph if second is not None else None,
             )  # fmt: skip
         with contextlib.ExitStack() as stack:

@@ -114,9 +114,11 @@ class Task:
         self._data = self._save({**arrays, **projections, **self._random})
         self._forced: dict[str, Any] | None = None
         """The truth in a file."""
-        self._pinned = self._save({name: self.truth[name] for name in self._undefined}) if self._undefined else None
-        self._singles: dict[frozenset[str], dict[str, Any]] = {}
-        """The same, with the truth of what is computed in float32 alone."""
+        self._free = {name: mask if self.truth[name].dtype.kind == "f" else np.ones(mask.shape, bool)
+                      for name, mask in self._undefined.items()}  # fmt: skip
+        """Which elements of these are not defined; all of whole numbers, since others may follow from one."""
+        self._pinned: dict[frozenset[str], dict[str, Any]] = {}
+        """What programs go on with, in files; for those that compute some tensors in float32 alone, with these."""
         self._numbers: dict[str, Any] | None = None
         """What gradients of single steps take, in another."""
         if crowded:  # the system may take the memory of what is mapped
@@ -186,13 +188,13 @@ class Task:
         return Run(subject, dtype, result, bounds)
 
     def _pins(self, single: frozenset[str]) -> dict[str, Any] | None:
-        """What takes the place of values of which others would be right, too."""
-        if not single:
-            return self._pinned
-        if single not in self._singles:
-            names = [name for name in self.steps if name in single or name in self._undefined]
-            self._singles[single] = self._save({name: self.truth[name] for name in names})
-        return self._singles[single]
+        """What takes the place of values of which others would be right, too, and where: floats are the program's own
+        elsewhere, so that gradients flow there."""
+        names = [name for name in self.steps if name in single or name in self._undefined]
+        if names and single not in self._pinned:
+            floats = {f"free {n}": mask for n, mask in self._free.items() if n not in single and not mask.all()}
+            self._pinned[single] = self._save({name: self.truth[name] for name in names} | floats)
+        return self._pinned.get(single)
 
     def submit_alone(self, run: Run) -> Run:
         """The same again with the truth in place of each step's result, so that each is judged by itself; with its
@@ -234,7 +236,7 @@ class Task:
         if number == len(self._slopes):
             found = differentiation.slope(
                 self.graph, self.parameters, self.inputs, self.outputs, self._terms.seed,
-                mode=self.mode, number=number, truth=self.truth,
+                mode=self.mode, number=number, truth=self.truth, pinned=self._free,
             )  # fmt: skip
             self._slopes.append(found)
         return self._slopes[number]
@@ -257,7 +259,7 @@ class Task:
             return True
         found = rounding.magnitudes(
             self.graph, self.parameters, self.inputs, self.truth, unit, self._terms.seed + number, mode=self.mode,
-            pinned=self._undefined.keys(),
+            pinned=self._free,
         )  # fmt: skip
         before = self._scales.get(dtype)
         if before is not None:
@@ -324,7 +326,7 @@ class Task:
             return run
         found = inexact.bounds(
             self.graph, self.parameters, self.inputs, self.truth, self._scales["float64"], declared,
-            mode=self.mode, pinned=self._undefined.keys(),
+            mode=self.mode, pinned=self._free,
         )  # fmt: skip
         return replace(run, bounds={name: max(bound, found.get(name, 0.0)) for name, bound in run.bounds.items()})
 
@@ -488,7 +490,7 @@ class Task:
         return None
 
     def close(self) -> None:
-        files = (self._data, self._forced, self._numbers, self._given, self._pinned, *self._singles.values())
+        files = (self._data, self._forced, self._numbers, self._given, *self._pinned.values())
         stored = [Path(each["path"]) for each in files if each is not None]
         for path in (*stored, *self._files):
             self._terms.pool.scratch.remove(path)

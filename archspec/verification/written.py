@@ -19,10 +19,11 @@ from archspec.verification.failure import Failure
 from archspec.verification.report import Outcome, Report
 from archspec.verification.run import examine
 from archspec.verification.subject import Written
+from archspec.verification.task import Instead
 from archspec.verification.workers import Pool
 
 if TYPE_CHECKING:
-    from archspec.ops.base import Array
+    pass
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class _Files:
 
 def written(
     model: Model, formats: Sequence[Format], pool: Pool, *, sizes: Mapping[str, int], seed: int, timeout: float,
-    allow_unproven: bool, inputs: Mapping[str, Array] | None = None,
+    allow_unproven: bool, instead: Instead | None = None,
 ) -> Report:  # fmt: skip
     """What is found about a network in evaluation, as formats have it: at these sizes, and at another batch and other
     open ones."""
@@ -56,7 +57,7 @@ def written(
             return Report(graph.name, seed, outcomes)
         report = examine(
             graph, [each.subject for each in files.values()], pool, seed=seed, timeout=timeout,
-            allow_unproven=allow_unproven, inputs=inputs, second=_second(model, [f.second for f in files.values()]),
+            allow_unproven=allow_unproven, instead=instead, second=_second(model, [f.second for f in files.values()]),
         )  # fmt: skip
     for name, made in files.items():
         outcome = report.outcomes[name]

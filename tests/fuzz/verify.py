@@ -34,8 +34,6 @@ NARROW: Final = 2.0**-22
 """The same for kinks, where there is no gradient; the slope is measured with steps of 2^-29."""
 STEEPEST: Final = 3000.0
 HIGHEST: Final = 1e4
-PUTTING: Final = ("scatter", "max_unpool1d", "max_unpool2d", "max_unpool3d")
-"""Where several numbers have one place it is not defined which stays, so that slopes of a whole network are others."""
 SEEDS: Final = 12
 """How many sets of inputs and weights are tried for one that stands nowhere on a border."""
 
@@ -61,7 +59,6 @@ def problems(spec: str, pool: Pool, *, gradients: bool = False) -> list[str]:
         return [blown("compile", error)]
     found = [f"{name}: refused: {reason}" for name, reason in tried.refused.items()]
     graph = rounded(tried.graph)
-    gradients = gradients and not any(node.op.key in PUTTING for node in graph.nodes)
     seed = settled(graph, gradients=gradients)
     try:
         report = examine(

@@ -96,8 +96,13 @@ class Trace:
                 kept, sources = self._kept
                 if tensor in kept:
                     self.values[tensor] = values[index]
+                free = self.forced.get(f"free {tensor}")
                 if tensor in sources and self._leaf is not None:
                     self.sources[tensor], values[index] = self._leaf(array)
+                elif free is not None and tuple(values[index].shape) == array.shape:
+                    free = arrange(free, layout)
+                    own, given = cast(np.where(free, 0.0, 1.0), self._dtype), np.where(free, array, 0)
+                    values[index] = values[index] * self._runner.from_numpy(own) + self._runner.from_numpy(given)
                 else:
                     values[index] = self._runner.from_numpy(array)
         self._tell({"at": key})
