@@ -35,7 +35,8 @@ def constant(site: Site) -> Lowered:
         return held(call("paddle.to_tensor", Items((numbers,), "[]")), site, False)
     sizes = site.value(lambda step: [1, *step.op.sizes()], "shape")
     dtype = {} if site.op.dtype == "float" else {"dtype": literal(site.op.dtype)}
-    return held(call("paddle.full", sizes, numbers, **dtype), site, False)
+    plain = {exact(literal(0.0)): "paddle.zeros", exact(literal(1.0)): "paddle.ones"}.get(exact(numbers))
+    return held(call(plain, sizes) if plain else call("paddle.full", sizes, numbers, **dtype), site, False)
 
 
 ROWS: Final[dict[str, Lowering]] = {

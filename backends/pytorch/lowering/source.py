@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from archspec.emit.code import Code, Items, Template, call, exact, literal
+from archspec.emit.code import Call, Code, Items, Template, call, exact, literal
 from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
 from archspec.graph.tree import Step
 from archspec.ops.initializers import Fixed
@@ -23,12 +23,15 @@ def parameter(site: Site) -> Lowered:
     if not site.every(begins_fixed):
         return held(call("nn.Parameter", call("torch.empty", sizes)), site, True)
     value = exact(site.value(lambda step: step.initial[""].distribution.number, "value"))
-    plain = {exact(literal(0.0)): "torch.zeros", exact(literal(1.0)): "torch.ones"}.get(value)
+    return held(call("nn.Parameter", filled(sizes, value)), site, True)
+
+
+def filled(sizes: Code, value: Code, **more: Code) -> Call:
+    """A tensor of one number."""
+    plain = {exact(literal(0.0)): "torch.zeros", exact(literal(1.0)): "torch.ones"}.get(exact(value))
     if plain is None:
-        start = call("torch.full", sizes, value)
-    else:
-        start = call(plain, *(sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)))
-    return held(call("nn.Parameter", start), site, True)
+        return call("torch.full", sizes, value, **more)
+    return call(plain, *(sizes.items if isinstance(sizes, Items) else (Template("*{0}", (sizes,)),)), **more)
 
 
 def begins_fixed(step: Step) -> bool:
@@ -41,7 +44,7 @@ def constant(site: Site) -> Lowered:
     if isinstance(numbers, Items):
         made = call("torch.tensor", Items((numbers,), "[]"), device=_DEVICE)
     else:
-        made = call("torch.full", site.value(lambda step: (1, *step.op.sizes()), "shape"), numbers, device=_DEVICE)
+        made = filled(site.value(lambda step: (1, *step.op.sizes()), "shape"), numbers, device=_DEVICE)
     return held(call("nn.Buffer", made, persistent=literal(False)), site, False)
 
 

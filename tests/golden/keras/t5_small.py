@@ -140,7 +140,7 @@ def self_attention(x, bias, num_heads, *, name):
     )(x)
 
 
-def block_block(x, bias, num_heads, hidden, dropout=0.1, *, name):
+def encoder_block(x, bias, num_heads, hidden, dropout=0.1, *, name):
     """Attention and a perceptron, each with an RMS norm before it and a shortcut around
     it.
     """
@@ -195,7 +195,7 @@ def T5Small(hidden=2048, dropout=0.1):
     )(tokens)
     embedded = layers.Dropout(dropout, name="embedded")(x)
     for index in range(6):
-        embedded = block_block(
+        embedded = encoder_block(
             embedded,
             relative_attention_bias,
             8,

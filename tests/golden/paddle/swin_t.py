@@ -85,11 +85,11 @@ class WindowAttention(nn.Layer):
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         if shift > 0:
-            self.nothing = paddle.full([1, 1, 1, 1], 0.0)
+            self.nothing = paddle.zeros([1, 1, 1, 1])
             self.lowest = paddle.full([1, 1, 1, 1], -100.0)
-            self.constant1 = paddle.full([1, size - shift, 1], 0.0)
+            self.constant1 = paddle.zeros([1, size - shift, 1])
             rows = F.pad(self.constant1, (0, 0, 0, shift, 0, 0), value=1.0)
-            self.constant2 = paddle.full([1, 1, size - shift], 0.0)
+            self.constant2 = paddle.zeros([1, 1, size - shift])
             columns = F.pad(self.constant2, (0, 0, 0, 0, 0, shift), value=2.0)
             x = rows - columns
             x = x.reshape([-1, size**2, 1])

@@ -123,7 +123,7 @@ class SelfAttention(nn.Layer):
         return self.o(x)
 
 
-class Block(nn.Layer):
+class EncoderBlock(nn.Layer):
     """Attention and a perceptron, each with an RMS norm before it and a shortcut around
     it.
     """
@@ -156,13 +156,13 @@ class T5Small(nn.Layer):
 
     def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
-        self.nothing = paddle.full([1, 1, 1, 1], 0.0)
+        self.nothing = paddle.zeros([1, 1, 1, 1])
         self.lowest = paddle.full([1, 1, 1, 1], -10000.0)
         self.relative_attention_bias = BucketedPositionBias(8)
         self.shared = nn.Embedding(32128, 512)
         self.embedded = nn.Dropout(dropout)
         self.block = nn.LayerList(
-            [Block(512, 8, hidden, dropout=dropout) for _ in range(6)]
+            [EncoderBlock(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
         self.final_layer_norm = RMSNorm(512)
         self.states = nn.Dropout(dropout)

@@ -101,19 +101,19 @@ class WindowAttention(nn.Module):
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         if shift > 0:
             self.nothing = nn.Buffer(
-                torch.full((1, 1, 1, 1), 0.0, device=filled_device()), persistent=False
+                torch.zeros(1, 1, 1, 1, device=filled_device()), persistent=False
             )
             self.lowest = nn.Buffer(
                 torch.full((1, 1, 1, 1), -100.0, device=filled_device()),
                 persistent=False,
             )
             self.constant1 = nn.Buffer(
-                torch.full((1, size - shift, 1), 0.0, device=filled_device()),
+                torch.zeros(1, size - shift, 1, device=filled_device()),
                 persistent=False,
             )
             rows = F.pad(self.constant1, (0, 0, 0, shift), value=1.0)
             self.constant2 = nn.Buffer(
-                torch.full((1, 1, size - shift), 0.0, device=filled_device()),
+                torch.zeros(1, 1, size - shift, device=filled_device()),
                 persistent=False,
             )
             columns = F.pad(self.constant2, (0, shift, 0, 0), value=2.0)

@@ -90,7 +90,7 @@ class SelfAttention(nn.Module):
         return self.o(x)
 
 
-class Block(nn.Module):
+class EncoderBlock(nn.Module):
     """Attention and a perceptron, each with an RMS norm before it and a shortcut around
     it.
     """
@@ -124,7 +124,7 @@ class T5Small(nn.Module):
     def __init__(self, hidden: int = 2048, dropout: float = 0.1) -> None:
         super().__init__()
         self.nothing = nn.Buffer(
-            torch.full((1, 1, 1, 1), 0.0, device=filled_device()), persistent=False
+            torch.zeros(1, 1, 1, 1, device=filled_device()), persistent=False
         )
         self.lowest = nn.Buffer(
             torch.full((1, 1, 1, 1), -10000.0, device=filled_device()), persistent=False
@@ -133,7 +133,7 @@ class T5Small(nn.Module):
         self.shared = nn.Embedding(32128, 512)
         self.embedded = nn.Dropout(dropout)
         self.block = nn.ModuleList(
-            [Block(512, 8, hidden, dropout=dropout) for _ in range(6)]
+            [EncoderBlock(512, 8, hidden, dropout=dropout) for _ in range(6)]
         )
         self.final_layer_norm = nn.RMSNorm(512, eps=1e-6)
         self.states = nn.Dropout(dropout)
