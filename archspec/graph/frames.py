@@ -102,7 +102,7 @@ class Frame:
 
     def begun(self, rules: Rules) -> Frame:
         """The frame where these say how weights begin."""
-        return replace(self, initial=rules)
+        return self if rules is self.initial else replace(self, initial=rules)
 
     def settled(self, condition: Any) -> bool:
         """Whether the network's params alone decide a condition, so that the step is the same wherever it stands."""

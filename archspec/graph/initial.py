@@ -23,6 +23,8 @@ class Initials:
 
     def rules(self, raw: Any, frame: Frame, path: Path, operation: bool = False) -> Rules:
         """The rules that hold below `path`: those of its `init`, before those of what is around."""
+        if raw is None:
+            return frame.initial
         found = []
         for key, text, below in entries(raw):
             where = (*path, "init", *below)

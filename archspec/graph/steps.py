@@ -208,6 +208,8 @@ class Steps:
 
     def _row(self, row: Mapping[str, Any], index: int, here: Here) -> Frame:
         bound = here.frame.bind(index, {})
+        if not row:
+            return bound
         return here.frame.bind(index, {key: self._cell(raw, bound, (*here.path, key)) for key, raw in row.items()})
 
     def _cell(self, raw: Any, frame: Frame, path: Path) -> Any:
