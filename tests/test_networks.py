@@ -22,6 +22,7 @@ DEEP: Final = 80
 SMALL: Final = [(64, 48), (99, 83), (128, 96)]
 """Sizes of images, the smallest that a network takes coming first; the published sizes are verified by `make zoo`."""
 REDUCED: Final[dict[str, dict[str, Any]]] = {
+    "albert": {"depth": 3, "vocabulary": 3000},
     "bert": {"depth": 2, "vocabulary": 3000},
     "cait": {"image_size": 64, "depth": 2},
     "convmixer": {"depth": 4},
@@ -58,9 +59,9 @@ ALSO: Final = [
 ]  # fmt: skip
 """Variants with blocks that the smallest of their families has not."""
 LONG: Final = frozenset(
-    "cait deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dpn efficientnet_b0_keras fcn fpn ghostnet "
-    "googlenet_bn googlenet_paddle hrnet inception_resnet levit nasnet poolformer pvt_v2 regnet res2net seresnet "
-    "shufflenet_v1 unet_3d wide_deep xception zfnet".split()
+    "albert cait deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dpn efficientnet_b0_keras fcn fpn "
+    "ghostnet googlenet_bn googlenet_paddle hrnet inception_resnet levit nasnet poolformer pvt_v2 regnet res2net "
+    "seresnet shufflenet_v1 unet_3d wide_deep xception zfnet".split()
 )
 """Families and variants that take long and have no operation and no form of their own."""
 
