@@ -81,7 +81,8 @@ def _yaml(value: Any) -> str:
 
 
 def _shapes(case: Case) -> str:
-    return " and ".join(f"[{', '.join(map(str, ('batch', *shape)))}]" for shape in case.shapes)
+    shown = [(1 if i in case.shared else "batch", *shape) for i, shape in enumerate(case.shapes)]
+    return " and ".join(f"[{', '.join(map(str, shape))}]" for shape in shown)
 
 
 def _code(backend: str, case: Case) -> Iterator[str]:

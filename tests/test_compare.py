@@ -307,8 +307,8 @@ def test_exact_operations_give_what_they_are_given(case: Case) -> None:
     kinds = case.dtypes or ("float",) * len(case.shapes)
     random = np.random.default_rng(0)
     given = [
-        random.standard_normal((2, *shape)) if kind == "float" else random.integers(0, 2, (2, *shape)).astype(kind)
-        for shape, kind in zip(case.shapes, kinds, strict=True)
+        random.standard_normal(shape) if kind == "float" else random.integers(0, 2, shape).astype(kind)
+        for shape, kind in zip(case.whole(2), kinds, strict=True)
     ]
     fixed = [0.0, 1.0, *np.ravel(getattr(op, "value", 0.0)).astype(float)]
     known = np.concatenate([np.ravel(array).astype(float) for array in given] + [np.array(fixed)])

@@ -60,8 +60,11 @@ def network(cases: Cases) -> Model:
             inputs[name] = {"shape": list(shape), "dtype": dtype}
             if dtype == "int64":
                 inputs[name]["below"] = case.below
+        for made in case.shared_steps(names):
+            del inputs[made["name"]]
+            layers.append(made)
         step = {"op": case.op, **case.attributes}
-        shapes = ops.get(case.op)(**case.attributes).infer(*((BATCH, *shape) for shape in case.shapes))
+        shapes = ops.get(case.op)(**case.attributes).infer(*case.whole(BATCH))
         parts = [f".{i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]
         layers.append({**step, "name": f"step{number}", **({} if source else {"from": names})})
         outputs |= {f"step{number}_{i}": f"step{number}{part}" for i, part in enumerate(parts)}

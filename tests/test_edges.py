@@ -102,7 +102,7 @@ def test_a_steep_operation_sees_its_own_edges_alone() -> None:
 def test_every_operation_that_is_not_linear_has_edges() -> None:
     for case in CASES:
         made = ops.get(case.op)(**case.attributes)
-        declared = made.edges(*((3, *shape) for shape in case.shapes))
+        declared = made.edges(*case.whole(3))
         assert len(declared) == len(case.shapes), case
         assert all(numbers for sets in declared for numbers in sets), case
         assert not case.shapes or any(declared) != made.linear, case

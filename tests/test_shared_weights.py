@@ -73,7 +73,7 @@ def test_a_framework_may_need_another_layer() -> None:
 
 def lends(case: Case) -> bool:
     """Whether its weights can be shared, and its inputs lie in more than one order of axes."""
-    shapes = [(2, *shape) for shape in case.shapes]
+    shapes = case.whole(2)
     weights = ops.get(case.op)(**case.attributes).parameters(*shapes).values() if shapes else ()
     images = any(len(shape) > 2 for shape in shapes) and set(case.dtypes) <= {"float"}
     return bool(weights) and all(weight.trainable for weight in weights) and images

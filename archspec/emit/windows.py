@@ -86,6 +86,11 @@ def negated(step: Step) -> Pairs:
     return tuple((-lo, -hi) for lo, hi in resolved(step))
 
 
+def crops(step: Step) -> tuple[int, ...]:
+    """The same as one flat tuple, the last axis first."""
+    return tuple(size for pair in reversed(negated(step)) for size in pair)
+
+
 def before(site: Site) -> Code:
     """The padding per axis where it is the same on both sides: one number, or one per axis."""
     return once(site.value(lambda step: tuple(pair[0] for pair in resolved(step)), "padding"))

@@ -96,8 +96,10 @@ class Operations:
             else:
                 due = {0: "no input", 1: "one input"}.get(least, f"{least} inputs")
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
-            raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame,
-                                      hint="say which with from: name, or from: [name, name]")  # fmt: skip
+            hint = "say which with from: name, or from: [name, name]"
+            if f"{op.key}_with" in KEYS and len(inputs) > 1 and inputs[1].shape[0] == 1:
+                hint = f"{op.key}_with takes weights that come from steps"
+            raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame, hint=hint)
         for number, value in enumerate(inputs):
             takes = op.takes_each[number] if op.takes_each else op.takes
             if value.dtype not in takes:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from archspec.ops.base import Operation
 
 _ORDER: Final = (
-    "convolution", "linear", "attention", "pooling", "unpooling", "normalization", "activation", "elementwise",
-    "joining", "shape", "selection", "image", "sampling", "spectral", "reduction", "recurrent", "source",
+    "convolution", "linear", "kernel", "attention", "pooling", "unpooling", "normalization", "activation",
+    "elementwise", "joining", "shape", "selection", "image", "sampling", "spectral", "reduction", "recurrent", "source",
     "regularization",
 )  # fmt: skip
 

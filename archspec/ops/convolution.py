@@ -339,13 +339,8 @@ CROP: Any = Field(0, description="elements cut off: a number, one per axis, or [
 OUTPUT_PADDING: Any = Field(0, description="elements added after, to tell apart the sizes that stride merges")
 
 
-class _ConvTranspose(_Windowed):
-    free: ClassVar[frozenset[str]] = frozenset({"out_channels"})
-    if TYPE_CHECKING:
-        out_channels: int
-        output_padding: tuple[int, ...]
-        groups: int
-        bias: bool
+class _Cropped(Operation):
+    """What crops its result by numbers."""
 
     @field_validator("padding", check_fields=False)
     @classmethod
@@ -353,6 +348,15 @@ class _ConvTranspose(_Windowed):
         if padding == "same":
             raise ValueError("same has no agreed meaning for a transposed convolution; give numbers")
         return padding
+
+
+class _ConvTranspose(_Cropped, _Windowed):
+    free: ClassVar[frozenset[str]] = frozenset({"out_channels"})
+    if TYPE_CHECKING:
+        out_channels: int
+        output_padding: tuple[int, ...]
+        groups: int
+        bias: bool
 
     def sizes(self, x: Shape) -> tuple[int, ...]:
         check_rank(x, self.rank + 2)

@@ -41,8 +41,11 @@ _AROUND: Final = {
     "embeddingbag": "not supported; it is an embedding, then sum or mean over time",
     "nonzero maskedselect booleanmask unique uniqueconsecutive bincount":
         "not supported: a shape cannot follow from values; multiply by a mask, or where, keeps it",
-    "spectralnorm weightnorm weightnormalization spectralnormalization weightstandardization":
+    "weightnorm weightnormalization weightstandardization modulatedconv":
+        "compute the weight from a parameter; conv2d_with and linear_with take it as an input",
+    "spectralnorm spectralnormalization":
         "not supported; weights that were trained with it are written into the layer as they came out",
+    "blur blurpool antialias sobel haar": "a conv2d_with takes such a kernel from a constant",
     "identity noop passthrough": "leave it out: a branch of [] is what flows in",
     "crossentropyloss mseloss l1loss bceloss bcewithlogitsloss nllloss ctcloss kldivloss loss":
         "losses stand in training: {losses: ...}",

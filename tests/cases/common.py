@@ -28,11 +28,21 @@ class Case:
     """For whole numbers: they are smaller than this."""
     refused: dict[str, str] = field(default_factory=dict)
     """Backend: words of the reason why it cannot express this case."""
+    shared: tuple[int, ...] = ()
+    """The numbers of the inputs that are the same for all samples: parameters of the network."""
 
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The kind of numbers of each input."""
         return (self.dtype,) * len(self.shapes) if isinstance(self.dtype, str) else self.dtype
+
+    def whole(self, batch: int) -> list[Shape]:
+        """The shapes of the inputs, with their batch axes."""
+        return [(1 if i in self.shared else batch, *shape) for i, shape in enumerate(self.shapes)]
+
+    def shared_steps(self, names: list[str]) -> list[dict[str, Any]]:
+        """What makes the inputs that are the same for all samples, given the names of all."""
+        return [{"op": "parameter", "name": names[i], "shape": list(self.shapes[i])} for i in self.shared]
 
     def __str__(self) -> str:
         shown = [f"{key}={value}" for key, value in self.attributes.items()]

@@ -76,8 +76,11 @@ def _proposed(builder: Builder, key: str, *, anew: bool = False) -> Step:
     if key in POSITIVE:
         first = _positive(builder, first)
     references = [first or builder.named()] if others else [first]
-    for sizes, kind in zip(others, kinds[1:], strict=True):
-        reference = builder.obtain(sizes, kind, below, key in STRETCHES)
+    for number, (sizes, kind) in enumerate(zip(others, kinds[1:], strict=True), 1):
+        if number in row.shared:
+            reference = builder.source(sizes, kind, below)
+        else:
+            reference = builder.obtain(sizes, kind, below, key in STRETCHES)
         if key in ("power", "divide", "mod") and kind == "float":
             reference = _positive(builder, reference)
         references.append(reference or builder.named())

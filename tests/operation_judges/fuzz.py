@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -40,11 +41,12 @@ def drawn(key: str, seed: int) -> Case | None:
         try:
             attributes, others = fitted(random, row, sizes[0] if sizes else ())
             shapes: tuple[Shape, ...] = (*sizes[:1], *others)
-            whole = [(BATCH, *shape) for shape in shapes]
+            whole = replace(row, shapes=shapes).whole(BATCH)
             found = make(key, **attributes).infer(*whole)
             counts = [count for count, _ in make(key, **attributes).indexes(*whole).values()]
             below = min(counts, default=row.below)
-            case = Case(key, attributes, shapes, values=row.values, dtype=row.dtype, below=below)
+            case = Case(key, attributes, shapes, values=row.values, dtype=row.dtype, below=below,
+                        shared=row.shared)  # fmt: skip
         except (ShapeError, ValidationError, IndexError, ValueError, TypeError):
             continue
         if all(0 < _count(shape) <= LARGEST for shape in (*shapes, *found)):

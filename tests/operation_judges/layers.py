@@ -27,6 +27,10 @@ def linear(a: Attributes, x: Any, **weights: Any) -> Any:
     return held(nn.Linear(x.shape[-1], a["out_features"], **given(a, "bias")), weights)(x)
 
 
+def linear_with(a: Attributes, x: Any, weight: Any, *bias: Any) -> Any:
+    return F.linear(x, weight[0], *(each[0] for each in bias))
+
+
 def bilinear(a: Attributes, x: Any, y: Any, **weights: Any) -> Any:
     return held(nn.Bilinear(x.shape[-1], y.shape[-1], a["out_features"], **given(a, "bias")), weights)(x, y)
 
@@ -234,6 +238,7 @@ def constant(a: Attributes) -> Any:
 
 JUDGES: Final[dict[str, Judge]] = {
     "linear": Judge("torch.nn.Linear", linear),
+    "linear_with": Judge("torch.nn.functional.linear", linear_with),
     "bilinear": Judge("torch.nn.Bilinear", bilinear),
     "embedding": Judge("torch.nn.Embedding", embedding),
     "matmul": Judge("torch.matmul", matmul),

@@ -63,7 +63,7 @@ def tried(cases: Iterable[Case]) -> Iterator[Trial]:
 
 
 def _trial(case: Case, halved: bool, random: np.random.Generator) -> Trial:
-    judge, kinds = JUDGES[case.op], zip(case.shapes, case.dtypes, strict=True)
+    judge, kinds = JUDGES[case.op], zip(case.whole(BATCH), case.dtypes, strict=True)
     inputs = [_numbers(case, shape, dtype, halved, random) for shape, dtype in kinds]
     parameters = make(case.op, **case.attributes).parameters(*(x.shape for x in inputs))
     weights = {
@@ -81,7 +81,6 @@ def _trial(case: Case, halved: bool, random: np.random.Generator) -> Trial:
 
 
 def _numbers(case: Case, shape: tuple[int, ...], dtype: str, halved: bool, random: np.random.Generator) -> Array:
-    shape = (BATCH, *shape)
     if dtype == "int64":
         return random.integers(0, case.below, shape)
     if dtype == "bool":
@@ -140,7 +139,7 @@ def problem(found: list[Array], wanted: list[Array], tolerance: float) -> str:
 
 def padded(trial: Trial, op: Any) -> str:
     """What the judge has against the numbers that a word for the padding stands for."""
-    if not isinstance(trial.case.attributes.get("padding"), str):
+    if not isinstance(trial.case.attributes.get("padding"), str) or not hasattr(op, "kernel_size"):
         return ""
     (x,) = trial.inputs
     stride, dilation = op.stride or op.kernel_size, getattr(op, "dilation", (1,) * (x.ndim - 2))

@@ -66,6 +66,27 @@ def masked(a: Attributes, x: Any, weight: Any, **bias: Any) -> Any:
     return conv(2)(a, x, weight=weight * seen, **bias)
 
 
+def conv_with(rank: int) -> Ask:
+    """The layer of PyTorch with these weights, whose sizes say what it is."""
+
+    def ask(a: Attributes, x: Any, kernel: Any, *bias: Any) -> Any:
+        sizes = {"out_channels": kernel.shape[1], "kernel_size": list(kernel.shape[3:]), "bias": bool(bias)}
+        weights = {"weight": kernel[0]} | ({"bias": bias[0][0]} if bias else {})
+        return conv(rank)({**a, **sizes}, x, **weights)
+
+    return ask
+
+
+def conv_transpose_with(rank: int) -> Ask:
+    def ask(a: Attributes, x: Any, kernel: Any, *bias: Any) -> Any:
+        out = kernel.shape[2] * a.get("groups", 1)
+        sizes = {"out_channels": out, "kernel_size": list(kernel.shape[3:]), "bias": bool(bias)}
+        weights = {"weight": kernel[0]} | ({"bias": bias[0][0]} if bias else {})
+        return conv_transpose(rank)({**a, **sizes}, x, **weights)
+
+    return ask
+
+
 def conv_transpose(rank: int) -> Ask:
     def ask(a: Attributes, x: Any, **weights: Any) -> Any:
         _, _, _, pairs = windows(a, x, rank)
@@ -228,6 +249,11 @@ JUDGES: Final[dict[str, Judge]] = {
     **{f"depthwise_conv{kind}": Judge(f"torch.nn.Conv{kind}", conv(rank, depthwise=True)) for rank, kind in SPACES[:2]},
     **{f"separable_conv{kind}": Judge(f"torch.nn.Conv{kind}, twice", separable(rank)) for rank, kind in SPACES[:2]},
     **{f"conv_transpose{kind}": Judge(f"torch.nn.ConvTranspose{kind}", conv_transpose(rank)) for rank, kind in SPACES},
+    **{f"conv{kind}_with": Judge(f"torch.nn.Conv{kind}", conv_with(rank)) for rank, kind in SPACES},
+    **{
+        f"conv_transpose{kind}_with": Judge(f"torch.nn.ConvTranspose{kind}", conv_transpose_with(rank))
+        for rank, kind in SPACES[:2]
+    },
     "masked_conv2d": Judge("torch.nn.Conv2d, with the masks of the paper's figure", masked),
     **{f"max_pool{kind}": Judge(f"{TORCH}.max_pool{kind}", max_pool(rank)) for rank, kind in SPACES},
     **{f"avg_pool{kind}": Judge(f"{TORCH}.avg_pool{kind}", avg_pool(rank)) for rank, kind in SPACES},

@@ -101,7 +101,7 @@ def depthwise_kernel(step: Step) -> Any:
 def conv(site: Site) -> Lowered:
     """Grouped by channel, it is a depthwise layer."""
     rank = site.op.rank
-    if rank < 3 and site.every(_by_channel):
+    if rank < 3 and site.every(by_channel):
         return _depthwise(site, _ratio)
     return _conv(site, f"layers.Conv{rank}D(filters, kernel_size, {CONV})", causal=rank == 1)
 
@@ -115,15 +115,15 @@ def masked(site: Site) -> Lowered:
 
 def _conv(site: Site, text: str, *, causal: bool = False) -> Lowered:
     """Where TensorFlow has no such strides, or wrong ones, there are none, and the result is thinned out after."""
-    thin = _thinned(site)
-    padded = _outside(site) if thin else padding(site, causal=causal)
+    thin = thinned(site)
+    padded = outside(site) if thin else padding(site, causal=causal)
     made = spell(text, site, filters="out_channels", strides=1 if thin else "stride", padding=padded.own,
                  dilation_rate="dilation", use_bias="bias")  # fmt: skip
-    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, _thin(site) if thin else None,
+    return image_layer(site, made, {"weight": ("kernel", kernel)}, padded.before, thinning(site) if thin else None,
                        padded.sized)  # fmt: skip
 
 
-def _thinned(site: Site) -> bool:
+def thinned(site: Site) -> bool:
     return not site.every(lambda step: max(step.op.stride) == 1 or (max(step.op.dilation) == 1 and not _misread(step)))
 
 
@@ -134,7 +134,7 @@ def _misread(step: Step) -> bool:
     return bool(channels == 1 and len(sizes) > 1 and step.outputs[0].shape[-1] == 1 and stride[-1] > stride[-2] == 1)
 
 
-def _thin(site: Site) -> Callable[[Code], Code]:
+def thinning(site: Site) -> Callable[[Code], Code]:
     """What keeps one element of each stride."""
     one, slices = literal(1), []
     for axis in range(site.op.rank):
@@ -144,7 +144,7 @@ def _thin(site: Site) -> Callable[[Code], Code]:
     return lambda code: Template(f"{{0}}[:, {places}]", (code, *slices))
 
 
-def _outside(site: Site) -> Padding:
+def outside(site: Site) -> Padding:
     """All padding in a layer before."""
     sized = not site.every(lambda step: step.op.padding != "same")
     return Padding(literal("valid"), None if site.every(windows.unpadded) else zeros(site), sized)
@@ -171,7 +171,7 @@ def compact(pads: Code) -> Code:
     return pads
 
 
-def _by_channel(step: Step) -> bool:
+def by_channel(step: Step) -> bool:
     op: Any = step.op
     channels = step.inputs[0].shape[1]
     one_stride = len(set(op.stride)) == 1 and not (max(op.stride) > 1 and max(op.dilation) > 1)
@@ -184,20 +184,20 @@ def _ratio(site: Site) -> Code:
 
 def _depthwise(site: Site, multiplier: Any, **sources: Any) -> Lowered:
     rank = site.op.rank
-    thin = _thinned(site)
-    padded = _outside(site) if thin else padding(site)
+    thin = thinned(site)
+    padded = outside(site) if thin else padding(site)
     text = (f"layers.DepthwiseConv{rank}D(kernel_size, *, strides=1, padding='valid', depth_multiplier=1, "
             "dilation_rate=1, use_bias=True)")  # fmt: skip
     options = {"use_bias": "bias", **sources}
     made = spell(text, site, strides=1 if thin else "stride", padding=padded.own, depth_multiplier=multiplier,
                  dilation_rate="dilation", **options)  # fmt: skip
     weights = dict.fromkeys(("weight", "depthwise_weight"), ("kernel", depthwise_kernel))
-    return image_layer(site, made, weights, padded.before, _thin(site) if thin else None, padded.sized)
+    return image_layer(site, made, weights, padded.before, thinning(site) if thin else None, padded.sized)
 
 
 def depthwise(site: Site, **sources: Any) -> Lowered:
     """With unequal strides TensorFlow has no float64 kernel: an ordinary grouped convolution, then."""
-    if _thinned(site) or site.every(_evenly_strided):
+    if thinned(site) or site.every(_evenly_strided):
         return _depthwise(site, "multiplier", **sources)
     padded = padding(site)
     options = {"use_bias": "bias", **sources}
@@ -216,7 +216,7 @@ def _evenly_strided(step: Step) -> bool:
 def separable(site: Site) -> Lowered:
     """One layer, or two where TensorFlow has no such depthwise convolution."""
     rank = site.op.rank
-    if _thinned(site) or not site.every(_evenly_strided):
+    if thinned(site) or not site.every(_evenly_strided):
         return _in_two_layers(site)
     padded = padding(site)
     text = (f"layers.SeparableConv{rank}D(filters, kernel_size, *, strides=1, padding='valid', dilation_rate=1, "

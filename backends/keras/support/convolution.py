@@ -47,34 +47,44 @@ class ConvTranspose(layers.Layer):
             self.bias = self.add_weight(shape=shape, initializer=start, name="bias")
 
     def call(self, x):
-        rank = len(x.shape) - 2
-        names = "kernel_size strides dilation padding output_padding"
-        geometry = zip(*(per_axis(getattr(self, name), rank) for name in names.split()))
-        borders, crops = [(0, 0)], [slice(None)]
-        for axis, (size, stride, gap, padding, extra) in enumerate(geometry, start=1):
-            length = x.shape[axis]
-            zeros = [ops.zeros_like(x)] * (stride - 1)
-            x = ops.stack([x, *zeros], axis=axis + 1)
-            shape = [-1, *x.shape[1:axis], length * stride, *x.shape[axis + 2 :]]
-            length = (length - 1) * stride + 1
-            x = ops.take(ops.reshape(x, shape), range(length), axis=axis)
-            before, after = per_axis(padding, 2)
-            reach = (size - 1) * gap
-            before, after = reach - before, reach - after + extra
-            borders.append((max(before, 0), max(after, 0)))
-            length += max(before, 0) + after
-            crops.append(slice(max(-before, 0), length))
-        x = ops.pad(x, [*borders, (0, 0)])[tuple(crops)]
-        kernels = ops.flip(self.kernel, axis=tuple(range(rank)))
-        parts = [
-            ops.conv(part, kernel, dilation_rate=self.dilation)
-            for part, kernel in zip(
-                ops.split(x, self.groups, axis=-1),
-                ops.split(kernels, self.groups, axis=rank),
-            )
-        ]
-        x = ops.concatenate(parts, axis=-1)
+        names = "strides padding output_padding dilation groups"
+        geometry = (getattr(self, name) for name in names.split())
+        x = conv_transpose(x, self.kernel, *geometry)
         return x + self.bias if self.use_bias else x
+
+
+def conv_transpose(
+    x, kernel, strides=1, padding=0, output_padding=0, dilation=1, groups=1
+):
+    """Transposed convolution with groups and dilation, along any number of axes."""
+    rank = len(x.shape) - 2
+    given = (tuple(kernel.shape[:rank]), strides, dilation, padding, output_padding)
+    borders, crops = [(0, 0)], [slice(None)]
+    geometry = zip(*(per_axis(value, rank) for value in given))
+    for axis, (size, stride, gap, padding, extra) in enumerate(geometry, start=1):
+        length = x.shape[axis]
+        zeros = [ops.zeros_like(x)] * (stride - 1)
+        x = ops.stack([x, *zeros], axis=axis + 1)
+        shape = [-1, *x.shape[1:axis], length * stride, *x.shape[axis + 2 :]]
+        length = (length - 1) * stride + 1
+        x = ops.take(ops.reshape(x, shape), range(length), axis=axis)
+        before, after = per_axis(padding, 2)
+        reach = (size - 1) * gap
+        before, after = reach - before, reach - after + extra
+        borders.append((max(before, 0), max(after, 0)))
+        length += max(before, 0) + after
+        crops.append(slice(max(-before, 0), length))
+    x = ops.pad(x, [*borders, (0, 0)])[tuple(crops)]
+    kernels = ops.split(ops.flip(kernel, axis=tuple(range(rank))), groups, axis=rank)
+    parts = zip(ops.split(x, groups, axis=-1), kernels)
+    parts = [ops.conv(*part, dilation_rate=dilation) for part in parts]
+    return ops.concatenate(parts, axis=-1)
+
+
+def grouped_conv(x, kernel, groups, **options):
+    """`ops.conv` with groups of channels, each convolved on its own."""
+    parts = zip(ops.split(x, groups, axis=-1), ops.split(kernel, groups, axis=-1))
+    return ops.concatenate([ops.conv(*part, **options) for part in parts], axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="PACKAGE")

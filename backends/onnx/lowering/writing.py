@@ -173,6 +173,11 @@ class Step:
         self.writer, self.node, self.op = writer, node, node.op
         self.inputs = tuple(writer.values[id(tensor)] for tensor in node.inputs)
         self._nodes: list[NodeProto] = []
+        self._given: dict[str, Value] = {}
+
+    def become(self, op: Any, weights: dict[str, Value]) -> None:
+        """Goes on as a step of another operation, with these values as its weights."""
+        self.op, self._given = op, weights
 
     @property
     def x(self) -> Value:
@@ -258,7 +263,9 @@ class Step:
 
     def weights(self) -> dict[str, Value]:
         """All weights of the step."""
-        return {name: self.weight(name) for name in self.op.parameters(*(t.shape for t in self.node.inputs))}
+        return self._given or {
+            name: self.weight(name) for name in self.op.parameters(*(t.shape for t in self.node.inputs))
+        }
 
     def floats(self, value: Any) -> Value:
         """A constant of floating-point numbers."""

@@ -96,11 +96,7 @@ def conv_transpose(site: Site) -> Lowered:
     if site.every(windows.symmetric):
         return own_layer(spell(text, site, in_channels=in_channels, padding=windows.before), site)
     made = spell(text, site, in_channels=in_channels, padding=0)
-
-    def crops(step: Step) -> tuple[int, ...]:
-        return tuple(-size for pair in reversed(windows.resolved(step)) for size in pair)
-
-    crop = site.value(crops, "crop")
+    crop = site.value(windows.crops, "crop")
     return Lowered(
         apply=lambda own, inputs: call("F.pad", Call(own[""], tuple(inputs)), crop),
         layers={"": made},
