@@ -25,6 +25,7 @@ from archspec.training.chosen import told_apart
 from archspec.training.groups import Share
 from archspec.training.losses import BinaryCrossEntropy
 from archspec.training.script import bridges, common
+from archspec.training.suspects import losses, wrong_losses
 from archspec.verification.workers import Pool
 
 from .trained import CLASSIFIER, CROSS_ENTROPY, HEADS, PICTURES, SGD, SOUND, WORDS, network, tiny
@@ -300,6 +301,19 @@ def test_ctc_is_the_sum_over_all_alignments(texts: list[list[int]]) -> None:
                 chance += float(np.prod(each[np.arange(5), path]))
         total -= math.log(chance)
     np.testing.assert_allclose(rules("loss")["ctc"]().reference(x, target), total / len(target), rtol=1e-13)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["mse", "l1", "huber", "kl", "binary"])
+def test_wrong_losses_are_told_apart(name: str) -> None:
+    """None gives what the right one gives, or another wrong one: a single reason fits."""
+    plan = CONFIGURATIONS[name].script("pytorch").plan
+    rng = np.random.default_rng(0)
+    output, target = rng.normal(size=(4, 5)), rng.dirichlet(np.ones(5), 4)
+    outputs, targets = {"logits": output}, {plan.losses["logits"].target: target}
+    others = dict(wrong_losses(plan, 4))
+    found = [losses(plan)(outputs, targets), *(each(outputs, targets) for each in others.values())]
+    assert len(others) >= 2
+    assert np.diff(np.sort(found)).min() > 1e-3
 
 
 SCHEDULES = {

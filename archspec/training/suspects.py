@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archspec.training.losses import Ctc
+from archspec.training.losses import L1, BinaryCrossEntropy, Ctc, Huber, KlDivergence, Mse
 from archspec.training.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
 from archspec.training.plan import Plan
 from archspec.training.replay import Rules, Update
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
+
+Wrong = Callable[[dict[str, "Array"], dict[str, "Array"]], float]
+"""A loss, of outputs and targets by name."""
 
 
 def suspects(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
@@ -212,7 +216,7 @@ def _adagrad(rule: Adagrad, root: Callable[[Array], Array]) -> Update:
     return update
 
 
-def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Callable[[dict[str, Array], dict[str, Array]], float]]]:
+def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Wrong]]:
     """Other losses, by what is then wrong: functions of outputs and targets."""
     right = losses(plan)
     yield "it is the sum over the batch, not the mean", lambda outputs, targets: batch * right(outputs, targets)
@@ -237,20 +241,24 @@ def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Callable[[dict[s
         if getattr(loss, "of", "logits") != "logits":
             other = plan.losses | {name: loss.model_copy(update={"of": "logits"})}
             yield "probabilities are taken for logits", losses(replace(plan, losses=other))
-        if getattr(loss, "ignore_index", None) is not None:
-            yield "what is ignored counts in the mean", _counted(plan, name)
-        if getattr(loss, "class_weights", None) is not None:
-            yield "the weighted sum is divided by the number of samples", _unweighted(plan, name)
+        if (ignored := getattr(loss, "ignore_index", None)) is not None:
+            yield "what is ignored counts in the mean", _scaled(plan, name, partial(_kept, ignored))
+        if (weights := getattr(loss, "class_weights", None)) is not None:
+            yield (
+                "the weighted sum is divided by the number of samples",
+                _scaled(plan, name, partial(_mean_weight, np.array(weights))),
+            )
+        yield from _of_elements(plan, name)
 
 
-def losses(plan: Plan) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+def losses(plan: Plan) -> Wrong:
     """The loss of a plan, of outputs and targets by name."""
     return lambda outputs, targets: sum(
         loss.weight * loss.reference(outputs[name], targets[loss.target]) for name, loss in plan.losses.items()
     )
 
 
-def _by_labels(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+def _by_labels(plan: Plan, name: str) -> Wrong:
     loss: Any = plan.losses[name]
 
     def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
@@ -263,23 +271,41 @@ def _by_labels(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, A
     return wrong
 
 
-def _counted(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:
+def _scaled(plan: Plan, name: str, factor: Callable[[Array, Array], float]) -> Wrong:
+    """The loss of one output is so many times what it is; the factor is a function of output and target."""
     loss: Any = plan.losses[name]
 
     def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
-        share = float(np.mean(targets[loss.target] != loss.ignore_index))
-        own: float = loss.weight * loss.reference(outputs[name], targets[loss.target])
-        return losses(plan)(outputs, targets) + (share - 1) * own
+        output, target = outputs[name], targets[loss.target]
+        own: float = loss.weight * loss.reference(output, target)
+        return losses(plan)(outputs, targets) + (factor(output, target) - 1) * own
 
     return wrong
 
 
-def _unweighted(plan: Plan, name: str) -> Callable[[dict[str, Array], dict[str, Array]], float]:
-    loss: Any = plan.losses[name]
+def _kept(ignored: int, output: Array, target: Array) -> float:
+    return float(np.mean(target != ignored))
 
-    def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
-        share = float(np.mean(np.array(loss.class_weights)[targets[loss.target]]))
-        own: float = loss.weight * loss.reference(outputs[name], targets[loss.target])
-        return losses(plan)(outputs, targets) + (share - 1) * own
 
-    return wrong
+def _mean_weight(weights: Array, output: Array, target: Array) -> float:
+    return float(np.mean(weights[target]))
+
+
+def _of_elements(plan: Plan, name: str) -> Iterator[tuple[str, Wrong]]:
+    """Other means of losses that are a mean over elements, and other such losses."""
+    loss = plan.losses[name]
+    rest = {"target": loss.target, "weight": loss.weight}
+    if isinstance(loss, KlDivergence):
+        yield "it is the mean over all elements, not over samples", _scaled(plan, name, lambda x, _: len(x) / x.size)
+    if not isinstance(loss, Mse | L1 | Huber | BinaryCrossEntropy):
+        return
+    yield "it is the sum over all elements, not the mean", _scaled(plan, name, lambda x, _: float(x.size))
+    yield "it is half of what it is", _scaled(plan, name, lambda x, _: 0.5)
+    if isinstance(loss, BinaryCrossEntropy):
+        return
+    for other, of in ((Mse, "a mean of squares"), (L1, "a mean of absolute values"), (Huber, "a Huber loss")):
+        if not isinstance(loss, other):
+            yield f"it is {of}", losses(replace(plan, losses=plan.losses | {name: other(**rest)}))
+    if isinstance(loss, Huber):
+        delta = loss.delta
+        yield "it is divided by delta", _scaled(plan, name, lambda x, _: 1 / delta)
