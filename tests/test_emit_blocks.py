@@ -315,6 +315,19 @@ def test_what_is_told_otherwise_is_written_out() -> None:
     assert 'layers.Conv2D(8, 5, groups=2, kernel_initializer=kaiming_normal(), name="e")(x)' in code
 
 
+def test_zeros_that_are_the_same_everywhere_are_told_at_each_place() -> None:
+    """A number of zeros is nothing that the layer itself takes."""
+    steps = "".join(
+        f"  - {{op: conv2d, name: c{i}, out_channels: 8, kernel_size: 3, stride: 2, padding: 1, bias: false}}\n"
+        f"  - {{op: batch_norm, name: n{i}}}\n"
+        for i in range(5)
+    )
+    text = f"archspec: 1\nname: E\ninit: {{conv2d: kaiming_normal}}\ninputs: {{image: [3, 64, 64]}}\nlayers:\n{steps}"
+    code = archspec.Spec.parse(text).network().compile("keras")
+    assert code.count("padding=padding") == 1
+    assert code.count("padding=1") == 5
+
+
 def test_a_value_that_others_read_is_no_part_of_a_chain() -> None:
     text = CONVOLUTIONS.replace("BIAS", "false") + "outputs: {middle: a, last: j}\n"
     code = archspec.Spec.parse(text).network().compile("keras")

@@ -59,9 +59,10 @@ ALSO: Final = [
 ]  # fmt: skip
 """Variants with blocks that the smallest of their families has not."""
 LONG: Final = frozenset(
-    "albert cait deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dpn efficientnet_b0_keras fcn fpn "
-    "ghostnet googlenet_bn googlenet_paddle hrnet inception_resnet levit nasnet poolformer pvt_v2 regnet res2net "
-    "seresnet shufflenet_v1 unet_3d wide_deep xception zfnet".split()
+    "albert cait cspnet darknet deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dla dpn ecaresnet "
+    "efficientnet_b0_keras fcn fpn ghostnet googlenet_bn googlenet_paddle hrnet inception_resnet lcnet levit "
+    "mobileone nasnet poolformer pvt_v2 regnet res2net resnest resnet_d seresnet shufflenet_v1 skresnet starnet "
+    "unet_3d vovnet wide_deep xception zfnet".split()
 )
 """Families and variants that take long and have no operation and no form of their own."""
 

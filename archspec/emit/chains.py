@@ -69,10 +69,10 @@ class Helper:
 
     @property
     def fixed(self) -> dict[str, Code]:
-        """What the first layer is told wherever it is called."""
+        """What the first layer is told wherever it is called; a padding that a layer before it may take is no part."""
         first, *others = map(self._told, self.links)
-        return {key: code for key, code in first.items()
-                if _fixed(code) and all(other.get(key) == code for other in others)}  # fmt: skip
+        return {key: code for key, code in first.items() if _fixed(code) and not (self.zeros and key == "padding")
+                and all(other.get(key) == code for other in others)}  # fmt: skip
 
     def _told(self, link: Link) -> dict[str, Code]:
         own = {} if link.padding is None else {"padding": link.padding}

@@ -207,6 +207,21 @@ TIMM: Final = [
     *(_timm_in_order(f"dpn{depth}") for depth in (68, 92, 98, 107, 131)),
     *(_timm(name) for name in ("res2net50_26w_4s", "res2net101_26w_4s", "res2next50")),
     *(_timm_in_order(f"hrnet_{size}") for size in ("w18_small_v2", "w18", "w32", "w48")),
+    *(_timm(f"resnet{size}") for size in ("18d", "26d", "26t", "34d", "50d", "101d", "152d", "200d")),
+    *(_timm(f"ecaresnet{size}") for size in ("26t", "50d", "50t", "101d", "269d", "light")),
+    *(_timm(f"resnest{size}") for size in ("14d", "26d", "50d", "101e", "200e", "269e", "50d_1s4x24d", "50d_4s2x40d")),
+    *(_timm(f"sk{size}") for size in ("resnet18", "resnet34", "resnet50", "resnext50_32x4d")),
+    *(_timm(f"vovnet{size}") for size in ("39a", "57a")),
+    *(_timm(f"ese_vovnet{size}") for size in ("19b_dw", "19b_slim", "19b_slim_dw", "39b", "57b", "99b")),
+    *(
+        _timm(f"csp{name}", params={"slope": 0.01})
+        for name in ("resnet50", "resnet50d", "resnet50w", "resnext50", "darknet53")
+    ),
+    *(_timm(f"darknet{depth}", params={"slope": 0.01}) for depth in (17, 21, 53)),
+    *(_timm(f"lcnet_{percent:03}") for percent in (35, 50, 75, 100, 150)),
+    *(_timm(f"starnet_{size}") for size in ("s1", "s2", "s3", "s4", "s050", "s100", "s150")),
+    *(_timm(f"mobileone_s{number}") for number in range(5)),
+    *(_timm(f"dla{size}") for size in ("34", "46_c", "46x_c", "60x_c", "60", "60x", "102", "102x", "102x2", "169")),
 ]
 
 NETWORKS: Final = [*KERAS, *PADDLE, *TORCHVISION, *TIMM]
