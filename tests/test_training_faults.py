@@ -107,6 +107,19 @@ FAULTS = [
     ("averages", "pytorch", r"alpha=1 - ([\d.]+)", r"alpha=\1", "by no rule that is known"),
     ("averages", "paddle", r" if not each.stop_gradient\]", "]", "bn.running_mean is averaged, and not trained"),
     ("averages", "paddle", r"        follow\(averages, model\)\n", "", "they are never moved"),
+    # Losses over elements.
+    ("huber", "keras", "delta=0.5", "delta=1.0", "delta is lost"),
+    ("huber", "pytorch", r"F.huber_loss\(", "2 * F.huber_loss(", "it is divided by delta"),
+    ("mse", "pytorch", r"mse_loss\((\w+), (\w+)", r'mse_loss(\1, \2, reduction="sum"',
+     "it is the sum over all elements, not the mean"),
+    ("mse", "keras", "MeanSquaredError", "MeanAbsoluteError", "it is a mean of absolute values"),
+    ("mse", "paddle", r"return F.mse_loss\(", "return 0.5 * F.mse_loss(", "it is half of what it is"),
+    ("l1", "pytorch", "l1_loss", "smooth_l1_loss", "it is a Huber loss"),
+    ("l1", "keras", "MeanAbsoluteError", "MeanSquaredError", "it is a mean of squares"),
+    ("l1", "paddle", r"return F.l1_loss\(", "return 5 * F.l1_loss(", None),
+    ("kl", "pytorch", '"batchmean"', '"mean"', "it is the mean over all elements, not over samples"),
+    ("kl", "keras", r"kl_divergence\)", "keras.losses.KLDivergence())", None),
+    ("kl", "paddle", r"F.log_softmax\(logits, axis=1\)", "logits", None),
 ]  # fmt: skip
 """Configuration, framework, what stands in its script and what is put there, and what is said."""
 
