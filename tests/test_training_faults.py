@@ -118,7 +118,6 @@ FAULTS = [
     ("l1", "keras", "MeanAbsoluteError", "MeanSquaredError", "it is a mean of squares"),
     ("l1", "paddle", r"return F.l1_loss\(", "return 5 * F.l1_loss(", None),
     ("kl", "pytorch", '"batchmean"', '"mean"', "it is the mean over all elements, not over samples"),
-    ("kl", "keras", r"kl_divergence\)", "keras.losses.KLDivergence())", None),
     ("kl", "paddle", r"F.log_softmax\(logits, axis=1\)", "logits", None),
 ]  # fmt: skip
 """Configuration, framework, what stands in its script and what is put there, and what is said."""
