@@ -1,4 +1,4 @@
-"""What `archspec verify resnet18` costs beyond running the models: wall time against a bare script per framework.
+"""What `archspec verify resnet18` costs beyond running the models: time against a bare script per framework.
 
 python benchmarks/verify_overhead.py [--network resnet18] [--runs 7]
 
@@ -6,13 +6,15 @@ The bare scripts (`bare_forward.py`) are started in parallel, as verify starts i
 builds the generated model with random weights and runs it once in float64 and once in float32, on inputs of the size
 that verify takes. They are run as they are, and once more with `OMP_WAIT_POLICY=passive`, as verify starts its workers:
 threads that wait do not take the cores from the other frameworks then. All take turns, so that a busy moment of the
-machine does not fall on one of them alone.
+machine does not fall on one of them alone. Wall time is what people wait for; the processor's tells more where a
+machine has other work, or as many cores as there are frameworks.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,9 +38,10 @@ ENVIRONMENT = {
 }
 
 
-def together(commands: Sequence[Sequence[str]], **more: str) -> float:
-    """The wall seconds of commands that run at the same time, with more in their environment."""
-    started = time.perf_counter()
+def together(commands: Sequence[Sequence[str]], **more: str) -> tuple[float, float]:
+    """The seconds of commands that run at the same time, with more in their environment: on the wall, and of
+    processors."""
+    started, before = time.perf_counter(), _spent()
     processes = [
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT | more)
         for command in commands
@@ -47,7 +50,13 @@ def together(commands: Sequence[Sequence[str]], **more: str) -> float:
     seconds = time.perf_counter() - started
     if any(codes):
         raise SystemExit(f"exit codes {codes} of {commands}")
-    return seconds
+    return seconds, _spent() - before
+
+
+def _spent() -> float:
+    """The seconds of processors that all ended children took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -68,25 +77,31 @@ def main() -> None:
             entry = tried.programs[backend.name].entry
             bare.append([sys.executable, str(BARE), backend.name, str(file), entry, *sizes])
         verify = [str(Path(sysconfig.get_path("scripts")) / "archspec"), "verify", "--no-cache", options.network]
-        rows: dict[str, Callable[[], float]] = {
+        rows: dict[str, Callable[[], tuple[float, float]]] = {
             "bare scripts in parallel": lambda: together(bare),
             "the same, waiting passively": lambda: together(bare, OMP_WAIT_POLICY="passive"),
             f"archspec verify {options.network}": lambda: together([verify]),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in rows}
+        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
         for run in range(options.runs + 1):
             for name, work in rows.items():
                 spent = work()
                 if run:  # the first one fills caches
                     seconds[name].append(spent)
-    *_, proven = seconds.values()
     load1 = os.getloadavg()[0]
     print(f"{options.network}, input {' x '.join(sizes)}, {options.runs} runs of each; 1-minute load {load1:.1f}\n")
-    print(f"{'seconds':36}{'min':>8}{'median':>9}   verify is so many times that: by minima, median of rounds")
-    for name, measured in seconds.items():
-        ratio = statistics.median(b / a for a, b in zip(measured, proven, strict=True))
-        print(f"{name:36}{min(measured):8.2f}{statistics.median(measured):9.2f}"
-              f"{min(proven) / min(measured):8.2f}{ratio:8.2f}")  # fmt: skip
+    for place, kind in enumerate(("on the wall", "of processors")):
+        print(
+            f"{'seconds ' + kind:36}{'min':>8}{'median':>9}   verify is so many times that: by minima, median of rounds"
+        )
+        proven: list[float] = []
+        for name, both in reversed(seconds.items()):
+            measured = [each[place] for each in both]
+            proven = proven or measured
+            ratio = statistics.median(b / a for a, b in zip(measured, proven, strict=True))
+            print(f"{name:36}{min(measured):8.2f}{statistics.median(measured):9.2f}"
+                  f"{min(proven) / min(measured):8.2f}{ratio:8.2f}")  # fmt: skip
+        print()
 
 
 if __name__ == "__main__":

@@ -84,6 +84,8 @@ TORCH: Final = [
     ("no dropout between layers", r", dropout=0.3[45]\d*", "", "lstm"),
     ("a dropout that is never called", r"self.single\((probe\(self, 'conv', self.conv\(image\)\))\)", r"\1",
      "the layer 'single' is called 0 times"),
+    ("a dropout that overwrites", r"nn.Dropout\(0.3\d*\)", "nn.Dropout(0.3, inplace=True)",
+     "the layer 'single' overwrites what it is given"),
     ("a frozen convolution", r"(self.conv = .*)", r"\1.requires_grad_(False)", "'conv.weight' is not trainable"),
     ("all frozen", r"(self.token = .*)", r"\1; self.requires_grad_(False)", "'token' is not trainable"),
     ("a parameter that is a buffer", r"nn.Parameter\(", "nn.Buffer(", "'token' is not trainable"),
@@ -116,6 +118,17 @@ PADDLE: Final = [
      "'conv.weight' is not trainable"),
     ("another mean", r"self.token, std", "self.token, 0.01, std", "'token' starts with mean 0.0"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "paddle"])
+def test_a_dropout_that_never_drops_is_found_in_training(backend: str, pool: Pool) -> None:
+    changed = pattern(r"self.single\(", "(self.single.eval(), self.single)[1](")(program(backend))
+    subjects = generated({backend: changed})
+    outcome = examine(rounded(model().graph), subjects, pool, mode=Mode.TRAINING).outcomes[backend]
+    assert outcome.status == "error"
+    assert "the layer 'single' is called 0 times" in outcome.message
+
+
 SCALED: Final = """
 
 class Scaled(nn.Module):

@@ -20,6 +20,7 @@ import tensorflow  # before Keras, so that the worker can say that it is missing
 # isort: split
 import keras
 from keras.src.saving import object_registration
+from keras.src.utils import rng_utils
 
 sys.setrecursionlimit(20_000)  # Keras walks through functional models step by step, and probes double the steps
 
@@ -66,7 +67,8 @@ class Session:
 
     draws = False
     """Whether weights begin as the program says; else with zeros."""
-    seed = 0
+    seed = 1_618_033
+    """Of the framework's random numbers, and none that a file would take."""
     several = list
     """In what models return more than one output."""
 
@@ -136,6 +138,17 @@ class Session:
     def trainable(self) -> set[str]:
         own = set(map(id, self.model.trainable_variables))
         return {name for name, variable in self.variables().items() if id(variable) in own}
+
+    def besides(self) -> Iterator[str]:
+        """What the model does to the framework, or training to its weights, besides what gradients do."""
+        if rng_utils.get_random_seed() != self.seed:
+            yield "it seeds the framework's random numbers"
+        for layer in _layers(self.model):
+            if getattr(layer, "activity_regularizer", None) is not None:
+                yield f"the layer '{layer.name}' adds to the loss"
+            for weight in layer.weights:
+                kinds = [kind for kind in ("regularizer", "constraint") if getattr(weight, kind, None) is not None]
+                yield from (f"'{weight.path}' has a {kind}" for kind in kinds)
 
     def variables(self) -> dict[str, Any]:
         layers = _layers(self.model)

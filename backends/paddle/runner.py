@@ -6,7 +6,7 @@ The target of a weight is its key in the `state_dict`: `layer1.0.bn1._mean`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -34,7 +34,8 @@ class Session:
 
     draws = False
     """Whether weights begin as the program says; else random ones with zeros."""
-    seed = 0
+    seed = 1_618_033
+    """Of the framework's random numbers, and none that a file would take."""
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         paddle.set_default_dtype(dtype)
@@ -57,7 +58,8 @@ class Session:
         nn.initializer.Initializer.__call__ = _START if self.draws else _initialize
         paddle.seed(self.seed)
         self.model = make()
-        (self.model.train if mode == "training" else self.model.eval)()
+        self.learning = mode == "training"
+        (self.model.train if self.learning else self.model.eval)()
         self.model.training = mode != "evaluation"  # the model's own choice of outputs
         layers = dict(self.model.named_sublayers(include_self=True))
         self.layers = layers
@@ -82,7 +84,9 @@ class Session:
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
         counts = dict.fromkeys(paths, 0)
         for path in paths:
-            count = lambda _, __, path=path: counts.update({path: counts[path] + 1})  # noqa: E731
+            count = lambda layer, _, path=path: counts.update(  # noqa: E731
+                {path: counts[path] + (layer.training == self.learning)}
+            )
             self.layers[path].register_forward_pre_hook(count)
         return counts
 
@@ -91,6 +95,18 @@ class Session:
 
     def trainable(self) -> set[str]:
         return {name for name, value in self.model.named_parameters() if not value.stop_gradient}
+
+    def besides(self) -> Iterator[str]:
+        """What the model does to the framework, or training to its weights, besides what gradients do."""
+        if paddle.framework.core.default_cpu_generator().initial_seed() != self.seed:
+            yield "it seeds the framework's random numbers"
+        for name, weight in self.model.named_parameters():
+            if getattr(weight, "regularizer", None) is not None:
+                yield f"'{name}' has a regularizer"
+            if getattr(weight, "optimize_attr", {}).get("learning_rate", 1.0) != 1.0:
+                yield f"'{name}' has a learning rate of its own"
+            if not getattr(weight, "need_clip", True):
+                yield f"the gradient of '{name}' is not clipped"
 
     def variables(self) -> dict[str, Any]:
         return dict(self.model.state_dict())

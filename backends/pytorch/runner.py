@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -36,7 +36,8 @@ class Session:
 
     draws = False
     """Whether weights begin as the program says; else random numbers are left out."""
-    seed = 0
+    seed = 1_618_033
+    """Of the framework's random numbers, and none that a file would take."""
 
     def __init__(self, dtype: str, see: Callable[[str, Any], Any]) -> None:
         torch.set_default_dtype(getattr(torch, dtype))
@@ -58,7 +59,8 @@ class Session:
         torch.manual_seed(self.seed)
         with contextlib.nullcontext() if self.draws else _NoInitialization():
             self.model = make()
-        self.model.train(mode == "training")
+        self.learning = mode == "training"
+        self.model.train(self.learning)
         self.model.training = mode != "evaluation"  # the model's own choice of outputs
         modules = dict(self.model.named_modules())
         self.paths = {module: path for path, module in modules.items()}
@@ -83,7 +85,9 @@ class Session:
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
         counts = dict.fromkeys(paths, 0)
         for path in paths:
-            count = lambda _, __, path=path: counts.update({path: counts[path] + 1})  # noqa: E731
+            count = lambda layer, _, path=path: counts.update(  # noqa: E731
+                {path: counts[path] + (layer.training == self.learning)}
+            )
             self.layer(path).register_forward_pre_hook(count)
         return counts
 
@@ -92,6 +96,16 @@ class Session:
 
     def trainable(self) -> set[str]:
         return {name for name, value in self.model.named_parameters(remove_duplicate=False) if value.requires_grad}
+
+    def besides(self) -> Iterator[str]:
+        """What the model does to the framework, or to gradients of its weights, besides computing."""
+        if torch.initial_seed() != self.seed:
+            yield "it seeds the framework's random numbers"
+        if not torch.is_grad_enabled():
+            yield "it turns gradients off"
+        for name, weight in self.model.named_parameters():
+            if weight._backward_hooks or weight._post_accumulate_grad_hooks:
+                yield f"the gradient of '{name}' is changed by a hook"
 
     def variables(self) -> dict[str, Any]:
         state = self.model.state_dict(keep_vars=True)

@@ -12,7 +12,8 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
   can go back, `once` or more often, from values that were computed to what they were computed from: the sum of all
   values' elements, each times that of the cotangent, by each of the sources, or None for one on which they do not
   depend; and `leaf(array)`, while it records: a new source, and the value with which the program goes on. Of layers
-  that are random in training, by their names: `counted(names)` (how often each is called from now on), `rate(name)`
+  that are random in training, by their names: `counted(names)` (how often each is called from now on, in the mode of
+the model), `rate(name)`
   (its probability or deviation, None without one) and `train(name, value)`, what it makes of a value in training. Where
   people mostly run models as graphs, and `run` does not, also `graph(inputs)`, which does; and `graph(inputs, n)`, what
   the first n probes see in a graph, by their names, as far as none of these reads it.

@@ -118,6 +118,9 @@ def _shipped(
             raise NotShipped(f"the layer '{name}' is called {count} times, and not {due[name]}")
     if form["again"]:
         _same(outputs, _call(session, runner, given, request["outputs"]), "at a second call")
+    besides = list(getattr(session, "besides", list)())
+    if besides:
+        raise NotShipped(f"beside what it should do: {'; '.join(besides)}")
     graph = _graph(session, request, runner, given, outputs) if form["graph"] and hasattr(session, "graph") else {}
     return outputs, random | {f"graph {name}": array for name, array in graph.items()}
 
@@ -131,7 +134,7 @@ def _beginnings(
 ) -> dict[str, Array]:  # fmt: skip
     """With what the weights of one more model of the file begin."""
     session = runner.Session(request["dtype"], _unseen)
-    session.draws, session.seed = True, seed
+    session.draws, session.seed = True, getattr(session, "seed", 0) + seed
     made(request, session, program, source, None)
     return beginnings(session, runner, request["weights"], request["shipped"]["starts"])
 
@@ -224,8 +227,11 @@ def _random(
             moves = [move for move in layouts[0] if move[0] == "transpose" and len(move[1]) == array.ndim]
             if any(move[0] == "reshape" for move in layouts[0]):
                 moves = []  # what was flattened has no axes any more that a layer could tell apart
-            value = runner.from_numpy(cast(arrange(array, moves), request["dtype"]))
+            given = cast(arrange(array, moves), request["dtype"])
+            value = runner.from_numpy(given.copy())
             shown, other = (np.array(runner.to_numpy(session.train(names[0], value))) for _ in range(2))
+            if not _equal(given, runner.to_numpy(value)):
+                raise NotShipped(f"the layer '{names[0]}' overwrites what it is given")
             yield f"random {step}", np.ascontiguousarray(restore(shown, moves, array.shape))
             yield f"alike {step}", np.array([_equal(shown, other)])
         else:
