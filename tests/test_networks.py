@@ -25,6 +25,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "albert": {"depth": 3, "vocabulary": 3000},
     "bert": {"depth": 2, "vocabulary": 3000},
     "cait": {"image_size": 64, "depth": 2},
+    "clip": {"image_size": 64, "depth": 2, "vocabulary": 3000},
     "convmixer": {"depth": 4},
     "convnext_tiny": {"depths": [1, 2, 1, 1]},
     # TensorFlow takes a convolution with a dilation of 36 apart into 1,296 pictures, whatever their size.
@@ -59,7 +60,7 @@ ALSO: Final = [
 ]  # fmt: skip
 """Variants with blocks that the smallest of their families has not."""
 LONG: Final = frozenset(
-    "albert cait cspnet darknet deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dla dpn ecaresnet "
+    "albert cait clip cspnet darknet deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dla dpn ecaresnet "
     "efficientnet_b0_keras fcn fpn ghostnet googlenet_bn googlenet_paddle hrnet inception_resnet lcnet levit "
     "mobileone nasnet poolformer pvt_v2 regnet res2net resnest resnet_d seresnet shufflenet_v1 skresnet starnet "
     "unet_3d vovnet wide_deep xception zfnet".split()

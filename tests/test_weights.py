@@ -160,6 +160,10 @@ def test_rules_that_come_along_are_of_networks_that_do(library: str) -> None:
 
 
 SMALL: dict[str, int] = {"vocabulary": 50, "width": 16, "depth": 1, "num_heads": 2}
+CLIP: dict[str, int] = {
+    "vocabulary": 50, "text_width": 8, "text_depth": 1, "text_heads": 2, "image_size": 32, "patch_size": 16,
+    "width": 16, "depth": 1, "num_heads": 2, "embedding": 4,
+}  # fmt: skip
 TRANSFORMERS: dict[str, tuple[str, dict[str, int], str]] = {
     "GPT2LMHeadModel": ("gpt2", SMALL, """
         transformer.wte.weight 50x16, transformer.wpe.weight 1024x16, lm_head.weight 50x16,
@@ -221,6 +225,34 @@ TRANSFORMERS: dict[str, tuple[str, dict[str, int], str]] = {
         albert.pooler.bias 16, predictions.bias 50, predictions.LayerNorm.weight 8, predictions.LayerNorm.bias 8,
         predictions.dense.weight 8x16, predictions.dense.bias 8, predictions.decoder.weight 50x8,
         predictions.decoder.bias 50, sop_classifier.classifier.weight 2x16, sop_classifier.classifier.bias 2"""),
+    "CLIPModel": ("clip_vit_b_32", CLIP, """
+        text_model.embeddings.token_embedding.weight 50x8, text_model.embeddings.position_embedding.weight 77x8,
+        text_model.encoder.layers.0.self_attn.k_proj.weight 8x8, text_model.encoder.layers.0.self_attn.k_proj.bias
+        8, text_model.encoder.layers.0.self_attn.v_proj.weight 8x8,
+        text_model.encoder.layers.0.self_attn.v_proj.bias 8, text_model.encoder.layers.0.self_attn.q_proj.weight
+        8x8, text_model.encoder.layers.0.self_attn.q_proj.bias 8,
+        text_model.encoder.layers.0.self_attn.out_proj.weight 8x8,
+        text_model.encoder.layers.0.self_attn.out_proj.bias 8, text_model.encoder.layers.0.layer_norm1.weight 8,
+        text_model.encoder.layers.0.layer_norm1.bias 8, text_model.encoder.layers.0.mlp.fc1.weight 32x8,
+        text_model.encoder.layers.0.mlp.fc1.bias 32, text_model.encoder.layers.0.mlp.fc2.weight 8x32,
+        text_model.encoder.layers.0.mlp.fc2.bias 8, text_model.encoder.layers.0.layer_norm2.weight 8,
+        text_model.encoder.layers.0.layer_norm2.bias 8, text_model.final_layer_norm.weight 8,
+        text_model.final_layer_norm.bias 8, vision_model.embeddings.class_embedding 16,
+        vision_model.embeddings.patch_embedding.weight 16x3x16x16, vision_model.embeddings.position_embedding.weight
+        5x16, vision_model.pre_layrnorm.weight 16, vision_model.pre_layrnorm.bias 16,
+        vision_model.encoder.layers.0.self_attn.k_proj.weight 16x16,
+        vision_model.encoder.layers.0.self_attn.k_proj.bias 16,
+        vision_model.encoder.layers.0.self_attn.v_proj.weight 16x16,
+        vision_model.encoder.layers.0.self_attn.v_proj.bias 16,
+        vision_model.encoder.layers.0.self_attn.q_proj.weight 16x16,
+        vision_model.encoder.layers.0.self_attn.q_proj.bias 16,
+        vision_model.encoder.layers.0.self_attn.out_proj.weight 16x16,
+        vision_model.encoder.layers.0.self_attn.out_proj.bias 16, vision_model.encoder.layers.0.layer_norm1.weight
+        16, vision_model.encoder.layers.0.layer_norm1.bias 16, vision_model.encoder.layers.0.mlp.fc1.weight 64x16,
+        vision_model.encoder.layers.0.mlp.fc1.bias 64, vision_model.encoder.layers.0.mlp.fc2.weight 16x64,
+        vision_model.encoder.layers.0.mlp.fc2.bias 16, vision_model.encoder.layers.0.layer_norm2.weight 16,
+        vision_model.encoder.layers.0.layer_norm2.bias 16, vision_model.post_layernorm.weight 16,
+        vision_model.post_layernorm.bias 16, visual_projection.weight 4x16, text_projection.weight 4x8"""),
 }  # fmt: skip
 """Their weights as the library has them, with one layer; what the models compute was compared with its own."""
 SHARED = ("lm_head.weight", "encoder.embed_tokens.weight")
