@@ -44,7 +44,7 @@ RIGHT: dict[str, list[Statement]] = {
     ],
     "a condition returns": [If(Raw("c"), [_set("x", B, ("x", A)), Return(Local("x", B))]), Return(Local("x", A))],
     "a loop": [
-        For("#block", Own("blocks"), [_set("x", B, ("x", A))], (Carried("x", A, B, B),)),
+        For(("#block",), Own("blocks"), [_set("x", B, ("x", A))], (Carried("x", A, B, B),)),
         Return(Local("x", B)),
     ],
 }
@@ -70,7 +70,7 @@ WRONG: dict[str, tuple[list[Statement], str]] = {
     ),
     "a loop that loses what it needs again": (
         [_set("y", C, ("x", A)),
-         For("#block", Own("blocks"), [_set("x", B, ("x", A), ("y", C)), _set("y", D, ("x", B))],
+         For(("#block",), Own("blocks"), [_set("x", B, ("x", A), ("y", C)), _set("y", D, ("x", B))],
              (Carried("x", A, B, B),))],
         "'y' is set in a loop that does not hand it on",
     ),

@@ -163,6 +163,8 @@ class MSequence:
     items: list[Merged]
     inputs: tuple[Wire, ...]
     outputs: tuple[Wire, ...]
+    over: tree.Over | None = None
+    """Whether it is a block along an axis."""
 
 
 @dataclass(eq=False, slots=True)

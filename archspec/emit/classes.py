@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -17,6 +17,7 @@ from archspec.emit.aligned import (
     MWhen,
     Wire,
 )
+from archspec.emit.along import along
 from archspec.emit.code import Call, Code, Global, Items, Own, Raw, Symbol, call, exact, literal, mentioned
 from archspec.emit.containers import Containers, Element, move
 from archspec.emit.context import Lowered, symbols
@@ -46,6 +47,7 @@ class ClassWriter(Flow):
 
     join = separator = "."
     owner = "self"
+    lists = False
 
     def __init__(self, plan: Plan) -> None:
         file = plan.generator.file
@@ -194,9 +196,17 @@ class ClassWriter(Flow):
         unwritten = calls if item.varies else calls[1:]
         carried, given, body = self.cycle(calls, item.inputs, item.outputs, place, unwritten)
         numbers = call("range", self.count(item))
-        self.statements.append(For("_", numbers, [body(Call(Own(names[0]), tuple(given)))], carried))
+        self.statements.append(For(("_",), numbers, [body(Call(Own(names[0]), tuple(given)))], carried))
+
+    def callee(self, calls: Sequence[MCall], path: str, given: Sequence[Code]) -> Callable[[Sequence[Code]], Code]:
+        name, *_ = [self._called(inner, path) for inner in calls]
+        return lambda codes: Call(Own(name), tuple(codes))
 
     def sequence(self, item: MSequence, place: Place) -> None:
+        if item.over is not None:
+            if not along(self, item, place):
+                self.run(item.items, place)
+            return
         made = self.containers.container(item) if item.name else None
         if made is None:
             self.run(item.items, place)
@@ -279,7 +289,7 @@ class ClassWriter(Flow):
         for index, inner in enumerate(calls):
             self.placed[inner.key] = Placed(f"{name}.{index}", block=self.plan.blocks[inner])
         carried, given, body = self.cycle(calls, item.inputs, item.outputs, place, calls[1:])
-        self.statements.append(For("#block", Own(name), [body(Call(Symbol(Name("#block")), tuple(given)))], carried))
+        self.statements.append(For(("#block",), Own(name), [body(Call(Symbol(Name("#block")), tuple(given)))], carried))
         return True
 
     # The class ------------------------------------------------------------------------------------------------------

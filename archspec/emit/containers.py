@@ -110,6 +110,8 @@ class Containers:
                     return None
                 placed = Placed("", block=self.plan.blocks[item])
                 return [Element(item.name, self.plan.calls[item], {item.key: placed})]
+            case MSequence() if item.over is not None:
+                return None
             case MSequence() | MRepeat():
                 if not item.name:
                     return None if isinstance(item, MRepeat) and item.varies else self._elements(item)

@@ -6,7 +6,7 @@ Which values get a variable is said by `values`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -75,6 +75,8 @@ class Flow(Values):
     """What stands between a layer's path and the name of a weight."""
     owner: str
     """What `probe` gets first."""
+    lists: bool
+    """Whether a list that a loop goes over gets a variable first, because layers are made for what is in it."""
 
     def __init__(self, plan: Plan, style: Style, scope: Scope, main: str) -> None:
         self.plan = plan
@@ -116,6 +118,15 @@ class Flow(Values):
 
     def sequence(self, item: MSequence, place: Place) -> None:
         self.run(item.items, place)
+
+    @abstractmethod
+    def callee(self, calls: Sequence[MCall], path: str, given: Sequence[Code]) -> Callable[[Sequence[Code]], Code]:
+        """The layers that all these calls have in common, held under a path, and how they are called; what the first is
+        `given`."""
+
+    def in_turn(self, calls: Sequence[MCall]) -> bool:
+        """Whether calls run in their order by themselves."""
+        return True
 
     @abstractmethod
     def repeat(self, item: MRepeat, place: Place) -> None:

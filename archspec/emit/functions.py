@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from archspec.emit.aligned import MBranches, MCall, MRepeat, MStep, MWhen, Wire, leaves
+from archspec.emit.aligned import MBranches, MCall, MRepeat, MSequence, MStep, MWhen, Wire, leaves
+from archspec.emit.along import along
 from archspec.emit.begun import begun
 from archspec.emit.chains import Helper, shorter
 from archspec.emit.code import (
@@ -48,6 +49,7 @@ class FunctionWriter(Flow):
     """Writes one block (or the network) as a function."""
 
     nest = False
+    lists = True
     join, separator, owner = "_", "/", ""
 
     def __init__(self, plan: Plan) -> None:
@@ -192,7 +194,22 @@ class FunctionWriter(Flow):
             self.placed[inner.key] = self.placed[calls[0].key]
         unwritten = calls if item.varies else calls[1:]
         carried, given, body = self.cycle(calls, item.inputs, item.outputs, place, unwritten)
-        self.statements.append(For("_", call("range", self.count(item)), [body(self.lent.call(model, given))], carried))
+        self.statements.append(
+            For(("_",), call("range", self.count(item)), [body(self.lent.call(model, given))], carried)
+        )
+
+    def callee(self, calls: Sequence[MCall], path: str, given: Sequence[Code]) -> Callable[[Sequence[Code]], Code]:
+        model = self.lent.model(calls[0], path, given)
+        for inner in calls[1:]:
+            self.placed[inner.key] = self.placed[calls[0].key]
+        return lambda codes: self.lent.call(model, codes)
+
+    def in_turn(self, calls: Sequence[MCall]) -> bool:
+        return not any(map(self.lent.waits, calls))
+
+    def sequence(self, item: MSequence, place: Place) -> None:
+        if item.over is None or not along(self, item, place):
+            super().sequence(item, place)
 
     def repeat(self, item: MRepeat, place: Place) -> None:
         if again := self.plan.again(item):
@@ -243,7 +260,7 @@ class FunctionWriter(Flow):
         """A loop that calls a block's function on what it gave before."""
         carried, given, body = cycle
         value = self.applied(made, given, LayerName(prefix, index=True))
-        self.statements.append(For(INDEX, numbers, [body(value)], carried))
+        self.statements.append(For((INDEX,), numbers, [body(value)], carried))
 
     def when(self, item: MWhen, place: Place) -> None:
         condition = self.context.condition(item.condition)

@@ -118,6 +118,10 @@ class LentModels:
         writer.statements.append(Assign((Raw(self._models[owner]),), model))
         return Raw(self._models[owner])
 
+    def waits(self, item: MCall) -> bool:
+        """Whether a call must wait for an earlier one."""
+        return item in self._before
+
     def given(self, item: MCall, codes: list[Code]) -> tuple[list[Code], tuple[Wire, ...]]:
         """What a model is called on, which waits for an earlier call if both change what the block keeps."""
         before = self._before.get(item)

@@ -118,7 +118,7 @@ class Merger:
                 inner = f"{prefix}{name}." if name else prefix
                 body = self.items({key: item.items for key, item in items.items()}, inner)
                 outputs = self.found({key: item.outputs for key, item in items.items()})
-                return MSequence(prefix + name, name, body, inputs, outputs)
+                return MSequence(prefix + name, name, body, inputs, outputs, next(iter(items.values())).over)
             case tree.Repeat:
                 return self._repeat(items, prefix)
             case tree.When:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from archspec.emit.aligned import Wire
 from archspec.emit.code import Code, Local, Symbol, walk
 from archspec.emit.context import symbols
-from archspec.emit.statements import Assign, Carried, For, If, Raise, Return, Statement
+from archspec.emit.statements import Assign, Carried, Do, For, If, Raise, Return, Statement
 from archspec.expressions import Expr
 
 
@@ -16,13 +16,14 @@ def names_read(statements: Iterable[Statement]) -> dict[str, None]:
     found: dict[str, None] = {}
     for statement in statements:
         match statement:
-            case Assign(_, value) | Return(value) | Raise(value):
+            case Assign(_, value) | Return(value) | Raise(value) | Do(value):
                 found |= symbols(value)
             case If(condition, body):
                 found |= symbols(condition) | names_read(body)
-            case For(variable, iterable, body):
+            case For(variables, iterable, body):
                 inner = names_read(body)
-                inner.pop(variable, None)
+                for variable in variables:
+                    inner.pop(variable, None)
                 found |= symbols(iterable) | inner
     return found
 
@@ -36,7 +37,7 @@ def codes(statements: Iterable[Statement]) -> Iterator[Code]:
                 yield value
                 if kind is not None:
                     yield kind
-            case Return(value) | Raise(value):
+            case Return(value) | Raise(value) | Do(value):
                 yield value
             case If(code, body) | For(_, code, body):
                 yield code
@@ -68,7 +69,7 @@ def check_reads(holds: dict[str, Wire], statements: Sequence[Statement]) -> None
             case Assign(targets, value):
                 _check(value, holds)
                 holds.update((target.name, target.wire) for target in targets if isinstance(target, Local))
-            case Return(value) | Raise(value):
+            case Return(value) | Raise(value) | Do(value):
                 _check(value, holds)
             case If(code, body, carried) | For(_, code, body, carried):
                 _check(code, holds)

@@ -35,6 +35,13 @@ class Raise:
     value: Code
 
 
+@dataclass(slots=True)
+class Do:
+    """A call for what it does: `outputs.append(output)`."""
+
+    value: Code
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """A variable that a loop or a condition goes on with: the value that it holds before, at the end of the body, and
@@ -55,13 +62,13 @@ class If:
 
 @dataclass(slots=True)
 class For:
-    variable: str
+    variables: tuple[str, ...]
     iterable: Code
     body: list[Statement]
     carried: tuple[Carried, ...] = ()
 
 
-Statement = Assign | Return | Raise | If | For
+Statement = Assign | Return | Raise | Do | If | For
 
 
 def print_statements(statements: Sequence[Statement], style: Style, indent: int) -> list[str]:
@@ -79,9 +86,11 @@ def print_statements(statements: Sequence[Statement], style: Style, indent: int)
             case If(condition, body):
                 lines.append(f"{pad}if {_value(condition, style, indent, 3, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))
-            case For(key, iterable, body):
-                variable = flat(Symbol(Name(key)), style)
-                lines.append(f"{pad}for {variable} in {broken(iterable, style, indent, len(variable) + 8, 1)}:")
+            case Do(value):
+                lines.append(f"{pad}{_value(value, style, indent, 0, 0)}")
+            case For(keys, iterable, body):
+                variables = ", ".join(flat(Symbol(Name(key)), style) for key in keys)
+                lines.append(f"{pad}for {variables} in {broken(iterable, style, indent, len(variables) + 8, 1)}:")
                 lines += print_statements(body, style, indent + len(INDENT))
     return lines
 

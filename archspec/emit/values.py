@@ -103,8 +103,11 @@ class Values(ABC):
         self.variables.held[output] = Held(Local(target.name, output))
         return Carried(target.name, target.wire, inner, output)
 
-    def hand_on(self, inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place) -> tuple[Carried, ...]:
-        """The variables in which a loop carries values, holding its inputs: their own where nothing else reads them."""
+    def hand_on(
+        self, inputs: Sequence[Wire], outputs: Sequence[Wire], place: Place, names: Sequence[str] = ()
+    ) -> tuple[Carried, ...]:  # fmt: skip
+        """The variables in which a loop carries values, holding its inputs: their own where nothing else reads them, or
+        else called by `names`."""
         codes, mentioned = self.variables.read(inputs)
         self.variables.release(mentioned)
         kept = {
@@ -117,6 +120,7 @@ class Values(ABC):
         for index in sorted(range(len(inputs)), key=lambda index: index not in kept):
             code = codes[index]
             name = code.name if index in kept and isinstance(code, Local) else place.label or self.main
+            name = names[index] if names and index not in kept else name
             targets[index] = self.variables.take(outputs[index], name)
         self.variables.release(outputs)
         pairs = [(Local(targets[i].name, wire), codes[i]) for i, wire in enumerate(inputs)]

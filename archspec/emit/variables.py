@@ -73,6 +73,12 @@ class Variables:
         self.held[wire] = Held(local)
         return local
 
+    def fresh(self, wire: Wire, name: str) -> Local:
+        """Gives a wire a variable that nothing was called before."""
+        while name in self.owners or not self.free(name):
+            name = self._like(name)
+        return self.take(wire, name)
+
     def _like(self, name: str) -> str:
         if self.scope.means_outside(name) and self.free(f"{name}_"):
             return f"{name}_"

@@ -13,12 +13,13 @@ from typing import Any, Final
 from archspec._collector import paused_collector
 from archspec.errors import Diagnostic, SpecError
 from archspec.expressions import Const, Dim, Expr, Name, free_names
+from archspec.graph.calls import expr_of_size
 from archspec.graph.frames import Enough, Failed, Frame, param_name
 from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Named, Names, Scope
 from archspec.graph.operations import in_numbers
 from archspec.graph.references import Here, Values
-from archspec.graph.steps import MAX_INSTANCES, Steps, expr_of_size
+from archspec.graph.steps import MAX_INSTANCES, Steps
 from archspec.graph.suspects import warn_suspects
 from archspec.graph.tree import Module, Step, Value, leaves
 from archspec.graph.unused import unmet, warn_unused

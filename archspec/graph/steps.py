@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from archspec import ops
-from archspec.expressions import Const, Dim, Expr, dim, substitute
+from archspec.expressions import Const, Expr
 from archspec.graph import tree
+from archspec.graph.along import Along
+from archspec.graph.calls import outer
 from archspec.graph.frames import Enough, Evaluator, Failed, Findings, Frame
 from archspec.graph.initial import Initials
-from archspec.graph.lending import Lending
+from archspec.graph.lending import Lending, has_weights
 from archspec.graph.naming import LeftOut, Named, Names, Scope, snake
 from archspec.graph.operations import KEYS, Operations
 from archspec.graph.references import Here, References, Values
@@ -248,6 +250,8 @@ class Steps:
         match step:
             case OperationStep():
                 return self._operation(step, name, inputs, here)
+            case BlockStep() if step.over is not None:
+                return self._over(step, name, inputs, here)
             case BlockStep():
                 return self._call(step, name, inputs, here)
             case BranchesStep():
@@ -339,7 +343,10 @@ class Steps:
             raise self._error(here.at("frozen"), message, key=True, hint=f"freeze '{step.weights_of}'")
         return owner.frozen if owner is not None else here.frame.frozen and bool(op.parameters(*inputs))
 
-    def _call(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
+    def _called(
+        self, step: BlockStep, inputs: Values, here: Here
+    ) -> tuple[str, Block, dict[str, Any], dict[str, Expr], tuple[Value, ...]]:
+        """The block that a step calls, with what it passes. Raises Failed after an error."""
         called, block = self.operations.block(step, here.frame, here.path)
         params, arguments = self.operations.arguments(step, called, block, here.frame, here.path)
         around = here.frame.blocks
@@ -355,12 +362,40 @@ class Steps:
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
             hint = "say which with from: name, or from: [name, name]"
             raise self._error(here, f"block {called} takes {due}, but {flow}", hint=hint)
+        return called, block, params, arguments, inputs
+
+    def _over(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
+        """A block that is called for each place along an axis."""
+        if step.weights_of is not None:
+            raise self._error(here.at("weights_of"), "a block along an axis has weights of its own", key=True)
+        called, block, params, arguments, inputs = self._called(step, inputs, here)
+        along = Along(self.findings, step, called, block, inputs, here)
+        reverse, _ = self.evaluator.truth(step.reverse, here.frame, here.at("reverse").path)
+
+        def call(
+            number: int, given: tuple[Value, ...], known: tuple[Value, ...], owner: tree.Use | None
+        ) -> tree.Use:  # fmt: skip
+            self.tally(1, here.path)
+            module = self._module(step, called, block, params, known, here)
+            owner = owner if owner is not None and has_weights(module) else None
+            gives = outer(module, given, arguments)
+            return tree.Use(str(number), module, given, gives, arguments, here.path, owner=owner)
+
+        result = along.sequence(call, reverse)
+        here.names.add(result, snake(called), name)
+        if name is not None and name == step.name:
+            labels = {label: index for index, label in enumerate(along.outputs)}
+            self.references.register(here, name, Named(result.outputs, labels=labels))
+        return result
+
+    def _call(self, step: BlockStep, name: str | None, inputs: Values, here: Here) -> Item:
+        called, block, params, arguments, inputs = self._called(step, inputs, here)
         self.tally(1, here.path)
         shown = f"block {called} '{step.name}'" if step.name else f"block {called}"
         lender = self._lending.lender(step, shown, here)
         initial = here.frame.initial if lender is None or lender.initial is None else lender.initial
         module = self._module(step, called, block, params, inputs, replace(here, frame=here.frame.begun(initial)))
-        outputs = _outer(module, inputs, arguments)
+        outputs = outer(module, inputs, arguments)
         repeated = self.operations.repeated(step, block, here.frame)
         owner = self._lending.call(step, shown, module, lender, here) if lender is not None else None
         result = tree.Use("", module, inputs, outputs, arguments, here.path, repeated, owner)
@@ -382,23 +417,6 @@ class Steps:
 
     def too_many(self, path: Path, limit: int = MAX_STEPS, what: str = "steps") -> Failed:
         return self.findings.error(path, f"the network would have more than {limit:,} {what}, the limit")
-
-
-def expr_of_size(size: int) -> Expr:
-    return size.expr if isinstance(size, Dim) else Const(int(size))
-
-
-def _outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]) -> tuple[Value, ...]:
-    """Fresh values for a module's outputs, their sizes in the names of the surrounding block."""
-    names = dict(arguments)
-    for inner, outer in zip(module.inputs, inputs, strict=True):
-        for axis, size in enumerate(outer.shape):
-            names[f"{inner}.{axis}"] = expr_of_size(size)
-    return tuple(
-        Value(tuple(dim(int(size), substitute(size.expr, names, whole=True)) if isinstance(size, Dim) else size
-                    for size in value.shape), value.dtype, value.span)
-        for value in module.outputs.values()
-    )  # fmt: skip
 
 
 def _labels(item: Item) -> dict[str, int]:

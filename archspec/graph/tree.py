@@ -68,6 +68,25 @@ class Use:
     """The call whose weights this one uses, if it has none of its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """How the steps of a sequence are a block that is called along an axis.
+
+    First come those that give each sample a state that begins the same for all, and those that take each of the
+    `sequences` apart; then the calls, which are named by their numbers; then what puts together each of the
+    `collected`.
+    """
+
+    block: str
+    sequences: tuple[int, ...]
+    """The numbers of the block's inputs that are one place of a sequence."""
+    carried: Mapping[int, int]
+    """Of those that are state: the number of the output that goes in at the next place."""
+    collected: tuple[int, ...]
+    """The numbers of the outputs that are put together."""
+    reverse: bool
+
+
 @dataclass(eq=False, slots=True)
 class Sequence:
     """Steps in order. With a name it opens a scope; without, its steps belong to the scope around it."""
@@ -77,6 +96,8 @@ class Sequence:
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     origin: Path
+    over: Over | None = None
+    """Whether it is a block along an axis."""
 
 
 @dataclass(eq=False, slots=True)

@@ -94,6 +94,37 @@ class Stack(_Join):
         return np.stack(inputs, inner_axis(self.axis, inputs[0].ndim + 1))
 
 
+class ExpandBatch(Operation):
+    """y[b, ...] = x[0, ...] for each sample b: what is the same for all samples, once for each.
+
+    Inputs: x, of one sample or of as many as the second; any value that has the samples. Output: as many samples as the
+    second has, and x's other axes.
+    """
+
+    exact: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
+    keeps_sign: ClassVar[bool] = True
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    takes: ClassVar[tuple[DType, ...]] = ANY
+
+    def infer(self, x: Shape, like: Shape) -> tuple[Shape, ...]:
+        if x[0] not in (1, like[0]):
+            raise ShapeError(f"{x[0]} samples cannot become {like[0]}")
+        return ((like[0], *x[1:]),)
+
+    def result(self, *dtypes: DType) -> DType:
+        return dtypes[0]
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        return spans[0]
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+    def reference(self, x: Array, like: Array) -> Array:
+        return np.broadcast_to(x, (len(like), *x.shape[1:]))
+
+
 class _Cut(Operation):
     exact: ClassVar[bool] = True
     wish: ClassVar = "readers"

@@ -34,6 +34,7 @@ from archspec.spec.values import (
     Initials,
     InputName,
     Label,
+    Over,
     ParamName,
     References,
     Rows,
@@ -87,6 +88,10 @@ class BlockStep(_Step):
     weights_of: StepReference | None = Field(
         None, description="An earlier call of the block whose weights this one uses, instead of weights of its own."
     )
+    over: Over | None = Field(
+        None, description="The axis along which the block is called for each place, with state that it carries on."
+    )
+    reverse: Condition = Field(False, description="With over: whether it begins with the last place.")
 
 
 class BranchesStep(_Step):

@@ -334,6 +334,9 @@ class Lint:
     def _call(self, step: BlockStep, path: Path, names: _Names) -> None:
         given = step.__pydantic_extra__ or {}
         block = self.document.blocks.get(step.block)
+        self._expression(step.reverse, (*path, "reverse"), names)
+        if step.reverse is not False and step.over is None:
+            self._report((*path, "reverse"), "reverse has a meaning only with over", key=True)
         self._words |= {step.block} - names.own
         self._calls.setdefault(self._block, {}).setdefault(step.block, path)
         if block is None:

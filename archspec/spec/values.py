@@ -21,7 +21,7 @@ RESERVED: Final = frozenset(keyword.kwlist) | {"self", "x", "index", "training",
 NOT_INPUTS: Final = RESERVED - {"x", "name", "forward"}
 _STEP_KEYS: Final = {
     "name", "from", "when", "repeat", "each", "init", "frozen",
-    "op", "weights_of", "block", "branches", "join", "layers",
+    "op", "weights_of", "block", "over", "reverse", "branches", "join", "layers",
 }  # fmt: skip
 _NOT_PARAMS: Final = (
     RESERVED | _STEP_KEYS | set(FUNCTIONS) | set(FANS) | {"true", "false", "null", "summary", "source", "expect"}
@@ -107,6 +107,13 @@ def _each(value: Any) -> Any:
     return value
 
 
+def _over(value: Any) -> Any:
+    hint = "as in over: time, or over: {x: time, gate: time}"
+    for axis in value.values() if isinstance(value, dict) and value else [value]:
+        one_of((int, str), "the name or number of an axis, or a mapping of inputs of the block to such", hint)(axis)
+    return value
+
+
 Identifier = Annotated[str, BeforeValidator(named(frozenset(), ""))]
 StepName = Annotated[str, BeforeValidator(named(RESERVED, "a step"))]
 Label = Annotated[str, BeforeValidator(named(RESERVED, "a branch"))]
@@ -117,6 +124,7 @@ References = Annotated[str | list[str], BeforeValidator(_references)]
 StepReference = Annotated[str, BeforeValidator(one_of((str,), "the name of a step"))]
 Condition = Annotated[bool | str, BeforeValidator(one_of((bool, str), "true, false, or an expression"))]
 Count = Annotated[int | str, BeforeValidator(one_of((int, str), "a whole number or an expression"))]
+Over = Annotated[int | str | dict[str, int | str], BeforeValidator(_over)]
 Size = Annotated[int | str, BeforeValidator(one_of((int, str), "a whole number, an expression, or a name",
                                               "a name leaves a size open, as in [3, height, width]"))]  # fmt: skip
 _CALL: Final = {"type": "string", "pattern": r"^\s*[a-z_]+\s*(\(.*\))?\s*$", "maxLength": 1000}

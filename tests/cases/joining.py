@@ -18,6 +18,11 @@ TABLE: Final[Table] = {
         ({"axis": "width"}, IMAGE, (6, 9, 2), {"dtype": "bool"}),
         ({"axis": 2}, (5, 3), (5, 3)),
     ],
+    "expand_batch": [
+        ({}, IMAGE, (5,)),
+        ({}, (5,), LINE),
+        ({}, LINE, IMAGE, {"dtype": "int64", "below": 9}),
+    ],
     "stack": [
         ({}, IMAGE, IMAGE),
         ({"axis": -1}, IMAGE, IMAGE, IMAGE),

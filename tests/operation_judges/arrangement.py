@@ -160,6 +160,7 @@ JUDGES: Final[dict[str, Judge]] = {
     "unbind": Judge("torch.unbind", lambda a, x: tuple(x.unbind(number(a.get("axis", 1), x.ndim)))),
     **{name: fourier(name) for name in ("rfft", "irfft", "fft", "ifft")},
     "concat": Judge("torch.cat", lambda a, *xs: torch.cat(xs, number(a.get("axis", 1), xs[0].ndim))),
+    "expand_batch": Judge("torch.Tensor.expand", lambda a, x, like: x.expand(len(like), *x.shape[1:])),
     "stack": Judge("torch.stack", lambda a, *xs: torch.stack(xs, number(a.get("axis", 1), xs[0].ndim + 1))),
     "split": Judge("torch.split, torch.tensor_split", cut),
     "chunk": Judge("torch.chunk", lambda a, x: x.chunk(a["chunks"], number(a.get("axis", 1), x.ndim))),

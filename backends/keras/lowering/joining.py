@@ -45,6 +45,11 @@ def concat(site: Site) -> Lowered:
     return Lowered(lambda own, inputs: Call(own[""], (parts(own, inputs),)), made, layouts=layouts)
 
 
+def expand_batch(site: Site) -> Lowered:
+    layout = signed(site, held(site.inputs[0]))
+    return Lowered(lambda own, inputs: Call(own[""], tuple(inputs)), {"": call("ForEach")}, layouts=(layout,))
+
+
 def stack(site: Site) -> Lowered:
     new = site.same(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
     layout, where = widened(site, together(site), [new])
@@ -131,6 +136,7 @@ def gather(site: Site) -> Lowered:
 ROWS: Final[dict[str, Lowering]] = {
     "concat": concat,
     "stack": stack,
+    "expand_batch": expand_batch,
     "split": split,
     "chunk": chunk,
     "slice": slice_,

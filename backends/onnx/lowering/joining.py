@@ -16,6 +16,10 @@ def _concat(step: Step) -> Value:
     return step("Concat", *parts, axis=step.axis(step.attr("axis")))
 
 
+def _expand_batch(step: Step) -> Value:
+    return expanded(step, step.x, step.node.inputs[0].shape, step.out)
+
+
 def _stack(step: Step) -> Value:
     axis = step.axis(step.attr("axis"), len(step.out))
     return step("Concat", *(step("Unsqueeze", x, step.ints([axis])) for x in step.inputs), axis=axis)
@@ -43,6 +47,7 @@ def _gather(step: Step) -> Value:
 
 ROWS: Final[dict[str, Row]] = {
     "concat": _concat,
+    "expand_batch": _expand_batch,
     "stack": _stack,
     "split": _cut,
     "chunk": _cut,

@@ -28,6 +28,15 @@ def each(site: Site, inputs: Sequence[Code]) -> list[Code]:
     ]
 
 
+def expand_batch(site: Site) -> Lowered:
+    kept = (literal(-1),) * (site.inputs[0].rank - 1)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        return call("paddle.expand", inputs[0], Items((Template("{0}.shape[0]", (inputs[1],)), *kept), "[]"))
+
+    return Lowered(apply=apply)
+
+
 def stack(site: Site) -> Lowered:
     where = site.value(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
     return Lowered(apply=lambda own, inputs: call("paddle.stack", Items(tuple(inputs), "[]"), axis=where))
@@ -87,6 +96,7 @@ def gather(site: Site) -> Lowered:
 ROWS: Final[dict[str, Lowering]] = {
     "concat": concat,
     "stack": stack,
+    "expand_batch": expand_batch,
     "split": split,
     "chunk": chunk,
     "slice": slice_,

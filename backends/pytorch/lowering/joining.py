@@ -27,9 +27,14 @@ def each(site: Site, inputs: Sequence[Code]) -> list[Code]:
     ]
 
 
+def expand_batch(site: Site) -> Lowered:
+    kept = (literal(-1),) * (site.inputs[0].rank - 1)
+    return Lowered(apply=lambda own, inputs: method(inputs[0], "expand", Template("{0}.shape[0]", (inputs[1],)), *kept))
+
+
 def stack(site: Site) -> Lowered:
     where = site.value(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
-    return Lowered(apply=lambda own, inputs: call("torch.stack", Items(tuple(inputs)), dim=where))
+    return Lowered(apply=lambda own, inputs: call("torch.stack", Items(tuple(inputs), "[]"), dim=where))
 
 
 def split(site: Site) -> Lowered:
@@ -82,6 +87,7 @@ def gather(site: Site) -> Lowered:
 ROWS: Final[dict[str, Lowering]] = {
     "concat": concat,
     "stack": stack,
+    "expand_batch": expand_batch,
     "split": split,
     "chunk": chunk,
     "slice": slice_,
