@@ -37,6 +37,7 @@ MORE: Final[list[Case]] = [
     *(Case(op, {}, ((5, 8),)) for op in ("glu", "swiglu", "reglu")),
     Case("l2_normalize", {}, (LINE,), values="tiny"),
     Case("upsample", {"size": [2, 3], "mode": "bilinear", "align_corners": True}, (IMAGE,)),
+    Case("affine_grid", {"size": [1, 5], "align_corners": True}, ((2, 3),)),
     *(
         Case(op, {}, ((5, 7),), values="large")
         for op in ("softmax", "softmin", "log_softmax", "log_sigmoid", "softplus")

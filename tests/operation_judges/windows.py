@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, Final
 
 import numpy as np
@@ -238,7 +239,9 @@ def max_unpool(rank: int) -> Ask:
 
 
 def affine_grid(a: Attributes, theta: Any) -> Any:
-    return F.affine_grid(theta, [len(theta), 1, *a["size"]], align_corners=a.get("align_corners", False))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that one pixel stood elsewhere in versions of long ago
+        return F.affine_grid(theta, [len(theta), 1, *a["size"]], align_corners=a.get("align_corners", False))
 
 
 TORCH: Final = "torch.nn.functional"
