@@ -49,5 +49,6 @@ TABLE: Final[Table] = {
         ({"dilation": [2, 1], "padding": 1}, IMAGE, (6, 4, 2, 3), WEIGHT),
         ({"stride": [2, 3], "padding": [1, 2], "output_padding": [1, 2]}, IMAGE, (6, 4, 3, 4), (4,), BOTH),
         ({"stride": 2, "padding": [[0, 1], [2, 1]], "groups": 2}, IMAGE, (6, 4, 3, 3), WEIGHT),
+        ({}, IMAGE, (6, 4, 2, 3), WEIGHT),
     ],
 }
