@@ -22,6 +22,7 @@ from archspec.graph.tree import Module
 from archspec.ops.base import describe
 from archspec.spec.document import Document
 from archspec.spec.hints import one_of
+from archspec.spec.initial import Rules as InitialRules
 from archspec.spec.lint import Lint
 from archspec.spec.params import decided, merged
 from archspec.spec.reading import read
@@ -137,7 +138,7 @@ class Model:
         """Inputs that have another shape than the spec says."""
         self._roots: dict[frozenset[str], dict[str, Module]] = {}
         self._others: dict[frozenset[str], Module | None] = {}
-        self._modules: dict[Any, tuple[Module, int] | None] = {}
+        self._modules: dict[Any, tuple[Module, int, InitialRules]] = {}
 
     def __repr__(self) -> str:
         changed = "".join(f", {name}={value!r}" for name, value in self.overrides.items())

@@ -330,3 +330,20 @@ def test_a_learned_array_says_once_how_it_begins() -> None:
     text = "archspec: 1\nname: A\ninputs: {x: [8]}\nlayers:\n  - {op: parameter, shape: [8], std: 0.1, init: ones}\n"
     with pytest.raises(SpecError, match=r"net.yaml:5:49: error: parameter: its attributes say how it begins, too"):
         Spec.parse(text, "net.yaml").network().check()
+
+
+def test_a_line_is_met_by_instances_that_begin_by_an_equal_one() -> None:
+    spec = """
+        archspec: 1
+        name: Net
+        inputs: {x: [4]}
+        blocks:
+          C: {layers: [{op: linear, out_features: 4}]}
+          A: {init: {linear: normal(0.1)}, layers: [{block: C}]}
+          B: {init: {linear: normal(0.1), conv2d: zeros}, layers: [{block: C}]}
+        layers: [{block: A}, {block: B}]
+    """
+    warned = Spec.parse(dedent(spec).replace(", conv2d: zeros", "")).network().check()
+    assert warned == []
+    warned = Spec.parse(dedent(spec)).network().check()
+    assert [(each.line, each.message) for each in warned] == [(8, "init: no weight begins as this says")]

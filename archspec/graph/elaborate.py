@@ -26,6 +26,7 @@ from archspec.graph.unused import unmet, warn_unused
 from archspec.ops.base import AXES, describe, show
 from archspec.ops.spans import TRUTH, Span
 from archspec.spec.document import Block, BlockStep, Document
+from archspec.spec.initial import Rules
 from archspec.spec.source import Path, Source
 
 OPEN_SIZES: Final = (17, 19, 23, 29, 31, 37, 41, 43, 47)
@@ -46,7 +47,7 @@ class Elaborator:
 
     def __init__(
         self, document: Document, source: Source, params: Mapping[str, Any], free: frozenset[str] = frozenset(),
-        sizes: Mapping[str, int] | None = None, modules: dict[Any, tuple[Module, int] | None] | None = None,
+        sizes: Mapping[str, int] | None = None, modules: dict[Any, tuple[Module, int, Rules]] | None = None,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.document = document
@@ -100,7 +101,9 @@ class Elaborator:
 
     def unmet(self, module: Module) -> set[Path]:
         """The lines of `init` by which no weight of a network begins, which was elaborated."""
-        return unmet(module, self._steps.initials.lines)
+        initials = self._steps.initials
+        left = unmet(module, initials.lines)
+        return {line for line in left if not initials.same[line] - left}
 
     def _check_lent(self, network: Module) -> None:
         """Reports steps and calls of evaluation that use weights of what only training has. (A block runs as a
@@ -171,12 +174,13 @@ class Elaborator:
             failures = self._findings.failures
             module = Module(name, params, {})
             self._instance(module, block, inputs, open_axes, here.frame, self._context(step, module, inputs, here))
-            entry, steps.count = (module, steps.count), before
+            entry, steps.count = (module, steps.count, here.frame.initial), before
             if not module.outputs or self._findings.failures > failures:
                 self._failed.add(key)
                 raise Failed
             self._modules[key] = entry
         steps.tally(entry[1], here.path)
+        steps.initials.alike(here.frame.initial, entry[2])
         return entry[0]
 
     def _instance(

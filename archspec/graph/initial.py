@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,14 @@ class Initials:
         self.findings = findings
         self.lines: set[Path] = set()
         """Where there are rules."""
+        self.same: defaultdict[Path, set[Path]] = defaultdict(set)
+        """Other lines by which the same instances of blocks begin."""
+
+    def alike(self, rules: Rules, others: Rules) -> None:
+        """Notes that an instance of a block is one with another one, whose rules are equal and stand elsewhere."""
+        for rule, other in zip(rules, others, strict=True):
+            if rule.path != other.path:
+                self.same[rule.path].add(other.path)
 
     def rules(self, raw: Any, frame: Frame, path: Path, operation: bool = False) -> Rules:
         """The rules that hold below `path`: those of its `init`, before those of what is around."""
