@@ -47,6 +47,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "resnet_v2": {"depths": [2, 2, 2, 2]},
     "swin": {"image_size": 64, "window": 2},
     "t5": {"depth": 2, "vocabulary": 3000, "length": 33},
+    "t5_whole": {"depth": 2, "vocabulary": 3000, "length": 33, "target_length": 29},
     "transformer": {"depth": 2, "vocabulary": 3000},
     "unet": {"size": 188, "width": 16},
     "unet_1d": {"length": 128, "width": 16},
@@ -63,7 +64,7 @@ LONG: Final = frozenset(
     "albert cait clip cspnet darknet deeplab_v3 deeplab_v3_mobilenet deit_distilled dinov2 dla dpn ecaresnet "
     "efficientnet_b0_keras fcn fpn ghostnet googlenet_bn googlenet_paddle hrnet inception_resnet lcnet levit "
     "mobileone nasnet poolformer pvt_v2 regnet res2net resnest resnet_d seresnet shufflenet_v1 skresnet starnet "
-    "unet_3d vovnet wide_deep xception zfnet".split()
+    "t5_whole unet_3d vovnet wide_deep xception zfnet".split()
 )
 """Families and variants that take long and have no operation and no form of their own."""
 

@@ -253,9 +253,27 @@ TRANSFORMERS: dict[str, tuple[str, dict[str, int], str]] = {
         vision_model.encoder.layers.0.mlp.fc2.bias 16, vision_model.encoder.layers.0.layer_norm2.weight 16,
         vision_model.encoder.layers.0.layer_norm2.bias 16, vision_model.post_layernorm.weight 16,
         vision_model.post_layernorm.bias 16, visual_projection.weight 4x16, text_projection.weight 4x8"""),
+    "T5ForConditionalGeneration": ("t5_small_whole", {**SMALL, "hidden": 32}, """
+        shared.weight 50x16, encoder.embed_tokens.weight 50x16, encoder.block.0.layer.0.SelfAttention.q.weight
+        128x16, encoder.block.0.layer.0.SelfAttention.k.weight 128x16,
+        encoder.block.0.layer.0.SelfAttention.v.weight 128x16, encoder.block.0.layer.0.SelfAttention.o.weight
+        16x128, encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight 32x2,
+        encoder.block.0.layer.0.layer_norm.weight 16, encoder.block.0.layer.1.DenseReluDense.wi.weight 32x16,
+        encoder.block.0.layer.1.DenseReluDense.wo.weight 16x32, encoder.block.0.layer.1.layer_norm.weight 16,
+        encoder.final_layer_norm.weight 16, decoder.embed_tokens.weight 50x16,
+        decoder.block.0.layer.0.SelfAttention.q.weight 128x16, decoder.block.0.layer.0.SelfAttention.k.weight
+        128x16, decoder.block.0.layer.0.SelfAttention.v.weight 128x16,
+        decoder.block.0.layer.0.SelfAttention.o.weight 16x128,
+        decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight 32x2,
+        decoder.block.0.layer.0.layer_norm.weight 16, decoder.block.0.layer.1.EncDecAttention.q.weight 128x16,
+        decoder.block.0.layer.1.EncDecAttention.k.weight 128x16, decoder.block.0.layer.1.EncDecAttention.v.weight
+        128x16, decoder.block.0.layer.1.EncDecAttention.o.weight 16x128, decoder.block.0.layer.1.layer_norm.weight
+        16, decoder.block.0.layer.2.DenseReluDense.wi.weight 32x16, decoder.block.0.layer.2.DenseReluDense.wo.weight
+        16x32, decoder.block.0.layer.2.layer_norm.weight 16, decoder.final_layer_norm.weight 16, lm_head.weight
+        50x16"""),
 }  # fmt: skip
 """Their weights as the library has them, with one layer; what the models compute was compared with its own."""
-SHARED = ("lm_head.weight", "encoder.embed_tokens.weight")
+SHARED = ("lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 
 
 def of_transformers(theirs: str) -> dict[str, Any]:
