@@ -13,10 +13,9 @@ It needs numpy and the framework, and nothing of archspec. RUNNER.py imports the
   values' elements, each times that of the cotangent, by each of the sources, or None for one on which they do not
   depend; and `leaf(array)`, while it records: a new source, and the value with which the program goes on. Of layers
   that are random in training, by their names: `counted(names)` (how often each is called from now on, in the mode of
-the model), `rate(name)`
-  (its probability or deviation, None without one) and `train(name, value)`, what it makes of a value in training. Where
-  people mostly run models as graphs, and `run` does not, also `graph(inputs)`, which does; and `graph(inputs, n)`, what
-  the first n probes see in a graph, by their names, as far as none of these reads it.
+  the model), `rate(name)` (its probability or deviation, None without one) and `train(name, value)`, what it makes of a
+  value in training. Where people mostly run models as graphs, and `run` does not, also `graph(inputs)`, which does; and
+  `graph(inputs, n)`, what the first n probes see in a graph, by their names, as far as none of these reads it.
 
 One JSON object a line. The worker says once whether the framework could be imported: `{"versions": ...}`. Then it
 answers requests (see `request.message`) with `{"arrays": index, ...}` or `{"error": kind, ...}`. In
