@@ -240,17 +240,30 @@ class Starter:
                 continue
             block, path = begin.blocks[depth]
             below = f"{begin.layer}.{begin.name}".strip(".").removeprefix(f"{path}.")
-            key = block, f"{below} {'' if begin.part is None else begin.part}", begin.initial.initializer
-            rows.setdefault(key, []).append(begin)
+            rows.setdefault((block, below, begin.initial.initializer), []).append(begin)
         for (block, below, initializer), begins in rows.items():
-            spelled = None
-            if len(begins) == self.instances[block]:
-                spelled = self._spelled(initializer, begins, self.layer, below.partition(" ")[0])
-            if spelled is None:
-                left += begins
-            else:
-                again.setdefault(block, []).append(Fill(spelled))
+            for same in self._whole_or_parts(begins, self.instances[block]):
+                spelled = self._spelled_alike(initializer, same, below) if len(same) >= self.instances[block] else None
+                if spelled is None:
+                    left += same
+                else:
+                    again.setdefault(block, []).append(Fill(spelled))
         return left
+
+    def _whole_or_parts(self, begins: list[Begin], instances: int) -> list[list[Begin]]:
+        """Weights of all instances of a block: all parts together, if each begins alike in each; else part by part."""
+        parts: dict[int | None, list[Begin]] = {}
+        for begin in begins:
+            parts.setdefault(begin.part, []).append(begin)
+        whole = len(parts) in (1, self.starts.packed) and all(len(same) == instances for same in parts.values())
+        return [begins] if whole else list(parts.values())
+
+    def _spelled_alike(self, initializer: Initializer, begins: Sequence[Begin], path: str) -> list[Branch] | None:
+        """What fills a weight in all instances of a block: by its formula, or by the number that is the same in all."""
+        spelled = self._spelled(initializer, begins, self.layer, path)
+        if spelled is not None or any(not same_start(each.distribution, begins[0].distribution) for each in begins):
+            return spelled
+        return self._spelled(_numbered(begins[0]), begins, self.layer, path)
 
     # Spellings --------------------------------------------------------------------------------------------------------
 

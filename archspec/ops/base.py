@@ -85,10 +85,11 @@ class Draw:
     keep: float | None = None
 
 
-FAR = 2.0**100
-"""Beyond any bound that somebody may have set: products of several are still finite."""
-MIXED = (0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, 1e-30, -1e-30, 88.0, -88.0, 1e5, -1e5, FAR, -FAR)
+MIXED = (0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, 1e-30, -1e-30, 88.0, -88.0, 1e5, -1e5)
 """Halves are where rounding decides; e^88 is all that float32 holds, and -1e4 what some take for minus infinity."""
+FAR = 2.0**100
+"""Beyond any bound that somebody may have set: products of several are still finite. Beside it, nothing else is seen of
+what depends on several numbers, so that only elementwise operations take it."""
 TIES: Sets = ((0.0,), (1.0,), (-1e5,), (1e5,))
 NEAR = 2.0**-20
 MODERATE: Sets = ((0.0, 1.0, -1.0, 0.5, -0.5, 1e-30, -1e-30, 32.0, -32.0), (0.0,))
@@ -210,7 +211,9 @@ class Operation(BaseModel):
         `kinks`; ties of them unless the operation is elementwise; nothing if it is `linear`."""
         if self.linear:
             return ((),) * len(inputs)
-        mixed = (*MIXED, *(near for kink in self.kinks() for near in (kink, kink * (1 - NEAR), kink * (1 + NEAR))))
+        far = (FAR, -FAR) if self.elementwise else ()
+        near = (near for kink in self.kinks() for near in (kink, kink * (1 - NEAR), kink * (1 + NEAR)))
+        mixed = (*MIXED, *far, *near)
         return ((tuple(dict.fromkeys(mixed)), *(() if self.elementwise else TIES)),) * len(inputs)
 
     def train(self, *inputs: Array, **parameters: Array) -> tuple[Any, dict[str, Array]]:

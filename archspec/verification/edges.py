@@ -163,11 +163,13 @@ def _both(mine: Sets, other: Sets) -> Sets:
 
 
 def _common(readers: Sequence[tuple[Node, Sets]]) -> Sets:
-    """The sets of all that read a tensor; those alone that all steep ones have, if there are any."""
+    """The sets of all that read a tensor; those alone that all steep ones have, if there are any. What hides all other
+    numbers from a step that depends on several of them is left out."""
     steep = [sets for node, sets in readers if node.op.steep]
     if steep:
         return tuple(numbers for numbers in steep[0] if all(numbers in sets for sets in steep[1:]))
-    return tuple(dict.fromkeys(numbers for _, sets in readers for numbers in sets))
+    sets = tuple(dict.fromkeys(numbers for _, sets in readers for numbers in sets))
+    return sets if all(node.op.elementwise for node, _ in readers) else _kept(sets, lambda number: abs(number) < FAR)
 
 
 def _whole(sets: Sets, truth: Array, limit: int | None) -> Sets:

@@ -110,6 +110,8 @@ def _adapted(random: Random, row: Case, x: Value) -> tuple[Attributes, list[Size
         index = list(x.shape[1:])
         index[axis - 1] = random.randint(1, 6)
         others, below = [tuple(index)], x.shape[axis]
+    if row.op in ("gather_rows", "scatter_add_rows"):
+        below = x.shape[1]
     return attributes, others, below
 
 

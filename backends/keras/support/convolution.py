@@ -61,14 +61,14 @@ def conv_transpose(
     given = (tuple(kernel.shape[:rank]), strides, dilation, padding, output_padding)
     borders, crops = [(0, 0)], [slice(None)]
     geometry = zip(*(per_axis(value, rank) for value in given))
-    for axis, (size, stride, gap, padding, extra) in enumerate(geometry, start=1):
+    for axis, (size, stride, gap, border, extra) in enumerate(geometry, start=1):
         length = x.shape[axis]
         zeros = [ops.zeros_like(x)] * (stride - 1)
         x = ops.stack([x, *zeros], axis=axis + 1)
         shape = [-1, *x.shape[1:axis], length * stride, *x.shape[axis + 2 :]]
         length = (length - 1) * stride + 1
         x = ops.take(ops.reshape(x, shape), range(length), axis=axis)
-        before, after = per_axis(padding, 2)
+        before, after = per_axis(border, 2)
         reach = (size - 1) * gap
         before, after = reach - before, reach - after + extra
         borders.append((max(before, 0), max(after, 0)))

@@ -159,17 +159,59 @@ class Parameter(layers.Layer):
         return ops.convert_to_tensor(self.value)
 
 
-def layer(x, num_heads, causal=False, *, name):
+def image_layer(x, *, name):
     """Self-attention and a perceptron, each with a layer norm before it and a shortcut
     around it.
     """
     in_features = x.shape[-1]
     attention = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_layer_norm1")(x)
     attention = BiasedMultiHeadAttention(
-        num_heads,
+        12,
         64,
         in_features,
-        causal=causal,
+        q_proj_kernel_initializer=keras.initializers.VarianceScaling(
+            0.04166666667, "fan_in", "untruncated_normal"
+        ),
+        k_proj_kernel_initializer=keras.initializers.VarianceScaling(
+            0.04166666667, "fan_in", "untruncated_normal"
+        ),
+        v_proj_kernel_initializer=keras.initializers.VarianceScaling(
+            0.04166666667, "fan_in", "untruncated_normal"
+        ),
+        out_proj_kernel_initializer=keras.initializers.VarianceScaling(
+            1.0, "fan_in", "untruncated_normal"
+        ),
+        name=f"{name}_self_attn",
+    )(attention, attention, attention)
+    x = layers.Add(name=f"{name}_add1")([x, attention])
+    perceptron = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_layer_norm2")(x)
+    perceptron = layers.Dense(
+        4 * in_features,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.5, "fan_in", "untruncated_normal"
+        ),
+        name=f"{name}_mlp_fc1",
+    )(perceptron)
+    perceptron = quick_gelu(perceptron)
+    perceptron = layers.Dense(
+        in_features,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            0.04166666667, "fan_out", "untruncated_normal"
+        ),
+        name=f"{name}_mlp_fc2",
+    )(perceptron)
+    return layers.Add(name=f"{name}_add2")([x, perceptron])
+
+
+def text_layer(x, *, name):
+    """The same for words, each of which sees those before it."""
+    in_features = x.shape[-1]
+    attention = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_layer_norm1")(x)
+    attention = BiasedMultiHeadAttention(
+        8,
+        64,
+        in_features,
+        causal=True,
         q_proj_kernel_initializer=keras.initializers.VarianceScaling(
             0.04166666667, "fan_in", "untruncated_normal"
         ),
@@ -230,7 +272,7 @@ def CLIPViTB32(embedding=512):
     x = LearnedPositions(50, name="vision_model_position_embedding")(x)
     x = layers.LayerNormalization(epsilon=1e-5, name="vision_model_pre_layrnorm")(x)
     for index in range(12):
-        x = layer(x, 12, name=f"vision_model_layers_{index}")
+        x = image_layer(x, name=f"vision_model_layers_{index}")
     x = x[:, :1]  # [batch, 1, 768]
     x = ops.squeeze(x, 1)  # [batch, 768]
     x = layers.LayerNormalization(epsilon=1e-5, name="vision_model_post_layernorm")(x)
@@ -249,7 +291,7 @@ def CLIPViTB32(embedding=512):
     )(tokens)
     x = LearnedPositions(77, name="text_model_position_embedding")(x)
     for index in range(12):
-        x = layer(x, 8, causal=True, name=f"text_model_layers_{index}")
+        x = text_layer(x, name=f"text_model_layers_{index}")
     text_model = layers.LayerNormalization(
         epsilon=1e-5, name="text_model_final_layer_norm"
     )(x)

@@ -28,38 +28,36 @@ def conv_bn(x, filters, kernel_size, padding="valid", *, name, norm_name, **opti
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=norm_name)(x)
 
 
-def one(x, *, name):
-    """Convolutions beside each other, one of 1x1, and a normalization alone, all
-    added.
-    """
-    y = layers.ZeroPadding2D(1, name=f"{name}_conv_kxk_0_conv_pad")(x)
+def stem_block(x, channels, *, name):
+    """A 3x3 and a 1x1 convolution beside each other, added."""
+    y = layers.ZeroPadding2D(1, name=f"{name}_conv_kxk_conv_pad")(x)
     y = layers.Conv2D(
-        48,
+        channels,
         3,
         strides=2,
         use_bias=False,
         kernel_initializer=kaiming_normal("fan_out"),
-        name=f"{name}_conv_kxk_0_conv",
+        name=f"{name}_conv_kxk_conv",
     )(y)
-    y = layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, name=f"{name}_conv_kxk_0_bn"
+    conv_kxk = layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, name=f"{name}_conv_kxk_bn"
     )(y)
     x = layers.Conv2D(
-        48,
+        channels,
         1,
         strides=2,
         use_bias=False,
         kernel_initializer=kaiming_normal("fan_out"),
         name=f"{name}_conv_scale_conv",
     )(x)
-    bn = layers.BatchNormalization(
+    conv_scale = layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_conv_scale_bn"
     )(x)
-    x = layers.Add(name=f"{name}_conv_scale_2")([y, bn])
+    x = layers.Add(name=f"{name}_add")([conv_kxk, conv_scale])
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def one2(x, channels, kernel_size=3, stride=1, groups=1, copies=1, *, name):
+def one(x, channels, kernel_size=3, stride=1, groups=1, copies=1, *, name):
     """Convolutions beside each other, one of 1x1, and a normalization alone, all
     added.
     """
@@ -146,7 +144,7 @@ def one2(x, channels, kernel_size=3, stride=1, groups=1, copies=1, *, name):
 def pair(x, channels, stride=1, *, name):
     """A depthwise 3x3 convolution and a 1x1 one."""
     in_channels = x.shape[-1]
-    x = one2(
+    x = one(
         x,
         in_channels,
         stride=stride,
@@ -154,7 +152,7 @@ def pair(x, channels, stride=1, *, name):
         copies=4,
         name=f"{name}_depthwise",
     )
-    return one2(x, channels, kernel_size=1, copies=4, name=f"{name}_pointwise")
+    return one(x, channels, kernel_size=1, copies=4, name=f"{name}_pointwise")
 
 
 def MobileOneS0(num_classes=1000, input_shape=(224, 224, 3)):
@@ -162,7 +160,7 @@ def MobileOneS0(num_classes=1000, input_shape=(224, 224, 3)):
     [batch, num_classes].
     """
     image = keras.Input(input_shape, name="image")
-    x = one(image, name="stem")  # [batch, 112, 112, 48]
+    x = stem_block(image, 48, name="stem")  # [batch, 112, 112, 48]
     x = pair(x, 48, stride=2, name="stages_0_pairs_0")  # [batch, 56, 56, 48]
     x = pair(x, 48, name="stages_0_pairs_1")
     x = pair(x, 128, stride=2, name="stages_1_pairs_0")  # [batch, 28, 28, 128]

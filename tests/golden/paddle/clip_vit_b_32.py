@@ -110,15 +110,34 @@ class ToFloat(nn.Layer):
         return x.astype(self.typed.dtype)
 
 
-class Layer(nn.Layer):
+class ImageLayer(nn.Layer):
     """Self-attention and a perceptron, each with a layer norm before it and a shortcut
     around it.
     """
 
-    def __init__(self, in_features: int, num_heads: int, causal: bool = False) -> None:
+    def __init__(self, in_features: int) -> None:
         super().__init__()
         self.layer_norm1 = nn.LayerNorm(in_features)
-        self.self_attn = MultiHeadAttention(in_features, num_heads, causal=causal)
+        self.self_attn = nn.MultiHeadAttention(in_features, 12)
+        self.layer_norm2 = nn.LayerNorm(in_features)
+        self.mlp_fc1 = nn.Linear(in_features, 4 * in_features)
+        self.mlp_fc2 = nn.Linear(4 * in_features, in_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        attention = self.layer_norm1(x)
+        x = x + self.self_attn(attention)
+        perceptron = self.layer_norm2(x)
+        perceptron = quick_gelu(self.mlp_fc1(perceptron))
+        return x + self.mlp_fc2(perceptron)
+
+
+class TextLayer(nn.Layer):
+    """The same for words, each of which sees those before it."""
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(in_features)
+        self.self_attn = MultiHeadAttention(in_features, 8, causal=True)
         self.layer_norm2 = nn.LayerNorm(in_features)
         self.mlp_fc1 = nn.Linear(in_features, 4 * in_features)
         self.mlp_fc2 = nn.Linear(4 * in_features, in_features)
@@ -144,13 +163,13 @@ class CLIPViTB32(nn.Layer):
         )
         self.vision_model_position_embedding = LearnedPositions(50, 768)
         self.vision_model_pre_layrnorm = nn.LayerNorm(768)
-        self.vision_model_layers = nn.Sequential(*(Layer(768, 12) for _ in range(12)))
+        self.vision_model_layers = nn.Sequential(*(ImageLayer(768) for _ in range(12)))
         self.vision_model_post_layernorm = nn.LayerNorm(768)
         self.visual_projection = nn.Linear(768, embedding, bias_attr=False)
         self.text_model = nn.Sequential(
             ("token_embedding", nn.Embedding(49408, 512)),
             ("position_embedding", LearnedPositions(77, 512)),
-            ("layers", nn.Sequential(*(Layer(512, 8, causal=True) for _ in range(12)))),
+            ("layers", nn.Sequential(*(TextLayer(512) for _ in range(12)))),
             ("final_layer_norm", nn.LayerNorm(512)),
         )
         self.cast = ToFloat()
@@ -162,7 +181,7 @@ class CLIPViTB32(nn.Layer):
                 fan_in = layer.weight.shape[0]
                 nn.init.normal_(layer.weight, std=1 / math.sqrt(2 * 12 * fan_in))
         for layer in self.sublayers():
-            if isinstance(layer, Layer):
+            if isinstance(layer, (ImageLayer, TextLayer)):
                 fan_in = layer.self_attn.out_proj.weight.shape[0]
                 nn.init.normal_(
                     layer.self_attn.out_proj.weight, std=1 / math.sqrt(fan_in)

@@ -12,41 +12,37 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 
-class One(nn.Layer):
-    """Convolutions beside each other, one of 1x1, and a normalization alone, all
-    added.
-    """
+class Stem(nn.Layer):
+    """A 3x3 and a 1x1 convolution beside each other, added."""
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
         self.conv_kxk = nn.Sequential(
-            nn.Sequential(
-                (
-                    "conv",
-                    nn.Conv2D(
-                        in_channels,
-                        48,
-                        kernel_size=3,
-                        stride=2,
-                        padding=1,
-                        bias_attr=False,
-                    ),
+            (
+                "conv",
+                nn.Conv2D(
+                    in_channels,
+                    channels,
+                    kernel_size=3,
+                    stride=2,
+                    padding=1,
+                    bias_attr=False,
                 ),
-                ("bn", nn.BatchNorm2D(48)),
             ),
+            ("bn", nn.BatchNorm2D(channels)),
         )
         self.conv_scale_conv = nn.Conv2D(
-            in_channels, 48, kernel_size=1, stride=2, bias_attr=False
+            in_channels, channels, kernel_size=1, stride=2, bias_attr=False
         )
-        self.conv_scale_bn = nn.BatchNorm2D(48)
+        self.conv_scale_bn = nn.BatchNorm2D(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv_kxk(x)
-        bn = self.conv_scale_bn(self.conv_scale_conv(x))
-        return F.relu(y + bn)
+        conv_kxk = self.conv_kxk(x)
+        conv_scale = self.conv_scale_bn(self.conv_scale_conv(x))
+        return F.relu(conv_kxk + conv_scale)
 
 
-class One2(nn.Layer):
+class One(nn.Layer):
     """Convolutions beside each other, one of 1x1, and a normalization alone, all
     added.
     """
@@ -145,10 +141,10 @@ class Pair(nn.Layer):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.depthwise = One2(
+        self.depthwise = One(
             in_channels, in_channels, stride=stride, groups=in_channels, copies=4
         )
-        self.pointwise = One2(in_channels, channels, kernel_size=1, copies=4)
+        self.pointwise = One(in_channels, channels, kernel_size=1, copies=4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(x)
@@ -160,7 +156,7 @@ class MobileOneS0(nn.Layer):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.stem = One(3)
+        self.stem = Stem(3, 48)
         self.stages = nn.Sequential(
             nn.Sequential(
                 ("pairs", nn.Sequential(Pair(48, 48, stride=2), Pair(48, 48)))

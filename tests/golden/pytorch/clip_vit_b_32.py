@@ -100,15 +100,37 @@ class ToFloat(nn.Module):
         return x.to(self.typed.dtype)
 
 
-class Layer(nn.Module):
+class ImageLayer(nn.Module):
     """Self-attention and a perceptron, each with a layer norm before it and a shortcut
     around it.
     """
 
-    def __init__(self, in_features: int, num_heads: int, causal: bool = False) -> None:
+    def __init__(self, in_features: int) -> None:
         super().__init__()
         self.layer_norm1 = nn.LayerNorm(in_features)
-        self.self_attn = MultiHeadAttention(in_features, num_heads, causal=causal)
+        self.self_attn = nn.MultiheadAttention(in_features, 12, batch_first=True)
+        self.layer_norm2 = nn.LayerNorm(in_features)
+        self.mlp_fc1 = nn.Linear(in_features, 4 * in_features)
+        self.mlp_fc2 = nn.Linear(4 * in_features, in_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        attention = self.layer_norm1(x)
+        attention = self.self_attn(attention, attention, attention, need_weights=False)[
+            0
+        ]
+        x = x + attention
+        perceptron = self.layer_norm2(x)
+        perceptron = quick_gelu(self.mlp_fc1(perceptron))
+        return x + self.mlp_fc2(perceptron)
+
+
+class TextLayer(nn.Module):
+    """The same for words, each of which sees those before it."""
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(in_features)
+        self.self_attn = MultiHeadAttention(in_features, 8, causal=True)
         self.layer_norm2 = nn.LayerNorm(in_features)
         self.mlp_fc1 = nn.Linear(in_features, 4 * in_features)
         self.mlp_fc2 = nn.Linear(4 * in_features, in_features)
@@ -134,7 +156,7 @@ class CLIPViTB32(nn.Module):
         )
         self.vision_model_position_embedding = LearnedPositions(50, 768)
         self.vision_model_pre_layrnorm = nn.LayerNorm(768)
-        self.vision_model_layers = nn.Sequential(*(Layer(768, 12) for _ in range(12)))
+        self.vision_model_layers = nn.Sequential(*(ImageLayer(768) for _ in range(12)))
         self.vision_model_post_layernorm = nn.LayerNorm(768)
         self.visual_projection = nn.Linear(768, embedding, bias=False)
         self.text_model = nn.Sequential(
@@ -142,10 +164,7 @@ class CLIPViTB32(nn.Module):
                 [
                     ("token_embedding", nn.Embedding(49408, 512)),
                     ("position_embedding", LearnedPositions(77, 512)),
-                    (
-                        "layers",
-                        nn.Sequential(*(Layer(512, 8, causal=True) for _ in range(12))),
-                    ),
+                    ("layers", nn.Sequential(*(TextLayer(512) for _ in range(12)))),
                     ("final_layer_norm", nn.LayerNorm(512)),
                 ],
             ),
@@ -161,7 +180,21 @@ class CLIPViTB32(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         for module in self.modules():
-            if isinstance(module, Layer):
+            if isinstance(module, ImageLayer):
+                for part in module.self_attn.in_proj_weight.chunk(3):
+                    nn.init.normal_(part, std=0.007365695637359871)
+                fan_in = module.self_attn.out_proj.weight[0].numel()
+                nn.init.normal_(
+                    module.get_parameter("self_attn.out_proj.weight"),
+                    std=1 / math.sqrt(fan_in),
+                )
+                fan_in = module.mlp_fc1.weight[0].numel()
+                nn.init.normal_(module.mlp_fc1.weight, std=1 / math.sqrt(2 * fan_in))
+                fan_out = module.mlp_fc2.weight[:, 0].numel()
+                nn.init.normal_(
+                    module.mlp_fc2.weight, std=1 / math.sqrt(2 * 12 * fan_out)
+                )
+            elif isinstance(module, TextLayer):
                 fan_in = module.self_attn.out_proj.weight[0].numel()
                 nn.init.normal_(
                     module.get_parameter("self_attn.out_proj.weight"),

@@ -13,45 +13,41 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class One(nn.Module):
-    """Convolutions beside each other, one of 1x1, and a normalization alone, all
-    added.
-    """
+class Stem(nn.Module):
+    """A 3x3 and a 1x1 convolution beside each other, added."""
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
         self.conv_kxk = nn.Sequential(
-            nn.Sequential(
-                OrderedDict(
-                    [
-                        (
-                            "conv",
-                            nn.Conv2d(
-                                in_channels,
-                                48,
-                                kernel_size=3,
-                                stride=2,
-                                padding=1,
-                                bias=False,
-                            ),
+            OrderedDict(
+                [
+                    (
+                        "conv",
+                        nn.Conv2d(
+                            in_channels,
+                            channels,
+                            kernel_size=3,
+                            stride=2,
+                            padding=1,
+                            bias=False,
                         ),
-                        ("bn", nn.BatchNorm2d(48)),
-                    ],
-                ),
+                    ),
+                    ("bn", nn.BatchNorm2d(channels)),
+                ],
             ),
         )
         self.conv_scale_conv = nn.Conv2d(
-            in_channels, 48, kernel_size=1, stride=2, bias=False
+            in_channels, channels, kernel_size=1, stride=2, bias=False
         )
-        self.conv_scale_bn = nn.BatchNorm2d(48)
+        self.conv_scale_bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv_kxk(x)
-        bn = self.conv_scale_bn(self.conv_scale_conv(x))
-        return F.relu(y + bn, inplace=True)
+        conv_kxk = self.conv_kxk(x)
+        conv_scale = self.conv_scale_bn(self.conv_scale_conv(x))
+        return F.relu(conv_kxk + conv_scale, inplace=True)
 
 
-class One2(nn.Module):
+class One(nn.Module):
     """Convolutions beside each other, one of 1x1, and a normalization alone, all
     added.
     """
@@ -154,10 +150,10 @@ class Pair(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.depthwise = One2(
+        self.depthwise = One(
             in_channels, in_channels, stride=stride, groups=in_channels, copies=4
         )
-        self.pointwise = One2(in_channels, channels, kernel_size=1, copies=4)
+        self.pointwise = One(in_channels, channels, kernel_size=1, copies=4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(x)
@@ -169,7 +165,7 @@ class MobileOneS0(nn.Module):
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        self.stem = One(3)
+        self.stem = Stem(3, 48)
         self.stages = nn.Sequential(
             nn.Sequential(
                 OrderedDict(
