@@ -104,7 +104,7 @@ class _ConvWith(_With):
         check_rank(x, self.like.rank + 2)
         _check_weight(weight, self.like.rank + 3)
         given = {name: getattr(self, name) for name in type(self).model_fields}
-        out = weight[2] * self.groups if self.transposed else weight[1]  # type: ignore[attr-defined]
+        out = weight[2] * given["groups"] if self.transposed else weight[1]
         return self.like.model_construct(out_channels=out, kernel_size=tuple(weight[3:]), bias=bool(bias), **given)
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archspec.backend import Interface, Observed, Weight
 from archspec.errors import BackendError, SpecError
@@ -21,9 +21,6 @@ from archspec.verification.run import examine
 from archspec.verification.subject import Written
 from archspec.verification.task import Instead
 from archspec.verification.workers import Pool
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

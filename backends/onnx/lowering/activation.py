@@ -22,8 +22,9 @@ def _leaky_relu(step: Step) -> Value:
 
 def _prelu(step: Step) -> Value:
     slope, rank = step.weight("weight"), len(step.out)
+    assert slope.shape is not None
     if rank > 2:
-        slope = step.reshape(slope, (int(slope.shape[0]), *(1,) * (rank - 2)), of=())  # type: ignore[index]
+        slope = step.reshape(slope, (int(slope.shape[0]), *(1,) * (rank - 2)), of=())
     return step("PRelu", step.x, slope)
 
 

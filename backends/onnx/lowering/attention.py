@@ -68,7 +68,7 @@ def _multi_head_attention(step: Step) -> Value:
         y = product(step, x, 3, weights[f"{name}_proj_weight"], weights.get(f"{name}_proj_bias"))
         y = step("Reshape", y, step.ints([0, 0, heads, -1]))
         parts.append(step("Transpose", y, perm=[0, 2, 1, 3]))
-    size = int(step.op.head_size(step.node.inputs[0].shape))  # type: ignore[attr-defined]
+    size = int(step.op.head_size(step.node.inputs[0].shape))
     mask = others[2] if len(others) > 2 else None
     q, k, v = parts
     places = step.node.inputs[0].shape[1], step.node.inputs[min(1, len(others))].shape[1]
@@ -134,7 +134,8 @@ def _sinusoidal_positions(step: Step) -> Value:
 
 def _learned_positions(step: Step) -> Value:
     table, time = step.weight("weight"), step.out[1]
-    if step.is_open(time) or int(table.shape[0]) > int(time):  # type: ignore[index]
+    assert table.shape is not None
+    if step.is_open(time) or int(table.shape[0]) > int(time):
         table = step("Slice", table, step.ints([0]), step.size(time), step.ints([0]))
     return step("Add", step.x, table)
 
@@ -151,7 +152,7 @@ def _bucketed_position_bias(step: Step) -> Value:
     op, (_, _, time, source) = step.op, step.out
     far = int(step.attr("max_distance")) + 1
     # What is farther away than max_distance shares a bucket: all buckets stand in a table of distances.
-    table = _buckets(op.num_buckets, op.max_distance, op.bidirectional, np.arange(-far, far + 1))  # type: ignore[attr-defined]
+    table = _buckets(op.num_buckets, op.max_distance, op.bidirectional, np.arange(-far, far + 1))
     if step.is_open(time, source):
         offsets = step("Sub", _count(step, source), step("Unsqueeze", _count(step, time), step.ints([1])))
         near = step("Clip", offsets, step.ints(-far), step.ints(far))

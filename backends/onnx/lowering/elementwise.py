@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Final
 
 from .writing import Row, Step, Value, node
@@ -106,7 +105,10 @@ def _where(step: Step) -> Value:
     return step("Where", *step.inputs, gives=step.inputs[1].dtype)
 
 
-_NODES: Final[Callable[..., dict[str, Row]]] = lambda **names: {key: node(op) for key, op in names.items()}  # noqa: E731
+def _nodes(**names: str) -> dict[str, Row]:
+    """Operations that are one node each, by the node's name."""
+    return {key: node(op) for key, op in names.items()}
+
 
 ROWS: Final[dict[str, Row]] = {
     "add": binary("Add"),
@@ -134,9 +136,9 @@ ROWS: Final[dict[str, Row]] = {
     "log10": _log_of(10),
     "trunc": _trunc,
     "where": _where,
-    **_NODES(abs="Abs", neg="Neg", sign="Sign", sqrt="Sqrt", reciprocal="Reciprocal", exp="Exp", log="Log", erf="Erf"),
-    **_NODES(sin="Sin", cos="Cos", tan="Tan", asin="Asin", acos="Acos", atan="Atan"),
-    **_NODES(sinh="Sinh", cosh="Cosh", asinh="Asinh", atanh="Atanh"),
-    **_NODES(floor="Floor", ceil="Ceil", round="Round"),
-    **_NODES(logical_and="And", logical_or="Or", logical_xor="Xor", logical_not="Not"),
+    **_nodes(abs="Abs", neg="Neg", sign="Sign", sqrt="Sqrt", reciprocal="Reciprocal", exp="Exp", log="Log", erf="Erf"),
+    **_nodes(sin="Sin", cos="Cos", tan="Tan", asin="Asin", acos="Acos", atan="Atan"),
+    **_nodes(sinh="Sinh", cosh="Cosh", asinh="Asinh", atanh="Atanh"),
+    **_nodes(floor="Floor", ceil="Ceil", round="Round"),
+    **_nodes(logical_and="And", logical_or="Or", logical_xor="Xor", logical_not="Not"),
 }

@@ -13,7 +13,7 @@ from .writing import Row, Step, Value, node
 
 def _upsample(step: Step) -> Value:
     op, sizes, outs = step.op, step.node.inputs[0].shape[2:], step.out[2:]
-    if op.copies:  # type: ignore[attr-defined]
+    if op.copies:
         return _copied(step, sizes, outs)
     more: dict[str, Any] = {"mode": "linear"}
     if step.attr("mode") == "bicubic":
@@ -28,8 +28,8 @@ def _sizes(step: Step) -> Value:
 
 def _copied(step: Step, sizes: tuple[int, ...], outs: tuple[int, ...]) -> Value:
     """Copies: a node where a scale repeats each element, else one index after the other, as floats would miss some."""
-    if step.attr("scale") is not None and step.op.repeats:  # type: ignore[attr-defined]
-        factors = step.op.factors(step.node.inputs[0].shape)  # type: ignore[attr-defined]
+    if step.attr("scale") is not None and step.op.repeats:
+        factors = step.op.factors(step.node.inputs[0].shape)
         scales = step.writer.scales([1, 1, *map(int, factors)])
         return step(
             "Resize", step.x, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric",
@@ -81,7 +81,7 @@ def _unfold(step: Step) -> Value:
     if any(map(any, pads)):
         x = step("Pad", x, step.ints([0, 0, top, left, 0, 0, bottom, right]))
     wide = width + left + right
-    counts = step.op.counts(height, width)  # type: ignore[attr-defined]
+    counts = step.op.counts(height, width)
     lines, columns = (
         np.arange(k)[:, None] * gap + np.arange(n) * s
         for k, gap, n, s in zip(kernel, gaps, counts, stride, strict=True)

@@ -31,7 +31,7 @@ def _stacked(step: Step, op: str, names: list[str], weights: dict[str, Value]) -
 def _layer(step: Step, op: str, x: Value, layer: int, weights: dict[str, Value], states: list[Value]) -> list[Value]:
     """One layer, of one direction or both: what each time step makes, [time, directions, batch, hidden], and the
     states."""
-    ends = [f"l{layer}{end}" for end in ("", "_reverse")[: step.op.directions]]  # type: ignore[attr-defined]
+    ends = [f"l{layer}{end}" for end in ("", "_reverse")[: step.op.directions]]
     kernels = [_stacked(step, op, [f"weight_{part}_{end}" for end in ends], weights) for part in ("ih", "hh")]
     bias = None
     if step.attr("bias"):
@@ -43,13 +43,13 @@ def _layer(step: Step, op: str, x: Value, layer: int, weights: dict[str, Value],
         more["activations"] = [step.attr("nonlinearity").capitalize()] * len(ends)
     if op == "GRU":
         more["linear_before_reset"] = int(step.attr("reset_after"))
-    gives: list[DType] = ["float"] * (1 + len(step.op.states))  # type: ignore[attr-defined]
+    gives: list[DType] = ["float"] * (1 + len(step.op.states))
     return step.several(op, x, *kernels, bias, None, *states, gives=gives, **more)
 
 
 def _recurrent(op: str) -> Row:
     def row(step: Step) -> Any:
-        weights, layers, directions = step.weights(), step.attr("num_layers"), step.op.directions  # type: ignore[attr-defined]
+        weights, layers, directions = step.weights(), step.attr("num_layers"), step.op.directions
         x = step("Transpose", step.x, perm=[1, 0, 2])
         given = [step("Transpose", state, perm=[1, 0, 2]) for state in step.inputs[1:]]
         finals: list[Any] = []

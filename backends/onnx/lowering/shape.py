@@ -24,7 +24,7 @@ def _unsqueeze(step: Step) -> Value:
 
 
 def _permute(step: Step) -> Value:
-    return step("Transpose", step.x, perm=list(step.op.order(len(step.out))))  # type: ignore[attr-defined]
+    return step("Transpose", step.x, perm=list(step.op.order(len(step.out))))
 
 
 def expanded(step: Step, x: Value, before: tuple[int, ...], to: tuple[int, ...]) -> Value:
@@ -49,7 +49,7 @@ def _tile(step: Step) -> Value:
 
 def _roll(step: Step) -> Value:
     x = step.x
-    for axis, shift in zip(step.axes(step.attr("axis")), step.op.moves(), strict=True):  # type: ignore[attr-defined]
+    for axis, shift in zip(step.axes(step.attr("axis")), step.op.moves(), strict=True):
         size = step.out[axis]
         shift = shift % int(size) if isinstance(expr_of(size), Const) else shift
         if step.is_open(size) and abs(shift) > 1:

@@ -13,7 +13,7 @@ def _with_indices(step: Step) -> list[Value]:
     op, padding = step.op, list(step.attr("padding"))
     values, places = step.several(
         "MaxPool", step.x, gives=["float", "int64"], kernel_shape=step.attr("kernel_size"),
-        strides=op.steps, pads=padding * 2,  # type: ignore[attr-defined]
+        strides=op.steps, pads=padding * 2,
     )  # fmt: skip
     size = math.prod(step.numbers(step.node.inputs[0].shape[2:]))
     return [values, step("Mod", places, step.ints(size))]

@@ -170,7 +170,8 @@ class Step:
     """One step of a network while it is written: what a row may ask, and the nodes that it makes by calling it."""
 
     def __init__(self, writer: Writer, node: Node) -> None:
-        self.writer, self.node, self.op = writer, node, node.op
+        self.writer, self.node = writer, node
+        self.op: Any = node.op  # whose attributes its row knows
         self.inputs = tuple(writer.values[id(tensor)] for tensor in node.inputs)
         self._nodes: list[NodeProto] = []
         self._given: dict[str, Value] = {}
