@@ -80,12 +80,12 @@ class Spec:
         form."""
         document, found = read(source)
         files = files or Files()
-        if document is not None and document.use:
-            found += files.join(document, source)
+        missing = files.join(document, source) if document is not None and document.use else []
+        found += missing
         if document is not None and not found:
             return cls(document, source, files.texts)
         places = {(d.file, d.line, d.column) for d in found}
-        more = cls(document, source)._errors() if document is not None else []
+        more = cls(document, source)._errors() if document is not None and not missing else []
         found += [d for d in more if (d.file, d.line, d.column) not in places]
         raise SpecError(sorted(found, key=lambda d: (d.file != source.file, d.file, d.line, d.column, d.message)))
 

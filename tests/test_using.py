@@ -168,6 +168,7 @@ def test_what_cannot_be_used(case: str, tmp_path: Path) -> None:
     (tmp_path / "unit.yaml").write_text(UNITS)
     found = wrong(written(tmp_path / "inside", net=NET % use, **({"u": unit} if unit else {})))
     assert any(each.startswith(message) for each in found), found
+    assert not any("there is no block" in each for each in found), "what follows of it is told, too"
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
