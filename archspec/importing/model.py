@@ -18,7 +18,7 @@ from archspec.importing.blocks import find
 from archspec.importing.given import PRIMES, Given, names
 from archspec.importing.items import of
 from archspec.importing.names import fitting, unique
-from archspec.importing.raising import Raiser, Static, View
+from archspec.importing.raising import Raiser, Static, Table, View
 from archspec.importing.simplify import simplified
 from archspec.importing.text import Head, write
 from archspec.importing.trace import ImportRefused, Problem, Trace, merge, values
@@ -77,7 +77,10 @@ def import_model(
     tell("capturing")
     trace = _captured(target, inputs, pool, timeout)
     tell("writing")
-    return _proven(_written(trace, target, inputs), target, pool, timeout, tell)
+    assert target.backend.raising is not None
+    said = f"{target.name} of {target.module or Path(target.file).name}."
+    done = written(trace, target.backend.raising(), target.name, said, inputs)
+    return _proven(done, target, pool, timeout, tell)
 
 
 def _captured(target: Target, inputs: Sequence[Given], pool: Pool, timeout: float) -> Trace:
@@ -99,7 +102,9 @@ def _captured(target: Target, inputs: Sequence[Given], pool: Pool, timeout: floa
 
 
 @dataclass(slots=True)
-class _Written:
+class Written:
+    """A model as a spec that is not proven yet."""
+
     text: str
     model: Model
     steps: list[Step]
@@ -107,10 +112,10 @@ class _Written:
     notes: tuple[str, ...]
 
 
-def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
-    table = target.backend.raising
-    assert table is not None
-    raiser = Raiser(trace, table())
+def written(trace: Trace, table: Table, name: str, summary: str, inputs: Sequence[Given]) -> Written:
+    """The spec of a trace; its name is that of the class, or else `name`. Raises ImportRefused with all that has no place
+    in one."""
+    raiser = Raiser(trace, table)
     root = raiser.run()
     outputs, problems = _outputs(raiser, trace)
     if raiser.problems or problems:
@@ -137,7 +142,7 @@ def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
         idle = ", ".join(f"{each['path'] or 'the model'} ({each['class']})" for each in trace.idle)
         notes.append(f"not in this spec, what these may drop, or add, in training: {idle}")
     head = Head(
-        _class_name(whole.kind or target.name), f"{target.name} of {target.module or Path(target.file).name}.", "",
+        _class_name(whole.kind or name), summary, "",
         {each.name: each.said() for each in inputs}, notes,
     )  # fmt: skip
     text = write(head, found, tensors, outputs, ())
@@ -152,7 +157,7 @@ def _written(trace: Trace, target: Target, inputs: Sequence[Given]) -> _Written:
     sizes = ", ".join(f"{name}: {_sizes(tensor, inputs)}" for name, tensor in outputs.items())
     expect = [f"parameters: {_trainable(model)}", f"outputs: {{{sizes}}}"]
     text = write(head, found, tensors, outputs, expect)
-    return _Written(text, Spec.parse(text, "imported.yaml").network(), steps, trace, tuple(notes))
+    return Written(text, Spec.parse(text, "imported.yaml").network(), steps, trace, tuple(notes))
 
 
 def _trainable(model: Model) -> int:
@@ -206,7 +211,7 @@ def _class_name(name: str) -> str:
     return plain or "Model"
 
 
-def _proven(written: _Written, target: Target, pool: Pool, timeout: float, tell: Telling) -> Imported:
+def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: Telling) -> Imported:
     graph = written.model.graph
     places = []
     for node, step in zip(graph.nodes, written.steps, strict=True):

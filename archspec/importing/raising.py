@@ -89,6 +89,10 @@ class Call:
         func: str = self.event["func"]
         return func
 
+    def said(self, *args: Any, **kwargs: Any) -> Call:
+        """The same call with these arguments, as another row takes them."""
+        return Call({**self.event, "args": list(args), "kwargs": kwargs}, self.raiser)
+
     def get(self, name: str, place: int | None = None, default: Any = None) -> Any:
         """An argument, or an attribute of the module."""
         for where in (self.event["kwargs"], self.event["attributes"]):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import layers, numbers, shapes
+from archspec.importing.rows import numbers, shapes
+from archspec.importing.rows.numbers import BINARY
+
+from . import layers
 from .layers import Row, activation, along, dropout
-from .numbers import BINARY
 
 
 def raiser(func: str) -> Row | None:

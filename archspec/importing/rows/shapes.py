@@ -23,10 +23,10 @@ def reshaped(call: Call) -> None:
     if isinstance(known, Static):
         _move(call, known, ("reshape", one))
         return
-    call.give(*_shaped(call, known, one, two))
+    call.give(*shaped(call, known, one, two))
 
 
-def _shaped(call: Call, view: View, one: Shape, two: Shape) -> list[View]:
+def shaped(call: Call, view: View, one: Shape, two: Shape) -> list[View]:
     if view.shapes() == (one, two):
         return [view]
     batches = tuple(shape[0] for shape in view.tensor.shapes)
@@ -148,10 +148,10 @@ def unsqueeze(call: Call) -> None:
     if isinstance(known, Static):
         _move(call, known, ("reshape", call.result_shapes()[0]))
         return
-    call.give(_with_axis(call, known, call.number("dim", 1) % (known.rank + 1)))
+    call.give(with_axis(call, known, call.number("dim", 1) % (known.rank + 1)))
 
 
-def _with_axis(call: Call, view: View, axis: int) -> View:
+def with_axis(call: Call, view: View, axis: int) -> View:
     """A new axis of one."""
     if view.batch is None:
         return View(call.step("unsqueeze", view, axis=axis + 1)[0], None)
@@ -251,7 +251,7 @@ def item(call: Call) -> None:
         if key != WHOLE and axis == known.batch:
             raise Refusal("it takes some of the samples")
         if key != WHOLE:
-            tensor = _cut(call, tensor, known.axis(axis), key)
+            tensor = cut(call, tensor, known.axis(axis), key)
         if isinstance(key, int):
             gone.append(axis)
     for place in sorted(map(known.axis, gone), reverse=True):
@@ -261,7 +261,7 @@ def item(call: Call) -> None:
     left = [key for key in keys if not isinstance(key, int)]
     for axis, key in enumerate(left):
         if key is None:
-            view = _with_axis(call, view, axis)
+            view = with_axis(call, view, axis)
     call.give(view)
 
 
@@ -296,7 +296,7 @@ def _part(call: Call, known: Static, keys: Sequence[Any]) -> Static:
     raise Refusal("it takes a part of a weight")
 
 
-def _cut(call: Call, tensor: Tensor, axis: int, key: Any) -> Tensor:
+def cut(call: Call, tensor: Tensor, axis: int, key: Any) -> Tensor:
     """A slice, or one place, of an axis."""
     start, end, step = (key, None if key == -1 else key + 1, 1) if isinstance(key, int) else key["slice"]
     if any(isinstance(each, Size) for each in (start, end, step)):

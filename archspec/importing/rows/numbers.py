@@ -8,10 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from archspec.importing.raising import Call, Refusal, Static, View
+from archspec.importing.rows.shapes import FIRST_ROWS
 from archspec.importing.trace import Size
 from archspec.importing.tree import Origin
-
-from .shapes import FIRST_ROWS
 
 Row = Callable[[Call], None]
 
