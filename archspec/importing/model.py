@@ -113,8 +113,8 @@ class Written:
 
 
 def written(trace: Trace, table: Table, name: str, summary: str, inputs: Sequence[Given]) -> Written:
-    """The spec of a trace; its name is that of the class, or else `name`. Raises ImportRefused with all that has no place
-    in one."""
+    """The spec of a trace, whose name is that of the model's class, or else `name`. Raises ImportRefused with all that
+    has no place in one."""
     raiser = Raiser(trace, table)
     root = raiser.run()
     outputs, problems = _outputs(raiser, trace)
