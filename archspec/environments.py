@@ -2,8 +2,8 @@
 
 One is described as pip takes it, `keras==3.11`, or several separated by spaces, `tensorflow==2.19 numpy<2.2`; what is
 called `python` is the interpreter, `python==3.12`. The backend is the one that names one of these distributions as what
-it needs, and what it needs besides comes along, in any version that the backend is made for. `archspec` itself is not
-installed there: a worker needs NumPy and its framework only.
+it needs from some version on, and what it needs besides comes along, in any version that the backend is made for.
+`archspec` itself is not installed there: a worker needs NumPy and its framework only.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ class Environment:
         if not asked:
             raise UsageError(f"--env {text}: name what is installed there, as NAME==VERSION")
         needed = _needed()
-        found = [name for name, needs in needed.items() if not asked.keys().isdisjoint(needs)]
+        frameworks = {name: _frameworks(needs) for name, needs in needed.items()}
+        found = [name for name, each in frameworks.items() if not asked.keys().isdisjoint(each)]
         if len(found) != 1:
-            known = ", ".join(sorted({name for needs in needed.values() for name in needs}))
+            known = ", ".join(sorted(set[str]().union(*frameworks.values())))
             which = "several backends need these" if found else "no backend needs any of these"
             raise UsageError(f"--env {text}: {which}; frameworks are installed as {known}")
         every = {"numpy": "numpy", **needed[found[0]], **asked}
@@ -88,6 +89,11 @@ def _normal(name: str) -> str:
 def _needed() -> dict[str, dict[str, str]]:
     """By backend what it needs, by names of distributions: what an extra of its name has in its own distribution."""
     return {point.name: dict(_extra(point)) for point in entry_points(group="archspec.backends")}
+
+
+def _frameworks(needs: Mapping[str, str]) -> set[str]:
+    """Those by which a backend is told: what it needs in versions, unless it needs everything in any."""
+    return {name for name, requirement in needs.items() if re.search("[<>=~!]", requirement)} or set(needs)
 
 
 def _extra(point: EntryPoint) -> Iterator[tuple[str, str]]:

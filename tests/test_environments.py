@@ -69,7 +69,8 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             {"keras<4,>=3.11", "numpy<2.2", "tensorflow==2.19"},
             sys.executable,
         ),
-        ("paddlepaddle==3.1 python==3.12", "paddle", {"numpy", "paddlepaddle==3.1"}, "3.12"),
+        ("paddlepaddle==3.1 python==3.12", "paddle", {"numpy", "paddlepaddle==3.1", "setuptools"}, "3.12"),
+        ("torch==2.6 setuptools<80", "pytorch", {"numpy", "setuptools<80", "torch==2.6"}, sys.executable),
         ("Torch[opt]>=2.6,!=2.7.*", "pytorch", {"Torch[opt]>=2.6,!=2.7.*", "numpy"}, sys.executable),
     ],
 )
