@@ -242,6 +242,7 @@ def test_invalid_specs_are_reported_by_every_command(backends: dict[str, Any]) -
 # list, summary, schema ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_list() -> None:
     lines = run("list").stdout.splitlines()
     assert any(line.split()[:2] == ["resnet50", "25,557,032"] for line in lines)
@@ -411,6 +412,7 @@ def test_exit_codes_of_the_process() -> None:
     assert list(codes.values()) == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unbuffered", "arguments"), [("1", "--version"), ("", "check tiny.yaml")])
 def test_output_that_cannot_be_written(unbuffered: str, arguments: str) -> None:
     """To a full device, to a closed descriptor, and to somebody who reads no more."""
@@ -425,6 +427,7 @@ def test_output_that_cannot_be_written(unbuffered: str, arguments: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_output_in_any_encoding(encoding: str) -> None:
     text = VALID.replace("name: Tiny", 'name: Tiny\nsummary: "Grüße, 名, \\U0001F600."').replace("conv1", "con")

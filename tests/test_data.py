@@ -117,6 +117,7 @@ def test_the_output_follows_the_weights_of_a_layer(case: Case) -> None:
     assert np.array_equal(twice, 2 * once)
 
 
+@pytest.mark.slow
 def test_every_layer_says_which_weights_its_output_follows() -> None:
     without = {case.op for case in CASES if case not in LAYERS and any(
         p.kind == "weight" for p in alone(case).graph.parameters().values())}  # fmt: skip

@@ -341,6 +341,7 @@ def test_every_family_has_a_drawing_in_the_docs() -> None:
     assert (ROOT / "docs/drawings/tiny_resnet.svg").read_text(encoding="utf-8") == drawing.svg(example, horizontal=True)
 
 
+@pytest.mark.slow
 def test_all_families_on_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = listing.specs()
     some = [entry for entry in found if entry.spec in ("lenet", "vae", "resnet")]

@@ -129,6 +129,7 @@ def names_of(backend: str) -> dict[str, str]:
     return {w.parameter: w.target for name in CLASSIC for w in program(name, backend).weights}
 
 
+@pytest.mark.slow
 def test_weights_have_canonical_names() -> None:
     assert all(canonical == own for canonical, own in names_of("pytorch").items())
     statistics = {"running_mean": "_mean", "running_var": "_variance"}

@@ -122,6 +122,7 @@ def test_what_a_reviewer_would_say(text: str) -> None:
     assert remarks(text) == REMARKS[text]
 
 
+@pytest.mark.slow
 def test_a_reviewer_has_nothing_to_say_to_golden_files() -> None:
     said = {path.name: remarks(path.read_text(encoding="utf-8")) for path in GOLDEN.rglob("*.py")}
     assert not {name: each for name, each in said.items() if each}
@@ -135,6 +136,7 @@ def test_a_reviewer_has_nothing_to_say_to_the_zoo(zoo: Zoo) -> None:
     assert {name: each for name, each in said.items() if each} == SAID
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _together([*NETWORKS, *MORE]))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_is_verified_is_what_is_shipped(name: str, backend: str) -> None:

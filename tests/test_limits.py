@@ -13,6 +13,8 @@ from archspec.model import Spec
 from archspec.spec.nodes import MAX_DEPTH, MAX_VALUES
 from archspec.spec.source import MAX_BYTES, MOST_FINDINGS, Source
 
+pytestmark = pytest.mark.slow
+
 HEAD: Final = "archspec: 1\nname: Net\ninputs: {image: [8, 32, 32]}\n"
 BOMB: Final = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)

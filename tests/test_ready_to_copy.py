@@ -56,6 +56,7 @@ def test_the_action_has_what_github_needs() -> None:
     assert "${{" not in "".join(step["run"] for step in STEPS.values())  # what is given cannot become a command
 
 
+@pytest.mark.slow
 def test_the_action_checks(folder: Path) -> None:
     assert bash(folder, STEPS["Check"]["run"], SPECS="specs/*.yaml").returncode == 0
     (folder / "specs/bad.yaml").write_text(BAD)
@@ -90,6 +91,7 @@ def test_the_action_and_the_job_verify(folder: Path) -> None:
     assert all((folder / name).is_file() for name in made)
 
 
+@pytest.mark.slow
 def test_a_job_whose_spec_is_wrong_fails(folder: Path) -> None:
     (folder / "specs/bad.yaml").write_text(BAD)
     done = bash(folder, "\n".join(JOB["script"]), **JOB["variables"])
@@ -97,6 +99,7 @@ def test_a_job_whose_spec_is_wrong_fails(folder: Path) -> None:
     assert not (folder / "archspec.xml").exists()
 
 
+@pytest.mark.slow
 def test_hooks(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pre_commit", "validate-manifest", ROOT / ".pre-commit-hooks.yaml"],

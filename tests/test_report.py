@@ -74,6 +74,7 @@ def of(model: Model, result: Any = None) -> Page:
     return Page(report(model, backends(), result))
 
 
+@pytest.mark.slow
 def test_errors_of_steps_are_drawn_where_they_belong(resnet18: Model) -> None:
     order = [node.path for node in resnet18.graph.nodes]
     found = result(resnet18, culprit="layer2.0.conv1")
@@ -147,6 +148,7 @@ def test_the_page_has_all_of_the_network_and_loads_nothing(resnet18: Model) -> N
     assert policy.startswith("default-src 'none'")
 
 
+@pytest.mark.slow
 def test_pages_are_small() -> None:
     assert len(report(archspec.load("swin_t"), backends()).encode()) < 600 * 2**10
 
@@ -163,6 +165,7 @@ def test_generated_files_stand_in_the_page_as_they_are(resnet18: Model) -> None:
 # Lines --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "googlenet", "swin_t", "hrnet_w18", "wavenet_small", "vgg16"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_each_step_has_lines_that_make_it(name: str, backend: str) -> None:
@@ -250,12 +253,14 @@ def test_what_is_wrong_is_told_from_what_was_given_wrong_input(resnet18: Model) 
     assert "layer2.0.conv1" not in page.data["proof"]["given wrong input"]
 
 
+@pytest.mark.slow
 def test_a_failure_in_one_report_of_several_counts(resnet18: Model) -> None:
     bad, good = result(resnet18, culprit="fc"), result(resnet18, mode=" in training")
     for reports in ([*bad["reports"], *good["reports"]], [*good["reports"], *bad["reports"]]):
         assert "Not the same function: Keras differs." in of(resnet18, {**bad, "reports": reports}).text
 
 
+@pytest.mark.slow
 def test_a_result_of_other_code_is_no_proof(resnet18: Model) -> None:
     prints = {name: fingerprint(resnet18.compile(name)) for name in BACKENDS}
     assert "The same function in" in of(resnet18, result(resnet18, **prints)).text
@@ -264,6 +269,7 @@ def test_a_result_of_other_code_is_no_proof(resnet18: Model) -> None:
     assert not [each for each in page.all("section") if "passed" in (each.get("class") or "").split()]
 
 
+@pytest.mark.slow
 def test_results_of_others_are_refused(resnet18: Model) -> None:
     with pytest.raises(UsageError, match="the result is not about resnet18: it is about mnist_mlp"):
         of(resnet18, result(archspec.load("mnist_mlp")))
@@ -361,6 +367,7 @@ def test_a_block_is_explained() -> None:
     assert explained("resnet18", "layer4").startswith("layer4: a list of steps, in resnet18\n")
 
 
+@pytest.mark.slow
 def test_every_step_can_be_explained() -> None:
     model = archspec.load("googlenet")
     for path in ("inception3a.branch4.0", "aux1.fc2", "global_avg_pool2d"):

@@ -62,6 +62,7 @@ def test_what_is_other() -> None:
         assert program.rounded == program.written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "image"), [("resnet18", (1, 3, 64, 96)), ("vgg16", (1, 3, 224, 224)), ("lenet5", (1, 1, 32, 32))]
 )

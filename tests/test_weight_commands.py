@@ -34,6 +34,7 @@ def run(*arguments: str, code: int = 0) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_around_all_kinds(folder: Path) -> None:
     kinds = ["net.weights.h5", "net.pdparams", "net.h5", "net.safetensors", "net.bin", "again.pt"]
     before = "net.pt"
@@ -257,6 +258,7 @@ layers:
 """
 
 
+@pytest.mark.slow
 def test_names_are_proposed(folder: Path) -> None:
     """By name, by shape, and by order where several have one shape; what is proposed can be converted by."""
     (folder / "two.yaml").write_text(NETWORK)

@@ -78,6 +78,7 @@ def _alone(weight: Weight, weights: tuple[Weight, ...], due: dict[str, Any]) -> 
     return bool((sum(others, np.zeros(()))[own > 0] == 1).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", backends(), ids=lambda backend: backend.name)
 @pytest.mark.parametrize("name", CHOSEN)
 def test_layouts_and_back(name: str, backend: archspec.Backend) -> None:

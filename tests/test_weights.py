@@ -63,6 +63,7 @@ def test_rules_that_are_none(rules: Rules, names: list[str], message: str) -> No
         renamed({name: np.zeros(2) for name in names}, rules)
 
 
+@pytest.mark.slow
 def test_the_spec_s_own_names_need_no_rules() -> None:
     """Of every family: what is called as the spec says is taken as it is, whatever the spec is called."""
     for path in catalogue.files():
@@ -151,6 +152,7 @@ def run(folder: Path, code: str) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["keras", "paddle", "timm", "torchvision", "transformers"])
 def test_rules_that_come_along_are_of_networks_that_do(library: str) -> None:
     names = {name for path in catalogue.files() for name in (path.stem, *catalogue.variants_in(path))}

@@ -51,6 +51,7 @@ def without_libyaml(text: str) -> Any:
         return read(text)
 
 
+@pytest.mark.slow
 def test_every_file() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -67,6 +68,7 @@ def test_random_texts() -> None:
     assert valid > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [BOMB, "[" * 20_000, "- " * 20_000, "? " * 20_000], ids=["bomb", "[", "-", "?"])
 def test_hostile_texts(text: str) -> None:
     assert without_libyaml(text) == read(text)
