@@ -52,6 +52,10 @@ class Format:
     """Writes it without any numbers, for who fills it."""
     runner: Path
     """A script that needs numpy and the framework only, as that of a `Backend`: its `Session` opens a file."""
+    reader: Path | None = None
+    """A script, or a package, that reads a person's file as data (see `archspec.verification.worker.capture`)."""
+    raising: Callable[[], Any] | None = None
+    """Gives the `archspec.importing.raising.Table` of what the reader reads."""
 
     def write(self, model: Network, path: Path, weights: Mapping[str, Array]) -> list[Path]:
         """Writes a network, as it is in evaluation, with canonical weights; gives the paths of the files. Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from archspec.verification.failure import Failure
 from archspec.verification.report import Outcome, Report
 from archspec.verification.subject import Written
 from archspec.verification.task import Instead, Task, Terms
+from archspec.verification.worker import Array
 from archspec.verification.workers import Pool
 from archspec.weights.exchange import load
 
@@ -77,25 +78,33 @@ class HeldFile:
     def _outcome(self) -> Outcome:
         """What is found of one sample, unless another number is asked for: many files take no other."""
         options = self._options
-        outcome = Outcome(self.name, allow_unproven=options.allow_unproven, due=("float32",))
         graph = rounded(self._network.graph_for({"batch": 1, **options.sizes}))
         terms = Terms(self._pool, options.seed, options.timeout, False)
-        task = Task(graph, terms, Mode.EVALUATION, Instead(weights=self._weights))
-        try:
-            run = task.submit(self._subject(graph), "float32", shipped=False)
-            task.round("float64")  # which float32 goes on from
-            measured = task.measure(run, outcome)
-            if measured is not None:
-                rung = outcome.rungs["float32"] = task.rung("float32", run, measured)
-                outcome.culprit = task.culprit(rung, measured)
-        finally:
-            task.close()
-        return outcome
+        return held(self._file, graph, self._weights, terms, allow_unproven=options.allow_unproven)
 
-    def _subject(self, graph: Graph) -> Written:
-        shows = Interface(
-            weights=(), inputs=dict.fromkeys(graph.inputs, ()), probes={},
-            outputs=dict.fromkeys(graph.results(Mode.EVALUATION), ()),
-        )  # fmt: skip
-        about: dict[str, Any] = {"path": self._file.path, "inputs": list(shows.inputs), "outputs": list(shows.outputs)}
-        return Written(self.name, self._file.form.name, shows, {"float32": about})
+
+def held(
+    file: Saved, graph: Graph, weights: Mapping[str, Array], terms: Terms, *, allow_unproven: bool = False,
+    inputs: Sequence[str] = (), outputs: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
+    """What a file's outputs are beside those of a graph with these weights. The file's own names of `inputs` and
+    `outputs` are in the order of the graph's, if they are others."""
+    outcome = Outcome(file.text, allow_unproven=allow_unproven, due=("float32",))
+    shows = Interface(
+        weights=(), inputs=dict.fromkeys(graph.inputs, ()), probes={},
+        outputs=dict.fromkeys(graph.results(Mode.EVALUATION), ()),
+    )  # fmt: skip
+    about: dict[str, Any] = {
+        "path": file.path, "inputs": list(inputs or shows.inputs), "outputs": list(outputs or shows.outputs),
+    }  # fmt: skip
+    task = Task(graph, terms, Mode.EVALUATION, Instead(weights=weights))
+    try:
+        run = task.submit(Written(file.text, file.form.name, shows, {"float32": about}), "float32", shipped=False)
+        task.round("float64")  # which float32 goes on from
+        measured = task.measure(run, outcome)
+        if measured is not None:
+            rung = outcome.rungs["float32"] = task.rung("float32", run, measured)
+            outcome.culprit = task.culprit(rung, measured)
+    finally:
+        task.close()
+    return outcome

@@ -403,7 +403,7 @@ def verify(
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="What makes the model; or MODULE:NAME.")],
+    source: Annotated[str, typer.Argument(metavar="FILE.py:NAME", help="What makes it; or MODULE:NAME, or FILE.onnx.")],
     output_: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="Writes NAME.yaml, and its weights.")],
     inputs: Annotated[
         list[str] | None,
@@ -423,6 +423,7 @@ def import_(
     archspec import torchvision.models:resnet18 --input image=1,3,224,224 -o resnet18
     archspec import my_model.py:build --argument width=64 --input image=1,3,32,32 -o net
     archspec import my_model.py:Tagger --input tokens=1,time:int64:30000 -o tagger
+    archspec import exported.onnx -o net
 
     The model is run twice, with two sizes of what is open; all that it calls becomes steps, its classes blocks. What
     has no place in a spec is told all at once, and nothing is written. Writes NAME.yaml, NAME.safetensors (by the

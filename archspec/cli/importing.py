@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archspec.against.target import targets
-from archspec.backend import backends
+from archspec.against.file import Saved
+from archspec.against.target import Target, targets
+from archspec.backend import Backend, backends
 from archspec.cli import output
 from archspec.cli.files import check_writable, write_one
 from archspec.errors import UsageError
+from archspec.formats import formats
+from archspec.importing.file import import_file
 from archspec.importing.given import given
 from archspec.importing.model import Imported, import_model
 from archspec.verification.workers import Pool
@@ -26,11 +29,9 @@ def run(
 ) -> int:  # fmt: skip
     """Imports a model, writes its files, and returns the exit code. Raises UsageError, ImportRefused."""
     chosen = backends([backend])
-    (target,) = targets([source], chosen, option="")
-    if not target.name:
-        raise UsageError(f"{source} is a file of a model; give what makes it: my_model.py:build")
-    target = replace(target, arguments={**target.arguments, **arguments})
-    wanted = given(inputs)
+    saved = _saved(source, arguments)
+    wanted = given(inputs) if inputs or saved is None else ()
+    target = None if saved is not None else _target(source, chosen, arguments)
     files = [name.with_name(f"{name.name}{ending}") for ending in (".yaml", ".safetensors", ".names.yaml")]
     for file in files:
         if file.exists() and not force:
@@ -40,8 +41,15 @@ def run(
     def tell(stage: str) -> None:
         print(f"{source}: {stage}", file=sys.stderr, flush=True)
 
-    with Pool({each.name: each.runner for each in chosen}, patience=timeout) as pool:
-        imported = import_model(target, wanted, pool, timeout=timeout, tell=tell)
+    runners = {each.name: each.runner for each in chosen}
+    if saved is not None:
+        runners[saved.form.name] = saved.form.runner
+    with Pool(runners, patience=timeout) as pool:
+        if saved is not None:
+            imported = import_file(saved, wanted, chosen[0], pool, timeout=timeout, tell=tell)
+        else:
+            assert target is not None
+            imported = import_model(target, wanted, pool, timeout=timeout, tell=tell)
     names = imported.names()
     written = (files if names else files[:2]) if imported.ok else []
     if as_json:
@@ -60,6 +68,26 @@ def run(
     if not as_json:
         print(*written, sep="\n")
     return 0
+
+
+def _saved(source: str, arguments: Mapping[str, Any]) -> Saved | None:
+    """The file that a source is, if it is one of a format."""
+    for form in formats():
+        if Path(source).suffix.lower() == form.suffix:
+            if arguments:
+                raise UsageError(f"{source} is a file, which takes no --argument")
+            path = Path(source).expanduser()
+            if not path.is_file():
+                raise UsageError(f"there is no file {source}")
+            return Saved(source, str(path.resolve()), form)
+    return None
+
+
+def _target(source: str, chosen: Sequence[Backend], arguments: Mapping[str, Any]) -> Target:
+    (target,) = targets([source], chosen, option="")
+    if not target.name:
+        raise UsageError(f"{source} is a file of a model; give what makes it: my_model.py:build")
+    return replace(target, arguments={**target.arguments, **arguments})
 
 
 def _show(imported: Imported) -> None:

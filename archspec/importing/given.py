@@ -35,6 +35,8 @@ class Given:
         """As a spec says it."""
         if self.dtype == "float":
             return list(self.sizes)
+        if self.dtype == "bool":
+            return {"shape": list(self.sizes), "dtype": self.dtype}
         return {"shape": list(self.sizes), "dtype": self.dtype, "below": self.below}
 
 

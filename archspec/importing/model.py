@@ -14,6 +14,7 @@ from archspec.backend import Interface, Moves, Weight
 from archspec.errors import ArchspecError, SpecError, UsageError
 from archspec.graph.graph import rounded
 from archspec.graph.mode import Mode
+from archspec.importing import classes
 from archspec.importing.blocks import find
 from archspec.importing.given import PRIMES, Given, names
 from archspec.importing.items import of
@@ -112,9 +113,11 @@ class Written:
     notes: tuple[str, ...]
 
 
-def written(trace: Trace, table: Table, name: str, summary: str, inputs: Sequence[Given]) -> Written:
-    """The spec of a trace, whose name is that of the model's class, or else `name`. Raises ImportRefused with all that
-    has no place in one."""
+def written(
+    trace: Trace, table: Table, name: str, summary: str, inputs: Sequence[Given], decided: Sequence[str] = ()
+) -> Written:
+    """The spec of a trace, whose name is that of the model's class, or else `name`. What was `decided` is a comment.
+    Raises ImportRefused with all that has no place in one."""
     raiser = Raiser(trace, table)
     root = raiser.run()
     outputs, problems = _outputs(raiser, trace)
@@ -128,12 +131,13 @@ def written(trace: Trace, table: Table, name: str, summary: str, inputs: Sequenc
     root = simplified(root, set(outputs.values()))
     whole = root.items[0] if len(root.items) == 1 and isinstance(root.items[0], Frame) else root
     assert isinstance(whole, Frame)
+    classes.named(whole)
     item = of(whole)
     kept = set(outputs.values())
     steps = list(root.steps())
     found = find(item, kept)
     used = {origin.weight for step in steps for origin in step.weights.values()}
-    notes = []
+    notes = list(decided)
     left = sorted(name for name in trace.weights if name not in used)
     if left:
         parts = list(dict.fromkeys(name.partition(".")[0] for name in left))
@@ -211,7 +215,8 @@ def _class_name(name: str) -> str:
     return plain or "Model"
 
 
-def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: Telling) -> Imported:
+def poured(written: Written) -> tuple[list[Weight], dict[str, Array]]:
+    """Where each of the spec's weights is in the model, and the model's own by the spec's names."""
     graph = written.model.graph
     places = []
     for node, step in zip(graph.nodes, written.steps, strict=True):
@@ -221,16 +226,23 @@ def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: 
             shared = any(kind == "pad" for kind, _ in origin.layout)
             places.append(Weight(node.parameter(name), origin.weight, origin.layout, shared))
     shapes = {name: parameter.shape for name, parameter in graph.parameters().items()}
-    arrays = {name: _single(array) for name, array in written.trace.weights.items()}
-    originals = {name: _single(written.trace.arrays[f"original {name}"]) for name in arrays}
-    weights = restored(originals, places, shapes)
+    arrays = written.trace.arrays
+    originals = {
+        name: _single(arrays.get(f"original {name}", array)) for name, array in written.trace.weights.items()
+    }  # fmt: skip
+    return places, restored(originals, places, shapes)
+
+
+def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: Telling) -> Imported:
+    graph = written.model.graph
+    places, weights = poured(written)
     program = target.backend.generate(written.model)
     interface = Interface(
         weights=tuple(places), inputs=dict.fromkeys(graph.inputs, ()), outputs=dict.fromkeys(graph.outputs, ()),
         probes={}, unbiased_variance=program.unbiased_variance, keeps_old=program.keeps_old,
     )  # fmt: skip
     placed = {place.target for place in places}
-    unused = tuple(name for name in arrays if name not in placed)
+    unused = tuple(name for name in written.trace.weights if name not in placed)
     reports = {}
     notes = list(written.notes)
     if turned := _nameless(places):

@@ -207,7 +207,8 @@ class Raiser:
         root = Frame("", "", "")
         self.frames, self.paths = [root], [""]
         for name, number in self.trace.inputs.items():
-            kind: DType = "int64" if self.trace.kinds[number] == "int64" else "float"
+            said = self.trace.kinds[number]
+            kind: DType = "int64" if said.startswith("int") else "bool" if said == "bool" else "float"
             self.views[number] = View(Tensor(self.trace.shapes[number], kind, name))
         for event in self.trace.events:
             match event["event"]:
@@ -356,7 +357,7 @@ class Raiser:
         if known.origin is not None:
             moves: Moves = known.origin.layout
             if (1, *shape) != known.shape or moves:
-                moves = _back(moves, (1, *shape), self.trace.arrays[f"weight {known.origin.weight}"].shape)
+                moves = back(moves, (1, *shape), self.trace.arrays[f"weight {known.origin.weight}"].shape)
             origin = Origin(known.origin.weight, moves)
             name = known.origin.weight.rpartition(".")[2]
             path = f"{self.paths[-1]}.{name}" if self.paths[-1] else name
@@ -386,7 +387,7 @@ class Raiser:
         return any(number in self._read for number in values(data))
 
 
-def _back(moves: Moves, wanted: Shape, original: Shape) -> Moves:
+def back(moves: Moves, wanted: Shape, original: Shape) -> Moves:
     """How the spec's array becomes the model's weight: what was made of that, backwards."""
     back: list[tuple[str, tuple[int, ...]]] = []
     shapes = [original]

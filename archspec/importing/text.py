@@ -210,7 +210,11 @@ class _Scope:
 
     def _reference(self, tensor: Tensor, path: str) -> str:
         name = self.names[tensor]
-        return name.removeprefix(path) if path and name.startswith(path) else name
+        while path:
+            if name.startswith(path):
+                return name.removeprefix(path)
+            path = path[: path[:-1].rfind(".") + 1]
+        return name
 
 
 def _ordered(item: Item) -> list[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from archspec.errors import UsageError
 from archspec.formats import Exported, Format
@@ -25,6 +25,12 @@ def _exporting() -> ModuleType:
             raise
         raise UsageError("ONNX needs the package onnx: pip install 'archspec-nn[onnx]'") from None
     return exporting
+
+
+def _raising() -> Any:
+    from .raising import raiser
+
+    return raiser
 
 
 def export(network: Network, graph: Graph, double: bool) -> Exported:
@@ -53,4 +59,6 @@ FORMAT: Final = Format(
     save=save,
     unfilled=unfilled,
     runner=Path(__file__).parent / "runner.py",
+    reader=Path(__file__).parent / "reading" / "__init__.py",
+    raising=_raising,
 )

@@ -46,7 +46,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, Moves, NoRoom, Writer, arrange, cast, load, restore, save
-from .capture import capture
+from .capture import capture, read
 from .gradients import Gradients
 from .model import RunError, fill, made, module, named, passed, several, untouched
 from .own import OwnError, build, own_session, record, said_of_file
@@ -153,6 +153,8 @@ def run(request: Mapping[str, Any], runner: Any, tell: Callable[[Any], None]) ->
     try:
         if "script" in request:
             return _seen(train, request, runner, clock)
+        if "reader" in request:
+            return _seen(read, request, runner, clock)
         if "capture" in request:
             return _seen(capture, request, runner, clock)
         if "record" in request:

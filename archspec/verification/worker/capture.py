@@ -3,6 +3,9 @@
 A backend's `tracer.py` defines `Tracer(session)`: `make(function)` (a model in evaluation; notes what each of its parts
 was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs, write)`, which gives the
 events of one run and what comes out, as data (see `archspec.importing.trace`); other arrays are written.
+
+A format's reader defines `read(request, write)`, which gives both runs of a file as such data, and of its `inputs` the
+names, sizes and kinds. What is wrong with a file it raises as an error that is `plain`: said in one line.
 """
 
 from __future__ import annotations
@@ -42,6 +45,20 @@ def capture(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer)
     if not runs or not runs[0]["events"]:
         raise OwnError("no call of the framework was seen")
     return {"runs": runs}
+
+
+def read(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -> dict[str, Any]:
+    """Reads a file of a model; gives the events of each run, and what its inputs are."""
+    with clock.enter("build"):
+        try:
+            found: dict[str, Any] = script(request["reader"]).read(request, lambda name, array: writer.add(name, array))
+        except MemoryError:
+            raise OwnError("there is not enough memory for it") from None
+        except Exception as error:
+            if getattr(error, "plain", False):
+                raise OwnError(str(error)) from None
+            raise
+    return found
 
 
 def _input(number: int, name: str, shape: Any, kind: Mapping[str, Any]) -> Any:

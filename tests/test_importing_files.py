@@ -1,0 +1,166 @@
+"""Files of ONNX as specs: what this project writes comes back, and what is wrong with a stranger's file is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from typer.testing import CliRunner
+
+import archspec
+from archspec import reference
+from archspec.against.file import Saved
+from archspec.cli import app
+from archspec.formats import formats
+from archspec.graph.graph import rounded
+from archspec.importing.file import spec_of
+from archspec.importing.given import BATCHES, PRIMES
+from archspec.importing.model import Written, poured
+from archspec.importing.trace import ImportRefused
+from archspec.model import Model
+from archspec.verification import data
+from archspec.verification.worker.own import script
+
+(FORMAT,) = formats(["onnx"])
+
+
+def read(path: Path) -> Written:
+    """The spec of a file, which is read in this process."""
+    arrays: dict[str, Any] = {}
+    request = {"file": str(path), "given": [], "primes": PRIMES, "batches": BATCHES}
+    seen = script(str(FORMAT.reader)).read(request, lambda name, array: arrays.update({name: np.array(array)}))
+    return spec_of(Saved(str(path), str(path), FORMAT), seen, arrays, [])[0]
+
+
+def there_and_back(model: Model, path: Path) -> Written:
+    """What a network's file is read as, which must be the same function with the same weights."""
+    weights = data.parameters(rounded(model.graph))
+    FORMAT.write(model, path, weights)
+    found = read(path)
+    _, theirs = poured(found)
+    ours, back = rounded(model.graph), rounded(found.model.graph)
+    inputs = data.inputs(ours)
+    given = dict(zip(back.inputs, inputs.values(), strict=True))
+    short = {name: array.astype(np.float32).astype(np.float64) for name, array in weights.items()}
+    one, two = reference.run(ours, short, inputs), reference.run(back, theirs, given)
+    for a, b in zip(ours.outputs.values(), back.outputs.values(), strict=True):
+        np.testing.assert_allclose(two[b.name], one[a.name], rtol=1e-6, atol=1e-9)
+    return found
+
+
+@pytest.mark.parametrize("name", ["lenet", pytest.param("squeezenet", marks=pytest.mark.slow)])
+def test_a_network_comes_back_as_the_same_graph(name: str, tmp_path: Path) -> None:
+    model = archspec.load(name)
+    found = there_and_back(model, tmp_path / f"{name}.onnx").model.graph
+    theirs, ours = (
+        [(node.op.key, node.outputs[0].shape) for node in graph.nodes if node.op.key != "dropout"]
+        for graph in (found, model.graph)
+    )
+    assert theirs == ours
+    if name == "lenet":
+        assert list(found.parameters()) == list(model.graph.parameters())
+
+
+@pytest.mark.frameworks
+def test_the_command_proves_what_it_writes(tmp_path: Path) -> None:
+    archspec.load("lenet").export(tmp_path / "lenet.onnx")
+    arguments = ["import", str(tmp_path / "lenet.onnx"), "-o", str(tmp_path / "net")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "lenet.onnx, with batch=2: passed" in result.output
+    assert "the generated code, of PyTorch: passed" in result.output
+    assert CliRunner().invoke(app, ["check", str(tmp_path / "net.yaml")]).exit_code == 0
+    assert "parameters: 61706" in (tmp_path / "net.yaml").read_text(encoding="utf-8")
+
+
+# Files of strangers.
+
+
+def file_of(path: Path, nodes: list[Any], weights: dict[str, Any], opset: int = 18, **more: Any) -> Path:
+    """A file with one input `x`, [batch, 4], and one output `y`."""
+    tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    made = helper.make_graph(
+        nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], tensors,
+    )  # fmt: skip
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], **more)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+LINEAR = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+def cut_off(path: Path) -> None:
+    whole = file_of(path, [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": LINEAR}).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def outside(path: Path, location: str) -> None:
+    """A file whose weight lies elsewhere."""
+    model = onnx.load(file_of(path, [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": LINEAR}))
+    (weight,) = model.graph.initializer
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value=location)
+    path.write_bytes(model.SerializeToString())
+
+
+def too_few(path: Path) -> None:
+    model = onnx.load(file_of(path, [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": LINEAR}))
+    model.graph.initializer[0].dims[0] = 10**12
+    path.write_bytes(model.SerializeToString())
+
+
+def huge(path: Path) -> None:
+    size = numpy_helper.from_array(np.array([10**6, 10**6]), "size")
+    nodes = [helper.make_node("ConstantOfShape", ["size"], ["w"]), helper.make_node("MatMul", ["x", "w"], ["y"])]
+    file_of(path, nodes, {"size": numpy_helper.to_array(size)})
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "text": (lambda path: path.write_text("archspec: 1\n" * 50), "it is no file of ONNX"),
+    "nothing": (lambda path: path.write_bytes(b""), "there are no nodes in it"),
+    "cut off": (cut_off, "it is no file of ONNX, or it is cut off"),
+    "outside": (lambda path: outside(path, "../secret"), "lies outside of the file's folder"),
+    "absolute": (lambda path: outside(path, "/etc/passwd"), "lies outside of the file's folder"),
+    "missing": (lambda path: outside(path, "weights.bin"), "which is not there"),
+    "too few": (too_few, "has not the numbers that its shape says"),
+    "huge": (huge, "its constants have more than 4 GB, at the node 'w' (ConstantOfShape)"),
+    "later": (lambda path: file_of(path, [helper.make_node("Relu", ["x"], ["y"])], {}, 99), "its opset is 99"),
+    "unknown": (lambda path: file_of(path, [helper.make_node("Relu", ["z"], ["y"])], {}), "reads 'z', which nothing"),
+    "no output": (lambda path: file_of(path, [helper.make_node("Relu", ["x"], ["z"])], {}), "nothing gives its output"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_is_wrong_with_a_file_is_one_line(what: str, tmp_path: Path) -> None:
+    make, reason = HOSTILE[what]
+    make(tmp_path / "net.onnx")
+    with pytest.raises(Exception, match=re.escape(reason)) as raised:
+        read(tmp_path / "net.onnx")
+    assert getattr(raised.value, "plain", False), raised.value
+    assert "\n" not in str(raised.value)
+
+
+def test_what_has_no_place_in_a_spec_is_refused_all_at_once(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Det", ["x"], ["a"], "first"), helper.make_node("Relu", ["a"], ["b"], "after"),
+        helper.make_node("FusedMatMul", ["x", "w"], ["c"], "second", domain="com.microsoft"),
+        helper.make_node("Softmax", ["x"], ["d"], "third", axis=0), helper.make_node("Add", ["b", "c"], ["e"]),
+        helper.make_node("Sum", ["e", "d"], ["y"]),
+    ]  # fmt: skip
+    with pytest.raises(ImportRefused) as refused:
+        read(file_of(tmp_path / "net.onnx", nodes, {"w": LINEAR}))
+    said = str(refused.value)
+    assert "node 'first' (Det)" in said
+    assert "no operation for com.microsoft.FusedMatMul" in said
+    assert "node 'third' (Softmax)" in said
+    assert "Softmax along the samples of a batch" in said
+    assert "after" not in said
