@@ -122,3 +122,12 @@ def test_every_layer_says_which_weights_its_output_follows() -> None:
     without = {case.op for case in CASES if case not in LAYERS and any(
         p.kind == "weight" for p in alone(case).graph.parameters().values())}  # fmt: skip
     assert without == {"rnn", "lstm", "gru"} & TABLE.keys(), "what squashes its output, whatever its weights"
+
+
+def test_a_direction_has_the_size_of_scores_beside_that_of_their_mask() -> None:
+    scores = np.random.default_rng(0).standard_normal((4, 6, 6))
+    masked = np.where(np.tri(6) > 0, scores, -1e9)
+    along = abs(data.direction(masked, 0, "x"))
+    assert along[masked > -1e8].max() < 4
+    assert along[masked < -1e8].min() > 1e5
+    assert (data.direction(scores, 0, "x") < 4).all()

@@ -163,7 +163,8 @@ layers:
     [
         ("3", "{op: constant, name: first, value: 2, shape: [1, 4]}", "__init__"),
         ("3", "{op: parameter, name: first, shape: [1, 4]}", "forward"),
-        ("time", "{op: constant, name: first, value: 2, shape: [1, 4]}", "forward"),
+        ("time", "{op: constant, name: first, value: 2, shape: [1, 4]}", "__init__"),
+        ("time", "{name: first, layers: [{op: range, axis: time, dtype: float}, {op: unsqueeze, axis: 2}]}", "forward"),
     ],
 )
 def test_weights_and_open_sizes_are_no_constants(size: str, first: str, where: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -52,9 +53,18 @@ def test_every_operation_that_gives_what_it_takes_is_here_or_says_nothing() -> N
               "less", "less_equal", "greater", "greater_equal"}  # fmt: skip
     found = {key for key in ops.names() if "int64" in {*ops.get(key).takes, *sum(ops.get(key).takes_each, ())}}
     assert found - silent - {key for key, _ in CASES} == {
-        "embedding", "expand_batch", "one_hot", "max_unpool1d", "max_unpool2d", "max_unpool3d", "scatter",
-        "scatter_add", "scatter_add_rows",
+        "embedding", "expand_batch", "one_hot", "max_unpool1d", "max_unpool2d", "max_unpool3d", "range",
+        "scatter", "scatter_add", "scatter_add_rows",
     }  # fmt: skip
+
+
+def test_a_range_has_the_ends_that_it_counts_to() -> None:
+    span = ops.get("range").model_validate({"start": 5, "stop": -2, "step": -2}).span([], [])
+    assert span == Span(-1, 5, True, False)
+    places = ops.get("range").model_validate({"axis": 1})
+    assert places.span([None], [(2, 7)]) == Span(0, 6, True, False)
+    open_size: Any = inf
+    assert places.span([None], [(2, open_size)]) == Span(0, inf, True, False)
 
 
 def test_what_is_not_known_is_not_guessed() -> None:

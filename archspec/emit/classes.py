@@ -59,9 +59,8 @@ class ClassWriter(Flow):
         """How weights begin, in the network's constructor."""
         self.constructor = Scope(file, ["self", *self.words.handed])
         self.attributes = Scope(Scope(None, self.words.reserved))
-        is_open = any(module.open for module in self.context.modules.values())
         again = not plan.generator.again.isdisjoint(map(id, self.context.modules.values()))
-        self.fixed = fixed(plan.main) if self.words.buffer is not None and not is_open and not again else {}
+        self.fixed = fixed(plan.main) if self.words.buffer is not None and not again else {}
         self.containers = Containers(plan, self.words, self._unknown)
         self.making = Variables(self.constructor)
         """What variables of the constructor hold."""
@@ -125,6 +124,8 @@ class ClassWriter(Flow):
         own: dict[str, Code] = {}
         layers: dict[str, str] = {}
         single = list(lowered.layers) == [""]
+        if lowered.array is not None and self.variables is self.making:
+            return {"": lowered.array}, Placed.step(item, lowered, "", item.path)
         for suffix, made in lowered.layers.items() if item.owner is None else ():
             name = self.attribute(item.path if single else f"{item.path}_{suffix}")
             self.init.append(Assign((Own(name),), self.frozen(item, suffix, made)))

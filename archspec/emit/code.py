@@ -206,7 +206,7 @@ def quote(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain) + '"'
 
 
-MATH: Final = {"ceil": "math.ceil", "floor": "math.floor", "sqrt": "math.sqrt"}
+MATH: Final = {name: f"math.{name}" for name in ("ceil", "floor", "sqrt", "exp", "log", "log2")}
 
 
 def _heads(expr: Expr) -> Iterator[str]:

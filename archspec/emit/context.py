@@ -355,6 +355,9 @@ class Lowered:
     """The value of the step, of its inputs or of what `first` made of them."""
     layers: dict[str, Code] = field(default_factory=dict)
     """What makes the layers that the step holds, by suffix of their names; mostly one, with no suffix."""
+    array: Code | None = None
+    """What makes the value, if the only layer is an array that is not learned: it need not be kept where nothing but
+    the constructor reads it."""
     module: Code | None = None
     """The step as an element of a sequential container, if it can be one."""
     places: dict[str, str] = field(default_factory=dict)

@@ -37,6 +37,15 @@ def _sqrt(value: float) -> float:
     return math.sqrt(value)
 
 
+def _logarithm(function: Callable[[float], float], name: str) -> Callable[[float], float]:
+    def checked(value: float) -> float:
+        if value <= 0:
+            raise ValueError(f"{name} takes a number above 0")
+        return function(value)
+
+    return checked
+
+
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "min": min,
     "max": max,
@@ -48,6 +57,9 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "int": int,
     "abs": abs,
     "sqrt": _sqrt,
+    "exp": math.exp,
+    "log": _logarithm(math.log, "log"),
+    "log2": _logarithm(math.log2, "log2"),
     "make_divisible": make_divisible,
 }
 _MOST_ARGUMENTS: Final = {"round": 2, "make_divisible": 3, "min": MAX_ITEMS, "max": MAX_ITEMS}

@@ -126,13 +126,15 @@ class Evaluator:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
 
-    def value(self, raw: Any, frame: Frame, path: Path, texts: frozenset[str] = frozenset()) -> tuple[Any, Expr]:
+    def value(
+        self, raw: Any, frame: Frame, path: Path, texts: frozenset[str] = frozenset(), instead: str = ""
+    ) -> tuple[Any, Expr]:
         """The value of what the spec gives (sizes as `Dim`s), and the expression it is in names of the block.
 
-        `texts` are no expressions. Raises Failed after an error.
+        `texts` are no expressions; `instead` is a hint for what is open. Raises Failed after an error.
         """
         if isinstance(raw, list):
-            pairs = [self.value(item, frame, (*path, index), texts) for index, item in enumerate(raw)]
+            pairs = [self.value(item, frame, (*path, index), texts, instead) for index, item in enumerate(raw)]
             exprs = tuple(expr for _, expr in pairs)
             if all(isinstance(expr, Const) for expr in exprs):
                 return [value for value, _ in pairs], Const([value for value, _ in pairs])
@@ -146,7 +148,7 @@ class Evaluator:
             raise self.findings.error(path, str(error), hint=error.hint, offset=error.offset, frame=frame) from None
         expr = substitute(parsed, frame.exprs)
         if frame.open and frame.open & free_names(expr):
-            hint = "it may be any number when the network runs, so nothing can be built on it"
+            hint = instead or "it may be any number when the network runs, so nothing can be built on it"
             raise self.findings.error(path, f"'{raw}' depends on a size that is open", frame=frame, hint=hint)
         return dims(value, expr), Const(value) if isinstance(expr, Const) else expr
 

@@ -68,9 +68,9 @@ class Operations:
                 self.findings.error((*path, attribute), f"{key}: unknown attribute '{attribute}'", key=True, hint=hint)
                 failed = True
                 continue
-            texts = literal_texts(cls, attribute)
+            texts, instead = literal_texts(cls, attribute), cls.at_open_sizes.get(attribute, "")
             try:
-                values[attribute], expr = self.evaluator.value(raw, frame, (*path, attribute), texts)
+                values[attribute], expr = self.evaluator.value(raw, frame, (*path, attribute), texts, instead)
             except Failed:
                 failed = True
                 continue
@@ -96,7 +96,7 @@ class Operations:
             else:
                 due = {0: "no input", 1: "one input"}.get(least, f"{least} inputs")
             flow = "one flows in" if len(inputs) == 1 else f"{len(inputs)} flow in"
-            hint = "say which with from: name, or from: [name, name]"
+            hint = "say which with from: name, or from: [name, name]" if most != 0 else "leave out from"
             if f"{op.key}_with" in KEYS and len(inputs) > 1 and inputs[1].shape[0] == 1:
                 hint = f"{op.key}_with takes weights that come from steps"
             raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame, hint=hint)

@@ -141,7 +141,7 @@ class Steps:
         if not isinstance(step, OperationStep) or step.source is not None:
             return isinstance(step, SequenceStep) and step.source is None
         key = step.op if step.op in KEYS else str(frame.values.get(step.op))
-        return key in KEYS and ops.get(key).arity == (0, 0)
+        return key in KEYS and ops.get(key).arity[0] == 0
 
     def _repeat(self, step: StepForm, inputs: Values, here: Here) -> Item:
         if step.repeat is not None and step.each is not None:

@@ -13,7 +13,7 @@ Shapes are in canonical order, with the batch axis first: `batch, channels, heig
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -140,6 +140,9 @@ class Operation(BaseModel):
     free: ClassVar[frozenset[str]] = frozenset()
     """The attributes on which the structure of no network depends: a param that stands alone for one may stay an
     argument of generated code."""
+
+    at_open_sizes: ClassVar[Mapping[str, str]] = {}
+    """What there is in place of attributes that would have to follow from a size that is open: a hint for each."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

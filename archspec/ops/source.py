@@ -1,4 +1,4 @@
-"""Sources: arrays that a network has by itself, learned or fixed. They take no input.
+"""Sources: arrays that a network has by itself, learned or fixed. They take no input, or nothing of it but a size.
 
 Their batch axis has size 1: in arithmetic it is stretched over the batch, and `concat` repeats them for every
 sample.
@@ -8,15 +8,16 @@ sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from archspec._lazy import lazy
+from archspec.errors import ShapeError
 from archspec.expressions import Const
-from archspec.ops._shapes import Sizes
-from archspec.ops.base import DType, Epsilon, Operation, Real, Shape, describe, product
+from archspec.ops._shapes import ANY, Sizes, inner_axis
+from archspec.ops.base import Axis, DType, Epsilon, Integer, Operation, Real, Shape, describe, product
 from archspec.ops.base import Parameter as Weight
 from archspec.ops.initializers import Constant as Fixed
 from archspec.ops.initializers import Initializer, Normal
@@ -140,6 +141,64 @@ class Constant(_Source):
 
     def reference(self) -> Array:
         return np.broadcast_to(np.asarray(self.numbers()), (1, *self.sizes()))
+
+
+class Range(Operation):
+    """y = start, start + step, start + 2 step, ... as far as it is before stop; or 0, 1, 2, ... along an axis.
+
+    No input, and `stop`; or `axis`, and an input, whose numbers do not matter. Output: 1, how many there are: with
+    `axis` as many as the input has there.
+    """
+
+    exact: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
+    cuts: ClassVar[bool] = True
+    arity: ClassVar[tuple[int, int | None]] = (0, 1)
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    at_open_sizes: ClassVar[Mapping[str, str]] = {"stop": "axis, in place of stop, counts the places of an input"}
+    stop: Integer | None = Field(None, description="all numbers are before it")
+    start: Integer = Field(0, description="the first number, with stop")
+    step: Integer = Field(1, description="from one number to the next, with stop; may be below zero")
+    axis: Axis | None = Field(None, description="the axis of the input whose places are counted, in place of stop")
+    dtype: Literal["float", "int64"] = Field("int64", description="kind of numbers")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.stop is None and self.axis is None:
+            raise ValueError("needs stop, or the axis of an input")
+        if self.stop is not None and self.axis is not None:
+            raise ValueError("takes stop or axis, not both: it counts to a number, or the places of an input")
+        if self.axis is not None and (self.start, self.step) != (0, 1):
+            raise ValueError("start and step have a meaning only with stop; add and multiply change what axis counts")
+        if not self.step:
+            raise ValueError("step must not be 0")
+        return self
+
+    def accepts(self) -> tuple[int, int | None]:
+        return (0, 0) if self.axis is None else (1, 1)
+
+    def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
+        if self.axis is not None:
+            return ((1, inputs[0][inner_axis(self.axis, len(inputs[0]))]),)
+        assert self.stop is not None
+        length = -((self.start - self.stop) // self.step)
+        if not 1 <= length <= LARGEST:
+            raise ShapeError(f"has {max(0, length)} numbers; there must be from 1 to {LARGEST}", attribute="stop")
+        return ((1, length),)
+
+    def result(self, *dtypes: DType) -> DType:
+        return self.dtype
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        length = self.infer(*inputs)[0][1]
+        ends = (self.start, self.start + self.step * (length - 1))
+        return Span(min(ends), max(ends), fixed=True, even=length == 1)
+
+    def reference(self, *inputs: Array) -> Array:
+        length = self.infer(*(x.shape for x in inputs))[0][1]
+        numbers = self.start + self.step * np.arange(length)[None]
+        floats = next((x.dtype for x in inputs if x.dtype.kind == "f"), np.dtype(np.float64))
+        return numbers.astype(floats) if self.dtype == "float" else numbers
 
 
 def _convert(value: Any, kind: type) -> Any:

@@ -25,6 +25,9 @@ _LARGEST_GAIN = 12
 """The binary logarithm of what a layer's weights are multiplied with at most: more would make a signal of what is zero
 but for rounding."""
 
+_FAR = 2.0**-10
+"""What is smaller than this share of the largest number is hidden by a change that is as large as that one."""
+
 
 def parameters(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """A value for every weight of a graph, in float32."""
@@ -63,13 +66,24 @@ def _level(y: Array) -> float:
 
 
 def direction(array: Array, seed: int, name: str) -> Array:
-    """A random direction along which to change an array, as large as what is finite of the array."""
+    """A random direction along which to change an array, as large as what is finite of the array. Where much of it is
+    far smaller than the rest, as scores are beside a mask of -1e9, both have their own size."""
     squares = np.square(array, dtype=np.float64)
-    scale = sqrt(float(squares.mean())) if array.size else 0.0
+    scale = _size(squares)
     if not isfinite(scale):
-        finite = squares[np.isfinite(squares)]
-        scale = sqrt(float(finite.mean())) if finite.size else 0.0
-    return _uniform(_generator(seed, f"direction {name}"), array.shape, scale or 1.0)
+        finite = np.isfinite(squares)
+        scale, squares = _size(squares[finite]), np.where(finite, squares, 0)
+    found = _uniform(_generator(seed, f"direction {name}"), array.shape, scale or 1.0)
+    small = (squares < _FAR**2 * squares.max(initial=0)) & (squares > 0)
+    if 3 * np.count_nonzero(small) > np.count_nonzero(squares):
+        large = squares > squares[small].max()
+        found[large] *= _size(squares[large]) / scale
+        found[~large] *= _size(squares[small]) / scale
+    return found
+
+
+def _size(squares: Array) -> float:
+    return sqrt(float(squares.mean())) if squares.size else 0.0
 
 
 def inputs(graph: Graph, seed: int = 0) -> dict[str, Array]:

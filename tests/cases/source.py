@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .common import Table
+from .common import IMAGE, Table
 
 TABLE: Final[Table] = {
     "parameter": [
@@ -19,5 +19,16 @@ TABLE: Final[Table] = {
         ({"value": [3, 1, 2], "dtype": "int64"},),
         ({"value": [[True], [False]], "dtype": "bool"},),
         ({"value": 7, "shape": [2, 3], "dtype": "int64"},),
+    ],
+    "range": [
+        ({"stop": 7},),
+        ({"start": -2, "stop": 9, "step": 3, "dtype": "float"},),
+        ({"start": 5, "stop": -2, "step": -2},),
+        ({"start": 3, "stop": 8, "dtype": "float"},),
+        ({"axis": "time"}, (5, 4)),
+        ({"axis": 3, "dtype": "float"}, IMAGE),
+        ({"axis": -1}, (4, 3), {"dtype": "int64", "below": 9}),
+        ({"axis": "channels", "dtype": "float"}, IMAGE),
+        ({"axis": 1, "dtype": "float"}, (6,), {"dtype": "bool"}),
     ],
 }

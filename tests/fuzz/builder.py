@@ -92,7 +92,7 @@ class Builder:
             raise
 
     def source(self, sizes: Sizes, dtype: str, limit: int | None) -> str:
-        """A reference to a new parameter or constant."""
+        """A reference to a new parameter, constant or range."""
         random = self.random
         step: Step
         if dtype == "float" and random.random() < 0.6:
@@ -105,7 +105,11 @@ class Builder:
                 "int64": lambda: random.randrange(limit or 2),
                 "bool": lambda: random.random() < 0.5,
             }
-            if random.random() < 0.4 or prod(sizes) > 40:
+            if len(sizes) == 1 and dtype != "bool" and sizes[0] <= (limit or sizes[0]) and random.random() < 0.5:
+                step = {"op": "range", "stop": sizes[0], "dtype": dtype}
+                if random.random() < 0.4:
+                    step |= {"start": sizes[0] - 1, "stop": -1, "step": -1}
+            elif random.random() < 0.4 or prod(sizes) > 40:
                 step = {"op": "constant", "value": draws[dtype](), "shape": list(sizes)}
             else:
                 step = {"op": "constant", "value": _nested(sizes, draws[dtype])}

@@ -311,7 +311,7 @@ class Interpreter:
         whole = [x.limit for x in inputs if x.dtype == "int64"]
         if op.key in ("argmax", "argmin", "topk"):
             return inputs[0].shape[_axis_of(op, len(inputs[0].shape))]
-        if op.key == "constant":
+        if op.key in ("constant", "range"):
             return int(array.max()) + 1 if array.min() >= 0 else None
         if op.key == "cast" and inputs[0].dtype != "int64":
             return 2 if inputs[0].dtype == "bool" else None

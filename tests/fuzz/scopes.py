@@ -43,7 +43,7 @@ class Network(Builder):
             except Rejected:
                 continue
         first = self.layers[0] if isinstance(self.layers[0], dict) else {"op": self.layers[0]}
-        if "from" not in first and first["op"] not in ("parameter", "constant"):
+        if "from" not in first and first["op"] not in ("parameter", "constant", "range"):
             first = {**first, "from": name}  # all inputs would flow in
             self.read.add(name)
         self.layers[0] = first

@@ -229,6 +229,14 @@ def learned_positions(a: Attributes, x: Any, weight: Any) -> Any:
     return x + F.embedding(torch.arange(x.shape[1]), weight)
 
 
+def range_(a: Attributes, *xs: Any) -> Any:
+    kind = torch.float64 if a.get("dtype") == "float" else torch.int64
+    if not xs:
+        return torch.arange(a.get("start", 0), a["stop"], a.get("step", 1), dtype=kind)[None]
+    names = {"channels": 1, "time": 1, "height": 2, "width": 3}
+    return torch.arange(xs[0].shape[names.get(a["axis"], a["axis"])], dtype=kind)[None]
+
+
 def constant(a: Attributes) -> Any:
     dtype = {"float": torch.float64, "int64": torch.int64, "bool": torch.bool}[a.get("dtype", "float")]
     if "shape" in a:
@@ -266,4 +274,5 @@ JUDGES: Final[dict[str, Judge]] = {
     "bucketed_position_bias": Judge("transformers' T5", recorded.bucket_bias),
     "parameter": Judge("torch.nn.Parameter", lambda a, **w: nn.Parameter(w[""]).detach()),
     "constant": Judge("torch.tensor, torch.full", constant),
+    "range": Judge("torch.arange", range_),
 }

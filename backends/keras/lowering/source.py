@@ -7,6 +7,10 @@ from typing import Final
 from archspec.emit.code import Call, Code, Items, call, literal
 from archspec.emit.context import Lowered, Lowering, Site, WeightPlace
 from archspec.emit.layouts import Layout, canonical, channels_last
+from archspec.emit.ranges import bounds, of_floats
+from archspec.ops.base import resolve_axis
+
+from .rows import axis_of
 
 
 def order(site: Site) -> Layout:
@@ -42,7 +46,18 @@ def _is_sized(site: Site) -> bool:
     return not site.every(lambda step: all(size == 1 for size in step.op.sizes()[1:]))
 
 
+def range_(site: Site) -> Lowered:
+    kind: dict[str, Code] = {} if of_floats(site) else {"dtype": literal("int64")}
+    if not site.inputs:
+        sized = not site.every(lambda step: step.outputs[0].shape[1] == 1)
+        return held(call("Range", *bounds(site), **kind), site, canonical(2), {}, sized=sized)
+    rank = site.inputs[0].rank
+    axis = site.value(lambda step: axis_of(site, resolve_axis(step.op.axis, rank)), "axis")
+    return held(call("Places", axis, **kind), site, canonical(2), {})
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "parameter": parameter,
     "constant": constant,
+    "range": range_,
 }

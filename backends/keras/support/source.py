@@ -41,3 +41,33 @@ class Constant(layers.Layer):
         value = np.asarray(self.value, dtype=self.compute_dtype)
         shape = value.shape if self.shape is None else self.shape
         return ops.convert_to_tensor(np.broadcast_to(value, (1, *shape)))
+
+
+@keras.saving.register_keras_serializable(package="PACKAGE")
+class Range(layers.Layer):
+    """Numbers in a row, the same for every sample, whatever the layer is called on."""
+
+    def __init__(self, *bounds, **kwargs):
+        self.bounds = kwargs.pop("bounds", bounds)
+        super().__init__(**kwargs)
+
+    def get_config(self):
+        return {**super().get_config(), "bounds": self.bounds}
+
+    def call(self, x):
+        return ops.arange(*self.bounds, dtype=self.compute_dtype)[None]
+
+
+@keras.saving.register_keras_serializable(package="PACKAGE")
+class Places(layers.Layer):
+    """The places along an axis of what the layer is called on: 0, 1, 2, ..."""
+
+    def __init__(self, axis, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+    def call(self, x):
+        return ops.arange(ops.shape(x)[self.axis], dtype=self.compute_dtype)[None]

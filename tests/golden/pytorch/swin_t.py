@@ -100,30 +100,19 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.relative_position_bias = RelativePositionBias((7, 7), num_heads)
         if shift > 0:
-            self.nothing = nn.Buffer(
-                torch.zeros(1, 1, 1, 1, device=filled_device()), persistent=False
-            )
-            self.lowest = nn.Buffer(
-                torch.full((1, 1, 1, 1), -100.0, device=filled_device()),
-                persistent=False,
-            )
-            self.constant1 = nn.Buffer(
-                torch.zeros(1, size - shift, 1, device=filled_device()),
-                persistent=False,
-            )
-            rows = F.pad(self.constant1, (0, 0, 0, shift), value=1.0)
-            self.constant2 = nn.Buffer(
-                torch.zeros(1, 1, size - shift, device=filled_device()),
-                persistent=False,
-            )
-            columns = F.pad(self.constant2, (0, shift, 0, 0), value=2.0)
+            nothing = torch.zeros(1, 1, 1, 1, device=filled_device())
+            lowest = torch.full((1, 1, 1, 1), -100.0, device=filled_device())
+            x = torch.zeros(1, size - shift, 1, device=filled_device())
+            rows = F.pad(x, (0, 0, 0, shift), value=1.0)
+            x = torch.zeros(1, 1, size - shift, device=filled_device())
+            columns = F.pad(x, (0, shift, 0, 0), value=2.0)
             x = rows - columns
             x = x.reshape(-1, size**2, 1)
             self.regions = Windows(size)
             regions = self.regions(x)
             others = regions.permute(0, 1, 3, 2)
             neighbours = regions == others
-            x = torch.where(neighbours, self.nothing, self.lowest)
+            x = torch.where(neighbours, nothing, lowest)
             self.mask = nn.Buffer(x.unsqueeze(2), persistent=False)
         self.proj = nn.Linear(in_features, in_features)
 
