@@ -248,6 +248,8 @@ def backends(names: str | Sequence[str] = ()) -> list[Backend]:
     order = sorted(found, key=lambda name: (_KNOWN.index(name) if name in _KNOWN else len(_KNOWN), name))
     for name in names:
         if name not in order:
+            if any(point.name == name for point in entry_points(group="archspec.formats")):
+                raise UsageError(f"'{name}' is a format of files; this takes backends: {', '.join(order) or 'none'}")
             hint = suggestion(name, order) or f"installed are {', '.join(order) or 'none'}"
             raise UsageError(f"there is no backend '{name}'; {hint}")
     return [_loaded(found[name]) for name in dict.fromkeys(names or order)]

@@ -36,7 +36,7 @@ _EXTRA: Final = re.compile(r"""extra\s*==\s*["']([\w.-]+)["']""")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What shall be installed, and for which backend."""
+    """What shall be installed, and for which backend, or format."""
 
     name: str
     """As it was asked for."""
@@ -87,8 +87,9 @@ def _normal(name: str) -> str:
 
 
 def _needed() -> dict[str, dict[str, str]]:
-    """By backend what it needs, by names of distributions: what an extra of its name has in its own distribution."""
-    return {point.name: dict(_extra(point)) for point in entry_points(group="archspec.backends")}
+    """By backend or format what it needs, by names of distributions: what an extra of its name has in its own one."""
+    points = (point for group in ("backends", "formats") for point in entry_points(group=f"archspec.{group}"))
+    return {point.name: dict(_extra(point)) for point in points}
 
 
 def _frameworks(needs: Mapping[str, str]) -> set[str]:

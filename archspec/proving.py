@@ -26,7 +26,7 @@ from archspec.results.ledger import Ledger
 from archspec.results.options import Options
 from archspec.results.progress import Progress
 from archspec.results.wanted import Wanted
-from archspec.verification.cases import Case, case
+from archspec.verification.cases import Case, Second, case
 from archspec.verification.cases import second as second_case
 from archspec.verification.failure import Failure
 from archspec.verification.places import statement
@@ -69,13 +69,19 @@ class Prover:
         self._absent = dict(absent or {})
         sources, files = named(options.to)
         every = not (options.to or options.env)
-        chosen = [*(backends(sources) if sources or every else ()), *self._elsewhere(options.env)]
-        self.formats = formats(files) if files else []
+        elsewhere = list(self._elsewhere(options.env))
+        chosen = [
+            *(backends(sources) if sources or every else ()), *(each for each in elsewhere if isinstance(each, Backend))
+        ]  # fmt: skip
+        self.formats = [
+            *(formats(files) if files else ()), *(each for each in elsewhere if isinstance(each, Format))
+        ]  # fmt: skip
         self.options, self._ledger, self._cache, self._repro = options, ledger, cache, repro
         self.chosen = [backend.exact() if options.exact_statistics else backend for backend in chosen]
         self.names = [each.name for each in (*chosen, *self.formats)]
         if self.formats and not chosen and (options.gradients or options.training or options.steps):
-            raise UsageError(f"{' and '.join(files)}: files for evaluation, which have no gradients and do not train")
+            names = " and ".join(each.name for each in self.formats)
+            raise UsageError(f"{names}: files for evaluation, which have no gradients and do not train")
         for name in options.python:
             if name not in self.names:
                 raise UsageError(f"there is no backend '{name}' here to run in another Python")
@@ -86,13 +92,15 @@ class Prover:
         self._budget = Budget(physical_memory(), self._rest)
         self._progress = Progress(watch, lambda: [pool.doing() for pool in self._pools])
 
-    def _elsewhere(self, environments: Sequence[str]) -> Iterator[Backend]:
-        """The backends of the environments that are there, each called after its environment."""
+    def _elsewhere(self, environments: Sequence[str]) -> Iterator[Backend | Format]:
+        """The backends and formats of the environments that are there, each called after its environment."""
         from archspec.environments import Environment
 
         for environment in map(Environment.parse, environments):
             if environment.name not in self._absent:
-                yield replace(backends(environment.backend)[0], name=environment.name, title=environment.name)
+                sources, files = named([environment.backend])
+                each = formats(files)[0] if files else backends(sources)[0]
+                yield replace(each, name=environment.name, title=environment.name)
 
     @property
     def _idle(self) -> int:
@@ -252,9 +260,9 @@ def _reports(
         report.model += _ABOUT[mode]
         report.facts = _facts(model, mode, tried.programs)
         _locate(report, model, tried.programs)
-        if repro is not None and mode is Mode.EVALUATION and instead is None and report.exit_code == 1:
+        if repro is not None and mode is not Mode.AUXILIARY and instead is None and report.exit_code == 1:
             watch("reproducing what differs")
-            report.remarks += _reproduced(tried, report, chosen, options, repro)
+            report.remarks += _reproduced(tried, report, mode, chosen, options, repro, other)
         yield report
 
 
@@ -271,7 +279,7 @@ def _with_files(
         watch("comparing files")
         found = written(
             model, formats, pool, sizes=options.sizes, seed=options.seed, timeout=options.timeout,
-            allow_unproven=options.allow_unproven, instead=instead,
+            allow_unproven=options.allow_unproven, instead=instead, bits=bool(options.env),
         )  # fmt: skip
     _locate(found, model, {})
     if options.gradients:
@@ -320,14 +328,15 @@ _ABOUT = {Mode.EVALUATION: "", Mode.AUXILIARY: " with the outputs of training", 
 
 
 def _reproduced(
-    tried: Case, report: Report, chosen: Sequence[Backend], options: Options, folder: Path
+    tried: Case, report: Report, mode: Mode, chosen: Sequence[Backend], options: Options, folder: Path,
+    other: Second | None,
 ) -> tuple[str, ...]:  # fmt: skip
     """Writes what reproduces a difference, and tells where, or that there is nothing that does."""
-    from archspec.reproduction import reproduce
+    from archspec.reproduction import Reproducer
 
-    written = reproduce(
-        tried.model, tried.graph, tried.programs, report, chosen, folder, seed=options.seed, python=options.python
-    )
+    written = Reproducer(
+        tried.model, tried.graph, tried.programs, chosen, folder, options.seed, options.python, other
+    ).reproduce(report, mode)
     told = [f"{name}: reproduced by {path / f'run_{name}.py'}" for name, path in written.items()]
     failed = [name for name, outcome in report.outcomes.items() if outcome.status == "failed" and name not in written]
     return (*told, *(f"{name}: no script shows by itself what differs" for name in failed))

@@ -14,6 +14,7 @@ import pytest
 
 from archspec.backend import Backend, backends
 from archspec.errors import ArchspecError, UsageError, understood
+from archspec.formats import Format, formats, named
 from archspec.graph.mode import Mode
 from archspec.loading import variants
 from archspec.model import Spec
@@ -41,7 +42,9 @@ class Specs:
 
     def __init__(self, config: pytest.Config) -> None:
         try:
-            self.backends = backends(config.getoption("--archspec-to"))
+            sources, files = named(config.getoption("--archspec-to"))
+            self.backends = backends(sources) if sources or not files else []
+            self.formats = formats(files) if files else []
         except ArchspecError as error:
             raise pytest.UsageError(str(error)) from None
         self.modes: list[str] = config.getoption("--archspec-mode") or config.getini("archspec_modes")
@@ -66,6 +69,11 @@ class Specs:
         self._wanted: dict[Any, set[str]] = {}
         self._found: dict[Any, list[Report] | ArchspecError] = {}
         self._pool: Pool | None = None
+
+    @property
+    def subjects(self) -> list[Backend | Format]:
+        """What networks are held against the reference in."""
+        return [*self.backends, *self.formats]
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         named = file_path in self._files or file_path in self._named
@@ -106,7 +114,7 @@ class Specs:
         if item.key not in self._found:
             wanted = self._wanted.get(item.key, {item.backend.name})
             try:
-                self._found[item.key] = self._verified(item, [each for each in self.backends if each.name in wanted])
+                self._found[item.key] = self._verified(item, [each for each in self.subjects if each.name in wanted])
             except Exception as error:
                 self._found[item.key] = understood(error)
         found = self._found[item.key]
@@ -114,7 +122,7 @@ class Specs:
             raise found
         return found
 
-    def _verified(self, item: Parity, chosen: list[Backend]) -> list[Report]:
+    def _verified(self, item: Parity, chosen: list[Backend | Format]) -> list[Report]:
         """What is found, or was found before and holds."""
         cache = self._cache(item.mode, tuple(each.name for each in chosen))
         text = cache.text(item.path) if cache is not None else None
@@ -139,15 +147,17 @@ class Specs:
             self._caches[mode, names] = Cache(replace(options, to=() if every else names), only=only)
         return self._caches[mode, names]
 
-    def _run(self, item: Parity, chosen: list[Backend]) -> list[Report]:
+    def _run(self, item: Parity, chosen: list[Backend | Format]) -> list[Report]:
         if self._pool is None:
             names = set().union(*self._wanted.values()) or {each.name for each in chosen}
-            self._pool = Pool({each.name: each.runner for each in self.backends if each.name in names})
+            self._pool = Pool({each.name: each.runner for each in self.subjects if each.name in names})
             self._pool.__enter__()
         model = item.spec.network(item.variant)
         model.check()
         options, modes = MODES[item.mode]
-        return list(reports(model, chosen, self._pool, options, only=modes))
+        sources = [each for each in chosen if isinstance(each, Backend)]
+        files = [each for each in chosen if isinstance(each, Format)]
+        return list(reports(model, sources, self._pool, options, only=modes, formats=files))
 
 
 def _uncached(config: pytest.Config) -> bool:
@@ -192,7 +202,7 @@ class SpecFile(pytest.File):
             return
         for variant in names:
             for mode in self.specs.modes:
-                for backend in self.specs.backends:
+                for backend in self.specs.subjects if mode == "evaluation" else self.specs.backends:
                     name = f"{variant or self.path.stem}[{mode}-{backend.name}]"
                     yield Parity.from_parent(self, name=name, spec=spec, variant=variant, mode=mode, backend=backend)
 
@@ -225,7 +235,7 @@ class Parity(pytest.Item):
 
     parent: SpecFile
 
-    def __init__(self, *, spec: Spec, variant: str | None, mode: str, backend: Backend, **named: Any) -> None:
+    def __init__(self, *, spec: Spec, variant: str | None, mode: str, backend: Backend | Format, **named: Any) -> None:
         super().__init__(**named)
         self.spec, self.variant, self.mode, self.backend = spec, variant, mode, backend
         for name in ("archspec", backend.name, mode):

@@ -228,6 +228,15 @@ def test_wrong_usage(arguments: list[str], message: str, backends: dict[str, Any
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("command", [["bench"], ["report", "-o", "x.html"], ["watch"]])
+def test_a_format_where_a_backend_is_due(command: list[str]) -> None:
+    result = run(command[0], "tiny.yaml", *command[1:], "--to", "onnx")
+    assert result.exit_code == 2
+    assert (
+        result.stderr == "archspec: error: 'onnx' is a format of files; this takes backends: pytorch, keras, paddle\n"
+    )
+
+
 def test_invalid_specs_are_reported_by_every_command(backends: dict[str, Any]) -> None:
     for command in (["summary"], ["compile", "--to", "pytorch"]):
         result = run(*command, "wrong.yaml")

@@ -70,6 +70,7 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             sys.executable,
         ),
         ("paddlepaddle==3.1 python==3.12", "paddle", {"numpy", "paddlepaddle==3.1", "setuptools"}, "3.12"),
+        ("onnxruntime==1.20", "onnx", {"numpy", "onnx>=1.17", "onnxruntime==1.20"}, sys.executable),
         ("torch==2.6 setuptools<80", "pytorch", {"numpy", "setuptools<80", "torch==2.6"}, sys.executable),
         ("Torch[opt]>=2.6,!=2.7.*", "pytorch", {"Torch[opt]>=2.6,!=2.7.*", "numpy"}, sys.executable),
     ],
@@ -87,7 +88,7 @@ def test_what_is_asked_for(text: str, backend: str, requirements: set[str], pyth
         ("python==3.12", "name what is installed there"),
         (
             "numpy==2.0",
-            "no backend needs any of these; frameworks are installed as keras, paddlepaddle, tensorflow, torch",
+            "no backend needs any of these; frameworks are installed as keras, onnx, onnxruntime, paddlepaddle",
         ),
         ("keras==3.11 torch", "several backends need these"),
         ("--index-url=http://x keras", "--index-url=http://x is no distribution with versions"),

@@ -46,8 +46,9 @@ FAKES = """
             made = Outcome(name, failure=Failure("missing", "No module named 'paddle'"))
         return made
 
-    def reports(model, chosen, pool, options, *, only):
-        print("verified", model.name, *(backend.name for backend in chosen), *only)
+    def reports(model, chosen, pool, options, *, only, formats):
+        chosen = [*chosen, *formats]
+        print("verified", model.name, *(each.name for each in chosen), *only)
         yield Report(model.name, 0, {backend.name: outcome(backend.name, model.name) for backend in chosen})
 
     archspec.testing.Pool, archspec.testing.reports = Pool, reports
@@ -113,6 +114,19 @@ def test_selection_starts_only_what_is_needed(folder: Path) -> None:
     assert "verified small keras evaluation auxiliary" in said
     assert "1 failed, 1 passed" in said
     assert "pool of" not in "\n".join(_pytest(folder, "--archspec", "specs", "-sv", "-k", "bad"))
+
+
+def test_files_are_tests_of_evaluation(folder: Path) -> None:
+    modes = ("--archspec-mode", "evaluation", "--archspec-mode", "training")
+    to = ("--archspec-to", "onnx", "--archspec-to", "keras")
+    said = "\n".join(_pytest(folder, "--archspec", "specs/net.yaml", "-sv", *modes, *to))
+    assert "specs/net.yaml::small[evaluation-onnx] " in said
+    assert "[training-keras] " in said
+    assert "[training-onnx]" not in said
+    assert "pool of keras onnx" in said
+    assert "verified small keras onnx evaluation auxiliary" in said
+    assert "verified small keras training" in said
+    assert "pool of onnx\n" in "\n".join(_pytest(folder, "--archspec", "specs/net.yaml", "-s", "--archspec-to", "onnx"))
 
 
 def test_missing_frameworks_fail_if_they_are_required(folder: Path) -> None:

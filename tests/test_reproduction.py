@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 
 import archspec
+from archspec import reference
 from archspec.backend import Backend, Network, Program, backends
+from archspec.excerpt import excerpt, leading
+from archspec.graph.graph import Node
 from archspec.graph.mode import Mode
 from archspec.model import Spec
-from archspec.reproduction import _alone, reproduce
+from archspec.proving import reports
+from archspec.reproduction import Reproducer, _shortest
+from archspec.results.options import Options
 from archspec.verification import data
 from archspec.verification.workers import Pool
 
@@ -105,20 +110,59 @@ def test_a_step_that_is_spelled_wrong_is_shown_alone(
 
 
 @pytest.mark.frameworks
-def test_what_shows_in_the_whole_alone_is_shown_so(tmp_path: Path, pool: Pool) -> None:
-    """Seeded faults of three kinds, which new code for a step does not have: a number, a place, and a layout."""
-    picked = [(network, fault) for network, faults in FAULTS["pytorch"].items() for fault in faults if
-              fault.mode == "evaluation" and fault.rungs == ("float64",)][::9][:3]  # fmt: skip
-    assert len(picked) == 3
-    for number, (network, fault) in enumerate(picked):
-        report = alone("pytorch", network, fault, pool)
-        edited = {"pytorch": fault.edit(programs(network)["pytorch"])}
-        chosen = [BACKENDS["pytorch"]]
-        folder = tmp_path / str(number)
-        written = reproduce(model(network), model(network).graph, edited, report, chosen, folder)
-        assert written == {"pytorch": folder / f"{model(network).graph.name}_pytorch"}, fault.about
-        done = _run(written["pytorch"], "pytorch")
-        assert done.returncode == 1, (fault.about, done.stdout, done.stderr)
+@pytest.mark.parametrize(
+    ("mode", "rung"), [pytest.param("evaluation", "float64", marks=pytest.mark.long), ("gradients", "vjp")]
+)
+def test_faults_in_the_code_of_a_network_are_shown_by_all_of_it(
+    mode: str, rung: str, tmp_path: Path, pool: Pool
+) -> None:  # fmt: skip
+    """New code for a part of it does not have them."""
+    network, fault = next(
+        (network, fault) for network, faults in FAULTS["pytorch"].items() for fault in faults
+        if fault.mode == mode and rung in fault.rungs
+    )  # fmt: skip
+    report = alone("pytorch", network, fault, pool, mode)
+    edited = {"pytorch": fault.edit(programs(network)["pytorch"])}
+    made = Reproducer(model(network), model(network).graph, edited, [BACKENDS["pytorch"]], tmp_path)
+    (folder,) = made.reproduce(report).values()
+    assert f"All of {model(network).graph.name}." in (folder / "run_pytorch.py").read_text()
+    done = _run(folder, "pytorch")
+    assert done.returncode == 1, (fault.about, done.stdout, done.stderr)
+    (folder / "model_pytorch.py").write_text(programs(network)["pytorch"].source)
+    assert _run(folder, "pytorch").returncode == 0, "right code is right"
+
+
+MISTAKES = {
+    "edges": ("relu6", r"F\.relu6\(", "(lambda x, inplace=False: F.hardtanh(x, 0.0, 5.5))(", Options()),
+    "gradients": (
+        "tanh", r"torch\.tanh\(", "(lambda x: 2 * torch.tanh(x) - torch.tanh(x).detach())(", Options(gradients=True)
+    ),
+    "statistics": (
+        "batch_norm", r"nn\.BatchNorm2d\(", "(lambda *a, **k: nn.BatchNorm2d(*a, **k | {'momentum': 0.3}))(",
+        Options(training=True)
+    ),
+    "two steps": ("tanh", r"torch\.tanh\((.*self\.)", r"torch.sin(\1", Options()),
+}  # fmt: skip
+"""What a backend has wrong about an operation, and in what that is seen; the last one only behind a convolution."""
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_what_a_backend_has_wrong_is_shown_by_the_least_that_has_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: Pool
+) -> None:
+    op, right, wrong, options = MISTAKES[kind]
+    monkeypatch.setitem(WRONG, "pytorch", (right, wrong))
+    network = Spec.parse(dedent(TANH).replace("op: tanh", f"op: {op}")).network()
+    found = list(reports(network, [_mistaken(BACKENDS["pytorch"])], pool, options, repro=tmp_path))
+    assert any(report.exit_code == 1 for report in found)
+    (folder,) = tmp_path.iterdir()
+    small = Spec.read(folder / "spec.yaml").network()
+    assert [node.op.key for node in small.graph.nodes] == ["conv2d"] * (kind == "two steps") + [op]
+    text = (folder / "run_pytorch.py").read_text()
+    assert f"{op} 'act' {'and 1 of the steps before it' if kind == 'two steps' else 'alone'}." in text
+    (folder / "model_pytorch.py").write_text(BACKENDS["pytorch"].generate(small).source)
+    assert _run(folder, "pytorch").returncode == 0, "right code is right"
 
 
 @pytest.mark.frameworks
@@ -127,9 +171,10 @@ def test_what_is_right_is_not_reproduced(tmp_path: Path, pool: Pool) -> None:
     fault = FAULTS["pytorch"][network][1]
     report = alone("pytorch", network, fault, pool)
     right = {"pytorch": programs(network)["pytorch"]}
-    written = reproduce(model(network), model(network).graph, right, report, [BACKENDS["pytorch"]], tmp_path / "r")
-    assert written == {}
-    assert not (tmp_path / "r").exists()
+    folder = tmp_path / "r"
+    made = Reproducer(model(network), model(network).graph, right, [BACKENDS["pytorch"]], folder)
+    assert made.reproduce(report) == {}
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("case", CASES[::7], ids=str)
@@ -138,11 +183,68 @@ def test_every_step_can_stand_alone(case: Case) -> None:
     graph = alone_in_a_network(case).graph
     weights, truth = data.leveled(graph, data.parameters(graph), data.inputs(graph), mode=Mode.EVALUATION)
     node = graph.nodes[0]
-    made = _alone(node, weights, truth, [])
+    made = excerpt([node], weights, truth)
     if not node.inputs or case.attributes.get("p") == "inf":  # which a number does not say
         assert made is None
         return
     assert made is not None
-    due = [truth[tensor.name] for tensor in graph.results(Mode.EVALUATION).values()]
-    for output, expected in zip(made.outputs.values(), due, strict=True):
-        np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
+    values = reference.run(made.graph, made.weights, made.inputs, mode=Mode.EVALUATION)
+    for output, expected in zip(made.graph.results(Mode.EVALUATION).values(), graph.outputs.values(), strict=True):
+        np.testing.assert_allclose(values[output.name], truth[expected.name], rtol=1e-5, atol=1e-6)
+
+
+PARTS = """
+    archspec: 1
+    name: Parts
+    inputs: {x: [6, 5], ids: {shape: [4], dtype: int64, below: 7}}
+    layers:
+      - {op: embedding, name: words, from: ids, num_embeddings: 7, embedding_dim: 6}
+      - {op: split, name: parts, from: x, axis: 1, sizes: [2, 4]}
+      - {op: permute, name: turned, from: parts.1, axes: [2, 1]}
+      - {op: linear, name: head, from: turned, out_features: 6}
+      - {op: dropout, name: drop, p: 0.5}
+      - {op: concat, name: both, from: [drop, words], axis: 1}
+      - {op: linear, name: again, out_features: 7, bias: false, weights_of: words}
+"""
+
+
+@pytest.mark.parametrize("mode", [Mode.EVALUATION, Mode.TRAINING])
+def test_the_steps_before_one_stand_alone_with_it(mode: Mode) -> None:
+    """However many they are, they give what they give in the network."""
+    graph = Spec.parse(dedent(PARTS)).network().graph
+    weights, truth = data.leveled(graph, data.parameters(graph), data.inputs(graph), mode=mode)
+    nodes = leading(graph.nodes, graph.nodes[-1])
+    assert [node.path for node in leading(graph.nodes, graph.nodes[3])] == ["parts", "turned", "head"]
+    sizes = []
+    for count in range(1, len(nodes) + 1):
+        part = leading(nodes[-count:], nodes[-1])
+        made = excerpt(part, weights, truth)
+        assert made is not None
+        values = reference.run(made.graph, made.weights, made.inputs, mode=mode)
+        (output,) = made.graph.results(mode).values()
+        np.testing.assert_allclose(values[output.name], truth["again"], rtol=1e-5, atol=1e-6)
+        sizes.append(len(made.graph.nodes))
+    assert sizes == [1, 2, 2, 3, 4, 5, 6], "what is random is left out"
+
+
+@pytest.mark.parametrize("least", [1, 2, 3, 7, 8, 9])
+def test_as_few_steps_as_it_takes_are_found(least: int) -> None:
+    graph = Spec.parse(dedent(CHAIN)).network().graph
+    tried = []
+
+    def attempt(part: Sequence[Node]) -> dict[str, bytes] | None:
+        assert part[-1] is graph.nodes[-1]
+        tried.append(len(part))
+        return {"spec": bytes(len(part))} if len(part) >= least else None
+
+    found = _shortest(graph.nodes, attempt)
+    assert found == ({"spec": bytes(least)} if least < 9 else None)
+    assert len(tried) <= 6
+
+
+CHAIN = """
+    archspec: 1
+    name: Chain
+    inputs: {x: [3]}
+    layers: [relu, tanh, relu, tanh, relu, tanh, relu, tanh]
+"""

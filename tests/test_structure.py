@@ -46,6 +46,7 @@ LAYERS = [
     {
         "archspec.budget",
         "archspec.environments",
+        "archspec.excerpt",
         "archspec.executor",
         "archspec.jobs",
         "archspec.proof",

@@ -120,6 +120,19 @@ def _error(delta: Array, scale: Array, dtype: str) -> float:
     return error
 
 
+def levels(scale: Array) -> Array:
+    """For each value of a tensor in float64 the largest of its level, to which its error is relative: as `difference`
+    has it, given how large each value is, or what it is made of."""
+    limits = np.finfo(np.float64)
+    least = float(limits.tiny / limits.eps)
+    top = float(scale.max(initial=0))
+    found = np.full(scale.shape, max(top, least))
+    while top > least and np.any(small := scale <= top * LEVEL):
+        top = float(scale[small].max())
+        found[small] = max(top, least)
+    return found
+
+
 def _beside_special(actual: Array, expected: Array) -> str:
     """What is wrong where NaN or infinities occur: they must be at the same places, with the same signs."""
     for name, same in (("NaN", np.isnan), ("+inf", np.isposinf), ("-inf", np.isneginf)):

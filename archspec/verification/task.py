@@ -16,10 +16,9 @@ import numpy as np
 from archspec import reference
 from archspec.backend import Interface, Moves
 from archspec.errors import BackendError
-from archspec.expressions import float32
 from archspec.graph.graph import Graph, Node, settled
 from archspec.graph.mode import Mode
-from archspec.verification import compare, data, edges, inexact, randomness, rounding, stopped, vjp, worker
+from archspec.verification import compare, data, edges, inexact, randomness, rounding, statistics, stopped, vjp, worker
 from archspec.verification import gradients as differentiation
 from archspec.verification.compare import Difference
 from archspec.verification.failure import Failure
@@ -331,25 +330,14 @@ class Task:
         return replace(run, bounds={name: max(bound, found.get(name, 0.0)) for name, bound in run.bounds.items()})
 
     def _kept(self, name: str, new: Array, shows: Interface) -> Array:
-        """A running statistic as the framework keeps it, from what the reference makes of it.
-
-        The momentum is a float32 number, as which 0.9 and 0.1 do not add up to one; and the variance of the batch may
-        be divided by n - 1. Several steps may go on from one another's.
-        """
+        """A running statistic as the framework keeps it, from what the reference makes of it. Several steps may go on
+        from one another's."""
         node = self.statistics[name]
-        if not node.momentum:
-            return new
         kept = old = self.parameters[name].astype(np.float64)
-        share = 1 - float32(1 - node.momentum) if shows.keeps_old else node.momentum
         steps = [each for each in self._nodes if (each.owner or each.path) == (node.owner or node.path)]
-        for each in steps:
-            after = new if len(steps) == 1 else self._after(each, name)
-            batch = (after - (1 - node.momentum) * old) / node.momentum
-            if shows.unbiased_variance and name.endswith("running_var"):
-                count = prod(each.inputs[0].shape) // each.inputs[0].shape[1]
-                batch = batch * (count / (count - 1))
-            kept = (1 - share) * kept + share * batch
-        return kept
+        for each in steps if node.momentum else ():
+            kept = statistics.moved(kept, name, each, old, new if len(steps) == 1 else self._after(each, name), shows)
+        return kept if node.momentum else new
 
     def _after(self, node: Node, name: str) -> Array:
         """What a step by itself makes of a statistic, by the reference."""

@@ -37,7 +37,7 @@ class _Files:
 
 def written(
     model: Model, formats: Sequence[Format], pool: Pool, *, sizes: Mapping[str, int], seed: int, timeout: float,
-    allow_unproven: bool, instead: Instead | None = None,
+    allow_unproven: bool, instead: Instead | None = None, bits: bool = False,
 ) -> Report:  # fmt: skip
     """What is found about a network in evaluation, as formats have it: at these sizes, and at another batch and other
     open ones."""
@@ -55,6 +55,7 @@ def written(
         report = examine(
             graph, [each.subject for each in files.values()], pool, seed=seed, timeout=timeout,
             allow_unproven=allow_unproven, instead=instead, second=_second(model, [f.second for f in files.values()]),
+            bits=bits,
         )  # fmt: skip
     for name, made in files.items():
         outcome = report.outcomes[name]
