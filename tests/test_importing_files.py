@@ -23,7 +23,7 @@ from archspec.importing.file import spec_of
 from archspec.importing.given import BATCHES, PRIMES
 from archspec.importing.model import Written, poured
 from archspec.importing.trace import ImportRefused
-from archspec.model import Model
+from archspec.model import Model, Spec
 from archspec.verification import data
 from archspec.verification.worker.own import script
 
@@ -164,3 +164,55 @@ def test_what_has_no_place_in_a_spec_is_refused_all_at_once(tmp_path: Path) -> N
     assert "node 'third' (Softmax)" in said
     assert "Softmax along the samples of a batch" in said
     assert "after" not in said
+
+
+IDIOMS = {
+    "silu": ["silu"], "quick_gelu": ["quick_gelu"], "hard_swish": ["hard_swish"], "hard_sigmoid": ["hard_sigmoid"],
+    "gelu": ["gelu"], "channel_shuffle": ["channel_shuffle"], "layer_norm": ["layer_norm"], "rms_norm": ["rms_norm"],
+}  # fmt: skip
+ATTRIBUTES = {"channel_shuffle": "groups: 2", "layer_norm": "axis: channels", "rms_norm": "axis: -1"}
+
+
+@pytest.mark.parametrize("op", IDIOMS)
+def test_what_is_written_out_is_the_operation_that_it_is(op: str, tmp_path: Path) -> None:
+    said = ATTRIBUTES.get(op, "")
+    step = f"{{op: {op}, name: step{', ' + said if said else ''}}}"
+    text = f"archspec: 1\nname: Net\ninputs: {{x: [4, 3, 5]}}\nlayers: [{step}]\n"
+    found = there_and_back(Spec.parse(text).network(), tmp_path / "net.onnx").model.graph
+    assert [node.op.key for node in found.nodes] == IDIOMS[op]
+
+
+RECURRENT = [
+    "{op: lstm, hidden_size: 3}", "{op: gru, hidden_size: 3, bidirectional: true}",
+    "{op: gru, hidden_size: 3, reset_after: false, return_sequence: false}",
+    "{op: rnn, hidden_size: 3, nonlinearity: relu, bias: false}",
+    "{op: lstm, hidden_size: 3, bidirectional: true, num_layers: 2, return_sequence: false}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", RECURRENT)
+def test_recurrent_layers_come_back_with_their_gates(step: str, tmp_path: Path) -> None:
+    text = f"archspec: 1\nname: Net\ninputs: {{x: [time, 4]}}\nlayers: [{step}]\n"
+    found = there_and_back(Spec.parse(text).network(), tmp_path / "net.onnx").model.graph
+    assert any(node.op.key == step.split()[1].strip(",") for node in found.nodes)
+
+
+def test_sizes_that_a_file_computes_are_open(tmp_path: Path) -> None:
+    """`Shape`, `Gather` and `Concat`, as exporters write them; and a product with what is added to it."""
+    shape, first = helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "zero"], ["n"])
+    nodes = [
+        shape, first, helper.make_node("Concat", ["n", "minus", "two"], ["to"], axis=0),
+        helper.make_node("Reshape", ["x", "to"], ["r"]), helper.make_node("MatMul", ["r", "w"], ["p"]),
+        helper.make_node("Add", ["b", "p"], ["y"]),
+    ]  # fmt: skip
+    weights = {"zero": np.array([0]), "minus": np.array([-1]), "two": np.array([2]),
+               "w": LINEAR[:2], "b": np.arange(3, dtype=np.float32)}  # fmt: skip
+    found = read(file_of(tmp_path / "net.onnx", nodes, weights))
+    assert [node.op.key for node in found.model.graph.nodes] == ["reshape", "linear"]
+    assert found.text.count("{op: ") == 2
+    _, poured_in = poured(found)
+    assert {name.rpartition(".")[2]: array.shape for name, array in poured_in.items()} == {
+        "weight": (3, 2),
+        "bias": (3,),
+    }
+    np.testing.assert_array_equal(next(iter(poured_in.values())), LINEAR[:2].T)

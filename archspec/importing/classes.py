@@ -16,7 +16,11 @@ def named(frame: Frame) -> int:
         if isinstance(item, Frame):
             deep = named(item)
             height = max(height, deep + 1)
-            if not item.kind and not item.whole and not _counts(item):
+            if item.kind or item.whole:
+                continue
+            if _counts(item):
+                item.kind = "List"
+            else:
                 item.kind = _kind(item.name if not item.name.isdigit() else frame.name)
                 item.whole = f"{item.kind} {deep}"
     return height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from archspec.importing import idioms
 from archspec.importing.attention import recognized
 from archspec.importing.tree import Frame, Step, Tensor
 
@@ -26,6 +27,7 @@ def simplified(root: Frame, kept: set[Tensor]) -> Frame:
                 before.outputs = step.outputs
                 gone.add(step)
     _drop(root, gone | recognized(root, kept))
+    _drop(root, idioms.recognized(root, kept))
     _hoist(root)
     _grow(root)
     _default(root)

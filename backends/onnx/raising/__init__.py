@@ -94,6 +94,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "Split": moving.split,
     "Slice": moving.cut_out,
     "Gather": moving.gather,
+    "FirstRows": moving.first_rows,
     "GatherElements": moving.gather_elements,
     "Tile": moving.tile,
     "Pad": moving.pad,

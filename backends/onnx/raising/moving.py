@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archspec.importing.raising import Call, Refusal, Static, View
 from archspec.importing.rows import numbers, shapes
 from archspec.importing.trace import Size
+from archspec.importing.tree import Origin
 
 from .arithmetic import argument, listed, whole
 
@@ -99,6 +102,15 @@ def cut_out(call: Call) -> None:
     call.give(View(tensor, view.batch))
 
 
+def first_rows(call: Call) -> None:
+    """The rows of a table of positions, as many as there are places."""
+    known = call.raiser.static(call.event["args"][0])
+    assert known is not None
+    assert known.origin is not None
+    kept = Static(call.result_shapes()[0], Origin(known.origin.weight, shapes.FIRST_ROWS))
+    call.raiser.keep(call.event["result"]["value"], kept)
+
+
 def gather(call: Call) -> None:
     data, places = call.event["args"][:2]
     known, axis = call.raiser.known(data), call.get("axis", default=0)
@@ -180,7 +192,7 @@ def triangle(call: Call) -> None:
 def one_hot(call: Call) -> None:
     view, depth = call.view(), whole(call, "depth", 1)
     values = call.raiser.static(argument(call, 2))
-    if depth is None or values is None or list(values.constant) != [0, 1]:
+    if depth is None or values is None or np.asarray(values.constant).tolist() != [0, 1]:
         raise Refusal("a one-hot vector of other numbers than 0 and 1")
     if call.get("axis", default=-1) not in (-1, view.rank):
         raise Refusal("one-hot vectors along another axis than the last")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .file import File
-from .naming import placed
+from .naming import placed, weights_of
 from .walk import Walk
 
 
@@ -17,12 +17,14 @@ def read(request: Mapping[str, Any], write: Callable[[str, Any], None]) -> dict[
     walk = Walk(file, inputs, request["batches"], request["primes"])
     walk.nodes(file.model.graph.node)
     outputs = walk.outputs([each.name for each in file.model.graph.output])
+    events = placed(walk.events)
+    read_ones = {name for event in events for name in weights_of(event)}
     for name, array in walk.weights.items():
-        write(f"weight {name}", array)
+        if name in read_ones:  # others are part of one that was computed
+            write(f"weight {name}", array)
     for name, arrays in walk.constants.items():
         for run in (0, 1):
             write(f"{name} of {run}", arrays[run])
-    events = placed(walk.events)
     runs = [
         {
             "events": [_of_run(event, run) for event in events],

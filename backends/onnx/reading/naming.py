@@ -30,7 +30,7 @@ def placed(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         frames = home or []
         event["path"] = path
         if path and frames and path == frames[-1]:
-            weights = list(_weights(event))
+            weights = list(weights_of(event))
             event["path"] = f"{path}.{_part(weights[0], path) or _plain(event['func'])}" if weights else ""
         elif event["func"] in MOVES:
             event["path"] = ""
@@ -42,7 +42,7 @@ def placed(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             found.append({"event": "enter", "path": each, "class": kind.rpartition(".")[2], "kind": kind,
                           "container": kind.startswith("torch.nn"), "arguments": {}})  # fmt: skip
             inside.append(each)
-        found.append({name: value for name, value in event.items() if name not in ("node", "scopes")})
+        found.append({name: value for name, value in event.items() if name not in ("node", "scopes", "moves")})
     return [*found, *({"event": "leave", "result": None} for _ in inside)]
 
 
@@ -59,7 +59,9 @@ def _paths(events: Sequence[dict[str, Any]]) -> list[str]:
     if len(first) == 1 and all("." in path for path in paths if path):
         paths = [path.partition(".")[2] for path in paths]
     if not any("." in path for path in paths):
-        paths = [_NUMBERED.sub(r"\1.\2", path) for path in paths]
+        blocks = Counter(found[1] for found in map(_NUMBERED.match, dict.fromkeys(paths)) if found)
+        if sum(count > 2 for count in blocks.values()) > 1:
+            paths = [_NUMBERED.sub(r"\1.\2", path) for path in paths]
     return paths
 
 
@@ -68,11 +70,16 @@ _NUMBERED = re.compile(r"^(.*?\d+[a-z]?(?:_(?:block|unit|layer)?\d+)*)_(.+)$")
 
 
 def _anonymous(events: Sequence[dict[str, Any]], homes: list[list[str] | None]) -> None:
-    """Steps of which nothing is known are where what they read comes from; pools and such where both neighbours are."""
+    """Steps of which nothing is known are where the last of what they read comes from; pools and such where both
+    neighbours are."""
     made: dict[int, list[str]] = {}
     for place, event in enumerate(events):
         if homes[place] is None:
-            before = [made[number] for one, _ in event["args"] for number in _values(one) if number in made]
+            if event["moves"]:
+                homes[place] = homes[place - 1] if place else []
+                continue
+            read = [number for one, _ in event["args"] for number in _values(one) if number in made]
+            before = [made[max(read)]] if read else []
             if POOLS.fullmatch(event["func"]):
                 following = next((home for home in homes[place + 1 :] if home is not None), [])
                 before = [*before, following]
@@ -98,17 +105,21 @@ def _values(data: Any) -> Iterator[int]:
             yield from _values(each)
 
 
-def _weights(event: Mapping[str, Any]) -> Iterator[str]:
-    """The names of weights that tell a step's own, the best first."""
+def weights_of(event: Mapping[str, Any]) -> Iterator[str]:
+    """The names of weights that an event reads, that which tells most of its own name first."""
+    if event["event"] != "call":
+        return
+    yield from (each["weight"] for each in event["weights"].values())
     args = event["args"][::-1] if event["func"] == "BatchNormalization" else event["args"]  # second scales are last
     for one, _ in args:
         if isinstance(one, dict) and "weight" in one:
             yield one["weight"]
-    yield from (each["weight"] for each in event["weights"].values())
 
 
 def _path(event: Mapping[str, Any]) -> str:
     """What an author calls a step: `layer1.0.conv1`; empty if nothing tells it."""
+    if event["moves"]:
+        return ""  # it is no step
     if event["scopes"]:
         return str(list(event["scopes"])[-1])
     name, op = event["node"], event["func"].rpartition(".")[2]
@@ -122,7 +133,7 @@ def _path(event: Mapping[str, Any]) -> str:
                 path.pop()
             path.append(part)
         return ".".join(path)
-    return next((_WEIGHT.sub("", name).replace("/", ".") for name in _weights(event) if "::" not in name), "")
+    return next((_WEIGHT.sub("", name).replace("/", ".") for name in weights_of(event) if "::" not in name), "")
 
 
 def _part(weight: str, path: str) -> str:

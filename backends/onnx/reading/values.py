@@ -95,5 +95,7 @@ def is_weight(array: Any) -> bool:
 
 
 def content(array: Any) -> Any:
-    """By which equal arrays are found."""
+    """By which equal arrays are found; those that have one number alone are equal by chance."""
+    if array.size and (array == array.reshape(-1)[0]).all():
+        return object()
     return array.shape, array.dtype.str, hash(np.ascontiguousarray(array).tobytes())

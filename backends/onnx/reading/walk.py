@@ -24,6 +24,8 @@ SLOTS = {
     "InstanceNormalization": (1, 2), "LayerNormalization": (1, 2), "GroupNormalization": (1, 2), "Gather": (0,),
 }  # fmt: skip
 """Of operators with weights the places of these."""
+PARTS = ("", "scale", "shift", "mean", "var")
+"""What the weights of a norm are."""
 ROOM = 2**32
 """How many bytes all computed constants may have."""
 MOVES = frozenset(("Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"))
@@ -66,9 +68,11 @@ class Walk:
                 for run in (0, 1)
             )
             self.env[each["name"]] = self._value((one, two), each["kind"])
+        ours = file.model.producer_name == "archspec"  # who calls constants so
         for name, array in file.arrays.items():
-            self.env[name] = self._static(array, array, name if is_weight(array) else "", rooted=True)
-            if is_weight(array):
+            weight = is_weight(array) and not (ours and name.startswith("constant "))
+            self.env[name] = self._static(array, array, name if weight else "", rooted=weight)
+            if weight:
                 self._contents.setdefault(content(array), name)
 
     def nodes(self, nodes: Iterable[Any]) -> None:
@@ -82,6 +86,8 @@ class Walk:
                 self._branch(node, bool(np.all(there[0].static[0])))
             elif node.op_type in ("Shape", "Size") and len(there) == 1:
                 self._sized(node, there[0])
+            elif self._stretched(node, inputs) or self._first_rows(node, inputs):
+                pass
             elif all(each.static is not None for each in there) and not RANDOM.search(node.op_type):
                 self._fold(node, inputs)
             elif not merged(self, node, inputs):
@@ -112,6 +118,7 @@ class Walk:
         if known.moved and known.number is None:  # which is an event once something reads it
             node, weight = known.moved
             event = self._event(node, [weight])
+            event["moves"] = True
             known.number = self._value(known.shapes, known.kind).number
             event["result"] = {"value": known.number}
         if known.number is not None:
@@ -169,6 +176,40 @@ class Walk:
             elif known.same and known.rooted and is_weight(one):
                 known.weight = self._contents.get(content(one), name)
             self.env[name] = known
+
+    def _stretched(self, node: Any, inputs: list[Known | None]) -> bool:
+        """Whether a node gives each sample of a batch the same weight."""
+        weight, shape = (*inputs, None, None)[:2]
+        if node.op_type != "Expand" or weight is None or shape is None or shape.static is None or shape.same:
+            return False
+        if not (weight.weight or weight.moved) or shape.static[0].tolist()[1:] != shape.static[1].tolist()[1:]:
+            return False
+        self._call(node, inputs)
+        return True
+
+    def _first_rows(self, node: Any, inputs: Sequence[Known | None]) -> bool:
+        """Whether a node takes the first rows of a table, as many as there are places."""
+        table = inputs[0] if inputs else None
+        if node.op_type not in ("Slice", "Gather") or table is None or not table.weight or len(table.shapes[0]) != 2:
+            return False
+        if any(each is not None and each.static is None for each in inputs):
+            return False
+        assert table.static is not None
+        found = [self._computed(node, inputs, run)[0] for run in (0, 1)]
+        rows = [each[0] if each.ndim == 3 and len(each) == 1 else each for each in found]
+        if any(each.shape[1:] != table.shapes[0][1:] or not len(each) for each in rows):
+            return False
+        if not all(np.array_equal(each, table.static[0][: len(each)]) for each in rows):
+            return False
+        if rows[0].shape == rows[1].shape == table.shapes[0]:
+            return False
+        event = self._event(node, [table])
+        event |= {"func": "FirstRows", "moves": True}
+        known = self._static(found[0], found[1])
+        known.number = self._value((rows[0].shape, rows[1].shape), known.kind).number
+        event["result"] = {"value": known.number}
+        self.env[node.output[0]] = known
+        return True
 
     def _computed(self, node: Any, inputs: Sequence[Known | None], run: int) -> list[Any]:
         arrays = [None if each is None or each.static is None else each.static[run] for each in inputs]
@@ -236,31 +277,35 @@ class Walk:
             event["attributes"] = {"why": why, "op": event["func"]}
             event["func"] = "refused"
 
-    def _event(self, node: Any, inputs: Sequence[Known | None]) -> dict[str, Any]:
+    def _event(self, node: Any, inputs: list[Known | None]) -> dict[str, Any]:
         self._slots(node, inputs)
         domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}."
         said = {name: value for name, value in attributes(node).items() if not isinstance(value, np.ndarray)}
         event = {
             "event": "call", "func": f"{domain}{node.op_type}", "path": "", "line": f"node {title(node)}",
             "args": [self.data(each) for each in inputs], "kwargs": {}, "weights": {},
-            "attributes": said, "node": node.name, "scopes": scopes(node),
+            "attributes": said, "node": node.name, "scopes": scopes(node), "moves": False,
         }  # fmt: skip
         if node.op_type in GATES and not domain:
             recurrent(self, node, event, inputs)
+            event["args"][1:4] = [(None, None)] * 3
         self.given[id(event)] = list(inputs)
         self.events.append(event)
         return event
 
-    def _slots(self, node: Any, inputs: Sequence[Known | None]) -> None:
+    def _slots(self, node: Any, inputs: list[Known | None]) -> None:
         """What stands in the place of a weight is one, wherever the file has it; but for norms without."""
         for place in SLOTS.get(node.op_type, ()):
             known = inputs[place] if place < len(inputs) else None
             if known is None or known.weight or known.moved or not known.same or known.static is None:
                 continue
             array = known.static[0]
-            plain = "Norm" in node.op_type and array.size and (array == (1 if place == 1 else 0)).all() and place < 3
-            if array.dtype.kind == "f" and array.ndim and not plain:
+            if array.dtype.kind != "f" or not array.ndim:
+                continue
+            if "Norm" not in node.op_type:
                 known.weight = self._contents.get(content(array), node.input[place])
+            elif place > 2 or not _is_plain(inputs):
+                inputs[place] = self.weight(array, f"{node.output[0]}.{PARTS[place]}")
 
     def _batched(self, node: Any, inputs: list[Known | None]) -> list[Known | None]:
         """The inputs with the batch in place of the number that the file has for it in a shape."""
@@ -312,3 +357,11 @@ class Walk:
         ):
             raise FileError(f"it makes {list(known[node.output[0]][0])} of {list(inputs[0].shapes[run])}")
         return known
+
+
+def _is_plain(inputs: Sequence[Known | None]) -> bool:
+    """Whether the scale and the shift of a norm are the numbers 1 and 0, and no weights."""
+    return all(
+        each is None or (each.static is not None and not each.weight and bool((each.static[0] == number).all()))
+        for each, number in zip(inputs[1:3], (1, 0), strict=False)
+    )
