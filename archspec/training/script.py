@@ -55,6 +55,8 @@ class Spelling:
     """What else the file says in its own way."""
     imports: Mapping[str, str] = field(default_factory=dict)
     """Statements by the name that they import, where it is mentioned; those of `*` names, always."""
+    corrected: Collection[str] = ()
+    """Operations whose gradients are declared inexact, and are exact where `runner.py` has the script train."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def examine(trial: Trial, scripts: Sequence[Script], pool: Pool, timeout: float)
             outcome.versions, outcome.import_seconds = greeting.versions, greeting.seconds
     seconds = {"total": time.perf_counter() - started}
     title = f"{trial.model.name}, {trial.steps} steps"
-    return Report(title, trial.seed, outcomes, seconds, tuple(remarks(trial, seen)))
+    return Report(title, trial.seed, outcomes, seconds, tuple(remarks(trial, scripts, seen)))
 
 
 def _wrong(outcome: Outcome) -> bool:
@@ -90,7 +90,7 @@ def request(trial: Trial, script: Script, stored: dict[str, Any], pool: Pool) ->
     }
 
 
-def remarks(trial: Trial, seen: Mapping[str, Seen]) -> Iterator[str]:
+def remarks(trial: Trial, scripts: Sequence[Script], seen: Mapping[str, Seen]) -> Iterator[str]:
     """What was done to make frameworks comparable, and what was not compared."""
     yield "floats of the spec are rounded to float32 in all, as frameworks keep many of them"
     if trial.fed:
@@ -101,6 +101,10 @@ def remarks(trial: Trial, seen: Mapping[str, Seen]) -> Iterator[str]:
     unbiased = [name for name, each in seen.items() if each.program.unbiased_variance and each.seen_of_batches()]
     if unbiased:
         yield f"running variances, corrected by (n - 1) / n: {', '.join(unbiased)}"
+    for script in scripts:
+        if corrected := script.program.inexact_gradients.keys() - trial.programs[script.backend].inexact_gradients:
+            which = ", ".join(sorted(corrected))
+            yield f"{script.backend}'s gradients of averages, corrected from a float32 1 / n to float64: {which}"
     for name, each in seen.items():
         if found := declared(each.program):
             which = ", ".join(f"{tensor} ({bound:.0e})" for tensor, bound in found.items())

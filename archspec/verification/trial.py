@@ -53,7 +53,8 @@ class Trial:
         """A trial of a network with these scripts; `sizes` as for `verify`."""
         batch = (sizes or {}).get("batch", BATCH)
         texts = {script.backend: script.text(rounded=True) for script in scripts}
-        return cls(model, steps, seed, batch, {script.backend: script.program for script in scripts}, texts)
+        programs = {script.backend: replace(script.program, inexact_gradients=amplified(script)) for script in scripts}
+        return cls(model, steps, seed, batch, programs, texts)
 
     @cached_property
     def plan(self) -> Plan:
@@ -232,6 +233,13 @@ class Trial:
             })  # fmt: skip
         ahead, behind = (self.loss(each, still=True) for each in moved)
         return along, (ahead - behind) / (2 * _REACH)
+
+
+def amplified(script: Script) -> dict[str, float]:
+    """What of the gradients stays inexact where the script trains, by tensor."""
+    kinds = {each.name: node.op.key for node in script.model.graph.nodes for each in node.outputs}
+    known = script.program.inexact_gradients.items()
+    return {name: bound for name, bound in known if kinds.get(name) not in script.spelling.corrected}
 
 
 def _rate(op: Operation) -> float:

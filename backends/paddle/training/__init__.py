@@ -129,5 +129,10 @@ SPELLING = Spelling(
         "read_checkpoint": "paddle.load(str(run.checkpoint))",
         "reseed": "paddle.seed(args.seed + epoch)  # so that a run can go on here",
     },
+    # which average, if only squares
+    corrected={
+        *(f"{kind}avg_pool{rank}d" for kind in ("", "adaptive_", "global_") for rank in (1, 2, 3)),
+        "local_response_norm",
+    },
     imports={"*": "import paddle", "*sys": "import sys", "F": "from paddle.nn import functional as F"},
 )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
+import numpy as np
 import paddle
+from paddle.nn import functional
 
 RATES = ("p", "dropout", "dropout_prob", "std")
 SLOTS = {
@@ -17,6 +22,8 @@ SLOTS = {
     "moment": "sum",
 }
 """What PaddlePaddle calls what its optimizers keep."""
+AVERAGES = {f"{kind}avg_pool{rank}d": rank for kind in ("", "adaptive_") for rank in (1, 2, 3)}
+"""The functions whose gradients have float32 numbers in them, and over how many axes they go."""
 
 
 class Trainer:
@@ -61,10 +68,11 @@ class Trainer:
         if hasattr(self.script, "copies"):
             more["averages"] = self._averages = self.script.copies(self.model)
         tensors = self.script.tensors(data)
-        for epoch in range(epochs):
-            given = self.model, self.optimizer, tensors, epoch, batch_size, seed
-            for step, rate, loss in self.script.train(*given, **more):
-                seen(step, rate, loss)
+        with exact_averages():
+            for epoch in range(epochs):
+                given = self.model, self.optimizer, tensors, epoch, batch_size, seed
+                for step, rate, loss in self.script.train(*given, **more):
+                    seen(step, rate, loss)
 
     def gradient(self, variable: Any) -> Any:
         return self._gradients.get(variable.name)
@@ -88,3 +96,58 @@ class Trainer:
         pairs = zip(self.script.trained(self.model), self._averages, strict=True)
         kept = {weight.name: average for weight, average in pairs}
         return {name: kept[each.name].numpy() for name, each in variables.items() if each.name in kept}
+
+
+@contextlib.contextmanager
+def exact_averages() -> Iterator[None]:
+    """Within, the gradients of all averages are those of float64, whoever calls the functions: Paddle multiplies by
+    1 / n as a float32 number, which a run of training would amplify."""
+    own = {name: getattr(functional, name) for name in AVERAGES}
+    for name, pool in own.items():
+        setattr(functional, name, _exact(pool, AVERAGES[name]))
+    try:
+        yield
+    finally:
+        for name, pool in own.items():
+            setattr(functional, name, pool)
+
+
+def _exact(pool: Callable[..., Any], rank: int) -> Callable[..., Any]:
+    signature = inspect.signature(pool)
+
+    def pooled(*given: Any, **named: Any) -> Any:
+        found = pool(*given, **named)
+        if not found.stop_gradient:
+            bound = signature.bind(*given, **named)
+            bound.apply_defaults()
+            sizes = list(zip(bound.arguments["x"].shape[2:], found.shape[2:], strict=True))
+            share = 1 / _divisors(sizes, rank, bound.arguments)
+            amiss = paddle.to_tensor(share / share.astype(np.float32), dtype=found.dtype)
+            found.register_hook(lambda gradient: gradient * amiss)
+        return found
+
+    return pooled
+
+
+def _divisors(sizes: Sequence[tuple[int, int]], rank: int, given: Mapping[str, Any]) -> Any:
+    """What each sum is divided by, for axes of such sizes before and after."""
+    axes: list[Any] = []
+    if "output_size" in given:
+        for size, count in sizes:
+            place = np.arange(count)
+            axes.append(-(-(place + 1) * size // count) - place * size // count)
+    else:
+        kernel = _each(given["kernel_size"], rank)
+        stride = kernel if given["stride"] is None else _each(given["stride"], rank)
+        pads = _each(given["padding"], rank)
+        pads = pads if len(pads) == 2 * rank else [pad for pad in pads for _ in range(2)]
+        inside = given["exclusive"] or pads[::2] != pads[1::2]  # Paddle counts no padding that is one-sided
+        for (size, count), k, s, lo, hi in zip(sizes, kernel, stride, pads[::2], pads[1::2], strict=True):
+            start = np.arange(count) * s - lo
+            end = np.minimum(start + k, size + hi)
+            axes.append(np.minimum(end, size) - np.maximum(start, 0) if inside else end - start)
+    return prod(np.ix_(*axes), start=np.float64(1))
+
+
+def _each(given: Any, rank: int) -> list[int]:
+    return [given] * rank if isinstance(given, int) else list(given)
