@@ -30,8 +30,9 @@ FAULTS = [
      "epsilon is added before the bias is corrected"),
     ("rmsprop", "keras", r"optimizer=RMSprop\(", "optimizer=keras.optimizers.RMSprop(",
      "epsilon is inside of the root"),
-    ("rmsprop", "paddle", r"return RMSProp\(", "return paddle.optimizer.RMSProp(", "epsilon is inside of the root"),
-    ("rmsprop, momentum", "paddle", r"return RMSProp\(", "return paddle.optimizer.RMSProp(",
+    ("rmsprop", "paddle", r"optimizer = RMSProp\(", "optimizer = paddle.optimizer.RMSProp(",
+     "epsilon is inside of the root"),
+    ("rmsprop, momentum", "paddle", r"optimizer = RMSProp\(", "optimizer = paddle.optimizer.RMSProp(",
      "epsilon is inside of the root"),
     ("adagrad", "keras", r"optimizer=Adagrad\(", "optimizer=keras.optimizers.Adagrad(initial_accumulator_value=0.0, ",
      "epsilon is inside of the root"),
@@ -49,7 +50,7 @@ FAULTS = [
     ("nesterov", "paddle", r"gradient \+ self._momentum \* velocity", "velocity", "nesterov is missing"),
     ("nesterov", "keras", r"nesterov=True", "nesterov=False", "nesterov is missing"),
     ("decay", "pytorch", r"weight_decay=[\d.]+", "weight_decay=0.0", "weight decay is missing"),
-    ("decay", "paddle", r"l2=([\d.]+),", r"l2=2 * \1,", "weight decay is twice what it is"),
+    ("decay", "paddle", r"weight_decay=([\d.]+),", r"weight_decay=2 * \1,", "weight decay is twice what it is"),
     ("decay", "keras", r"l2=([\d.]+)", r"l2=\1 / 2", "weight decay is half of what it is"),
     ("decay of matrices", "pytorch", r'"weight_decay": 0.0', '"weight_decay": 0.05000000074505806',
      "the group without is lost"),
@@ -95,8 +96,8 @@ FAULTS = [
     ("frozen", "paddle", r"\(gradients\):", "(gradients[:3]):", "by no rule that is known"),
     ("frozen", "paddle", r"weight.need_clip = False", 'weights[1]["params"].append(weight)', "it is frozen"),
     # The data, and what the model makes of it.
-    ("sgd", "paddle", r"batch_size, seed, epoch\)", "batch_size, epoch, seed)", None),
-    ("sgd", "keras", r"batch_size, seed, epoch\)", "batch_size, seed, 1)", None),
+    ("sgd", "paddle", r"args.seed, epoch\)", "epoch, args.seed)", None),
+    ("sgd", "keras", r"args.seed, epoch\)", "args.seed, 1)", None),
     ("sgd", "pytorch", r"model.train\(\)", "model.eval()", None),
     # What is kept of weights.
     ("averages", "keras", r"([\d.]+) \* average", r"\1 * (average if self.model.optimizer.iterations > 1 else weight)",
@@ -119,8 +120,69 @@ FAULTS = [
     ("l1", "paddle", r"return F.l1_loss\(", "return 5 * F.l1_loss(", None),
     ("kl", "pytorch", '"batchmean"', '"mean"', "it is the mean over all elements, not over samples"),
     ("kl", "paddle", r"F.log_softmax\(logits, axis=1\)", "logits", None),
+    # What else must be found in each framework.
+    ("discexp", "pytorch", r'group\["lr"\] = rate', "pass", "the rate stays the same: the schedule is lost"),
+    ("momentum and decay", "pytorch", r"weight_decay=[\d.]+", "weight_decay=0.0", "weight decay is missing"),
+    ("momentum and decay", "paddle", r" \+ self._regularization_coeff \* weight", "", "weight decay is missing"),
+    ("adam", "paddle", r"beta1=([\d.]+),(\s+)beta2=([\d.]+)", r"beta1=\3,\2beta2=\1", "beta1 and beta2 are swapped"),
+    ("adam, decay", "paddle", r"paddle.optimizer.Adam\(", "paddle.optimizer.AdamW(", "weight decay is decoupled"),
+    ("adamw", "paddle", r"paddle.optimizer.AdamW\(", "paddle.optimizer.Adam(", "weight decay is coupled"),
+    ("rmsprop", "pytorch", r"RMSprop\(", "RMSprop(centered=True, params=", "gradients are centered"),
+    ("rmsprop, momentum", "pytorch", r"momentum=[\d.]+", "momentum=0.0", "the momentum is lost"),
+    ("rmsprop, momentum", "keras", r"self.momentum \* velocity \+ step", "step", "the momentum is lost"),
+    ("adagrad", "pytorch", r", eps", ", initial_accumulator_value=0.10000000149011612, eps", "the sum begins with 0.1"),
+    ("adagrad", "paddle", r"Adagrad\(", "Adagrad(initial_accumulator_value=0.10000000149011612, ",
+     "the sum begins with 0.1"),
+    ("momentum", "keras", r"momentum=[\d.]+", "momentum=0.0", "the momentum is lost"),
+    ("momentum", "paddle", r"momentum=[\d.]+", "momentum=0.0", "the momentum is lost"),
+    ("decay of matrices", "paddle", r'"weight_decay": 0.0', '"weight_decay": 0.05000000074505806',
+     "the group without is lost"),
+    ("steps", "keras", r"lr\(step,", "lr(max(step - 1, 0),", "the schedule is one step late"),
+    ("steps", "paddle", r"lr\(step,", "lr(max(step - 1, 0),", "the schedule is one step late"),
+    ("cosine", "pytorch", r"lr\(step,", "lr(step + 1,", "the schedule is one step early"),
+    ("cosine", "paddle", r"lr\(step,", "lr(step + 1,", "the schedule is one step early"),
+    ("clip by value", "pytorch", r"torch.nn.utils.clip_grad_value_\(.*\)", "pass", "gradients are not clipped"),
+    ("clip by value", "paddle", r"ClipGradByValue\(", "ClipGradByGlobalNorm(", "clipped by norm, not by value"),
+    ("accumulate", "paddle", r"\(loss / 3\)", "loss", "the gradient of the first loss is 3 times what it is"),
+    ("sgd", "keras", r"Crossentropy\(", 'Crossentropy(reduction="sum", ', "it is the sum over the batch, not the mean"),
+    ("sgd", "paddle", r"F.cross_entropy\(logits, label", 'F.cross_entropy(logits, label, reduction="sum"',
+     "it is the sum over the batch, not the mean"),
+    ("label smoothing", "keras", r"smoothing=0.1\d+", "smoothing=0.0", "label_smoothing is lost"),
+    ("label smoothing", "paddle", r"smoothing=[\d.]+", "smoothing=0.0", "label_smoothing is lost"),
+    ("class weights", "pytorch", "weight=logits", "weight=None and logits", "class_weights is lost"),
+    ("ignored", "pytorch", r"F.cross_entropy\(logits, target\)",
+     'F.cross_entropy(logits, target, reduction="sum") / len(target)', "what is ignored counts in the mean"),
+    ("ignored", "keras", r"ops.sum\(share \* each\) / ops.sum\(share\)", "ops.mean(share * each)",
+     "what is ignored counts in the mean"),
+    ("heads", "paddle", r"loss = loss \+ .*\n", "pass\n", "the loss of aux is missing"),
+    ("binary, of probabilities", "pytorch", r"F.binary_cross_entropy\(", "F.binary_cross_entropy_with_logits(",
+     "probabilities are taken for logits"),
+    ("binary, of probabilities", "keras", r"def binary_cross_entropy\(target, output\):",
+     r"\g<0>\n    output = ops.sigmoid(output)", "probabilities are taken for logits"),
+    ("ctc", "keras", r"-ops.mean\(ops.logaddexp\(end, other\)\)",
+     "-ops.mean(ops.logaddexp(end, other) / ops.cast(count, output.dtype))", "divided by the number of its labels"),
+    ("ctc", "paddle", r', reduction="none"\).mean\(\)', ")", "divided by the number of its labels"),
+    ("l1", "paddle", "l1_loss", "mse_loss", "it is a mean of squares"),
+    ("kl", "keras", r"ops.sum\(each\) / ops.cast\(ops.shape\(output\)\[0\], output.dtype\)", "ops.mean(each)",
+     "it is the mean over all elements, not over samples"),
+    ("kl", "paddle", '"batchmean"', '"mean"', "it is the mean over all elements, not over samples"),
 ]  # fmt: skip
 """Configuration, framework, what stands in its script and what is put there, and what is said."""
+
+MEASURED = (
+    "sgd", "momentum", "nesterov", "momentum and decay", "decay", "decay of matrices", "steps", "discexp", "cosine",
+    "adam", "adam, decay", "adamw", "rmsprop", "rmsprop, momentum", "adagrad", "clip by norm", "clip by value",
+    "accumulate", "averages", "label smoothing", "class weights", "ignored", "binary, of probabilities", "mse", "l1",
+    "huber", "kl", "ctc", "heads", "groups", "frozen",
+)  # fmt: skip
+"""What frameworks were measured at, and differ in by themselves or by what is easily lost."""
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "keras", "paddle"])
+def test_all_that_was_measured_has_a_fault_with_a_name_in_each_framework(backend: str) -> None:
+    unnamed = (None, "by no rule that is known")
+    named = {name for name, where, *_, said in FAULTS if where == backend and said not in unnamed}
+    assert not {*MEASURED} - named
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +193,7 @@ def pool() -> Iterator[Pool]:
 
 def _case(index: int, fault: tuple[str, str, str, str, str | None]) -> Any:
     name, backend, old, _, said = fault
-    marks = [] if index % 6 == 0 else [pytest.mark.long]
+    marks = [] if index % 8 == 0 else [pytest.mark.long]
     return pytest.param(*fault, id=f"{backend}: {said or old} ({name})", marks=marks)
 
 

@@ -149,9 +149,10 @@ class Script:
             "loss": _sum(losses, plan, style),
             "given": _group([names[name] for name in inputs]),
             "held": self._held(plan, names),
+            "fit": self._fit(plan, names, style),
             "scored": at,
             "compiled": self._compiled(losses, make, groups, plan, style),
-            "optimizer": [*(spelling.groups(groups, plan) if groups else []), *_statement("return ", make, style)],
+            "optimizer": [*(spelling.groups(groups, plan) if groups else []), *_statement("optimizer = ", make, style)],
             "grouped": bool(groups),
             "factors": any(each.rate != 1 for each in groups),
             "clip_norm": _flat(Number(plan.clip_norm)) if plan.clip_norm else "",
@@ -226,6 +227,13 @@ class Script:
         many samples as there are outputs for one target of each."""
         held = [names[plan.losses[name].target] for name in self._outputs() if name in plan.losses]
         return f"({held[0]},)" if len(held) == 1 < len(self._outputs()) else _group(held)
+
+    def _fit(self, plan: Plan, names: Mapping[str, str], style: Style) -> list[str]:
+        """The statement that trains a Keras model for a pass."""
+        given = _group([names[name] for name in self.program.inputs]), self._held(plan, names), "args.batch_size"
+        watching = Raw("[averages, watched]" if plan.ema else "[watched]")
+        more = {"callbacks": watching, "shuffle": Raw("False"), "verbose": Raw("0")}
+        return _statement("", call("model.fit", *map(Raw, given), **more), style)
 
     def _compiled(
         self, losses: Mapping[str, Code], make: Code, groups: list[Chosen], plan: Plan, style: Style

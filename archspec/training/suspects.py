@@ -196,8 +196,16 @@ def _of_rmsprop(rule: Rmsprop) -> Iterator[tuple[str, Update]]:
 
         return update
 
+    def centered(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+        g = g + d * w
+        v = state["square"] = a * state["square"] + (1 - a) * g**2
+        mean = state["mean"] = a * state.get("mean", np.zeros_like(g)) + (1 - a) * g
+        return w - rate * g / (np.sqrt(v - mean**2) + e)
+
     yield "epsilon is inside of the root", made(lambda v: np.sqrt(v + e))
     yield "epsilon is missing", made(np.sqrt)
+    if not m:
+        yield "gradients are centered: the square of their mean is taken off", centered
     if m:
         yield "the learning rate is inside of the velocity", made(lambda v: np.sqrt(v) + e, inside=True)
         yield (

@@ -1,6 +1,6 @@
 """Steps of training: the generated script's own functions, on the generated model, watched.
 
-A backend's `training/runner.py` defines `Trainer(session, script)`, the script's model and optimizer in a session, with
+A backend's `training/runner.py` defines `Trainer(session, script)`, which builds the script's model in a session, with
 `run(data, epochs, batch_size, seed, seen)`, which calls `seen(step, rate, loss)` after each step; of that step then
 `gradient(variable)`, before anything was done to it, and `outputs()`; `state(variables)`, what the optimizer keeps now,
 by slot and variable; `averages(variables)`, those that the script keeps of them; `mask(layer, factor)`, by which a
@@ -59,7 +59,6 @@ def train(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -
     dtype = request["dtype"]
     session = runner.Session(dtype, lambda key, value, number=None: value)
     with clock.enter("build"), _modules(request) as script:
-        session.build(script.make_model, {}, "training")
         trainer = _trainer(request["trainer"])(session, script)
         masks = {layer: dict(each) for layer, each in request["masks"].items()}
         if request["idle"]:
@@ -154,7 +153,7 @@ def _modules(request: Mapping[str, Any]) -> Any:
 
 
 def _named(script: types.ModuleType) -> types.ModuleType:
-    for name in ("lr", "make_model"):
+    for name in ("lr", "make"):
         if not callable(getattr(script, name, None)):
             raise ValueError(f"the script has no function '{name}'")
     return script

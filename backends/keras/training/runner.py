@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ class Trainer:
     """Whether the script divides the losses of batches that it adds up."""
 
     def __init__(self, session: Any, script: Any) -> None:
+        session.build(script.make, {}, "training")
         self.model, self.script = session.model, script
         self.optimizer = self.model.optimizer
         self.optimizer.build(self.model.trainable_variables)
@@ -66,18 +68,13 @@ class Trainer:
     def run(
         self, data: Any, epochs: int, batch_size: int, seed: int, seen: Callable[[int, float, float], None]
     ) -> None:
-        given = self.script.tensors(data)
-        accumulate = self.optimizer.gradient_accumulation_steps or 1
-        steps = self.script.Steps(batch_size, seen)
+        more = {}
         if hasattr(self.script, "Averages"):
-            self._averages = self.script.Averages(self.model)
-        self.model.fit(
-            self.script.in_order(given, range(epochs), batch_size, seed),
-            steps_per_epoch=len(self.script.batches(len(given[0]), batch_size, seed, 0, accumulate)),
-            epochs=epochs,
-            callbacks=[each for each in (self._averages, steps) if each is not None],
-            verbose=0,
-        )
+            more["averages"] = self._averages = self.script.Averages(self.model)
+        given = self.script.tensors(data)
+        args = Namespace(batch_size=batch_size, seed=seed)
+        for epoch in range(epochs):
+            self.script.train(self.model, given, epoch, args, seen, **more)
 
     def gradient(self, variable: Any) -> Any:
         return self._gradients.get(variable.path)

@@ -66,7 +66,8 @@ def _common(weights: Code, plan: Plan) -> dict[str, Code]:
 def sgd(optimizer: Any, weights: Code, plan: Plan) -> Code:
     given = arguments(optimizer, learning_rate="learning_rate", momentum="momentum", use_nesterov="nesterov")
     if optimizer.momentum or optimizer.weight_decay:
-        return call("Momentum", **given, **arguments(optimizer, l2="weight_decay"), **_common(weights, plan))
+        given["momentum"] = literal(optimizer.momentum)  # 0.9 by default
+        return call("Momentum", **given, **arguments(optimizer, weight_decay="weight_decay"), **_common(weights, plan))
     return call("paddle.optimizer.SGD", **given, **_common(weights, plan))
 
 
@@ -92,12 +93,8 @@ def adagrad(optimizer: Any, weights: Code, plan: Plan) -> Code:
 
 def groups(found: list[Chosen], plan: Plan) -> list[str]:
     # What is not handed to the optimizer stays; beside weights that stop gradients some of Paddle's own are wrong.
-    return listed(
-        found,
-        "learning_rate",
-        "l2" if plan.optimizer.key == "sgd" else "weight_decay",
-        "weight.need_clip = False  # frozen: not handed to the optimizer",
-    )
+    still = "weight.need_clip = False  # frozen: not handed to the optimizer"
+    return listed(found, "learning_rate", "weight_decay", still)
 
 
 def tensor(array: Code, kind: str) -> Code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from argparse import Namespace
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
@@ -33,8 +34,12 @@ class Trainer:
     """Whether the script divides the losses of batches that it adds up."""
 
     def __init__(self, session: Any, script: Any) -> None:
-        self.model, self.script = session.model, script
-        self.optimizer = script.make_optimizer(self.model)
+        def build() -> Any:
+            self.model, self.optimizer = script.make()
+            return self.model
+
+        self.script = script
+        session.build(build, {}, "training")
         self._gradients: dict[str, Any] = {}
         self._outputs: Any = ()
         self._averages: Any = None
@@ -67,10 +72,11 @@ class Trainer:
         more = {}
         if hasattr(self.script, "copies"):
             more["averages"] = self._averages = self.script.copies(self.model)
+        args = Namespace(batch_size=batch_size, seed=seed)
         tensors = self.script.tensors(data)
         with exact_averages():
             for epoch in range(epochs):
-                given = self.model, self.optimizer, tensors, epoch, batch_size, seed
+                given = self.model, self.optimizer, tensors, epoch, args
                 for step, rate, loss in self.script.train(*given, **more):
                     seen(step, rate, loss)
 
