@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from archspec import reference
+from archspec.errors import BackendError
 from archspec.graph.graph import Graph
 from archspec.graph.mode import Mode
 from archspec.model import Model, Spec
@@ -94,6 +95,50 @@ def test_the_code_is_a_loop_whatever_the_length(backend: str) -> None:
     short, long = (BACKENDS[backend].generate(model).source for model in models)
     assert "for x_t in " in short
     assert short.replace("3", "7") == long.replace("3", "7")
+
+
+OPEN: Final = (
+    ROWS.replace("[3, 1]", "[length, 1]")
+    + """
+layers:
+  - {block: Cell, name: there, from: [x, start], over: time}
+  - {block: Cell, name: back, from: [there.output, there.h], over: time, reverse: true}
+outputs: {each: back.output, last: back.h}"""
+)
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "paddle"])
+def test_an_axis_may_have_any_size_where_code_runs_on_what_is_there(backend: str) -> None:
+    model = network("", OPEN)
+    assert "for x_t in " in BACKENDS[backend].generate(model).source
+    assert written(BACKENDS[backend], model).problem() == ""
+    short = network("", OPEN.replace("length", "5"))
+    assert written(BACKENDS[backend], short).problem() == ""
+
+
+def test_keras_counts_calls_when_a_model_is_made() -> None:
+    with pytest.raises(BackendError, match="give that axis a size"):
+        BACKENDS["keras"].generate(network("", OPEN))
+
+
+def test_one_class_has_axes_of_several_lengths() -> None:
+    program = BACKENDS["pytorch"].generate(network("""
+inputs: {long: [9, 1], short: [4, 1], start: [1]}
+blocks:
+  Cell:
+    inputs: [x, h]
+    layers: [{op: linear, name: fresh, from: x, out_features: 1}, {op: add, name: sum, from: [fresh, h]}]
+    outputs: {output: sum, h: sum}
+  Run:
+    inputs: [x, h]
+    layers: [{block: Cell, name: cell, from: [x, h], over: time}]
+    outputs: {last: cell.h}
+layers:
+  - {block: Run, name: one, from: [long, start]}
+  - {block: Run, name: two, from: [short, one]}""", HEAD))  # fmt: skip
+    assert program.source.count("class Run") == 1
+    seen = {each.tensor for probe in program.probes.values() for each in probe}
+    assert seen >= {"one.cell.x.8", "two.cell.x.3", "one.cell.8.sum", "two.cell.3.sum"}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -41,6 +41,29 @@ def test_large_sums_saturate() -> None:
         assert np.isfinite(op.reference(1e6 * x, **weights)).all()
 
 
+def test_a_padded_sequence_ends_at_its_length_in_both_directions() -> None:
+    """All weights 0.5, as PyTorch computes it from a packed sequence."""
+    op = make("lstm", hidden_size=1, bidirectional=True, return_state=True)
+    x, lengths = np.array([[[1.0], [2.0], [0.0]]]), np.array([2])
+    weights = {name: np.full(p.shape, 0.5) for name, p in op.parameters((1, 3, 1), (1,)).items()}
+    y, h, _ = op.reference(x, lengths, **weights)
+    assert y[0] == pytest.approx(np.array([[0.5143859, 0.7835451], [0.8280512, 0.6082835], [0, 0]]), abs=1e-7)
+    assert h[0, :, 0] == pytest.approx([0.8280512, 0.7835451], abs=1e-7)
+    whole, *_ = op.reference(x, **weights)
+    assert whole[0, 1:, 1] == pytest.approx([0.7912357, 0.3696064], abs=1e-7)
+
+
+def test_a_sequence_without_a_step_leaves_the_state_as_it_is_and_longer_ones_are_whole() -> None:
+    op = make("gru", hidden_size=5, return_state=True)
+    (x, start), weights = values(op, (2, 6, 4), (2, 1, 5))
+    y, h = op.reference(x, start, np.array([0, 99]), **weights)
+    whole, last = op.reference(x, start, **weights)
+    assert not y[0].any()
+    assert (h[0] == start[0]).all()
+    assert (y[1] == whole[1]).all()
+    assert (h[1] == last[1]).all()
+
+
 @pytest.mark.parametrize(
     ("key", "shapes", "message"),
     [
@@ -48,6 +71,8 @@ def test_large_sums_saturate() -> None:
         ("gru", [X, (3, 2, 5)], "the initial state h is [3, 2, 5], not [2, 1, 5]"),
         ("lstm", [X, (2, 1, 5)], "needs the initial states h and c, or none of them"),
         ("lstm", [X, (2, 1, 5), (2, 5)], "the initial state c is [2, 5], not [2, 1, 5]"),
+        ("lstm", [X, (2, 1, 5), (2,)], "needs the initial states h and c, or none of them"),
+        ("rnn", [X, (3,)], "the lengths are [3], not [2]"),
     ],
 )
 def test_impossible_shapes_are_refused(key: str, shapes: list[tuple[int, ...]], message: str) -> None:

@@ -165,6 +165,8 @@ class MSequence:
     outputs: tuple[Wire, ...]
     over: tree.Over | None = None
     """Whether it is a block along an axis."""
+    longer: tuple[tuple[str, Path], ...] = ()
+    """The calls that only some instances have, whose axes are longer; as `MCall.key` tells them."""
 
 
 @dataclass(eq=False, slots=True)

@@ -11,6 +11,7 @@ from archspec.emit.flow import Flow
 from archspec.emit.layouts import held
 from archspec.emit.statements import Assign, Carried, Do, For, Statement
 from archspec.emit.values import Place
+from archspec.errors import BackendError
 from archspec.expressions import Name
 from archspec.graph.tree import Over
 
@@ -21,8 +22,16 @@ def along(writer: Flow, item: MSequence, place: Place) -> bool:
     assert over is not None
     calls = [inner for inner in item.items if isinstance(inner, MCall)]
     if len(calls) < 2 or not calls[0].users or calls[0].passed or not writer.in_turn(calls):
+        if item.longer:
+            raise BackendError(
+                f"{item.path} has to call its block once for each place of an axis that may have any size"
+            )
         return False
+    if item.longer and writer.lists:
+        raise BackendError(f"{item.path} calls a block for each place of an axis whose size is open, and calls are "
+                           "counted when a model is made: give that axis a size")  # fmt: skip
     _Loop(writer, item, over, calls).write(place)
+    writer.placed.update(dict.fromkeys(item.longer, writer.placed[calls[0].key]))
     return True
 
 
@@ -84,6 +93,7 @@ class _Loop:
         writer = self.writer
         _, lowered = writer.plan.lowered[step]
         own, placed = writer.hold(step, lowered)
+        placed = replace(placed, layouts=placed.layouts[:1])  # instances may have more places
         writer.placed.update(dict.fromkeys(step.keys, placed))
         writer.spelled[step] = lowered, own
         return writer.seen(step, lowered.apply(own, codes))

@@ -40,6 +40,8 @@ class Starts:
     """Kinds of layers with weights whose type says that they may be missing."""
     untyped: Collection[str] = ()
     """Kinds of layers whose weights have no type of their own."""
+    lacking: Collection[str] = ()
+    """Kinds of layers that have no attribute for a weight that is not there, where others have None."""
     named: str = ""
     """A weight of those, or of a layer inside another, by its path: `{0}` has it, `{1}` is the path."""
     packed: int = 1

@@ -53,6 +53,7 @@ class Placed:
     """Suffix of a layer: what makes it."""
     weights: Mapping[str, WeightPlace] = field(default_factory=dict)
     layouts: tuple[Layout | None, ...] = ()
+    """Those of what it gives; one may stand for all."""
     inexact: float = 0.0
     inexact_gradient: float = 0.0
     block: Written[Flow] | None = None

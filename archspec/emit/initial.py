@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.emit.code import Call, Code, Global, Items, Raw, Template, call, expression, number
+from archspec.emit.code import Call, Code, Global, Items, Raw, Template, call, expression, literal, number
 from archspec.emit.dialect import Starts
 from archspec.emit.filling import Branch
 from archspec.emit.flow import Flow
@@ -75,6 +75,8 @@ class Fill:
     name: str = ""
     maybe: bool = False
     """Whether there may be no such weight, or its type says so."""
+    lacking: bool = False
+    """Whether its layer then has no attribute for it, and else None."""
 
 
 class Starter:
@@ -146,10 +148,14 @@ class Starter:
         bodies: dict[str, list[Fill]] = {}
         for kind, names in kinds.items():
             count = len(set().union(*layers[kind].values()))
+            lacking = kind in self.starts.lacking
             for name, begins in names.items():
-                if said := self._common(kind, name, begins, rest):
-                    maybe = len(layers[kind][name]) < count or name in self.starts.optional.get(kind, ())
-                    bodies.setdefault(kind, []).append(Fill(said, name, maybe=maybe))
+                some = len(layers[kind][name]) < count
+                if some and name[0].isdigit():  # of a layer inside, which others do not have
+                    rest += begins
+                elif said := self._common(kind, name, begins, rest):
+                    maybe = some or name in self.starts.optional.get(kind, ())
+                    bodies.setdefault(kind, []).append(Fill(said, name, maybe=maybe, lacking=lacking))
         return self._merged(bodies)
 
     def _merged(self, bodies: Mapping[str, list[Fill]]) -> list[Branch]:
@@ -173,6 +179,8 @@ class Starter:
         first = fills[0]
         if not any(fill.maybe for fill in fills):
             return first.code
+        if first.lacking:
+            return [Branch(call("hasattr", Raw(self.layer), literal(first.name)), first.code)]
         return [Branch(Template(f"{self.layer}{_steps(first.name)} is not None", ()), first.code)]
 
     def _is(self, kinds: Sequence[str]) -> Code:

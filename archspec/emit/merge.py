@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -113,6 +113,8 @@ class Merger:
                 if len({call.module.block for call in items.values()}) > 1:
                     raise Differs("its instances contain different blocks")
                 return self._call(items, prefix)
+            case tree.Sequence if len({len(item.items) for item in items.values()}) > 1:
+                return self._over(items, prefix)
             case tree.Sequence:
                 inputs, name = self._inputs(items), _name(items)
                 inner = f"{prefix}{name}." if name else prefix
@@ -124,6 +126,23 @@ class Merger:
             case tree.When:
                 return self._when(items, prefix)
         return self._branches(items, prefix)
+
+    def _over(self, items: Mapping[Key, tree.Sequence], prefix: str) -> MSequence:
+        """A block along axes that are not equally long: what is written is a loop, told by calls that all have."""
+        first = next(iter(items.values()))
+        counts = {key: sum(isinstance(each, tree.Use) for each in item.items) for key, item in items.items()}
+        if first.over is None or min(counts.values()) < 3:
+            raise Differs("its instances have different steps")
+        found = self.item({key: _shortened(item, min(counts.values())) for key, item in items.items()}, prefix)
+        assert isinstance(found, MSequence)
+        there = {call.key for call in found.items if isinstance(call, MCall)}
+        inner = f"{found.path}." if found.name else prefix
+        calls = [each for item in items.values() for each in item.items if isinstance(each, tree.Use)]
+        for step in (each for each in found.items if isinstance(each, MStep)):  # whole again, with all their places
+            step.steps.update({key: next(s for s in item.items if isinstance(s, tree.Step) and s.name == step.name)
+                               for key, item in items.items()})  # fmt: skip
+        found.longer = tuple(dict.fromkeys(key for c in calls if (key := (inner + c.name, c.origin)) not in there))
+        return found
 
     def _step(self, items: Mapping[Key, tree.Step], prefix: str) -> MStep:
         step = MStep(prefix + _name(items), dict(items), self._inputs(items), tuple(self._outputs(items)))
@@ -226,6 +245,30 @@ class Merger:
         results = self.found({key: tuple(item.results) for key, item in items.items()})
         join = self._step({key: item.join for key, item in items.items()}, prefix)
         return MBranches(first.names, bodies, results, join, inputs, join.outputs)
+
+
+def _shortened(item: tree.Sequence, count: int) -> tree.Sequence:
+    """A block along an axis with this many calls: the first of them, and the last, which takes their state."""
+    over = item.over
+    assert over is not None
+    calls = [each for each in item.items if isinstance(each, tree.Use)]
+    before, last = calls[count - 2], calls[-1]
+    state = {number: before.outputs[output] for number, output in over.carried.items()}
+    last = replace(last, inputs=tuple(state.get(number, value) for number, value in enumerate(last.inputs)))
+    kept = [*calls[: count - 1], last if len(calls) > count else calls[-1]]
+    start = item.items.index(calls[0])
+
+    def some(values: tuple[Value, ...]) -> tuple[Value, ...]:
+        return (values[0], *values[len(values) - count + 1 :]) if over.reverse else (*values[: count - 1], values[-1])
+
+    steps = [each for each in item.items if isinstance(each, tree.Step)]
+    cuts = start - len(over.sequences)
+    return replace(item, items=[
+        *steps[:cuts],
+        *(replace(step, outputs=some(step.outputs)) for step in steps[cuts:start]),
+        *kept,
+        *(replace(step, inputs=some(step.inputs)) for step in steps[start:]),
+    ])  # fmt: skip
 
 
 def _name(items: Mapping[Key, Any]) -> str:

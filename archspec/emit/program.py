@@ -371,8 +371,9 @@ class Generator:
         if unwritten:
             return
         names = [canonical] if len(step.outputs) == 1 else [f"{canonical}.{i}" for i in range(len(step.outputs))]
+        layouts = placed.layouts * len(names) if len(placed.layouts) == 1 else placed.layouts
         observed = tuple(Observed(name, lay.moves() if lay else ())
-                         for name, lay in zip(names, placed.layouts, strict=True))  # fmt: skip
+                         for name, lay in zip(names, layouts, strict=True))  # fmt: skip
         key = flow.below(own, placed.name if placed.hooked else placed.key)
         if placed.hooked:
             found.hooks[key] = key

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from archspec.emit.code import Code, Template, call, literal
 from archspec.emit.context import Site
+
+
+def parted(site: Site, inputs: Sequence[Code]) -> tuple[Code, Sequence[Code], Code | None]:
+    """The sequence, the initial states, and the lengths."""
+    x, *others = inputs
+    return (x, others[:-1], others[-1]) if site.inputs[-1].rank == 1 else (x, others, None)
 
 
 def outputs(site: Site, result: Code) -> Code:

@@ -7,7 +7,7 @@ from typing import Final
 
 from archspec import ops
 from archspec.errors import ShapeError
-from archspec.expressions import Dim, free_names
+from archspec.expressions import Dim
 from archspec.graph import tree
 from archspec.graph.calls import expr_of_size
 from archspec.graph.frames import Failed, Findings
@@ -88,16 +88,8 @@ class Along:
         """How many places there are."""
         sizes = [self.inputs[number].shape[axis] for number, axis in self.axes.items()]
         if any(size != sizes[0] for size in sizes):
-            raise self._error(f"the sequences have {' and '.join(str(int(size)) for size in sizes)} places")
-        if names := [name for size in sizes for name in free_names(expr_of_size(size)) if name in self._open()]:
-            raise self._error(
-                f"block {self.called} is called for each place along an axis, whose size is open here",
-                f"give '{names[0]}' a size",
-            )
+            raise self._error(f"the sequences have {' and '.join(str(expr_of_size(size)) for size in sizes)} places")
         return int(sizes[0])
-
-    def _open(self) -> frozenset[str]:
-        return self.here.frame.open
 
     def _start(self, number: int) -> Value | tree.Step:
         """State as it begins; what is the same for all samples, for each."""

@@ -40,6 +40,8 @@ class Operations:
         self.findings = findings
         self.evaluator = evaluator
         self._constants: dict[int, Operation] = {}
+        self.passed: dict[int, str] = {}
+        """id of a value that is there because an operation of several inputs was left out: what people call it."""
 
     def key(self, step: OperationStep, frame: Frame, path: Path) -> str:
         """The name of a step's operation, which a param may give."""
@@ -99,14 +101,19 @@ class Operations:
             hint = "say which with from: name, or from: [name, name]" if most != 0 else "leave out from"
             if f"{op.key}_with" in KEYS and len(inputs) > 1 and inputs[1].shape[0] == 1:
                 hint = f"{op.key}_with takes weights that come from steps"
+            if by := next((self.passed[id(value)] for value in inputs if id(value) in self.passed), ""):
+                hint = (
+                    f"{by} passes all its inputs through where its condition does not hold: put it into a sequence, "
+                    "{when: ..., layers: [...]}, which passes on what is before it"
+                )
             raise self.findings.error(path, f"{shown}: takes {due}, but {flow}", frame=frame, hint=hint)
-        for number, value in enumerate(inputs):
-            takes = op.takes_each[number] if op.takes_each else op.takes
+        given = [value.shape for value in inputs]
+        kinds = op.kinds(*given)
+        for number, (value, takes) in enumerate(zip(inputs, kinds, strict=False)):
             if value.dtype not in takes:
-                which = f"input {number + 1}" if op.takes_each else "its input"
+                which = f"input {number + 1}" if len(set(kinds)) > 1 else "its input"
                 raise self.findings.error(path, f"{shown}: takes {' or '.join(takes)} numbers, but {which} is "
                                                 f"{value.dtype}", frame=frame)  # fmt: skip
-        given = [value.shape for value in inputs]
         try:
             shapes = _infer(op, given, frame)
             dtype = op.result(*(value.dtype for value in inputs))

@@ -237,6 +237,8 @@ class Steps:
         if not here.frame.settled(step.when):
             here.names.reserve(step, here.frame.values)
         passed = _fresh(inputs)
+        if isinstance(step, OperationStep) and len(passed) > 1:
+            self.operations.passed.update(dict.fromkeys(map(id, passed), f"{step.op} '{step.name or step.op}'"))
         here.scope.leave_out(step, passed)
         return tree.When(condition, False, None, inputs, passed, here.path)
 

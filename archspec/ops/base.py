@@ -152,6 +152,10 @@ class Operation(BaseModel):
         """The least and the largest number of inputs that it takes with these attributes. The default: `arity`."""
         return self.arity
 
+    def kinds(self, *inputs: Shape) -> tuple[tuple[DType, ...], ...]:
+        """The kinds of numbers that each input may have. The default: what the class takes."""
+        return self.takes_each or (self.takes,) * len(inputs)
+
     def infer(self, *inputs: Shape) -> tuple[Shape, ...]:
         """The shapes of the outputs. The default: one output, of the shape of the only input."""
         return (inputs[0],)

@@ -1,9 +1,12 @@
 """Recurrent layers: a state that each time step updates from the input there and from itself.
 
-All take a sequence, and perhaps initial states; without those they start from zeros. Their axes are
+All take a sequence, perhaps initial states, and perhaps lengths. Without states they start from zeros. With lengths
+each sequence ends after so many of its time steps: what comes after them is skipped in both directions, so that the
+final state is that of the last of them, and the output is zero there. Their axes are
 
 - sequence: batch, time, features;
 - states: batch, num_layers * directions, hidden_size; the first layer comes first, and of each the forward direction;
+- lengths: batch, whole numbers; none is no step at all, and more than there are means all;
 - output: batch, time, directions * hidden_size; or, for `return_sequence: false`, batch, directions * hidden_size.
 
 `directions` is 2 if `bidirectional`, else 1. The backward direction reads the sequence from its end, and what it makes
@@ -29,6 +32,7 @@ from archspec.errors import ShapeError
 from archspec.ops.base import (
     MODERATE,
     Draw,
+    DType,
     Flag,
     Operation,
     Parameter,
@@ -52,7 +56,7 @@ else:
 
 
 class _Recurrent(Operation):
-    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    arity: ClassVar[tuple[int, int | None]] = (1, 3)
     steep: ClassVar[bool] = True
     gates: ClassVar[int] = 1
     states: ClassVar[tuple[str, ...]] = ("h",)
@@ -69,22 +73,33 @@ class _Recurrent(Operation):
     return_state: Flag = Field(False, description="give the final states of all layers, too, as further outputs")
 
     def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
-        return ((*MODERATE, (88.0,)),) * len(inputs)
+        return tuple(() if len(shape) == 1 else (*MODERATE, (88.0,)) for shape in inputs)
+
+    def kinds(self, *inputs: Shape) -> tuple[tuple[DType, ...], ...]:
+        return tuple(("int64",) if len(shape) == 1 else ("float",) for shape in inputs)
+
+    @staticmethod
+    def padded(inputs: Sequence[Shape]) -> bool:
+        """Whether the last of these inputs are lengths."""
+        return len(inputs[-1]) == 1
 
     @property
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def infer(self, x: Shape, *initial: Shape) -> tuple[Shape, ...]:
+    def infer(self, x: Shape, *others: Shape) -> tuple[Shape, ...]:
         check_rank(x, 3)
         state = (x[0], self.num_layers * self.directions, self.hidden_size)
+        initial = others[:-1] if others and len(others[-1]) == 1 else others
+        if others and len(others[-1]) == 1 and others[-1] != x[:1]:
+            raise ShapeError(f"the lengths are {show(others[-1])}, not {show(x[:1])}")
         if initial and len(initial) != len(self.states):
             raise ShapeError(f"needs the initial states {' and '.join(self.states)}, or none of them")
         for name, shape in zip(self.states, initial, strict=False):
             if shape != state:
                 raise ShapeError(
                     f"the initial state {name} is {show(shape)}, not {show(state)}",
-                    hint="a state has the axes batch, num_layers * directions, hidden_size",
+                    hint="a state has the axes batch, num_layers * directions, hidden_size, and lengths the batch",
                 )
         width = self.directions * self.hidden_size
         output = (x[0], x[1], width) if self.return_sequence else (x[0], width)
@@ -121,8 +136,12 @@ class _Recurrent(Operation):
         kept = Draw((x[0], x[1], self.directions * self.hidden_size), 1 - self.dropout)
         return {f"kept_l{layer}": kept for layer in range(self.num_layers - 1) if self.dropout}
 
-    def reference(self, x: Array, *initial: Array, **weights: Array) -> Array | tuple[Array, ...]:
-        start = initial or (np.zeros((len(x), self.num_layers * self.directions, self.hidden_size), x.dtype),) * len(
+    def reference(self, x: Array, *others: Array, **weights: Array) -> Array | tuple[Array, ...]:
+        there = np.ones(x.shape[:2], dtype=bool)
+        if others and others[-1].ndim == 1:
+            *others, lengths = others  # type: ignore[assignment]
+            there = np.arange(x.shape[1]) < lengths[:, None]
+        start = others or (np.zeros((len(x), self.num_layers * self.directions, self.hidden_size), x.dtype),) * len(
             self.states
         )
         finals: list[States] = []
@@ -131,7 +150,7 @@ class _Recurrent(Operation):
             for suffix in [suffix for layer, suffix in self._suffixes() if layer == len(finals) // self.directions]:
                 forward = 1 if suffix[-1].isdigit() else -1
                 state = tuple(s[:, len(finals)] for s in start)
-                y, state = self._direction(x[:, ::forward], state, suffix, weights)
+                y, state = self._direction(x[:, ::forward], there[:, ::forward], state, suffix, weights)
                 outputs.append(y[:, ::forward])
                 finals.append(state)
             x = np.concatenate(outputs, 2)
@@ -142,15 +161,19 @@ class _Recurrent(Operation):
         y = x if self.return_sequence else last
         return (y, *states) if self.return_state else y
 
-    def _direction(self, x: Array, state: States, suffix: str, weights: dict[str, Array]) -> tuple[Array, States]:
-        """The states h after each time step, and the last state in full."""
+    def _direction(
+        self, x: Array, there: Array, state: States, suffix: str, weights: dict[str, Array]
+    ) -> tuple[Array, States]:
+        """The states h after each time step, and the last state in full, of the steps that are there."""
         w, u = weights[f"weight_ih_{suffix}"], weights[f"weight_hh_{suffix}"]
         b, c = (weights.get(f"bias_{part}_{suffix}", np.zeros(len(w), w.dtype)) for part in ("ih", "hh"))
         inputs = x @ w.T + b
         y = np.empty((*x.shape[:2], self.hidden_size), x.dtype)
         for time in range(x.shape[1]):
-            state = self._step(inputs[:, time], state, u.T, c)
-            y[:, time] = state[0]
+            here = there[:, time, None]
+            after = self._step(inputs[:, time], state, u.T, c)
+            state = tuple(np.where(here, new, old) for new, old in zip(after, state, strict=True))
+            y[:, time] = np.where(here, state[0], 0)
         return y, state
 
     def _step(self, x: Array, state: States, u: Array, c: Array) -> States:
@@ -161,8 +184,8 @@ class _Recurrent(Operation):
 class Rnn(_Recurrent):
     """h' = tanh(W x + b + U h + c), or relu in place of tanh, for every time step x; h' is the output there.
 
-    W, U, b and c are weight_ih, weight_hh, bias_ih and bias_hh. Inputs: a sequence, and perhaps the initial h. Outputs:
-    the sequence of h', and for `return_state` the final h.
+    W, U, b and c are weight_ih, weight_hh, bias_ih and bias_hh. Inputs: a sequence, perhaps the initial h, and perhaps
+    lengths. Outputs: the sequence of h', and for `return_state` the final h.
     Elman, Finding structure in time, Cognitive Science 14, 1990.
     """
 
@@ -177,14 +200,14 @@ class Lstm(_Recurrent):
     """c' = f * c + i * g and h' = o * tanh(c'), for every time step; h' is the output there.
 
     The gates are, in the order of the rows of W x + b + U h + c: i, f = sigmoid, g = tanh, o = sigmoid; W, U, b and
-    c are weight_ih, weight_hh, bias_ih and bias_hh. Inputs: a sequence, and perhaps the initial h and c. Outputs: the
-    sequence of h', and for `return_state` the final h and c.
+    c are weight_ih, weight_hh, bias_ih and bias_hh. Inputs: a sequence, perhaps the initial h and c,
+    and perhaps lengths. Outputs: the sequence of h', and for `return_state` the final h and c.
     Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 9, 1997; with the forget gate f of
     Gers et al., Learning to forget, Neural Computation 12, 2000.
     """
 
     gives: ClassVar[tuple[str, ...]] = ("output", "h", "c")
-    arity: ClassVar[tuple[int, int | None]] = (1, 3)
+    arity: ClassVar[tuple[int, int | None]] = (1, 4)
     gates: ClassVar[int] = 4
     states: ClassVar[tuple[str, ...]] = ("h", "c")
 
@@ -200,8 +223,8 @@ class Gru(_Recurrent):
 
     The gates are, in the order of the rows of W, U, b and c (weight_ih, weight_hh, bias_ih, bias_hh): r and z =
     sigmoid(W x + b + U h + c), and n. So it is in PyTorch and cuDNN; with `reset_after: false`, as in the paper, the
-    state is reset before it is multiplied: n = tanh(W x + b + U (r * h) + c). Inputs: a sequence, and perhaps the
-    initial h. Outputs: the sequence of h', and for `return_state` the final h.
+    state is reset before it is multiplied: n = tanh(W x + b + U (r * h) + c). Inputs: a sequence, perhaps the
+    initial h, and perhaps lengths. Outputs: the sequence of h', and for `return_state` the final h.
     Cho et al., 2014, https://arxiv.org/abs/1406.1078.
     """
 

@@ -62,4 +62,5 @@ STARTS: Final = Starts(
     seen=seen,
     bases={"LayerNorm2D": "nn.LayerNorm", "MaskedConv2D": "nn.Conv2D", "FrozenRowEmbedding": "nn.Embedding"},
     inner={"nn.MultiHeadAttention": "nn.Linear", "MultiHeadAttention": "nn.Linear"},
+    lacking=("nn.SimpleRNN", "nn.LSTM", "nn.GRU"),
 )

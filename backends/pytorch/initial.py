@@ -63,6 +63,7 @@ STARTS: Final = Starts(
     inner={"nn.MultiheadAttention": "nn.Linear", "MultiHeadAttention": "nn.Linear"},
     optional={kind: ("bias",) for kind in (*_KERNELS, *TRANSPOSED) if kind != "nn.Linear"},
     untyped=("nn.RNN", "nn.LSTM", "nn.GRU"),
+    lacking=("nn.RNN", "nn.LSTM", "nn.GRU"),
     named='{}.get_parameter("{}")',
     packed=3,
     chunks="{}.chunk(3)",

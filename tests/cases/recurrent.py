@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from .common import Table
 
 SEQUENCE: Final = (7, 4)
 DEEP: Final = {"hidden_size": 5, "num_layers": 3, "bidirectional": True, "dropout": 0.25}
+
+
+def padded(*states: str) -> dict[str, Any]:
+    """Lengths from none to all of the seven time steps."""
+    return {"dtype": ("float", *states, "int64"), "below": 8}
+
 
 TABLE: Final[Table] = {
     "rnn": [
@@ -18,6 +24,14 @@ TABLE: Final[Table] = {
         ({"hidden_size": 5, "return_state": True}, SEQUENCE, (1, 5)),
         ({**DEEP, "return_sequence": False, "return_state": True, "bias": False}, SEQUENCE, (6, 5)),
         ({"hidden_size": 1, "return_sequence": False}, (1, 1)),
+        ({"hidden_size": 5, "return_state": True}, SEQUENCE, (), padded()),
+        (
+            {"hidden_size": 3, "bidirectional": True, "bias": False, "num_layers": 2},
+            SEQUENCE,
+            (4, 3),
+            (),
+            padded("float"),
+        ),
     ],
     "lstm": [
         ({"hidden_size": 5}, SEQUENCE),
@@ -32,6 +46,17 @@ TABLE: Final[Table] = {
         ({**DEEP, "return_state": True}, SEQUENCE, (6, 5), (6, 5)),
         ({**DEEP, "return_sequence": False, "return_state": True, "bias": False}, SEQUENCE),
         ({"hidden_size": 5, "num_layers": 2, "bias": False}, SEQUENCE, (2, 5), (2, 5)),
+        ({"hidden_size": 4, "bidirectional": True}, SEQUENCE, (), padded()),
+        ({"hidden_size": 4, "return_sequence": False}, SEQUENCE, (), padded()),
+        ({**DEEP, "dropout": 0.0, "return_state": True}, SEQUENCE, (6, 5), (6, 5), (), padded("float", "float")),
+        (
+            {"hidden_size": 5, "bidirectional": True, "return_sequence": False, "return_state": True},
+            SEQUENCE,
+            (2, 5),
+            (2, 5),
+            (),
+            padded("float", "float"),
+        ),
     ],
     "gru": [
         ({"hidden_size": 5}, SEQUENCE),
@@ -44,5 +69,13 @@ TABLE: Final[Table] = {
         ({**DEEP, "reset_after": False}, SEQUENCE),
         ({**DEEP, "reset_after": False, "return_sequence": False, "return_state": True}, SEQUENCE, (6, 5)),
         ({"hidden_size": 5, "num_layers": 2, "reset_after": False, "bias": False}, SEQUENCE, (2, 5)),
+        ({"hidden_size": 5, "bidirectional": True, "return_state": True}, SEQUENCE, (2, 5), (), padded("float")),
+        (
+            {"hidden_size": 4, "num_layers": 2, "bidirectional": True, "reset_after": False, "return_state": True},
+            SEQUENCE,
+            (),
+            padded(),
+        ),
+        ({"hidden_size": 4, "reset_after": False, "return_sequence": False}, SEQUENCE, (1, 4), (), padded("float")),
     ],
 }

@@ -108,8 +108,32 @@ def local_response_norm(a: Attributes, x: Any) -> Any:
 OPTIONS: Final = ("num_layers", "bidirectional", "bias", "nonlinearity")
 
 
+def each_alone(ask: Any, a: Attributes, x: Any, *others: Any, **weights: Any) -> Any:
+    """Each sequence by itself, as long as its length says, and then put together again."""
+    *initial, lengths = others
+    outputs = []
+    for i, length in enumerate(lengths.tolist()):
+        own = [state[i : i + 1] for state in initial]
+        size = a["hidden_size"] * (1 + a.get("bidirectional", False))
+        if length:
+            found = ask(a, x[i : i + 1, :length], *own, **weights)
+            y, *states = found if isinstance(found, tuple) else (found,)
+        else:  # PyTorch has no such sequences; all stays as it was
+            zeros = torch.zeros(1, a.get("num_layers", 1) * size // a["hidden_size"], a["hidden_size"], dtype=x.dtype)
+            y, states = torch.zeros(1, 0, size, dtype=x.dtype), own or [zeros, zeros]
+            if not a.get("return_sequence", True):
+                y = states[0][:, -size // a["hidden_size"] :].flatten(1)
+        y = F.pad(y, (0, 0, 0, x.shape[1] - length)) if y.ndim == 3 else y
+        outputs.append([y, *states])
+    whole = tuple(torch.cat(parts) for parts in zip(*outputs, strict=False))
+    return whole if a.get("return_state", False) else whole[0]
+
+
 def recurrent(kind: type[Any], *, training: bool = False) -> Any:
     def ask(a: Attributes, x: Any, *initial: Any, **weights: Any) -> Any:
+        if initial and initial[-1].ndim == 1:
+            found = each_alone(recurrent(kind), a, x, *initial, **weights)
+            return (found, {}) if training else found
         between = given(a, "dropout") if a.get("num_layers", 1) > 1 else {}  # PyTorch warns where it has no effect
         layer = held(kind(x.shape[-1], a["hidden_size"], batch_first=True, **given(a, *OPTIONS), **between), weights)
         states = [state.transpose(0, 1).contiguous() for state in initial]
@@ -154,6 +178,8 @@ def gru_training(a: Attributes, x: Any, *initial: Any, **weights: Any) -> Any:
 
 def gru_of_the_paper(a: Attributes, x: Any, *initial: Any, dropout: float = 0.0, **weights: Any) -> Any:
     """Layer by layer, by ONNX; between them PyTorch's dropout."""
+    if initial and initial[-1].ndim == 1:
+        return each_alone(gru_of_the_paper, a, x, *initial, **weights)
     directions = ("", "_reverse")[: 1 + a.get("bidirectional", False)]
     states: list[Any] = []
     for layer in range(a.get("num_layers", 1)):

@@ -9,6 +9,7 @@ from archspec.backend import Moves
 from archspec.emit.code import Call, Code, Items, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site, Spelling, WeightPlace
 from archspec.emit.layouts import canonical
+from archspec.emit.recurrent import parted
 from archspec.emit.signature import spell
 from archspec.graph.tree import Step
 
@@ -70,7 +71,8 @@ def recurrent(site: Site, text: str, cell: str, lay: Mapping[str, Any], **source
     site.same(lambda step: (step.op.num_layers, step.op.bidirectional), "layers")
     site.same(lambda step: (step.op.return_sequence, step.op.return_state), "outputs")
     several = op.num_layers > 1
-    stateful = op.return_state or (several and len(site.inputs) > 1)
+    padded = site.inputs[-1].rank == 1
+    stateful = op.return_state or padded or (several and len(site.inputs) > 1)
     drops = not site.every(lambda step: step.op.dropout == 0)
     made: dict[str, Code] = {}
     for number in range(op.num_layers):
@@ -94,9 +96,11 @@ def recurrent(site: Site, text: str, cell: str, lay: Mapping[str, Any], **source
         return lambda own, inputs: Call(own[suffix], tuple(ordered(suffix, inputs)))
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        x, *initial = ordered(last_suffix, inputs)
+        x, initial, lengths = parted(site, ordered(last_suffix, inputs))
         if stateful:
-            result = call("run_recurrent", Items(tuple(own.values()), "[]"), x, *initial)
+            stack = Items(tuple(own.values()), "[]")
+            result = call("run_recurrent", stack, x, *initial) if lengths is None else call(
+                "run_padded", stack, x, lengths, *initial)  # fmt: skip
             return result if op.return_state else Template("{0}[0]", (result,))
         states = [Template(f"{{0}}[:, {i}]", (state,)) for i in range(op.directions) for state in initial]
         return Call(own[last_suffix], (x,), (("initial_state", Items(tuple(states), "[]")),) if states else ())

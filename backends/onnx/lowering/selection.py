@@ -60,7 +60,8 @@ def _repeat_interleave(step: Step) -> Value:
 
 
 def _unbind(step: Step) -> list[Value]:
-    axis, count = step.axis(step.attr("axis")), len(step.node.outputs)
+    axis = step.axis(step.attr("axis"))
+    count = step.number(step.node.inputs[0].shape[axis])
     return [step("Squeeze", part, step.ints([axis])) for part in step.parts(step.x, count, axis)]
 
 

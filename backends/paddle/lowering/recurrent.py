@@ -1,6 +1,7 @@
 """Recurrent layers. Paddle has the batch second in their states.
 
-Its fused kernel, behind `nn.LSTM` and the like, needs biases: without them, the layer's cells are run step by step.
+Its fused kernel, behind `nn.LSTM` and the like, needs biases, and has wrong gradients where the backward direction of
+padded sequences begins with a state: there the layer's cells are run step by step.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from archspec.emit.code import Call, Code, Global, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.recurrent import outputs
+from archspec.emit.recurrent import outputs, parted
 from archspec.emit.signature import bindings, spell
 
 OPTIONS: Final = "num_layers=1, direction='forward', dropout=0.0"
@@ -32,7 +33,9 @@ def gru(site: Site) -> Lowered:
 def recurrent(site: Site, name: str, options: str = "", **sources: Any) -> Lowered:
     bias, after = site.same(lambda step: (step.op.bias, getattr(step.op, "reset_after", True)), "cells")
     single = site.every(lambda step: step.op.num_layers == 1)
-    fused = bias and after
+    stateful = len(site.inputs) > 2 and site.inputs[-1].rank == 1
+    whole = not stateful or site.same(lambda step: not step.op.bidirectional, "bidirectional")
+    fused = bias and after and whole
     if fused:
         text = f"nn.{name}(input_size, hidden_size, *, {OPTIONS}{options})"
     else:
@@ -42,12 +45,13 @@ def recurrent(site: Site, name: str, options: str = "", **sources: Any) -> Lower
                  dropout=0.0 if single else "dropout", **sources)  # fmt: skip
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        x, *initial = inputs
+        x, initial, lengths = parted(site, inputs)
         if len(site.op.states) > 1:
             given: Any = (call("batch_second", *initial),) if initial else ()
         else:
             given = tuple(Template("{0}.transpose([1, 0, 2])", (state,)) for state in initial)
-        return outputs(site, Call(own[""], (x, *given)))
+        padded = (("sequence_length", lengths),) if lengths is not None else ()
+        return outputs(site, Call(own[""], (x, *given), padded))
 
     return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {} if fused else places(site)))
 

@@ -57,14 +57,17 @@ class CellStack(nn.LayerList):
             self.append(nn.RNN(*cells) if len(cells) == 1 else nn.BiRNN(*cells))
             input_size = self.directions * hidden_size
 
-    def forward(self, x: Tensor, states=None) -> tuple:
+    def forward(self, x: Tensor, states=None, sequence_length=None) -> tuple:
         """Takes and gives states as nn.LSTM, nn.GRU and nn.SimpleRNN do."""
         final = []
         for index, layer in enumerate(self):
             if index:
                 x = F.dropout(x, self.dropout, training=self.training)
-            x, last = layer(x, self.of_layer(states, index))
+            x, last = layer(x, self.of_layer(states, index), sequence_length)
             final += paddle.utils.flatten(last)
+        if sequence_length is not None:  # what nn.RNN gives after it is no zero
+            there = paddle.arange(x.shape[1]) < sequence_length.unsqueeze(1)
+            x = x * there.unsqueeze(2).astype(x.dtype)
         kinds = len(final) // (len(self) * self.directions)
         stacked = [paddle.stack(final[kind::kinds]) for kind in range(kinds)]
         return x, tuple(stacked) if kinds > 1 else stacked[0]

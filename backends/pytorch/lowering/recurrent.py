@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from archspec.emit.code import Call, Code, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.recurrent import outputs
+from archspec.emit.recurrent import outputs, parted
 from archspec.emit.signature import bindings, spell
 
 OPTIONS: Final = "num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False"
@@ -33,12 +33,16 @@ def recurrent(site: Site, text: str) -> Lowered:
     made = spell(text, site, input_size=lambda site: site.size(2), batch_first=True, dropout=dropout)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
-        x, *initial = inputs
+        x, initial, lengths = parted(site, inputs)
         if len(site.op.states) > 1:
             given: Any = (call("batch_second", *initial),) if initial else ()
         else:
             given = tuple(Template("{0}.transpose(0, 1).contiguous()", (state,)) for state in initial)
-        return outputs(site, Call(own[""], (x, *given)))
+        if lengths is None:
+            return outputs(site, Call(own[""], (x, *given)))
+        if text.startswith("ResetFirstGRU"):
+            return outputs(site, Call(own[""], (x, *given), (("lengths", lengths),)))
+        return outputs(site, call("run_padded", own[""], x, lengths, *given))
 
     return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {}))
 
