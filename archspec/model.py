@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.errors import Diagnostic, SpecError, UsageError
 from archspec.expectations import unmet
+from archspec.graph.along import goes_along
 from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.free import free_params
 from archspec.graph.graph import Graph, flatten, same_weights
@@ -136,6 +137,8 @@ class Model:
         """Params that differ from the variant's, so that its expectations do not apply."""
         self.shapes: dict[str, tuple[int, ...]] = {}
         """Inputs that have another shape than the spec says."""
+        self.sizes: dict[str, int] = {}
+        """Numbers in place of open dimensions, where others than usual stand for them."""
         self._roots: dict[frozenset[str], dict[str, Module]] = {}
         self._others: dict[frozenset[str], Module | None] = {}
         self._modules: dict[Any, tuple[Module, int, InitialRules]] = {}
@@ -176,6 +179,16 @@ class Model:
         other.shapes = dict(shapes)
         return other
 
+    def sized(self, sizes: Mapping[str, int] | None) -> Model:
+        """The same network with these numbers in place of open dimensions, where its steps are as many as they say: if
+        blocks are called along an axis."""
+        given = {name: size for name, size in (sizes or {}).items() if size != self.open_sizes.get(name, size)}
+        if not given or not goes_along(self._main[0]):
+            return self
+        other = Model(self.spec, self.variant, self.params, self.overrides)
+        other.shapes, other.sizes = dict(self.shapes), given
+        return other
+
     @cached_property
     def free_params(self) -> frozenset[str]:
         """The params that stay arguments of the generated model: they do not change its structure, and can have other
@@ -193,7 +206,7 @@ class Model:
         open dimensions (`sizes`), so that generated code can be held against more than one instance. Raises
         SpecError."""
         if free not in self._roots:
-            found = {"main": self._main[0] if free == self._free else self._elaborated(free)[0]}
+            found = {"main": self._main[0] if free == self._free else self._elaborated(free, self.sizes)[0]}
             other = self._other(free) if free else None
             if other is not None:
                 found["params"] = other
@@ -213,7 +226,7 @@ class Model:
             for change in (_next, _twice):
                 with contextlib.suppress(SpecError):
                     params = {name: change(self.params[name]) for name in free}
-                    self._others[free] = self._elaborated(free, params=params)[0]
+                    self._others[free] = self._elaborated(free, self.sizes, params)[0]
                     break
         return self._others[free]
 
@@ -230,7 +243,7 @@ class Model:
 
     @cached_property
     def _main(self) -> tuple[Module, Elaborator]:
-        return self._elaborated(self._free, told=True)
+        return self._elaborated(self._free, self.sizes, told=True)
 
     def _elaborated(
         self, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
@@ -312,7 +325,7 @@ class Model:
         for change in (_next, _twice) if names else ():
             params = {name: change(value) if name in names else value for name, value in self.params.items()}
             other = Model(self.spec, self.variant, params, self.overrides)
-            other.shapes = dict(self.shapes)
+            other.shapes, other.sizes = dict(self.shapes), dict(self.sizes)
             yield other
         yield self
 

@@ -19,6 +19,7 @@ from archspec.model import Model, Spec
 from archspec.spec.document import Document, OperationStep
 from archspec.spec.schema import schema
 
+from . import abilities_page
 from .operations_page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -92,6 +93,11 @@ def test_the_python_page_has_all_of_a_model() -> None:
     for name in archspec.__all__:
         if name not in ("Backend", "Diagnostic", "Report", "Script", "Summary", "__version__"):
             assert name in page, name
+
+
+@pytest.mark.golden
+def test_page_of_what_can_be_said(golden: Callable[[Path, str], None]) -> None:
+    golden(DOCS / "abilities.md", "\n".join(abilities_page.page()))
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
 HAND: Final = {
-    "Begin": ["index", "tutorial", "generated", "language", "faq"],
+    "Begin": ["index", "tutorial", "generated", "language", "abilities", "faq"],
     "Cookbook": [
         "cookbook",
         "export",

@@ -131,7 +131,7 @@ class Merger:
         """A block along axes that are not equally long: what is written is a loop, told by calls that all have."""
         first = next(iter(items.values()))
         counts = {key: sum(isinstance(each, tree.Use) for each in item.items) for key, item in items.items()}
-        if first.over is None or min(counts.values()) < 3:
+        if first.over is None or min(counts.values()) < 2:
             raise Differs("its instances have different steps")
         found = self.item({key: _shortened(item, min(counts.values())) for key, item in items.items()}, prefix)
         assert isinstance(found, MSequence)

@@ -150,7 +150,10 @@ class Operator:
 
     def __call__(self, site: Site) -> Lowered:
         given = tuple(site.attr(name) for name in self.attributes if getattr(site.op, name) is not None)
-        return Lowered(apply=lambda own, inputs: Infix(self.symbol, (*inputs, *given)))
+        ahead = "value_first" in type(site.op).model_fields and site.same(
+            lambda step: step.op.value_first, "value_first"
+        )
+        return Lowered(apply=lambda own, inputs: Infix(self.symbol, (*given, *inputs) if ahead else (*inputs, *given)))
 
 
 def operator(symbol: str, *attributes: str) -> Operator:

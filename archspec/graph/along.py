@@ -24,6 +24,26 @@ of an earlier call."""
 _STATE: Final = "an input that has the name of an output is state: what one call gives, the next one takes"
 
 
+def goes_along(module: tree.Module) -> bool:
+    """Whether a block is called along an axis somewhere in a module."""
+
+    def inside(item: Item) -> bool:
+        match item:
+            case tree.Sequence():
+                return item.over is not None or any(map(inside, item.items))
+            case tree.Repeat():
+                return any(map(inside, item.iterations))
+            case tree.When():
+                return item.item is not None and inside(item.item)
+            case tree.Branches():
+                return any(inside(each) for body in item.bodies for each in body)
+            case tree.Use():
+                return goes_along(item.module)
+        return False
+
+    return any(map(inside, module.items))
+
+
 class Along:
     """A step that calls a block along an axis: which of the block's inputs are sequences, and which are state."""
 

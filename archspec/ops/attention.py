@@ -201,9 +201,10 @@ class MultiHeadAttention(Operation):
         return project("out", y.reshape(*y.shape[:2], -1))
 
 
-def _angles(time: int, features: int, base: float) -> Array:
-    """place / base^(2 i / features), for the places and half as many i as there are features."""
-    return np.arange(time)[:, None] / base ** (np.arange(0, features, 2) / features)
+def _angles(places: int | Array, features: int, base: float) -> Array:
+    """place / base^(2 i / features), for the places, or so many from 0 on, and half as many i as there are features."""
+    places = np.arange(places) if isinstance(places, int) else places
+    return places[..., None] / base ** (np.arange(0, features, 2) / features)
 
 
 def _check_even(features: int) -> None:
@@ -219,24 +220,30 @@ class _Positions(Operation):
 class RotaryEmbedding(_Positions):
     """(y1, y2) = (x1 cos a - x2 sin a, x1 sin a + x2 cos a), with a = place / base^(2 i / d), for the pairs i.
 
-    Input and output: batch, heads, time, d, with d even. With `half` the pair i is that of the features i and i + d/2
-    (GPT-NeoX, LLaMA), with `interleaved` that of 2 i and 2 i + 1 (GPT-J, and the paper).
+    Input and output: batch, heads, time, d, with d even. A place is counted from 0, or given by a second input, whole
+    numbers: batch, time; so what comes after a cache stands at its own. With `half` the pair i is that of the features
+    i and i + d/2 (GPT-NeoX, LLaMA), with `interleaved` that of 2 i and 2 i + 1 (GPT-J, and the paper).
     Su et al., RoFormer, 2021, https://arxiv.org/abs/2104.09864.
     """
+
+    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",), ("int64",))
 
     base: AboveZero = Field(10000.0, description="the slowest pair turns about base times slower than the first")
     style: Literal["half", "interleaved"] = Field("half", description="which features make a pair")
 
-    def infer(self, x: Shape) -> tuple[Shape, ...]:
+    def infer(self, x: Shape, places: Shape | None = None) -> tuple[Shape, ...]:
         check_rank(x, 4)
         _check_even(x[3])
+        if places is not None and places != (x[0], x[2]):
+            raise ShapeError(f"the places are {show(places)}, not {show((x[0], x[2]))}")
         return (x,)
 
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
         return 2 * product(outputs[0])
 
-    def reference(self, x: Array) -> Array:
-        angles = _angles(x.shape[2], x.shape[3], self.base)
+    def reference(self, x: Array, places: Array | None = None) -> Array:
+        angles = _angles(x.shape[2] if places is None else places[:, None], x.shape[3], self.base)
         cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
         half = x.shape[3] // 2
         first, second = (np.s_[..., :half], np.s_[..., half:]) if self.style == "half" else (

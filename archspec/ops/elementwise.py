@@ -19,7 +19,7 @@ from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops._shapes import broadcast
 from archspec.ops._special import erf
-from archspec.ops.base import Constant, DType, Operation, Sets, Shape
+from archspec.ops.base import Constant, DType, Flag, Operation, Sets, Shape
 from archspec.ops.spans import Span, computed
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class _Binary(_WithConstants):
 
     def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
         value = () if self.value is None else (Span(self.value, self.value, fixed=True),)
-        found: Span | None = super().span([*spans, *value][:2], inputs)
+        found: Span | None = super().span(self._ordered(spans, value)[:2], inputs)
         for other in spans[2:]:
             found = super().span([found, other], inputs)
         return found
@@ -101,8 +101,26 @@ class _Binary(_WithConstants):
         return () if self.value is None else (self.value,)
 
     def reference(self, *inputs: Array) -> Array:
-        operands: tuple[Any, ...] = inputs if self.value is None else (*inputs, self.value)
-        return reduce(getattr(np, self.key), operands)
+        return reduce(getattr(np, self.key), self._ordered(inputs, () if self.value is None else (self.value,)))
+
+    def _ordered(self, inputs: Sequence[Any], value: Sequence[Any]) -> list[Any]:
+        """The operands, of which the constant is one."""
+        return [*inputs, *value]
+
+
+class _Sided(_Binary):
+    """One whose operands have sides."""
+
+    value_first: Flag = Field(False, description="take `value` as the first operand, as in 1 - x and 1 / x")
+
+    @model_validator(mode="after")
+    def _something_first(self) -> Self:
+        if self.value_first and self.value is None:
+            raise ValueError("value_first needs a value")
+        return self
+
+    def _ordered(self, inputs: Sequence[Any], value: Sequence[Any]) -> list[Any]:
+        return [*value, *inputs] if self.value_first else [*inputs, *value]
 
 
 class Add(_Binary):
@@ -116,10 +134,11 @@ class Add(_Binary):
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
 
-class Subtract(_Binary):
+class Subtract(_Sided):
     """y = a - b.
 
-    Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
+    Inputs: two, of shapes that broadcast, or one and `value`, which is b, or a with `value_first`. Output: their common
+    shape.
     """
 
     linear: ClassVar[bool] = True
@@ -136,10 +155,11 @@ class Multiply(_Binary):
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
 
-class Divide(_Binary):
+class Divide(_Sided):
     """y = a / b.
 
-    Inputs: two, of shapes that broadcast, or one and `value`. Output: their common shape.
+    Inputs: two, of shapes that broadcast, or one and `value`, which is b, or a with `value_first`. Output: their common
+    shape.
     """
 
     takes: ClassVar[tuple[DType, ...]] = ("float",)

@@ -158,13 +158,20 @@ class LayerNorm(_OverAxes, _Standardization):
 
     epsilon: Epsilon = EPSILON
     affine: Flag = AFFINE
+    bias: Flag = Field(True, description="shift by learned numbers, where it is affine; false: scale alone")
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         _check_several(product([x[axis] for axis in self.axes(len(x))]))
         return (x,)
 
+    @property
+    def shifts(self) -> bool:
+        """Whether it has a bias."""
+        return self.affine and self.bias
+
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        return _scale_and_shift(tuple(x[axis] for axis in self.axes(len(x)))) if self.affine else {}
+        found = _scale_and_shift(tuple(x[axis] for axis in self.axes(len(x)))) if self.affine else {}
+        return {name: each for name, each in found.items() if name != "bias" or self.shifts}
 
     def reference(self, x: Array, weight: Array | None = None, bias: Array | None = None) -> Array:
         axes = self.axes(x.ndim)

@@ -63,7 +63,7 @@ def _case(model: Model, backends: Sequence[Backend], sizes: Mapping[str, int] | 
     refused: dict[str, str] = {}
     for backend in backends:
         try:
-            programs[backend.name] = backend.generate(model)
+            programs[backend.name] = backend.generate(model.sized(sizes))
         except BackendError as error:
             refused[backend.name] = str(error)
     return Case(model.graph_for(sizes), programs, refused, model)
@@ -86,7 +86,7 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
         for sizes in other_sizes(model.open_sizes):
             try:
                 graph = other.graph_for({"batch": batch, **sizes})
-                bound = {backend.name: backend.generate(other) for backend in chosen}
+                bound = {backend.name: backend.generate(other.sized(sizes)) for backend in chosen}
             except (SpecError, BackendError):
                 continue
             texts = {n: (p.source, p.probed, p.written) for n, p in programs.items()}

@@ -52,6 +52,8 @@ TABLE: Final[Table] = {
         ({"style": "interleaved"}, (3, 7, 10)),
         ({"base": 500000.0}, (1, 300, 6)),
         ({"base": 17.5, "style": "interleaved"}, (2, 1, 2)),
+        ({}, (2, 1, 10), (1,), {"dtype": ("float", "int64"), "below": 300}),
+        ({"style": "interleaved"}, (3, 7, 10), (7,), {"dtype": ("float", "int64"), "below": 7}),
     ],
     "sinusoidal_positions": [
         ({}, (7, 10)),

@@ -17,6 +17,7 @@ SIGNED: Final[list[Row]] = [*UNARY, ({}, (5, 3), WHOLE)]
 RIGHT_OF_ZERO: Final[list[Row]] = [({}, IMAGE, POSITIVE), ({}, (5,), POSITIVE), ({}, VOLUME, POSITIVE)]
 INSIDE: Final[list[Row]] = [({}, shape, {"values": "unit"}) for shape in (IMAGE, (5,), VOLUME)]
 CONSTANTS: Final[list[Row]] = [({"value": -0.75}, IMAGE), ({"value": 0.1}, (5,)), ({"value": 3}, LINE)]
+FIRST: Final[list[Row]] = [({"value": 1, "value_first": True}, IMAGE), ({"value": 0.1, "value_first": True}, (5,))]
 ALIKE: Final[list[Row]] = [
     ({}, (5, 1), (1, 5)), ({}, (5, 5), (5, 1)), ({}, (3, 3), (1, 1)), ({}, (3,), (1,)),
     ({}, (4, 3, 4), (1, 3, 1)), ({}, (1, 1), (4, 4), (4, 1)),
@@ -39,9 +40,16 @@ LOGICAL: Final[list[Row]] = [
 TABLE: Final[Table] = {
     # One axis is longer than 1, and as long as another one, or as the batch of three.
     "add": [*REPEATED, ({}, (5, 3), (5, 3), (5, 1)), *ALIKE, *CONSTANTS, *COUNTS, ({}, (5,), (5,), (1,), WHOLE)],
-    "subtract": [*REPEATED, ({}, (1,), (5,)), *CONSTANTS, *COUNTS],
+    "subtract": [
+        *REPEATED,
+        ({}, (1,), (5,)),
+        *CONSTANTS,
+        *COUNTS,
+        *FIRST,
+        ({"value": 3, "value_first": True}, (5,), WHOLE),
+    ],
     "multiply": [*REPEATED, ({}, (5, 3), (1, 3), (5, 1)), *CONSTANTS, *COUNTS, ({"value": -2}, (5,), WHOLE)],
-    "divide": [*REPEATED, ({}, (5, 3), (1, 3)), *CONSTANTS],
+    "divide": [*REPEATED, ({}, (5, 3), (1, 3)), *CONSTANTS, *((*row, POSITIVE) for row in FIRST)],
     "power": [
         ({}, IMAGE, (6, 1, 1), POSITIVE),
         ({}, (5,), (5,), POSITIVE),

@@ -26,6 +26,9 @@ TABLE: Final[Table] = {
         ({"axis": [-2, -1]}, IMAGE),
         ({"axis": "height", "affine": False}, IMAGE),
         ({}, (6,)),
+        ({"bias": False}, (5, 7)),
+        ({"axis": "channels", "bias": False}, IMAGE),
+        ({"axis": ["height", "width"], "bias": False, "epsilon": 0.1}, IMAGE),
     ],
     "rms_norm": [
         ({}, (5, 7)),

@@ -47,8 +47,9 @@ def several(name: str) -> Judge:
     function = getattr(torch, name)
 
     def ask(a: Attributes, x: Any, *others: Any) -> Any:
-        y = x
-        for other in others or (torch.tensor(a["value"], dtype=x.dtype),):
+        constant = () if others else (torch.tensor(a["value"], dtype=x.dtype),)
+        y, *more = (*constant, x) if a.get("value_first", False) else (x, *others, *constant)
+        for other in more:
             y = function(y, other)
         return y
 

@@ -74,7 +74,7 @@ def moved(a: Attributes, x: Any) -> tuple[Any, list[int], list[int]]:
 
 def layer_norm(a: Attributes, x: Any, **weights: Any) -> Any:
     x, axes, last = moved(a, x)
-    options = given(a, affine="elementwise_affine", epsilon="eps")
+    options = given(a, "bias", affine="elementwise_affine", epsilon="eps")
     return held(nn.LayerNorm(x.shape[-len(axes) :], **options), weights)(x).movedim(last, axes)
 
 

@@ -22,8 +22,9 @@ def angles(time: int, features: int, base: float) -> Any:
     return torch.outer(torch.arange(time, dtype=torch.float64), frequencies)
 
 
-def rotary(a: Attributes, x: Any) -> Any:
-    turned = angles(x.shape[2], x.shape[3], a.get("base", 10000.0))[None].expand(len(x), -1, -1)
+def rotary(a: Attributes, x: Any, places: Any = None) -> Any:
+    turned = angles(300, x.shape[3], a.get("base", 10000.0))
+    turned = turned[: x.shape[2]][None].expand(len(x), -1, -1) if places is None else turned[places]
     interleaved = int(a.get("style", "half") == "interleaved")
     return onnx("RotaryEmbedding", x, turned.cos(), turned.sin(), interleaved=interleaved)
 

@@ -79,9 +79,10 @@ def _with_number(call: Call, op: str, one: Any, other: Any) -> None:
     if not first and op in ("subtract", "divide", "power"):
         if op == "power":
             raise Refusal("a number to the power of a tensor")
-        (tensor,) = call.step("neg" if op == "subtract" else "reciprocal", view)
-        if value != (0 if op == "subtract" else 1):
-            (tensor,) = call.step("add" if op == "subtract" else "multiply", tensor, value=value)
+        if value == (0 if op == "subtract" else 1):
+            (tensor,) = call.step("neg" if op == "subtract" else "reciprocal", view)
+        else:
+            (tensor,) = call.step(op, view, value=value, value_first=True)
     elif op == "power" and value in (2, 0.5):
         (tensor,) = call.step("square" if value == 2 else "sqrt", view)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from archspec.emit.code import Call, literal
+from archspec.emit.code import Call, Code, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, held
 from archspec.emit.signature import bindings, spell
@@ -49,9 +49,17 @@ def layer_norm(site: Site) -> Lowered:
     positions = [layout.position(a) for a in axes]
     shown = [p - wire.rank for p in positions]
     made = spell("layers.LayerNormalization(*, axis=-1, epsilon=0.001, center=True, scale=True)", site,
-                 axis=literal(shown if len(shown) > 1 else shown[0]), center="affine", scale="affine")  # fmt: skip
+                 axis=literal(shown if len(shown) > 1 else shown[0]), scale="affine",
+                 center=shifted)  # fmt: skip
     return Lowered(lambda own, inputs: Call(own[""], (moved(inputs[0], wire, layout),)), {"": made},
                    weights=bindings(site, SCALE_AND_SHIFT), layouts=(layout.plain(),))  # fmt: skip
+
+
+def shifted(site: Site) -> Code:
+    """Whether a layer normalization has a bias."""
+    if site.every(lambda step: step.op.bias):
+        return site.attr("affine")
+    return site.value(lambda step: step.op.shifts, "center")
 
 
 def rms_norm(site: Site) -> Lowered:

@@ -106,10 +106,19 @@ def _waves(step: Step, time: int, features: int) -> tuple[Value, Value]:
     return step.floats(np.sin(angles)), step.floats(np.cos(angles))
 
 
+def _waves_at(step: Step, features: int) -> tuple[Value, Value]:
+    """The sines and cosines for places that are given, [batch, 1, time, features / 2]."""
+    rates: Array = float(step.attr("base")) ** -(np.arange(0, features, 2) / features)
+    places = step("Cast", step("Unsqueeze", step.inputs[1], step.ints([1, 3])), to=TensorProto.DOUBLE, gives="float")
+    angles = step("Mul", places, step.writer.exact(rates))
+    sine, cosine = (step.cast(step(op, angles), "float") for op in ("Sin", "Cos"))
+    return sine, cosine
+
+
 def _rotary_embedding(step: Step) -> Value:
     shape, last = step.out, step.ints([3])
     half = step.number(shape[3]) // 2
-    sine, cosine = _waves(step, shape[2], 2 * half)
+    sine, cosine = _waves(step, shape[2], 2 * half) if len(step.inputs) == 1 else _waves_at(step, 2 * half)
     if step.attr("style") == "half":
         first, second = step.parts(step.x, 2, 3)
     else:

@@ -10,7 +10,10 @@ from .writing import Row, Step, Value, node
 
 def _operands(step: Step) -> tuple[Value, ...]:
     value = getattr(step.op, "value", None)
-    return step.inputs if value is None else (*step.inputs, step.like(value, step.x))
+    if value is None:
+        return step.inputs
+    constant = step.like(value, step.x)
+    return (constant, *step.inputs) if getattr(step.op, "value_first", False) else (*step.inputs, constant)
 
 
 def binary(op: str) -> Row:

@@ -64,10 +64,15 @@ def to_memory(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
     return call("attend_to", own[""], query, memory)
 
 
+def rotary_embedding(site: Site) -> Lowered:
+    name = "rotary_embedding" if len(site.inputs) == 1 else "rotary_at"
+    return function(f"{name}(*, base=10000.0, style='half')")(site)
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "scaled_dot_product_attention": scaled_dot_product_attention,
     "multi_head_attention": multi_head_attention,
-    "rotary_embedding": function("rotary_embedding(*, base=10000.0, style='half')"),
+    "rotary_embedding": rotary_embedding,
     "sinusoidal_positions": function("add_sinusoidal_positions(*, base=10000.0, layout='interleaved')"),
     "learned_positions": layer("LearnedPositions(max_length, features)", max_length=shared.table_length,
                                features=shared.features),

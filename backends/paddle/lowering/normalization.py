@@ -40,6 +40,13 @@ def instance_norm(site: Site) -> Lowered:
     return layer(text, {"weight": "scale"}, num_features=in_channels, **AFFINE)(site)
 
 
+def shifted(site: Site) -> Code | None:
+    """A `bias_attr`, where a layer may scale alone."""
+    if site.every(lambda step: getattr(step.op, "bias", True)):
+        return AFFINE["bias_attr"](site)  # type: ignore[no-any-return]
+    return site.value(lambda step: step.op.shifts, "bias_attr")
+
+
 def over_axes(text: str, weights: Mapping[str, Any] | None = None, images: str = "") -> Lowering:
     """A row for a layer that normalizes over trailing axes. Another axis is moved to the end and back, by the class
     `images` for the channels of images."""
@@ -50,7 +57,13 @@ def over_axes(text: str, weights: Mapping[str, Any] | None = None, images: str =
         shape = site.value(lambda step: tuple(step.inputs[0].shape[a] for a in axes), "shape")
         one = shape.items[0] if isinstance(shape, Items) and len(shape.items) == 1 else shape
         planes = images and rank == 4 and axes == (1,)
-        made = spell(text.replace("nn.LayerNorm", images) if planes else text, site, normalized_shape=one, **AFFINE)
+        made = spell(
+            text.replace("nn.LayerNorm", images) if planes else text,
+            site,
+            normalized_shape=one,
+            weight_attr=AFFINE["weight_attr"],
+            bias_attr=shifted,
+        )
         if axes[-1] == rank - 1 or planes:
             return own_layer(made, site, weights)
         there = [*(a for a in range(rank) if a not in axes), *axes]

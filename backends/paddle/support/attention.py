@@ -99,6 +99,22 @@ def rotary_embedding(x: Tensor, base: float = 10000.0, style: str = "half") -> T
     return pairs.flatten(-2)
 
 
+def rotary_at(
+    x: Tensor, places: Tensor, base: float = 10000.0, style: str = "half"
+) -> Tensor:
+    """Turns pairs of features by angles that grow with the place, which is given."""
+    exponents = paddle.arange(0, x.shape[-1], 2, dtype="float64") / x.shape[-1]
+    rates = paddle.full_like(exponents, base) ** exponents
+    angles = places.astype("float64").unsqueeze(1).unsqueeze(3) / rates
+    cos, sin = angles.cos().astype(x.dtype), angles.sin().astype(x.dtype)
+    if style == "half":
+        x1, x2 = x.chunk(2, axis=-1)
+        return paddle.concat([x1 * cos - x2 * sin, x1 * sin + x2 * cos], axis=-1)
+    x1, x2 = x[..., ::2], x[..., 1::2]
+    pairs = paddle.stack([x1 * cos - x2 * sin, x1 * sin + x2 * cos], axis=-1)
+    return pairs.flatten(-2)
+
+
 def add_sinusoidal_positions(
     x: Tensor, base: float = 10000.0, layout: str = "interleaved"
 ) -> Tensor:

@@ -58,7 +58,8 @@ def over_axes(text: str, images: str = "") -> Lowering:
 
 ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
-    "layer_norm": over_axes("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True)", "LayerNorm2d"),
+    "layer_norm": over_axes("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True, bias=True)",
+                            "LayerNorm2d"),
     "rms_norm": over_axes("nn.RMSNorm(normalized_shape, *, eps=None, elementwise_affine=True)"),
     "l2_normalize": function("F.normalize(*, dim=1, eps=1e-12)", dim=axis(), eps="epsilon"),
     "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, eps=1e-05, affine=True)",

@@ -73,8 +73,8 @@ def normalized(op: str) -> Row:
             weights = {name: origin for name, origin in found.items() if origin is not None}
         shape = call.number("normalized_shape", 1)
         count = len(shape) if isinstance(shape, list) else 1
-        if op == "layer_norm" and len(weights) == 1:
-            raise Refusal("layer norm without bias")
+        if op == "layer_norm" and len(weights) == 1 and "weight" not in weights:
+            raise Refusal("layer norm that shifts and does not scale")
         epsilon = call.number("eps", 4 if op == "layer_norm" else 3, 1e-5)
         if epsilon is None:
             raise Refusal("an epsilon that follows from the type of numbers")
@@ -86,6 +86,8 @@ def normalized(op: str) -> Row:
             "epsilon": epsilon,
             "affine": bool(weights),
         }
+        if op == "layer_norm" and len(weights) == 1:
+            attributes["bias"] = False
         (tensor,) = call.step(op, view, weights=weights, **attributes)
         call.give(View(tensor, view.batch))
 

@@ -81,6 +81,20 @@ def rotary_embedding(x: Tensor, base: float = 10000.0, style: str = "half") -> T
     return torch.stack((x1 * cos - x2 * sin, x1 * sin + x2 * cos), dim=-1).flatten(-2)
 
 
+def rotary_at(
+    x: Tensor, places: Tensor, base: float = 10000.0, style: str = "half"
+) -> Tensor:
+    """Turns pairs of features by angles that grow with the place, which is given."""
+    exponents = torch.arange(0, x.shape[-1], 2, dtype=torch.float64) / x.shape[-1]
+    angles = places[:, None, :, None] / (base**exponents).to(x.device)
+    cos, sin = angles.cos().to(x), angles.sin().to(x)
+    if style == "half":
+        x1, x2 = x.chunk(2, dim=-1)
+        return torch.cat((x1 * cos - x2 * sin, x1 * sin + x2 * cos), dim=-1)
+    x1, x2 = x[..., ::2], x[..., 1::2]
+    return torch.stack((x1 * cos - x2 * sin, x1 * sin + x2 * cos), dim=-1).flatten(-2)
+
+
 def add_sinusoidal_positions(
     x: Tensor, base: float = 10000.0, layout: str = "interleaved"
 ) -> Tensor:

@@ -44,8 +44,12 @@ class RotaryEmbedding(layers.Layer):
     def get_config(self):
         return {**super().get_config(), "base": self.base, "style": self.style}
 
-    def call(self, x):
-        angles = wave_angles(x, self.base)
+    def call(self, x, places=None):
+        if places is None:
+            angles = wave_angles(x, self.base)
+        else:
+            rates = self.base ** (np.arange(0, x.shape[-1], 2) / x.shape[-1])
+            angles = ops.cast(places, "float64")[:, None, :, None] / rates
         cos, sin = (ops.cast(f(angles), x.dtype) for f in (ops.cos, ops.sin))
         if self.style == "half":
             x1, x2 = ops.split(x, 2, axis=-1)
