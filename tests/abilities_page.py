@@ -124,8 +124,8 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
 def page() -> Iterator[str]:
     yield """# What can be said
 
-Made by `make golden`: small specs, and the classes and functions that each becomes, without imports and helpers. The first
-lines of each spec, `archspec: 1` and its name, are left out.
+Made by `make golden`: small specs, and the classes and functions that each becomes, without imports and helpers. The
+first lines of each spec, `archspec: 1` and its name, are left out.
 """
     for title, (sentence, text) in EXAMPLES.items():
         yield f"## {title}\n\n{sentence}\n\n```yaml\n{dedent(text).strip()}\n```\n"

@@ -112,7 +112,7 @@ def each_alone(ask: Any, a: Attributes, x: Any, *others: Any, **weights: Any) ->
     """Each sequence by itself, as long as its length says, and then put together again."""
     *initial, lengths = others
     outputs = []
-    for i, length in enumerate(lengths.tolist()):
+    for i, length in enumerate(lengths.clamp(0, x.shape[1]).tolist()):
         own = [state[i : i + 1] for state in initial]
         size = a["hidden_size"] * (1 + a.get("bidirectional", False))
         if length:
