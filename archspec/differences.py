@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from archspec._columns import columns
+from archspec._columns import UNBOUNDED, columns, prose
 from archspec.graph.graph import Graph, Node
 from archspec.model import Model
 from archspec.ops.base import product, show
@@ -72,6 +72,10 @@ class Difference:
         return {"same": self.same, **asdict(self)}
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int = UNBOUNDED) -> str:
+        """As lines of at most so many characters."""
         title = f"{self.first} -> {self.second}" if self.first != self.second else self.first
         if self.same:
             return f"{title}: the same, {self.equal:,} steps"
@@ -79,12 +83,12 @@ class Difference:
         rows += [("-", *step) for step in self.only_first.items()]
         rows += [("+", *step) for step in self.only_second.items()]
         rows += [("~", each.step, str(each)) for each in self.changed]
-        lines = [columns(rows, "<<<"), ""] if len(rows) > 1 else []
-        lines += [f"{name}: {_text(old)} -> {_text(new)}" for name, (old, new) in self.others.items()]
+        table = [columns(rows, "<<w", width), ""] if len(rows) > 1 else []
+        lines = [f"{name}: {_text(old)} -> {_text(new)}" for name, (old, new) in self.others.items()]
         lines += [f"{name}: {_counts(*pair)}" for name, pair in self.totals.items()]
         count = f"{self.equal:,} steps are equal, {len(self.changed):,} differ, "
         count += f"{len(self.only_first):,} are only in the first, {len(self.only_second):,} in the second"
-        return "\n".join([title, "", *lines, count, str(self.weights)])
+        return "\n".join([title, "", *table, prose("\n".join([*lines, count, str(self.weights)]), width)])
 
 
 def difference(first: Model, second: Model) -> Difference:

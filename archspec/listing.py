@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from archspec._columns import columns, html
+from archspec._columns import UNBOUNDED, html, lines, prose
 from archspec.expectations import parameter_count
 from archspec.model import Model, Spec
 from archspec.spec.catalogue import files, shown
@@ -27,15 +28,28 @@ class Entry(NamedTuple):
 class Listing(list[Entry]):
     """The networks that come along. `print` shows them in columns, and a notebook as a table."""
 
+    def about(self, words: Sequence[str]) -> Listing:
+        """Those that have each of the words in their name, or in what is said of them and of their family."""
+        wanted = [word.casefold() for word in words]
+        return Listing(
+            each
+            for each in self
+            if all(word in " ".join((each.name, each.spec, each.family, each.summary)).casefold() for word in wanted)
+        )
+
     def __str__(self) -> str:
-        head, rule, *body = columns(self._rows("  "), "<><").splitlines()
-        lines = [head, rule]
+        return self.text()
+
+    def text(self, width: int = UNBOUNDED) -> str:
+        """As lines of at most so many characters."""
+        head, *body = lines(self._rows("  "), "<>w", width)
+        shown = [head, "-" * min(width, max(map(len, "\n".join([head, *body]).splitlines())))]
         family = ""
         for entry, line in zip(self, body, strict=True):
-            lines += [entry.family] if entry.family not in ("", family) else []
-            lines.append(line)
+            shown += [prose(entry.family, width)] if entry.family not in ("", family) else []
+            shown.append(line)
             family = entry.family
-        return "\n".join(lines)
+        return "\n".join(shown)
 
     def _repr_html_(self) -> str:
         return html(self._rows(), "<><", f"{len(self)} networks")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from archspec._columns import columns, html
+from archspec._columns import UNBOUNDED, columns, html, prose
 from archspec.expressions import Name, expr_of
 from archspec.graph.graph import Graph, Node
 from archspec.ops.base import Shape, product, show
@@ -97,8 +97,13 @@ class Summary:
         given = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
         return f"{parameters}\n{costs} for one element of a batch" + (f" with {given}" if given else "")
 
+    def text(self, width: int = UNBOUNDED) -> str:
+        """As lines of at most so many characters."""
+        table = columns(self._cells(self.rows), "<<<>>>", width, groups=(1, 1, 3))
+        return f"{self.name}\n\n{table}\n\n{prose(self.totals, width)}"
+
     def __str__(self) -> str:
-        return f"{self.name}\n\n{columns(self._cells(self.rows), '<<<>>>')}\n\n{self.totals}"
+        return self.text()
 
     def _repr_html_(self) -> str:
         """As a notebook shows it: long networks with a row for each of their parts."""

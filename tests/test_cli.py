@@ -100,6 +100,39 @@ def test_a_first_spec_is_right_as_it_is() -> None:
     assert not Path("net").exists()
 
 
+@pytest.mark.parametrize(
+    ("answers", "line"),
+    [
+        (("picture", "1,28,20", "7"), "  image: [1, 28, 20]"),
+        (("series", "4", ""), "  series: [4, time]"),
+        (("text", "", "2"), "  vocabulary: 10000"),
+    ],
+    ids=["picture", "series", "text"],
+)
+def test_a_first_spec_is_made_of_answers(answers: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = iter(answers)
+    monkeypatch.setattr("archspec.cli.starting._asked", lambda question, offered: next(given) or offered)
+    assert run("new", "net.yaml").exit_code == 0
+    text = Path("net.yaml").read_text(encoding="utf-8")
+    assert line in text
+    assert f"  num_classes: {answers[2] or 10}" in text
+    assert run("check", "net.yaml").stdout == "net.yaml: valid\n"
+    assert run("fmt", "net.yaml", "--check").exit_code == 0
+
+
+def test_answers_that_make_no_network() -> None:
+    for options, said in (
+        (("--reads", "sound"), "a network reads a picture, a series, a text, not 'sound'"),
+        (("--shape", "3,4"), "'3,4' does not say channels, height and width of a picture, as 3,32,32 does"),
+        (("--reads", "text", "--shape", "0"), "'0' does not say how many tokens there are of a text, as 10000 does"),
+        (("--like", "resnet", "--classes", "3"), "--like resnet is a copy"),
+    ):
+        made = CliRunner().invoke(app, ["new", "net.yaml", *options])
+        assert made.exit_code == 2
+        assert said in made.output.replace("\n", " ")
+        assert not Path("net.yaml").exists()
+
+
 def test_check_every_variant_and_each_error_once() -> None:
     text = Path("family.yaml").read_text().replace("kernel_size: 3, groups", "kernel_size: 30, groups")
     Path("family.yaml").write_text(text)
@@ -249,6 +282,13 @@ def test_invalid_specs_are_reported_by_every_command(backends: dict[str, Any]) -
 
 
 # list, summary, schema ----------------------------------------------------------------------------------------------
+
+
+def test_list_of_some() -> None:
+    assert [line.split()[0] for line in run("list", "gpt2", "large").stdout.splitlines() if line.startswith("  ")] == [
+        "gpt2_large", "gpt2_xl"
+    ]  # fmt: skip
+    assert "archspec: error: no network that comes along says gpt2 and vision" in run("list", "gpt2", "vision").stderr
 
 
 @pytest.mark.slow

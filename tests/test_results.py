@@ -204,7 +204,7 @@ def test_all_tensors_that_differ_are_printed_in_the_order_of_the_network(capsys:
     assert "and 10 more, which files of results have" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("width", [80, 120, 400])
+@pytest.mark.parametrize("width", [60, 80, 120, 400])
 def test_the_table_fits_into_the_terminal(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any, Final
 
-from archspec._columns import columns
+from archspec._columns import UNBOUNDED, columns, prose
 from archspec._version import __version__
 from archspec.results.result import environment
 
@@ -100,17 +100,21 @@ class Bench:
         }  # fmt: skip
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int = UNBOUNDED) -> str:
+        """As lines of at most so many characters."""
         heads = ("", "", "", "batch", "median", "middle half", "samples/s", "first call", "memory")
-        table = columns([heads, *(row.cells for row in self.rows)], "<<<>>>>>>")
+        table = columns([heads, *(row.cells for row in self.rows)], "<<<>>>>>>", width, groups=(1, 2, 2, 1), key=3)
         imports = {row.title: row.imported for row in self.rows if row.imported}
         beside = ", ".join(f"{title} {size / 2**20:,.0f} MiB" for title, size in imports.items())
         about = f"{_counted(self.rounds, 'round')} of fresh processes, float32, {_counted(self.threads, 'thread')}"
-        lines = [
-            f"{self.network}: {about}", "", table, "",
+        below = [
             *([f"memory: the most of a process, beside what the import takes: {beside}"] if beside else []),
             *dict.fromkeys(self._problem(row) for row in self.rows if row.problem),
             ", ".join(f"{name} {text}" for each in self.versions.values() for name, text in each.items()),
         ]  # fmt: skip
+        lines = [prose(f"{self.network}: {about}", width), "", table, "", prose("\n".join(below), width)]
         return "\n".join(lines).rstrip()
 
     def _problem(self, row: Row) -> str:

@@ -126,16 +126,22 @@ def check(
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The spec, a .yaml file that is not there yet.")],
     like: Annotated[str | None, typer.Option("--like", metavar="SPEC", help="A copy of one that comes along.")] = None,
+    reads: Annotated[str | None, typer.Option(metavar="picture|series|text", help="What the network reads.")] = None,
+    shape: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="Channels, height and width; channels; or how many tokens.")
+    ] = None,
+    classes: Annotated[int | None, typer.Option(min=1, metavar="N", help="What it tells apart.")] = None,
 ) -> None:
     """Write a first spec, with comments, that can be checked, drawn, compiled and verified as it is.
 
     \b
-    archspec new net.yaml
+    archspec new net.yaml                                    asks what the network reads
+    archspec new net.yaml --reads text --shape 5000 --classes 2
     archspec new net.yaml --like resnet
     """
-    from archspec.cli.starting import start
+    from archspec.cli.starting import Answers, start
 
-    following = start(file, like)
+    following = start(file, like, Answers(reads, shape, classes))
     print(file)
     print("next:", *following, sep="\n  ")
 
@@ -184,6 +190,10 @@ def format_(
 
 @app.command("list")
 def list_(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD]...", help="Words, of which each is said of the networks.", show_default=False),
+    ] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="As a page, with drawings.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -191,12 +201,17 @@ def list_(
 
     \b
     archspec list
+    archspec list vgg                        of this family, or with this word in the name or the summary
     archspec list --html zoo.html            with a drawing of each family
     archspec list --json
+
+    What is longer than the terminal goes through your pager.
     """
     from archspec.listing import specs
 
-    found = specs()
+    found = specs().about(words or ())
+    if not found:
+        raise UsageError(f"no network that comes along says {' and '.join(words or ())}; archspec list names all")
     if html is not None:
         from archspec.cli.files import check_writable, write_one
         from archspec.cli.gallery import gallery
@@ -205,8 +220,10 @@ def list_(
         write_one(html, gallery(found))
     if as_json:
         output.print_json([entry._asdict() for entry in found])
+    elif html is not None:
+        print(html)
     else:
-        print(found if html is None else html)
+        output.print_table(found, paged=True)
 
 
 @app.command()
@@ -263,7 +280,7 @@ def diff(
     if as_json:
         output.print_json(found.to_json())
     else:
-        print(found)
+        output.print_table(found)
     if not found.same:
         raise typer.Exit(INVALID)
 

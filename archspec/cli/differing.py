@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archspec._columns import UNBOUNDED
 from archspec.differences import Difference, difference
 from archspec.errors import UsageError, printable
 from archspec.loading import open_spec, variants
@@ -36,10 +37,10 @@ class Differences:
             "only_second": self.only_second,
         }
 
-    def __str__(self) -> str:
+    def text(self, width: int = UNBOUNDED) -> str:
         alone = [f"only the first has {name}" for name in self.only_first]
         alone += [f"only the second has {name}" for name in self.only_second]
-        return "\n\n".join([*map(str, self.networks), *["\n".join(alone)] * bool(alone)])
+        return "\n\n".join([*(each.text(width) for each in self.networks), *["\n".join(alone)] * bool(alone)])
 
 
 def differences(first: str, second: str, variant: str | None, params: Mapping[str, Any]) -> Differences:

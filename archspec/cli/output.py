@@ -6,15 +6,17 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
+from archspec._columns import UNBOUNDED
 from archspec.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
     from archspec.errors import ArchspecError, Diagnostic
     from archspec.summary import Summary
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 COLOURS: Final = {"error": "31;1", "warning": "33;1", "failed": "31;1", "unproven": "33;1", "missing": "33;1",
                     "passed": "32;1"}  # fmt: skip
 _MAX_RICH_ROWS: Final = 1000  # rich needs a millisecond for each
+
+
+class Table(Protocol):
+    """Something that is shown in columns."""
+
+    def text(self, width: int = UNBOUNDED) -> str:
+        """As lines of at most so many characters."""
 
 
 def print_json(value: Any) -> None:
@@ -63,20 +72,36 @@ def print_failure(error: ArchspecError) -> None:
         print_error(str(error))
 
 
+def width() -> int:
+    """How many characters a line may have."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
+
+
+def print_table(table: Table, *, paged: bool = False) -> None:
+    """Prints what is shown in columns, as wide as the terminal is; `paged`, through a pager where it is longer."""
+    text = table.text(width())
+    if paged and sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        import pydoc
+
+        pydoc.pager(text)
+    else:
+        print(text)
+
+
 def print_summary(summary: Summary) -> None:
     """Prints the table of a network's steps, and the totals."""
     if is_coloured(sys.stdout) and len(summary.rows) <= _MAX_RICH_ROWS:
         from rich.console import Console
 
         console, table = Console(), summary.table()
-        if _width(console, table) <= console.width:  # else the terminal wraps better than rich cuts
+        if _width(console, table) <= console.width:
             console.print(table)
             print(summary.totals)
             return
-    print(summary)
+    print_table(summary)
 
 
-def _width(console: Console, table: Table) -> int:
+def _width(console: Console, table: RichTable) -> int:
     return console.measure(table, options=console.options.update(width=1000)).maximum
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from archspec._columns import folded
-from archspec.cli.output import COLOURS, is_coloured
+from archspec._columns import columns
+from archspec.cli.output import COLOURS, is_coloured, width
 from archspec.results.explain import differing, reasons
 from archspec.verification.report import Finding, Outcome, Report
 
@@ -28,8 +27,7 @@ def print_report(report: Report) -> None:
     rows = [_row(outcome, compared, named=not steps) for outcome in report.outcomes.values()]
     aligns = "<" + (">" if steps else "><") * len(compared) + ">>><"
     groups = [1 if steps else 2] * len(compared) + [4]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    table = folded([("", *heads, "agreeing", "time", "memory", ""), *rows], aligns, groups, width)
+    table = columns([("", *heads, "agreeing", "time", "memory", ""), *rows], aligns, width(), groups)
     if is_coloured(sys.stdout):
         for status, colour in COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)

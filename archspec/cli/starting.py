@@ -3,74 +3,71 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from archspec.cli.files import check_writable, write_one
-from archspec.errors import UsageError
+from archspec.cli.first_specs import CLASSES, FIRST
+from archspec.errors import UsageError, printable
 from archspec.spec.catalogue import SUFFIXES, locate
 
-FIRST: Final = """\
-archspec: 1                 # the version of the language
-name: {name}
-summary: A small convolutional network for pictures of 32 by 32.
 
-params:                     # numbers that may be others: archspec compile {file} --set width=64
-  num_classes: 10
-  width: 32
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What somebody says of a network to begin with; None is what is asked on a terminal, and else offered."""
 
-inputs:
-  image: [3, 32, 32]        # channels, height, width; the batch is never said
-
-blocks:                     # a block becomes a class, or a function, and is used as often as you like
-  Residual:
-    summary: Two convolutions with a shortcut around them.
-    params: {{channels: int, stride: 1}}
-    layers:
-      - branches:           # both begin with the block's input, and end in the join
-          main:
-            - {{op: conv2d, name: conv1, out_channels: channels, kernel_size: 3, stride: stride, padding: 1}}
-            - {{op: batch_norm, name: bn1}}
-            - relu          # an operation that needs no attributes is a word
-            - {{op: conv2d, name: conv2, out_channels: channels, kernel_size: 3, padding: 1}}
-            - {{op: batch_norm, name: bn2}}
-          shortcut:
-            - op: conv2d
-              name: project  # only where shapes change: x is the block's input
-              when: stride != 1 or x.channels != channels
-              out_channels: channels
-              kernel_size: 1
-              stride: stride
-        join: add
-      - relu
-
-layers:                     # what runs, from top to bottom
-  - {{op: conv2d, name: stem, out_channels: width, kernel_size: 3, padding: 1}}
-  - {{block: Residual, name: stage1, repeat: 2, channels: width}}
-  - {{block: Residual, name: stage2, repeat: 2, channels: 2 * width, stride: 2 if index == 0 else 1}}
-  - global_avg_pool2d
-  - {{op: linear, name: fc, out_features: num_classes}}
-
-outputs: {{logits: fc}}       # a name for what fc gives
-"""
+    reads: str | None = None
+    shape: str | None = None
+    classes: int | None = None
 
 
-def start(file: Path, like: str | None) -> list[str]:
+def start(file: Path, like: str | None, answers: Answers) -> list[str]:
     """Writes a first spec, or a copy of one that comes along, and returns what to try next. Raises UsageError for a
-    file that is there already, or that no spec can be called."""
+    file that is there already, or that no spec can be called, and for answers that make no network."""
     if file.suffix.lower() not in SUFFIXES[:2]:
         raise UsageError(f"{file}: a spec that people write ends in .yaml")
     if file.exists() or file.is_symlink():
         raise UsageError(f"{file} is there already; nothing is written over it")
-    if like is None:
-        words = re.findall(r"[A-Za-z0-9]+", file.stem)
-        name = "".join(word[:1].upper() + word[1:] for word in words)
-        text = FIRST.format(name=name if name[:1].isalpha() else f"Net{name}", file=file)
-    else:
-        text = locate(like).path.read_text(encoding="utf-8")
     check_writable(file)
+    text = _first(file, answers) if like is None else _copied(like, answers)
     write_one(file, text)
     return [f"{command} {file}{more}" for command, more in (
         ("archspec check", ""), ("archspec draw", f" -o {file.with_suffix('.svg')}"),
         ("archspec compile", " --to pytorch"), ("archspec verify", ""),
     )]  # fmt: skip
+
+
+def _copied(like: str, answers: Answers) -> str:
+    if answers != Answers():
+        raise UsageError(f"--like {like} is a copy: --reads, --shape and --classes are of first specs")
+    return locate(like).path.read_text(encoding="utf-8")
+
+
+def _first(file: Path, answers: Answers) -> str:
+    reads = answers.reads or _asked(f"What does it read, a {', a '.join(FIRST)}?", "picture")
+    if reads not in FIRST:
+        raise UsageError(f"a network reads a {', a '.join(FIRST)}, not '{printable(reads)}'")
+    first = FIRST[reads]
+    shape = answers.shape or _asked(f"A {reads} has: {first.asked}?", ",".join(map(str, first.shape)))
+    sizes = re.split(r"[,x ]+", shape.strip())
+    if len(sizes) != len(first.shape) or not all(re.fullmatch(r"[1-9]\d{0,5}", size) for size in sizes):
+        form = ",".join(map(str, first.shape))
+        raise UsageError(f"'{printable(shape)}' does not say {first.asked} of a {reads}, as {form} does")
+    classes = answers.classes or _asked("How many classes?", str(CLASSES))
+    if not re.fullmatch(r"[1-9]\d{0,5}", str(classes)):
+        raise UsageError(f"'{printable(str(classes))}' is no number of classes")
+    words = re.findall(r"[A-Za-z0-9]+", file.stem)
+    name = "".join(word[:1].upper() + word[1:] for word in words)
+    return first.filled(name if name[:1].isalpha() else f"Net{name}", file, tuple(map(int, sizes)), int(classes))
+
+
+def _asked(question: str, offered: str) -> str:
+    """What is answered on a terminal; else what is offered."""
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        return offered
+    try:
+        return input(f"{question} [{offered}] ").strip() or offered
+    except EOFError:
+        print()
+        return offered

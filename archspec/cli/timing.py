@@ -32,7 +32,7 @@ def run(
     if as_json:
         output.print_json(found.to_json())
     else:
-        print(found)
+        output.print_table(found)
     broken = [row for row in found.rows if row.problem and not row.missing]
     missing = [row for row in found.rows if row.missing]
     return 1 if broken else 3 if missing and (to or len(missing) == len(found.rows)) else 0

@@ -40,7 +40,7 @@ class Tables:
         if proof.upgrades:
             from archspec.results.upgrades import table
 
-            print(f"\n{table(proof.upgrades)}", flush=True)
+            print(f"\n{table(proof.upgrades, output.width())}", flush=True)
         if proof.comparison is not None:
             print(f"\n{proof.comparison}", flush=True)
 

@@ -93,7 +93,7 @@ def _propose(model: Model, source: Path, file: Path, origin: str, *, as_json: bo
     if as_json:
         output.print_json({"file": str(file), **asdict(found)})
     else:
-        print(found)
+        output.print_table(found)
         print(f"{file}: {len(found.pairs)} names, to be looked at, and then given as --names {file}")
     if found.missing:
         raise typer.Exit(INVALID)
@@ -122,7 +122,7 @@ def inspect(
                            "bytes": size, "weights": weights})  # fmt: skip
         return
     texts = [(printable(name), "x".join(map(str, shape)) or "1", dtype) for name, shape, dtype in rows]
-    print(columns([("Name", "Shape", "Numbers"), *texts], "<><"))
+    print(columns([("Name", "Shape", "Numbers"), *texts], "<><", output.width()))
     print(f"\n{file}: {len(rows)} arrays, {size:,} bytes, as {stored.origin or 'an unknown framework'} has them")
     for key, text in stored.metadata.items():
         print(f"{printable(key)}: {printable(text)}")

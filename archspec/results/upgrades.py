@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from archspec._columns import columns
+from archspec._columns import UNBOUNDED, columns
 from archspec.results.baseline import differences, kept
 from archspec.verification.report import Outcome, Report
 
@@ -67,7 +67,7 @@ def _pairs(before: Outcome, now: Outcome) -> Iterator[tuple[str, str, str]]:
         yield from ((f"{name}: {tensor}", bits, others[tensor]) for tensor, bits in digests.items() if tensor in others)
 
 
-def table(found: Sequence[Upgrade]) -> str:
+def table(found: Sequence[Upgrade], width: int = UNBOUNDED) -> str:
     """What changes as text, a row for each network and pair; below it what is worse or else, in sentences."""
     rows = [("", "from", "to", "same bits", "errors", "")]
     for each in found:
@@ -77,7 +77,7 @@ def table(found: Sequence[Upgrade]) -> str:
         f"{each.network}, {each.before} to {each.now}: {kind}: {text}"
         for each in found for kind, texts in (("worse", each.worse), ("changed", each.changed)) for text in texts
     ]  # fmt: skip
-    return "\n".join([columns(rows, "<<<<<<"), *(["", *told] if told else [])])
+    return "\n".join([columns(rows, "<<<<<<", width, key=3), *(["", *told] if told else [])])
 
 
 def _count(changed: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from archspec._columns import columns
+from archspec._columns import UNBOUNDED, columns
 from archspec.backend import Network, backends
 from archspec.errors import UsageError, printable
 from archspec.ops.base import Shape
@@ -47,9 +47,10 @@ class Proposal:
         """As a file of names says it."""
         return {pair.theirs: pair.ours for pair in self.pairs}
 
-    def __str__(self) -> str:
+    def text(self, width: int = UNBOUNDED) -> str:
+        """As lines, of which those of the table have at most so many characters."""
         rows = [(printable(p.theirs), p.ours, "x".join(map(str, p.shape)) or "1", p.why) for p in self.pairs]
-        lines = [columns([("The file's", "The network's", "Shape", "By"), *rows], "<<><")]
+        lines = [columns([("The file's", "The network's", "Shape", "By"), *rows], "<<><", width)]
         lines += [f"nothing fits {name}" for name in self.missing]
         lines += [f"{printable(name)} fits nothing" for name in self.left]
         return "\n".join(lines)
