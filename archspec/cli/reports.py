@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from archspec._columns import columns
+from archspec._columns import columns, prose
 from archspec.cli.output import COLOURS, is_coloured, width
 from archspec.results.explain import differing, reasons
 from archspec.verification.report import Finding, Outcome, Report
@@ -31,16 +31,16 @@ def print_report(report: Report) -> None:
     if is_coloured(sys.stdout):
         for status, colour in COLOURS.items():
             table = re.sub(rf"\b{status}$", f"\033[{colour}m{status}\033[0m", table, flags=re.MULTILINE)
-    print(f"{report.model}: {_scope(report)}\n\n{table}\n")
+    print(f"{prose(f'{report.model}: {_scope(report)}', width())}\n\n{table}\n")
     said = [text for text in (_unproven(report), *report.remarks, *_unseen(report)) if text]
     if said:
-        print(*said, "", sep="\n")
+        print(prose("\n".join(said), width()), "", sep="\n")
     for outcome in report.outcomes.values():
         print(*reasons(outcome), *_differing(outcome), sep="\n", end="\n" * (outcome.status != "passed"))
         if outcome.match is not None:
             print(*(f"{outcome.subject}: {line}" for line in outcome.match.lines), sep="\n")
     versions = {each.subject: ", ".join(map(" ".join, each.versions.items())) for each in report.outcomes.values()}
-    print("; ".join(f"{name}: {text}" for name, text in versions.items() if text))
+    print(prose("; ".join(f"{name}: {text}" for name, text in versions.items() if text), width()))
 
 
 def _row(outcome: Outcome, names: Sequence[str], *, named: bool) -> tuple[str, ...]:
