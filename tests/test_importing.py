@@ -62,7 +62,7 @@ def test_a_model_becomes_a_spec(name: str, pool: Pool, golden: Callable[[Path, s
     assert len(found.reports) == 3, found.notes  # in evaluation, in training, and the generated code
     assert max(len(line) for line in found.text.splitlines()) <= 120
     assert formatted(found.text) == found.text
-    rules = yaml.safe_load(rules_text(found.names(), "names")) or {}
+    rules = yaml.safe_load(rules_text(found.names, "names")) or {}
     ours = canonical(found.model, arranged(found.weights, found.places), rules, "canonical")
     assert all(np.array_equal(ours[name].reshape(array.shape), array) for name, array in found.weights.items())
     golden(GOLDEN / f"{name}.yaml", found.text)

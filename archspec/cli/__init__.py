@@ -426,7 +426,9 @@ def import_(
         list[str] | None,
         typer.Option("--input", metavar="NAME=SIZES", help="What goes in, the batch first; may be repeated."),
     ] = None,
-    backend: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Whose framework it uses.")] = "pytorch",
+    backend: Annotated[
+        str, typer.Option("--from", metavar="BACKEND", help="Whose framework it uses, if that does not show.")
+    ] = "",
     arguments: Annotated[
         list[str] | None, typer.Option("--argument", metavar="N=V", help="What the function is given; may be repeated.")
     ] = None,
@@ -440,6 +442,7 @@ def import_(
     archspec import torchvision.models:resnet18 --input image=1,3,224,224 -o resnet18
     archspec import my_model.py:build --argument width=64 --input image=1,3,32,32 -o net
     archspec import my_model.py:Tagger --input tokens=1,time:int64:30000 -o tagger
+    archspec import "keras.applications:ResNet50(weights=None)" --input image=1,224,224,3 -o resnet50
     archspec import exported.onnx -o net
 
     The model is run twice, with two sizes of what is open; all that it calls becomes steps, its classes blocks. What

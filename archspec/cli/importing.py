@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,8 +30,8 @@ def run(
     force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Imports a model, writes its files, and returns the exit code. Raises UsageError, ImportRefused."""
-    chosen = backends([backend])
     saved = _saved(source, arguments)
+    chosen = backends([backend or framework(source)])
     wanted = given(inputs) if inputs or saved is None else ()
     target = None if saved is not None else _target(source, chosen, arguments)
     files = [name.with_name(f"{name.name}{ending}") for ending in (".yaml", ".safetensors", ".names.yaml")]
@@ -50,7 +52,7 @@ def run(
         else:
             assert target is not None
             imported = import_model(target, wanted, pool, timeout=timeout, tell=tell)
-    names = imported.names()
+    names = imported.names
     written = (files if names else files[:2]) if imported.ok else []
     if as_json:
         output.print_json(_json(imported, written))
@@ -88,6 +90,21 @@ def _target(source: str, chosen: Sequence[Backend], arguments: Mapping[str, Any]
     if not target.name:
         raise UsageError(f"{source} is a file of a model; give what makes it: my_model.py:build")
     return replace(target, arguments={**target.arguments, **arguments})
+
+
+def framework(source: str) -> str:
+    """The backend whose framework a model is written in: that which its module is of, or its file imports."""
+    where = source.partition("(")[0].rpartition(":")[0] or source
+    text = f"import {where}\n"
+    if where.endswith(".py"):
+        with contextlib.suppress(OSError):
+            text = Path(where).expanduser().read_text(encoding="utf-8", errors="replace")
+    found = {FRAMEWORKS[name] for name in re.findall(r"(?m)^\s*(?:import|from)\s+(\w+)", text) if name in FRAMEWORKS}
+    return found.pop() if len(found) == 1 else "pytorch"
+
+
+FRAMEWORKS = {"keras": "keras", "tensorflow": "keras", "paddle": "paddle", "torch": "pytorch", "torchvision": "pytorch"}
+"""What a module begins with, of a model or of what its file imports."""
 
 
 def _show(imported: Imported) -> None:

@@ -14,6 +14,7 @@ from archspec.graph.graph import rounded
 from archspec.importing.given import BATCHES, PRIMES, Given, names
 from archspec.importing.model import Imported, Telling, Written, poured, written
 from archspec.importing.names import fitting, unique
+from archspec.importing.rules import of_spec
 from archspec.importing.trace import Trace, merge
 from archspec.verification.failure import Failure
 from archspec.verification.report import Outcome, Report
@@ -140,7 +141,7 @@ def _proven(
     reports[f"the generated code, of {backend.title}"] = examine(
         rounded(done.model.graph), [generated], pool, timeout=timeout
     )
-    return Imported(done.text, done.model, weights, tuple(places), reports, done.notes)
+    return Imported(done.text, done.model, weights, tuple(places), reports, done.notes, of_spec(places)[0])
 
 
 def _report(done: Written, outcome: Outcome) -> Report:

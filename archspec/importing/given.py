@@ -31,10 +31,10 @@ class Given:
             for run, batch in enumerate(BATCHES)
         ]  # fmt: skip
 
-    def said(self) -> Any:
-        """As a spec says it."""
+    def said(self, *, last: bool = False) -> Any:
+        """As a spec says it, which has channels first where the model has them `last`."""
         if self.dtype == "float":
-            return list(self.sizes)
+            return [self.sizes[-1], *self.sizes[:-1]] if last else list(self.sizes)
         if self.dtype == "bool":
             return {"shape": list(self.sizes), "dtype": self.dtype}
         return {"shape": list(self.sizes), "dtype": self.dtype, "below": self.below}

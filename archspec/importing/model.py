@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from archspec.importing.given import PRIMES, Given, names
 from archspec.importing.items import of
 from archspec.importing.names import fitting, unique
 from archspec.importing.raising import Raiser, Static, Table, View
+from archspec.importing.rules import Rules, of_program, of_spec
 from archspec.importing.simplify import simplified
 from archspec.importing.text import Head, write
 from archspec.importing.trace import ImportRefused, Problem, Trace, merge, values
@@ -34,7 +36,6 @@ from archspec.verification.worker import Array
 from archspec.verification.workers import Pool, Result
 from archspec.weights.layouts import restored
 
-_TURNED: Moves = (("transpose", (1, 0)),)
 Telling = Callable[[str], None]
 
 
@@ -51,23 +52,13 @@ class Imported:
     reports: dict[str, Report]
     """What was proven, by what was run."""
     notes: tuple[str, ...]
+    names: Rules
+    """What a file of names says: of each weight of the model that has another name here, what it is here; nothing,
+    if one lies there as no rule of names says."""
 
     @property
     def ok(self) -> bool:
         return all(report.exit_code == 0 for report in self.reports.values())
-
-    def names(self) -> dict[str, str | list[str]]:
-        """What a file of names says: of each weight of the model that has another name here, what it is here; nothing,
-        if one lies there as no rule of names says."""
-        found: dict[str, list[str]] = {}
-        if _nameless(self.places):
-            return {}
-        for place in self.places:
-            turned = "^T" if place.layout == _TURNED else ""
-            found.setdefault(place.target, []).append(place.parameter + turned)
-        return {
-            theirs: ours[0] if len(ours) == 1 else ours for theirs, ours in found.items() if ours != [theirs]
-        }  # fmt: skip
 
 
 def import_model(
@@ -111,6 +102,9 @@ class Written:
     steps: list[Step]
     trace: Trace
     notes: tuple[str, ...]
+    inputs: Mapping[str, Moves]
+    """How the model has each of the spec's."""
+    outputs: Mapping[str, Moves]
 
 
 def written(
@@ -120,14 +114,16 @@ def written(
     Raises ImportRefused with all that has no place in one."""
     raiser = Raiser(trace, table)
     root = raiser.run()
-    outputs, problems = _outputs(raiser, trace)
+    views, problems = _outputs(raiser, trace)
     if raiser.problems or problems:
         raise ImportRefused([*raiser.problems, *problems])
     given = {name: raiser.views[number] for name, number in trace.inputs.items()}
-    tensors = {name: view.tensor for name, view in given.items() if isinstance(view, View)}
+    entries = {name: view for name, view in given.items() if isinstance(view, View)}
+    tensors = {name: view.tensor for name, view in entries.items()}
     unread = [name for name, tensor in tensors.items() if not any(tensor in step.inputs for step in root.steps())]
     if unread:
         raise ImportRefused([Problem(f"the input '{name}' has no part in what comes out") for name in unread])
+    outputs = {name: view.tensor for name, view in views.items()}
     root = simplified(root, set(outputs.values()))
     whole = root.items[0] if len(root.items) == 1 and isinstance(root.items[0], Frame) else root
     assert isinstance(whole, Frame)
@@ -147,7 +143,7 @@ def written(
         notes.append(f"not in this spec, what these may drop, or add, in training: {idle}")
     head = Head(
         _class_name(whole.kind or name), summary, "",
-        {each.name: each.said() for each in inputs}, notes,
+        {each.name: each.said(last=entries[each.name].last) for each in inputs}, notes,
     )  # fmt: skip
     text = write(head, found, tensors, outputs, ())
     try:
@@ -161,7 +157,8 @@ def written(
     sizes = ", ".join(f"{name}: {_sizes(tensor, inputs)}" for name, tensor in outputs.items())
     expect = [f"parameters: {_trainable(model)}", f"outputs: {{{sizes}}}"]
     text = write(head, found, tensors, outputs, expect)
-    return Written(text, Spec.parse(text, "imported.yaml").network(), steps, trace, tuple(notes))
+    layouts = [{name: view.layout for name, view in those.items()} for those in (entries, views)]
+    return Written(text, Spec.parse(text, "imported.yaml").network(), steps, trace, tuple(notes), *layouts)
 
 
 def _trainable(model: Model) -> int:
@@ -175,14 +172,14 @@ def _sizes(tensor: Tensor, inputs: Sequence[Given]) -> str:
     return f"[{', '.join(sizes)}]"
 
 
-def _outputs(raiser: Raiser, trace: Trace) -> tuple[dict[str, Tensor], list[Problem]]:
+def _outputs(raiser: Raiser, trace: Trace) -> tuple[dict[str, View], list[Problem]]:
     """What comes out, by name: of a dict its keys."""
     result = trace.result
     named = result["fields"] if isinstance(result, dict) and "fields" in result else None
     data = named if named is not None else {"output": result} if isinstance(result, dict) else None
     if data is None:
         data = {f"output{number}": each for number, each in enumerate(result, 1)}
-    found: dict[str, Tensor] = {}
+    found: dict[str, View] = {}
     problems = []
     for name, each in data.items():
         numbers = list(values(each))
@@ -205,8 +202,10 @@ def _outputs(raiser: Raiser, trace: Trace) -> tuple[dict[str, Tensor], list[Prob
             problems.append(Problem("an output does not depend on any input"))
         elif view.batch != 0:
             problems.append(Problem("the batch is not the first axis of an output"))
+        elif view.mixed:
+            problems.append(Problem("what comes out is an image that was flattened with channels last"))
         else:
-            found[unique(fitting(name), set(found))] = view.tensor
+            found[unique(fitting(name), set(found))] = view
     return found, problems
 
 
@@ -218,13 +217,13 @@ def _class_name(name: str) -> str:
 def poured(written: Written) -> tuple[list[Weight], dict[str, Array]]:
     """Where each of the spec's weights is in the model, and the model's own by the spec's names."""
     graph = written.model.graph
-    places = []
-    for node, step in zip(graph.nodes, written.steps, strict=True):
-        if node.owner:
-            continue
-        for name, origin in step.weights.items():
-            shared = any(kind == "pad" for kind, _ in origin.layout)
-            places.append(Weight(node.parameter(name), origin.weight, origin.layout, shared))
+    origins = [
+        (node.parameter(name), origin)
+        for node, step in zip(graph.nodes, written.steps, strict=True) if not node.owner
+        for name, origin in step.weights.items()
+    ]  # fmt: skip
+    users = Counter(origin.weight for _, origin in origins)
+    places = [Weight(name, each.weight, each.layout, users[each.weight] > 1) for name, each in origins]
     shapes = {name: parameter.shape for name, parameter in graph.parameters().items()}
     arrays = written.trace.arrays
     originals = {
@@ -238,18 +237,24 @@ def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: 
     places, weights = poured(written)
     program = target.backend.generate(written.model)
     interface = Interface(
-        weights=tuple(places), inputs=dict.fromkeys(graph.inputs, ()), outputs=dict.fromkeys(graph.outputs, ()),
-        probes={}, unbiased_variance=program.unbiased_variance, keeps_old=program.keeps_old,
+        weights=tuple(places), inputs={name: written.inputs[name] for name in graph.inputs},
+        outputs={name: written.outputs[name] for name in graph.outputs}, probes={}, inexact=program.inexact,
+        inexact_gradients=program.inexact_gradients, unbiased_variance=program.unbiased_variance,
+        keeps_old=program.keeps_old and not written.trace.exact,
     )  # fmt: skip
     placed = {place.target for place in places}
     unused = tuple(name for name in written.trace.weights if name not in placed)
     reports = {}
     notes = list(written.notes)
-    if turned := _nameless(places):
-        notes.append(f"no file of names: none says how these lie in the model: {', '.join(turned)}")
+    said = of_program(places, program.weights) if target.backend.name == "keras" else of_spec(places)
+    rules, nameless = said
+    if nameless:
+        notes.append(f"no file of names: none says how these lie in the model: {', '.join(nameless)}")
+    short = zip(graph.nodes, rounded(graph).nodes, written.steps, strict=True)
+    held = replace(graph, nodes=[other if step.single else node for node, other, step in short])
     for mode in (Mode.EVALUATION, Mode.TRAINING):
         tell(f"proving, in {mode.value}")
-        report = examine(graph, [Own(target, interface, unused=unused)], pool, mode=mode, timeout=timeout)
+        report = examine(held, [Own(target, interface, unused=unused)], pool, mode=mode, timeout=timeout)
         if mode is Mode.TRAINING and report.exit_code:
             (outcome,) = report.outcomes.values()
             notes.append(f"training differs: {outcome.message}")
@@ -259,13 +264,7 @@ def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: 
     generated = Generated(target.backend.name, target.backend.name, program)
     reports["the generated code"] = examine(rounded(graph), [generated], pool, timeout=timeout)
     text = "".join(f"# {note}\n" for note in notes if note not in written.notes) + written.text
-    return Imported(text, written.model, weights, tuple(places), reports, tuple(notes))
-
-
-def _nameless(places: Sequence[Weight]) -> list[str]:
-    """The weights of the model of which no rule of names says how they lie."""
-    moved = [place for place in places if any(kind == "transpose" for kind, _ in place.layout)]
-    return [place.target for place in moved if place.layout != _TURNED]
+    return Imported(text, written.model, weights, tuple(places), reports, tuple(notes), rules)
 
 
 def _single(array: Array) -> Array:

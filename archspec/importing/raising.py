@@ -7,7 +7,7 @@ follow from its operation, and must be those that the model's value had in both 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,10 @@ class View:
     tensor: Tensor
     batch: int | None = 0
     """Where its batch axis stands; None: it has none, and the tensor has one of size 1."""
+    last: bool = False
+    """Whether the model has channels last, which the tensor has second, after the batch."""
+    mixed: Shape = ()
+    """The sizes, with channels first, that the only axis was flattened from, if the model did so with channels last."""
 
     @property
     def rank(self) -> int:
@@ -47,12 +51,27 @@ class View:
             axis += self.rank
         if self.batch is None:
             return axis + 1
+        if self.last:
+            return 1 if axis == self.rank - 1 else axis + 1 if axis else 0
         return 0 if axis == self.batch else axis + 1 if axis < self.batch else axis
 
     def shapes(self) -> tuple[Shape, Shape]:
         """As the model has it."""
-        one, two = (_moved(shape, self.batch) for shape in self.tensor.shapes)
+        if self.last:
+            one, two = ((shape[0], *shape[2:], shape[1]) for shape in self.tensor.shapes)
+        else:
+            one, two = (_moved(shape, self.batch) for shape in self.tensor.shapes)
         return one, two
+
+    @property
+    def layout(self) -> Moves:
+        """What makes the tensor, with the batch first, what the model has."""
+        rank = self.rank
+        return (("transpose", (0, *range(2, rank), 1)),) if self.last and rank > 2 else ()
+
+    def of(self, tensor: Tensor) -> View:
+        """Another tensor that lies as this one."""
+        return replace(self, tensor=tensor)
 
 
 def _moved(shape: Shape, batch: int | None) -> Shape:
@@ -69,6 +88,16 @@ class Static:
     shape: Shape
     origin: Origin | None = None
     constant: Any = None
+
+    def moved(self, move: tuple[str, Shape]) -> Static:
+        """The same, with its numbers elsewhere."""
+        kind, numbers = move
+        shape = tuple(self.shape[axis] for axis in numbers) if kind == "transpose" else numbers
+        if self.constant is not None:
+            turned = self.constant.transpose(numbers) if kind == "transpose" else self.constant.reshape(numbers)
+            return Static(shape, None, turned)
+        assert self.origin is not None
+        return Static(shape, Origin(self.origin.weight, (*self.origin.layout, move)))
 
 
 class Table(Protocol):
@@ -163,6 +192,12 @@ class Call:
         """Adds a step, and returns what it gives."""
         return self.raiser.step(op, [_tensor(each) for each in inputs], weights or {}, attributes, self.event["path"])
 
+    def rounded(self) -> None:
+        """Says that the model keeps the numbers of the step that came last as float32."""
+        step = self.raiser.frames[-1].items[-1]
+        assert isinstance(step, Step)
+        step.single = True
+
     def give(self, *given: View | Tensor) -> None:
         """Says what the call's results are."""
         numbers = list(values(self.event["result"]))
@@ -175,7 +210,7 @@ class Call:
         """A step of the only input, which keeps its axes."""
         view = self.view()
         (tensor,) = self.step(op, view, **attributes)
-        self.give(View(tensor, view.batch))
+        self.give(view.of(tensor))
 
     def result_shapes(self, place: int = 0) -> tuple[Shape, Shape]:
         """The shapes of a result as the model has it."""
@@ -209,7 +244,7 @@ class Raiser:
         for name, number in self.trace.inputs.items():
             said = self.trace.kinds[number]
             kind: DType = "int64" if said.startswith("int") else "bool" if said == "bool" else "float"
-            self.views[number] = View(Tensor(self.trace.shapes[number], kind, name))
+            self.views[number] = self._input(name, kind, self.trace.shapes[number])
         for event in self.trace.events:
             match event["event"]:
                 case "enter":
@@ -222,6 +257,13 @@ class Raiser:
                 case _:
                     self._call(event)
         return root
+
+    def _input(self, name: str, kind: DType, shapes: tuple[Shape, Shape]) -> View:
+        """Images have their channels second in a spec, wherever the model has them."""
+        if kind != "float" or len(shapes[0]) < 4 or not self.trace.channels_last:
+            return View(Tensor(shapes, kind, name))
+        one, two = ((shape[0], shape[-1], *shape[1:-1]) for shape in shapes)
+        return View(Tensor((one, two), kind, name), last=True)
 
     def _enter(self, event: Mapping[str, Any]) -> None:
         path = event["path"]
@@ -329,12 +371,16 @@ class Raiser:
     def operand(self, data: Any, like: View) -> Tensor:
         known = self.known(data)
         if isinstance(known, View):
-            if known.rank == like.rank and known.batch == like.batch:
+            if known.of(like.tensor) == like and known.rank == like.rank:
                 return known.tensor
             if known.batch is None and known.rank <= like.rank and like.batch in (0, None):
                 return self._stretched(known, like)
             raise Refusal("it combines tensors whose axes do not go together in a spec")
         shape = (1,) * (like.rank - len(known.shape)) + known.shape
+        if like.last and len(shape) == like.rank:
+            order = (0, like.rank - 1, *range(1, like.rank - 1))
+            known = known.moved(("reshape", shape)).moved(("transpose", order))
+            shape = known.shape
         if like.batch is None:
             return self._source(known, shape)
         if len(shape) != like.rank or shape[like.batch] != 1:
@@ -359,7 +405,7 @@ class Raiser:
             if (1, *shape) != known.shape or moves:
                 moves = back(moves, (1, *shape), self.trace.arrays[f"weight {known.origin.weight}"].shape)
             origin = Origin(known.origin.weight, moves)
-            name = known.origin.weight.rpartition(".")[2]
+            name = known.origin.weight.replace("/", ".").rpartition(".")[2]
             path = f"{self.paths[-1]}.{name}" if self.paths[-1] else name
             return self.step("parameter", [], {"": origin}, {"shape": list(shape)}, path)[0]
         array = np.asarray(known.constant).reshape(shape)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+import archspec.ops as ops
 from archspec.importing import idioms
 from archspec.importing.attention import recognized
 from archspec.importing.tree import Frame, Step, Tensor
@@ -26,12 +29,46 @@ def simplified(root: Frame, kept: set[Tensor]) -> Frame:
                 before.attributes = {}
                 before.outputs = step.outputs
                 gone.add(step)
-    _drop(root, gone | recognized(root, kept))
+    _drop(root, gone | _padded(steps, givers, used, kept) | recognized(root, kept))
     _drop(root, idioms.recognized(root, kept))
     _hoist(root)
     _grow(root)
     _default(root)
     return root
+
+
+def _padded(
+    steps: list[Step], givers: Mapping[Tensor, Step], used: Mapping[Tensor, int], kept: set[Tensor]
+) -> set[Step]:
+    """Zeros around an image belong to the convolution that reads it; and to the pool that takes the maximum, if nothing
+    in the image is below zero."""
+    gone = set()
+    for step in steps:
+        before = givers.get(step.inputs[0]) if step.inputs else None
+        if before is None or before.op != "pad" or used[step.inputs[0]] != 1 or step.inputs[0] in kept:
+            continue
+        rank, pairs = len(step.inputs[0].shapes[0]) - 2, before.attributes["padding"]
+        if "mode" in before.attributes or "value" in before.attributes or step.attributes.get("padding", 0) != 0:
+            continue
+        first = givers.get(before.inputs[0])
+        above = first is not None and ops.get(first.op)(**first.attributes).nonnegative(*[False] * len(first.inputs))
+        if len(pairs) == rank and (step.op in WINDOWS or (step.op.startswith("max_pool") and above)):
+            step.inputs[0] = before.inputs[0]
+            step.attributes["padding"] = _short(pairs)
+            gone.add(before)
+    return gone
+
+
+WINDOWS: Final = frozenset(
+    f"{kind}{rank}d" for kind in ("conv", "depthwise_conv", "separable_conv") for rank in (1, 2, 3)
+)
+
+
+def _short(pairs: Sequence[Sequence[int]]) -> Any:
+    """Pairs of equal numbers as these."""
+    if any(before != after for before, after in pairs):
+        return [list(pair) for pair in pairs]
+    return pairs[0][0] if len({before for before, _ in pairs}) == 1 else [before for before, _ in pairs]
 
 
 def _hoist(frame: Frame) -> None:

@@ -73,6 +73,10 @@ class Trace:
     arrays: Mapping[str, Array]
     idle: list[dict[str, str]]
     """The modules, by `path` and `class`, that do something in training of which evaluation shows nothing."""
+    channels_last: bool = False
+    """Whether images have their channels last."""
+    exact: bool = False
+    """Whether numbers that layers are given stay as they are, where other frameworks keep them as float32."""
 
     @property
     def weights(self) -> dict[str, Array]:
@@ -107,6 +111,8 @@ def merge(runs: Sequence[Mapping[str, Any]], arrays: Mapping[str, Array]) -> Tra
         _together(first["result"], second["result"]),
         arrays,
         first["idle"],
+        first.get("channels_last", False),
+        first.get("exact", False),
     )
 
 

@@ -40,6 +40,8 @@ class Step:
     name: str = ""
     """What the model calls it: `conv1`, or the number of its place; empty if it is a function."""
     weights_of: Step | None = None
+    single: bool = False
+    """Whether the model keeps its numbers as float32 in float64, too."""
 
 
 @dataclass(eq=False, slots=True)

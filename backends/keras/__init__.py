@@ -105,6 +105,13 @@ def training() -> Spelling:
     return SPELLING
 
 
+def raising() -> Any:
+    """What people write, as operations."""
+    from .raising import raiser
+
+    return raiser
+
+
 def saved(program: Program, graph: Graph) -> Mapping[str, str]:
     """Where a file of Keras has the weights of a model; see `order`."""
     from . import order
@@ -126,6 +133,8 @@ BACKEND: Final = Backend(
     generator=generator,
     runner=Path(__file__).parent / "runner.py",
     recorder=Path(__file__).parent / "recorder.py",
+    tracer=Path(__file__).parent / "tracer.py",
+    raising=raising,
     timer=Path(__file__).parent / "timer.py",
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     training=training,

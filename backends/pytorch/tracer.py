@@ -34,12 +34,12 @@ HERE = os.path.dirname(os.path.abspath(torch.__file__))
 
 
 class Tracer:
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, own: Any) -> None:
+        self._session = own.session
         self._made: dict[int, dict[str, Any]] = {}
         torch.backends.mha.set_fastpath_enabled(False)  # one opaque kernel else
 
-    def make(self, function: Callable[[], Any]) -> None:
+    def make(self, function: Callable[[], Any], inputs: Mapping[str, Any]) -> None:
         def whole() -> nn.Module:
             sys.setprofile(self._note)
             try:

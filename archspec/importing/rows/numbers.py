@@ -53,7 +53,7 @@ def binary(op: str) -> Row:
             raise Refusal("it combines a tensor with an array of more axes")
         inputs = [call.operand(each, like) for each in (one, other)]
         (tensor,) = call.step(op, *inputs)
-        call.give(View(tensor, like.batch))
+        call.give(like.of(tensor))
 
     return row
 
@@ -87,7 +87,7 @@ def _with_number(call: Call, op: str, one: Any, other: Any) -> None:
         (tensor,) = call.step("square" if value == 2 else "sqrt", view)
     else:
         (tensor,) = call.step(op, view, value=value)
-    call.give(View(tensor, view.batch))
+    call.give(view.of(tensor))
 
 
 def matmul(call: Call) -> None:
@@ -138,7 +138,8 @@ def reduced(op: str) -> Row:
         batch = view.batch
         if batch is not None and not keep:
             batch -= sum(axis < batch for axis in axes)
-        call.give(View(tensor, batch))
+        last = view.last and (keep or (1 not in spec and len(tensor.shapes[0]) > 2))
+        call.give(View(tensor, batch, last))
 
     return row
 
@@ -163,7 +164,7 @@ def cast(call: Call) -> None:
     if known.tensor.dtype == dtype:
         call.give(known)
         return
-    call.give(View(call.step("cast", known, dtype=dtype)[0], known.batch))
+    call.give(known.of(call.step("cast", known, dtype=dtype)[0]))
 
 
 def einsum(call: Call) -> None:
@@ -187,7 +188,7 @@ def where(call: Call) -> None:
     known = [call.raiser.known(each) for each in given]
     like = max((each for each in known if isinstance(each, View)), key=lambda view: view.rank)
     (tensor,) = call.step("where", *(call.operand(each, like) for each in given))
-    call.give(View(tensor, like.batch))
+    call.give(like.of(tensor))
 
 
 def axiswise(op: str) -> Row:
@@ -206,7 +207,7 @@ def axiswise(op: str) -> Row:
             shifts = call.number("shifts", 1)
             by = dict(zip(map(view.axis, axes), shifts if isinstance(shifts, list) else [shifts], strict=True))
             attributes["shifts"] = [by[axis] for axis in given] if len(given) > 1 else by[given[0]]
-        call.give(View(call.step(op, view, **attributes)[0], view.batch))
+        call.give(view.of(call.step(op, view, **attributes)[0]))
 
     return row
 
@@ -217,7 +218,7 @@ def normalize(call: Call) -> None:
         raise Refusal("normalize by another norm than the second")
     axis = view.axis(call.number("dim", 2, 1))
     epsilon = call.number("eps", 3, 1e-12)
-    call.give(View(call.step("l2_normalize", view, axis=axis, epsilon=epsilon)[0], view.batch))
+    call.give(view.of(call.step("l2_normalize", view, axis=axis, epsilon=epsilon)[0]))
 
 
 def extreme(op: str) -> Row:

@@ -67,15 +67,7 @@ def _flattened(before: Shape, after: Shape) -> tuple[int, int] | None:
 
 def _move(call: Call, known: Static, move: tuple[str, Shape]) -> None:
     """A weight or a constant that is moved, which makes it no step yet."""
-    call.raiser.keep(call.event["result"]["value"], moved(known, move, call.result_shapes()[0]))
-
-
-def moved(known: Static, move: tuple[str, Shape], shape: Shape) -> Static:
-    if known.constant is not None:
-        turned = known.constant.transpose(move[1]) if move[0] == "transpose" else known.constant.reshape(move[1])
-        return Static(shape, None, turned)
-    assert known.origin is not None
-    return Static(shape, Origin(known.origin.weight, (*known.origin.layout, move)))
+    call.raiser.keep(call.event["result"]["value"], known.moved(move))
 
 
 def permuted(axes: Callable[[Call, int], list[int]]) -> Row:
@@ -199,7 +191,7 @@ def joined(op: str) -> Row:
         if len(inputs) == 1:
             call.give(like)
             return
-        call.give(View(call.step(op, *inputs, axis=like.axis(axis))[0], like.batch))
+        call.give(like.of(call.step(op, *inputs, axis=like.axis(axis))[0]))
 
     return row
 
@@ -288,7 +280,7 @@ def _part(call: Call, known: Static, keys: Sequence[Any]) -> Static:
         index = tuple(... if _is_rest(key) else slice(*key["slice"]) if isinstance(key, dict) else key for key in keys)
         return Static(shape, None, known.constant[index])
     if all(key is None or key == WHOLE or _is_rest(key) for key in keys):
-        return moved(known, ("reshape", shape), shape)
+        return known.moved(("reshape", shape))
     first = keys[0]
     assert known.origin is not None
     if len(keys) == 1 and isinstance(first, dict) and not known.origin.layout and not first["slice"][0]:

@@ -1,8 +1,9 @@
 """A person's own model in a framework's process, whose calls are captured as data from which a spec can be written.
 
-A backend's `tracer.py` defines `Tracer(session)`: `make(function)` (a model in evaluation; notes what each of its parts
-was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs, write)`, which gives the
-events of one run and what comes out, as data (see `archspec.importing.trace`); other arrays are written.
+A backend's `tracer.py` defines `Tracer(own)`, of the recorder's `Own`: `make(function, inputs)` (a model in evaluation;
+notes what each of its parts was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs,
+write)`, which gives the events of one run and what comes out, as data (see `archspec.importing.trace`); other arrays
+are written.
 
 A format's reader defines `read(request, write)`, which gives both runs of a file as such data, and of its `inputs` the
 names, sizes and kinds. What is wrong with a file it raises as an error that is `plain`: said in one line.
@@ -16,17 +17,19 @@ from typing import Any
 import numpy as np
 
 from .arrays import Writer
-from .own import OwnError, drawn, factory, said, script
+from .own import OwnError, drawn, factory, own_session, said, script
 
 
 def capture(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -> dict[str, Any]:
     """Runs a model for each size of inputs, with random weights that are all written; gives the events of each run."""
     own = request["own"]
-    session = runner.Session(request["dtype"], lambda key, value: value)
-    session.draws = True
-    tracer = script(own["tracer"]).Tracer(session)
+    tracer = script(own["tracer"]).Tracer(own_session(request, runner, lambda key, value: value))
+    given = [
+        {name: _input(number, name, shape, request["kinds"][name]) for name, shape in sizes.items()}
+        for number, sizes in enumerate(request["sizes"])
+    ]
     with clock.enter("build"), said(own):
-        tracer.make(factory(own))
+        tracer.make(factory(own), given[0])
     with clock.enter("weights"):
         for name, array in tracer.weights().items():
             writer.add(f"original {name}", np.array(array))
@@ -34,8 +37,7 @@ def capture(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer)
             tracer.assign(name, array)
             writer.add(f"weight {name}", array)
     runs = []
-    for number, sizes in enumerate(request["sizes"]):
-        arrays = {name: _input(number, name, shape, request["kinds"][name]) for name, shape in sizes.items()}
+    for number, arrays in enumerate(given):
 
         def write(name: str, array: Any, number: int = number) -> None:
             writer.add(f"{name} of {number}", np.array(array))
