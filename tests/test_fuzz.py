@@ -23,6 +23,7 @@ from .fuzz import draw
 from .fuzz.builder import Drawing
 from .fuzz.scopes import Network
 from .fuzz.verify import BACKENDS, compiled, problems, reduced, text
+from .standins.check import written
 
 FOUND: Final = sorted((Path(__file__).parent / "fuzz_found").glob("*.yaml"))
 QUICK: Final = 100
@@ -83,6 +84,19 @@ def _steps(layers: list[object]) -> list[dict[str, object]]:
             found.append(step)
             found += _steps([step.get("layers", []), *step.get("branches", {}).values()])
     return found
+
+
+def test_blocks_along_an_axis_are_drawn_and_run_on_stand_ins() -> None:
+    """Values in frameworks: `python -m tests.fuzz N --along`."""
+    found = 0
+    for seed in range(8):
+        drawn = text(draw.document(seed, along=True))
+        found += drawn.count("over: ")
+        model = Spec.parse(drawn).network()
+        model.check()
+        for backend in BACKENDS:
+            assert written(backend, model).problem() == "", f"{backend.title}, seed {seed}"
+    assert found > 4
 
 
 def test_the_same_seed_gives_the_same_spec() -> None:

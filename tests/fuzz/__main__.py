@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="where specs that fail are saved")
     parser.add_argument("--no-gradients", action="store_true", help="compare values alone")
     parser.add_argument("--no-reduce", action="store_true", help="do not look for smaller specs that fail")
+    parser.add_argument("--along", action="store_true", help="draw blocks along an axis, too")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--standins", action="store_true", help="run on stand-ins of the frameworks")
     how.add_argument("--names", action="store_true", help="the same, with names that people choose")
@@ -34,7 +35,7 @@ def main() -> int:
     started = perf_counter()
     with Pool({backend.name: backend.runner for backend in BACKENDS}) as pool:
         for seed in range(chosen.seed, chosen.seed + chosen.count):
-            drawn = document(seed)
+            drawn = document(seed, along=chosen.along)
             gradients = not chosen.no_gradients and seed % 2 == 0
             try:
                 found = problems(text(drawn), pool, gradients=gradients)

@@ -21,7 +21,9 @@ OPS: Final = ops.names()
 class Drawing:
     """What all builders of one document share."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, along: bool = False) -> None:
+        self.along = along
+        """Whether blocks are also called along an axis."""
         self.random = stdlib.Random(seed)
         self.numbers = np.random.default_rng(seed)
         self.blocks: dict[str, Any] = {}

@@ -11,9 +11,9 @@ from .scopes import Network
 Document = dict[str, Any]
 
 
-def document(seed: int) -> Document:
-    """The spec of a seed: always the same."""
-    drawing = Drawing(seed)
+def document(seed: int, *, along: bool = False) -> Document:
+    """The spec of a seed: always the same. With `along` it also has blocks along an axis."""
+    drawing = Drawing(seed, along=along)
     random = drawing.random
     network = Network(drawing)
     network.begin()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
+
 from archspec import ops
 from archspec.ops.base import Operation
 
 from .attributes import Attributes, named_axis
 from .builder import OPS, Builder
 from .expressions import expressed
-from .interpret import Rejected, Step, Wires
+from .interpret import Rejected, Step, Value, Wires
 from .operations import STEADY, aliased, operation, optional, steady, tame
 from .scopes import Block
 
@@ -22,6 +24,8 @@ def extend(builder: Builder) -> None:
     """Adds some step, if one is found that fits."""
     forms = FORMS if builder.depth < 2 else INNER_FORMS
     form = builder.random.choices(list(forms), list(forms.values()))[0]
+    if builder.drawing.along and builder.depth == 0 and builder.random.random() < 0.2:
+        form = _along
     try:
         form(builder)
         tame(builder)
@@ -252,7 +256,7 @@ def _lent_block(builder: Builder) -> None:
     """A call of a block once more, with its weights."""
     random = builder.random
     known = [layer for layer in builder.layers if isinstance(layer, dict) and "block" in layer and "name" in layer
-             and not layer.keys() & {"repeat", "when"}]  # fmt: skip
+             and not layer.keys() & {"repeat", "when", "over"}]  # fmt: skip
     random.shuffle(known)
     for layer in known:
         step = {**layer, "name": builder.new_name("block"), "weights_of": layer["name"]}
@@ -266,6 +270,48 @@ def _lent_block(builder: Builder) -> None:
             except Rejected:
                 continue
     raise Rejected("no block to call again")
+
+
+def _along(builder: Builder) -> None:
+    """A new block that is called along an axis: a step or a few of the place, then one that joins them to the state."""
+    drawing, random = builder.drawing, builder.random
+    builder.keep()
+    fits = [(name, value, axis) for name, value in builder.values() for axis in range(1, len(value.shape))
+            if value.dtype == "float" and len(value.shape) > 2 and value.shape[0] > 1
+            and value.shape[axis] <= 12]  # fmt: skip
+    if not fits:
+        raise Rejected("no sequence")
+    whole, x, axis = random.choice(fits)
+    cell = Block(builder)
+    cell.start(Value(np.take(x.array, 0, axis)))
+    cell.inner = True  # its params and inputs are those that are drawn here
+    cell.add({"op": "linear", "from": "x", "out_features": random.randint(1, 6)})
+    for _ in range(random.randint(0, 2)):
+        extend(cell)
+    place = cell.one()
+    if place.dtype != "float" or place.shape[0] == 1:
+        raise Rejected("no state of that kind")
+    fresh = cell.named()
+    start = builder.obtain(place.shape[1:], "float", None, alone=True)
+    (begun,) = builder.names[start]
+    cell.names["h"] = (begun if begun.shape == place.shape else Value(np.repeat(begun.array, place.shape[0], 0)),)
+    cell.add({"op": random.choice(["add", "subtract", "maximum", "multiply"]), "name": "new", "from": [fresh, "h"]})
+    if random.random() < 0.5:
+        cell.add({"op": random.choice(["tanh", "sigmoid", "hard_tanh"]), "name": "end"})
+    outputs = {"y": random.choice([fresh, "new"]), "h": "end" if "end" in cell.names else "new"}
+    name = f"Cell{drawing.number()}"
+    drawing.blocks[name] = {"params": {}, "inputs": ["x", "h"], "layers": cell.layers, "outputs": outputs}
+    step: Step = {"block": name, "name": builder.new_name("block"), "from": [whole, start], "over": axis}
+    if random.random() < 0.4:
+        step["reverse"] = True
+    try:
+        builder.keep()
+        builder.add(step)
+    except Rejected:
+        del drawing.blocks[name]
+        raise
+    builder.current = builder.names[f"{step['name']}.y"]
+    builder.add({"op": "tanh", "from": f"{step['name']}.y"})
 
 
 Form = Callable[[Builder], None]

@@ -170,7 +170,8 @@ class Interpreter:
         if "op" in step:
             outputs = self._operation(step, current, env, names)
         elif "block" in step:
-            labels, outputs = self._call(step, current, env)
+            call = self._along if "over" in step else self._call
+            labels, outputs = call(step, current, env)
             if name and labels:
                 names.update((f"{name}.{label}", (value,)) for label, value in zip(labels, outputs, strict=True))
         elif "branches" in step:
@@ -193,6 +194,36 @@ class Interpreter:
             if len(outputs) > 1 and "op" in step:
                 names.update((f"{name}.{number}", (value,)) for number, value in enumerate(outputs))
         return outputs
+
+    def _along(self, step: Step, current: Wires, env: Mapping[str, Any]) -> tuple[list[str], Wires]:
+        """A block that is called at each place of its first input, with state by name."""
+        x, *others = current
+        block, axis = self.blocks[step["block"]], step["over"]
+        state = dict(zip(block["inputs"][1:], others, strict=True))
+        state = {name: value if value.shape[0] == x.shape[0] else Value(np.repeat(value.array, x.shape[0], 0))
+                 for name, value in state.items()}  # fmt: skip
+        form = {key: value for key, value in step.items() if key not in ("over", "reverse", "name")} | {
+            "log": step["name"]
+        }
+        made: list[dict[str, Value]] = []
+        places = range(x.shape[axis])
+        for place in reversed(places) if step.get("reverse") else places:
+            moment = Value(np.take(x.array, place, axis))
+            labels, outputs = self._call(form, (moment, *state.values()), env)
+            made.append(dict(zip(labels, outputs, strict=True)))
+            before, state = state, {name: made[-1].get(name, value) for name, value in state.items()}
+            if any(
+                (state[name].shape, state[name].dtype) != (before[name].shape, before[name].dtype) for name in state
+            ):
+                raise Rejected("state that does not stay as it is")
+            form["weights_of"] = step["name"]
+        ordered = made[::-1] if step.get("reverse") else made
+        if any(axis > len(value.shape) for value in made[0].values()):
+            raise Rejected("no place for that axis")
+        return list(made[0]), tuple(
+            state[label] if label in state else Value(np.stack([each[label].array for each in ordered], axis))
+            for label in made[0]
+        )
 
     def _call(self, step: Step, current: Wires, env: Mapping[str, Any]) -> tuple[list[str], Wires]:
         block = self.blocks[step["block"]]
