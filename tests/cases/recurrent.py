@@ -47,7 +47,7 @@ TABLE: Final[Table] = {
         ({**DEEP, "return_sequence": False, "return_state": True, "bias": False}, SEQUENCE),
         ({"hidden_size": 5, "num_layers": 2, "bias": False}, SEQUENCE, (2, 5), (2, 5)),
         ({"hidden_size": 4, "bidirectional": True}, SEQUENCE, (), padded()),
-        ({"hidden_size": 4, "return_sequence": False}, SEQUENCE, (), padded()),
+        ({"hidden_size": 4, "return_sequence": False}, SEQUENCE, (), {**padded(), "below": 12}),  # beyond the time, too
         ({**DEEP, "dropout": 0.0, "return_state": True}, SEQUENCE, (6, 5), (6, 5), (), padded("float", "float")),
         (
             {"hidden_size": 5, "bidirectional": True, "return_sequence": False, "return_state": True},

@@ -13,6 +13,8 @@ from archspec.emit.code import Call, Code, Global, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.recurrent import outputs, parted
 from archspec.emit.signature import bindings, spell
+from archspec.expressions import expr_of, free_names
+from archspec.graph.tree import Step
 
 OPTIONS: Final = "num_layers=1, direction='forward', dropout=0.0"
 
@@ -50,10 +52,19 @@ def recurrent(site: Site, name: str, options: str = "", **sources: Any) -> Lower
             given: Any = (call("batch_second", *initial),) if initial else ()
         else:
             given = tuple(Template("{0}.transpose([1, 0, 2])", (state,)) for state in initial)
-        padded = (("sequence_length", lengths),) if lengths is not None else ()
-        return outputs(site, Call(own[""], (x, *given), padded))
+        if lengths is None:
+            return outputs(site, Call(own[""], (x, *given)))
+        if not site.every(is_within):
+            lengths = call("within", lengths, x)
+        return outputs(site, Call(own[""], (x, *given), (("sequence_length", lengths),)))
 
     return Lowered(apply=apply, layers={"": made}, weights=bindings(site, {} if fused else places(site)))
+
+
+def is_within(step: Step) -> bool:
+    """Whether no length is beyond the time: Paddle reads what is not there."""
+    time, span = step.inputs[0].shape[1], step.inputs[-1].span
+    return span is not None and span.low >= 0 and span.high <= int(time) and not free_names(expr_of(time))
 
 
 def direction(site: Site) -> Code:

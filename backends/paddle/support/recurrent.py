@@ -27,6 +27,11 @@ def last_with_states(result: tuple, directions: int) -> tuple[Tensor, ...]:
     return last_state(result, directions), *with_states(result)[1:]
 
 
+def within(lengths: Tensor, x: Tensor) -> Tensor:
+    """Lengths that are none beyond the time, where Paddle reads what is not there."""
+    return lengths.clip(0, x.shape[1])
+
+
 class CellStack(nn.LayerList):
     """Recurrent layers that run their cells step by step, as nn.LSTM runs its own.
 
