@@ -17,12 +17,13 @@ import archspec
 from archspec import reference
 from archspec.against.file import Saved
 from archspec.cli import app
+from archspec.errors import SpecError
 from archspec.formats import formats
 from archspec.graph.graph import rounded
 from archspec.importing.file import spec_of
 from archspec.importing.given import BATCHES, PRIMES
 from archspec.importing.model import Written, poured
-from archspec.importing.trace import ImportRefused
+from archspec.importing.trace import ImportRefused, PartlyImported
 from archspec.model import Model, Spec
 from archspec.verification import data
 from archspec.verification.worker.own import script
@@ -30,12 +31,12 @@ from archspec.verification.worker.own import script
 (FORMAT,) = formats(["onnx"])
 
 
-def read(path: Path) -> Written:
+def read(path: Path, *, partial: bool = False) -> Written:
     """The spec of a file, which is read in this process."""
     arrays: dict[str, Any] = {}
     request = {"file": str(path), "given": [], "primes": PRIMES, "batches": BATCHES}
     seen = script(str(FORMAT.reader)).read(request, lambda name, array: arrays.update({name: np.array(array)}))
-    return spec_of(Saved(str(path), str(path), FORMAT), seen, arrays, [])[0]
+    return spec_of(Saved(str(path), str(path), FORMAT), seen, arrays, [], partial=partial)[0]
 
 
 def there_and_back(model: Model, path: Path) -> Written:
@@ -216,3 +217,20 @@ def test_sizes_that_a_file_computes_are_open(tmp_path: Path) -> None:
         "bias": (3,),
     }
     np.testing.assert_array_equal(next(iter(poured_in.values())), LINEAR[:2].T)
+
+
+def test_what_is_refused_may_stay_as_steps_that_check_refuses(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"], "first"), helper.make_node("Celu", ["a"], ["b"]),
+        helper.make_node("IsNaN", ["b"], ["c"], "/odd/IsNaN"), helper.make_node("Cast", ["c"], ["y"], to=1),
+    ]  # fmt: skip
+    path = file_of(tmp_path / "net.onnx", nodes, {"w": LINEAR})
+    with pytest.raises(ImportRefused, match="no operation for IsNaN"):
+        read(path)
+    with pytest.raises(PartlyImported, match="no operation for IsNaN") as found:
+        read(path, partial=True)
+    with pytest.raises(SpecError) as refused:
+        Spec.parse(found.value.text, "net.yaml").network().check()
+    (line,) = [number for number, line in enumerate(found.value.text.splitlines(), 1) if "op: unknown" in line]
+    assert f"net.yaml:{line}:" in str(refused.value)
+    assert "this step is unknown; it was odd (IsNaN): there is no operation for IsNaN" in str(refused.value)

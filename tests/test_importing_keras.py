@@ -10,11 +10,11 @@ import pytest
 
 from archspec.against.target import targets
 from archspec.backend import backends
-from archspec.cli.importing import framework
 from archspec.errors import ArchspecError
 from archspec.importing.given import given
 from archspec.importing.model import Imported, import_model
 from archspec.importing.rules import _ordered
+from archspec.importing.source import framework
 from archspec.spec.formatting import formatted
 from archspec.verification.workers import Pool
 from archspec.weights.exchange import canonical

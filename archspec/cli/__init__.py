@@ -434,6 +434,9 @@ def import_(
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Leave steps that are unknown, which check refuses, for what is refused.")
+    ] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write the spec of a model that is code, with its weights, and prove that it is that model.
@@ -452,7 +455,46 @@ def import_(
     from archspec.cli.arguments import values
     from archspec.cli.importing import run
 
-    code = run(source, output_, inputs or (), backend, values(arguments), timeout, force=force, as_json=as_json)
+    given = values(arguments)
+    code = run(
+        source, output_, inputs or (), backend, given, timeout, force=force, as_json=as_json, partial=partial
+    )  # fmt: skip
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command("convert")
+def convert_(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="As that of archspec import.")],
+    to: Annotated[str, typer.Option("--to", metavar="BACKEND", help="The framework that it is for.")],
+    output_: Annotated[Path, typer.Option("-o", "--output", metavar="NAME", help="What files are called.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME=SIZES", help="What goes in, the batch first; may be repeated."),
+    ] = None,
+    origin: Annotated[str, typer.Option("--from", metavar="KIND", help="What it is of: a backend, or onnx.")] = "",
+    arguments: Annotated[
+        list[str] | None, typer.Option("--argument", metavar="N=V", help="What the function is given; may be repeated.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Trained ones, as the model names them.")] = None,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Limit of a run, or an import.")] = 300,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Bring a model with its weights into another framework: import, compile, convert and verify at once.
+
+    \b
+    archspec convert my_model.py:build --input image=1,3,32,32 --to keras --weights trained.pt -o net
+    archspec convert exported.onnx --to pytorch -o net
+
+    Writes NAME.yaml (the spec), NAME_BACKEND.py, its weights in the framework's own kind of file, and NAME.md, a page
+    about what was proven; or nothing, with exit code 1, if the code with these weights is not proven to be the model.
+    """
+    from archspec.cli.arguments import values
+    from archspec.cli.converting import run
+
+    given = values(arguments)
+    code = run(source, output_, origin, to, inputs or (), given, weights, timeout, force=force, as_json=as_json)
     if code:
         raise typer.Exit(code)
 

@@ -27,20 +27,21 @@ from archspec.verification.workers import Pool, Result
 
 def import_file(
     file: Saved, inputs: Sequence[Given], backend: Backend, pool: Pool, *, timeout: float = 300,
-    tell: Telling = lambda stage: None,
+    tell: Telling = lambda stage: None, partial: bool = False,
 ) -> Imported:  # fmt: skip
     """The spec of a file with its weights, proven by its runtime and by the code of a backend. Raises ImportRefused
     with all that has no place in a spec, UsageError for what is no file of a model."""
     tell("reading")
     seen, arrays = _read(file, inputs, pool, timeout)
     tell("writing")
-    done, wanted = spec_of(file, seen, arrays, inputs)
+    done, wanted = spec_of(file, seen, arrays, inputs, partial=partial)
     return _proven(done, file, wanted, seen, backend, pool, timeout, tell)
 
 
 def spec_of(
-    file: Saved, seen: Mapping[str, Any], arrays: Mapping[str, Array], inputs: Sequence[Given]
-) -> tuple[Written, tuple[Given, ...]]:
+    file: Saved, seen: Mapping[str, Any], arrays: Mapping[str, Array], inputs: Sequence[Given], *,
+    partial: bool = False,
+) -> tuple[Written, tuple[Given, ...]]:  # fmt: skip
     """The spec of what was read of a file, and its inputs. Raises ImportRefused, UsageError."""
     renamed = _named(seen, inputs)
     trace = merge(seen["runs"], arrays)
@@ -48,7 +49,8 @@ def spec_of(
     wanted = _given(seen, renamed, inputs, trace)
     assert file.form.raising is not None
     path = Path(file.path)
-    return written(trace, file.form.raising(), path.stem, f"{path.name}.", wanted, seen["notes"]), wanted
+    table, said = file.form.raising(), f"{path.name}."
+    return written(trace, table, path.stem, said, wanted, seen["notes"], partial=partial), wanted
 
 
 def _read(file: Saved, inputs: Sequence[Given], pool: Pool, timeout: float) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -24,7 +24,7 @@ from archspec.importing.raising import Raiser, Static, Table, View
 from archspec.importing.rules import Rules, of_program, of_spec
 from archspec.importing.simplify import simplified
 from archspec.importing.text import Head, write
-from archspec.importing.trace import ImportRefused, Problem, Trace, merge, values
+from archspec.importing.trace import ImportRefused, PartlyImported, Problem, Trace, merge, values
 from archspec.importing.tree import Frame, Step, Tensor
 from archspec.model import Model, Spec
 from archspec.ops.base import product
@@ -62,8 +62,9 @@ class Imported:
 
 
 def import_model(
-    target: Target, inputs: Sequence[Given], pool: Pool, *, timeout: float = 300, tell: Telling = lambda stage: None
-) -> Imported:
+    target: Target, inputs: Sequence[Given], pool: Pool, *, timeout: float = 300, tell: Telling = lambda stage: None,
+    partial: bool = False,
+) -> Imported:  # fmt: skip
     """The spec of a model, with its weights, proven. Raises ImportRefused with all that has no place in a spec,
     UsageError for what gives no model, ArchspecError if what was written is not the model."""
     tell("capturing")
@@ -71,7 +72,7 @@ def import_model(
     tell("writing")
     assert target.backend.raising is not None
     said = f"{target.name} of {target.module or Path(target.file).name}."
-    done = written(trace, target.backend.raising(), target.name, said, inputs)
+    done = written(trace, target.backend.raising(), target.name, said, inputs, partial=partial)
     return _proven(done, target, pool, timeout, tell)
 
 
@@ -108,11 +109,12 @@ class Written:
 
 
 def written(
-    trace: Trace, table: Table, name: str, summary: str, inputs: Sequence[Given], decided: Sequence[str] = ()
-) -> Written:
+    trace: Trace, table: Table, name: str, summary: str, inputs: Sequence[Given], decided: Sequence[str] = (), *,
+    partial: bool = False,
+) -> Written:  # fmt: skip
     """The spec of a trace, whose name is that of the model's class, or else `name`. What was `decided` is a comment.
-    Raises ImportRefused with all that has no place in one."""
-    raiser = Raiser(trace, table)
+    Raises ImportRefused with all that has no place in one, or PartlyImported, if a `partial` one is wanted."""
+    raiser = Raiser(trace, table, partial=partial)
     root = raiser.run()
     views, problems = _outputs(raiser, trace)
     if raiser.problems or problems:
@@ -146,6 +148,8 @@ def written(
         {each.name: each.said(last=entries[each.name].last) for each in inputs}, notes,
     )  # fmt: skip
     text = write(head, found, tensors, outputs, ())
+    if raiser.unknown:
+        raise PartlyImported(text, raiser.unknown)
     try:
         model = Spec.parse(text, "imported.yaml").network()
         model.check()

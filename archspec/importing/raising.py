@@ -18,6 +18,7 @@ from archspec.errors import ShapeError
 from archspec.importing.trace import Problem, Size, Trace, Unlike, plain, read_of, values
 from archspec.importing.tree import Frame, Origin, Step, Tensor
 from archspec.ops.base import DType, Shape
+from archspec.spec.lint import UNKNOWN
 
 SPATIAL = frozenset("kernel_size stride padding dilation output_padding output_size scale size patch_size".split())
 """Attributes that may be one number for all axes."""
@@ -72,6 +73,11 @@ class View:
     def of(self, tensor: Tensor) -> View:
         """Another tensor that lies as this one."""
         return replace(self, tensor=tensor)
+
+
+def _batch_of(shapes: tuple[Shape, Shape], batches: set[tuple[int, ...]]) -> int | None:
+    """Where the batch axis of a value most likely is."""
+    return next((axis for axis, sizes in enumerate(zip(*shapes, strict=False)) if sizes in batches), None)
 
 
 def _moved(shape: Shape, batch: int | None) -> Shape:
@@ -235,6 +241,10 @@ class Raiser:
     """Values that nothing is known of, since a call was refused."""
     owners: dict[str, Step] = field(default_factory=dict)
     """By name of a weight the first step that uses it."""
+    partial: bool = False
+    """Whether what has no place in a spec is a step that is unknown."""
+    unknown: list[Problem] = field(default_factory=list)
+    """Why there are such steps."""
     _read: set[int] | None = None
 
     def run(self) -> Frame:
@@ -294,7 +304,30 @@ class Raiser:
     def _refuse(self, why: str, event: Mapping[str, Any]) -> None:
         path = event.get("path") or self.paths[-1]
         kind = event["func"] if event.get("path") else self.frames[-1].kind
-        self.problems.append(Problem(why, path, kind, event.get("line", "")))
+        problem = Problem(why, path, kind, event.get("line", ""))
+        known = self.partial and event["event"] == "call" and self._leave_unknown(problem, event)
+        (self.unknown if known else self.problems).append(problem)
+
+    def _leave_unknown(self, problem: Problem, event: Mapping[str, Any]) -> bool:
+        """Whether a step stands for a call now of which no more is known than what goes in and what comes out."""
+        given = [self.views.get(number) for number in values([event["args"], event["kwargs"]])]
+        inputs = [view.tensor for view in given if isinstance(view, View)]
+        numbers = list(values(event["result"]))
+        batches = {tuple(shape[0] for shape in tensor.shapes) for tensor in inputs}
+        places = [_batch_of(self.trace.shapes[number], batches) for number in numbers]
+        if not inputs or not numbers or None in places:
+            return False
+        outputs = []
+        for number, place in zip(numbers, places, strict=True):
+            assert place is not None
+            one, two = ((shape[place], *shape[:place], *shape[place + 1 :]) for shape in self.trace.shapes[number])
+            outputs.append(Tensor((one, two)))
+            self.views[number] = View(outputs[-1], place)
+        said = " ".join(str(problem).split()).replace("\\", "/").replace('"', "'")
+        path, outer = event.get("path") or "", self.paths[-1]
+        name = path.removeprefix(f"{outer}.") if outer else path
+        self.frames[-1].items.append(Step(UNKNOWN, {"was": said}, list(dict.fromkeys(inputs)), outputs, {}, name))
+        return True
 
     def step(
         self, op: str, inputs: Sequence[Tensor], weights: Mapping[str, Origin], attributes: Mapping[str, Any],

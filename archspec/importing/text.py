@@ -14,6 +14,7 @@ from archspec.importing.items import Expression, First, Growing, Item, first_inp
 from archspec.importing.names import fitting, unique
 from archspec.importing.trace import ImportRefused, Problem
 from archspec.importing.tree import Step, Tensor
+from archspec.spec.lint import UNKNOWN
 
 WIDTH: Final = 120
 
@@ -221,6 +222,8 @@ def _ordered(item: Item) -> list[tuple[str, Any]]:
     """Attributes in the operation's own order."""
     if item.form != "op":
         return list(item.values.items())
+    if item.head == UNKNOWN:
+        return list(item.values.items())
     order = list(ops.get(item.head).model_fields)
     return sorted(item.values.items(), key=lambda each: order.index(each[0]))
 
@@ -232,7 +235,7 @@ def _is_source(item: Item) -> bool:
 def _parts(item: Item) -> Sequence[str]:
     if item.form == "block":
         return item.gives
-    gives = ops.get(item.head).gives
+    gives = () if item.head == UNKNOWN else ops.get(item.head).gives
     return gives if len(gives) >= len(item.outputs) else [str(number) for number in range(len(item.outputs))]
 
 

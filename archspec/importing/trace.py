@@ -60,6 +60,17 @@ class ImportRefused(ArchspecError):
         self.problems = tuple(problems)
 
 
+class PartlyImported(ImportRefused):
+    """A model of which a spec has steps that are `unknown`, with the reasons.
+
+    Attributes: text: the spec, which `check` refuses.
+    """
+
+    def __init__(self, text: str, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.text = text
+
+
 @dataclass(slots=True)
 class Trace:
     """Two runs of a model as one."""

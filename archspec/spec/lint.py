@@ -31,6 +31,8 @@ from archspec.training import rules
 
 _AXIS_NAMES: Final = sorted({name for names in AXES.values() for name in names if name != "batch"})
 _OPERATIONS: Final = frozenset(ops.names())
+UNKNOWN: Final = "unknown"
+"""What an import leaves in the place of what has no operation."""
 _TRUTHS: Final = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
@@ -308,6 +310,10 @@ class Lint:
 
     def _operation(self, step: OperationStep, path: Path, names: _Names) -> None:
         given = step.__pydantic_extra__ or {}
+        if step.op == UNKNOWN and isinstance(given.get("was"), str) and step.op not in names.own:
+            hint = "write what it does with operations, or take it out of the model"
+            self._report(path, f"this step is unknown; it was {given['was']}", hint=hint)
+            return
         if step.op not in _OPERATIONS:
             self._words |= {step.op} - names.own
             if names.params.get(step.op) in ("operation", "any"):
