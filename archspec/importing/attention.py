@@ -52,7 +52,7 @@ def _attention(last: Step, alone: dict[Tensor, Step], here: set[Step]) -> list[S
         return []
     scale *= more * factor
     last.op, last.inputs = "scaled_dot_product_attention", [query, turned.inputs[0], last.inputs[1]]
-    last.attributes = {} if isclose(scale, 1 / sqrt(features), rel_tol=1e-14) else {"scale": scale}
+    last.attributes = {} if isclose(scale, 1 / sqrt(features), rel_tol=1e-7) else {"scale": scale}
     return steps
 
 

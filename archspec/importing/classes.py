@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 
 from archspec.importing.names import fitting
-from archspec.importing.tree import Frame
+from archspec.importing.tree import Frame, Step
 
 
 def named(frame: Frame) -> int:
     """Gives modules in this one, of which no class is known, one that is called as they are: `fire2` is a Fire. Those
-    that only count others have none. Returns how deep modules are in each other."""
+    that only count others have none, and one step alone is not in one. Returns how deep modules are in each other."""
     height = 0
-    for item in frame.items:
+    for place, item in enumerate(frame.items):
         if isinstance(item, Frame):
+            only = item.items[0]
+            if not item.kind and len(item.items) == 1 and isinstance(only, Step):
+                only.name = item.name
+                frame.items[place] = only
+                continue
             deep = named(item)
             height = max(height, deep + 1)
             if item.kind or item.whole:

@@ -228,11 +228,55 @@ def _shuffle(step: Step, known: _Known) -> list[Step]:
     return _become(step, "channel_shuffle", cut.inputs[0], turned, cut, groups=sizes[0])
 
 
+def _heads(step: Step, known: _Known) -> list[Step]:
+    """Attention with projections of what goes in, whose features are those of all heads, and of what comes out."""
+    flat = known.before(step.inputs[0], "flatten") or known.before(step.inputs[0], "reshape")
+    turned = flat and known.before(flat.inputs[0], "permute")
+    attention = turned and known.before(turned.inputs[0], "scaled_dot_product_attention")
+    if flat is None or turned is None or attention is None or len(attention.inputs) != 3 or step.weights_of is not None:
+        return []
+    if turned.attributes != {"axes": [2, 1, 3]} or len(flat.outputs[0].shapes[0]) != 3:
+        return []
+    heads, features = attention.inputs[0].shapes[0][1], step.outputs[0].shapes[0][-1]
+    parts = [_projected(tensor, known, heads) for tensor in attention.inputs]
+    found = [part for part in parts if part is not None]
+    if len(found) != 3 or "scale" in attention.attributes:
+        return []
+    given = [part[0].inputs[0] for part in found]
+    linears = [*(part[0] for part in found), step]
+    same_bias = len({linear.attributes.get("bias", True) for linear in linears}) == 1
+    if not same_bias or any(tensor.shapes[0][-1] != features for tensor in (given[0], flat.outputs[0])):
+        return []
+    step.weights = {
+        f"{name}_proj_{kind}": origin for name, linear in zip(("q", "k", "v", "out"), linears, strict=True)
+        for kind, origin in linear.weights.items()
+    }  # fmt: skip
+    said = {"num_heads": heads} | attention.attributes
+    if not step.attributes.get("bias", True):
+        said["bias"] = False
+    step.op, step.attributes, step.name = "multi_head_attention", said, "attention"
+    step.inputs = given[:1] if len(set(given)) == 1 else given[:2] if given[1] is given[2] else given
+    return [flat, turned, attention, *(each for part in found for each in part)]
+
+
+def _projected(tensor: Tensor, known: _Known, heads: int) -> tuple[Step, Step, Step] | None:
+    """The projection that a tensor of heads is of, and what makes these of it."""
+    turned = known.before(tensor, "permute")
+    cut = turned and known.before(turned.inputs[0], "reshape")
+    linear = cut and known.before(cut.inputs[0], "linear")
+    if turned is None or cut is None or linear is None or turned.attributes != {"axes": [2, 1, 3]}:
+        return None
+    if len(linear.outputs[0].shapes[0]) != 3 or cut.outputs[0].shapes[0][2] != heads or linear.weights_of is not None:
+        return None
+    return linear, cut, turned
+
+
 IDIOMS: Final[dict[str, tuple[Idiom, ...]]] = {
     "multiply": (_gated, _hard_sigmoid, _gelu, _affine),
     "divide": (_hard_sigmoid, _gelu, _norm),
     "add": (_affine,),
     "flatten": (_shuffle,),
     "reshape": (_shuffle,),
+    "linear": (_heads,),
 }
 """By the operation of the last step."""

@@ -10,10 +10,12 @@ import archspec.ops as ops
 from archspec.importing import idioms
 from archspec.importing.attention import recognized
 from archspec.importing.tree import Frame, Step, Tensor
+from archspec.spec.lint import UNKNOWN
 
 
 def simplified(root: Frame, kept: set[Tensor]) -> Frame:
     """The tree without dead steps, and with pools that are flattened as one step. `kept` are the outputs."""
+    _undone(root, kept)
     _live(root, set(kept))
     used = Counter(tensor for step in root.steps() for tensor in step.inputs)
     steps = list(root.steps())
@@ -51,7 +53,7 @@ def _padded(
         if "mode" in before.attributes or "value" in before.attributes or step.attributes.get("padding", 0) != 0:
             continue
         first = givers.get(before.inputs[0])
-        above = first is not None and ops.get(first.op)(**first.attributes).nonnegative(*[False] * len(first.inputs))
+        above = first is not None and _is_above(first)
         if len(pairs) == rank and (step.op in WINDOWS or (step.op.startswith("max_pool") and above)):
             step.inputs[0] = before.inputs[0]
             step.attributes["padding"] = _short(pairs)
@@ -64,11 +66,34 @@ WINDOWS: Final = frozenset(
 )
 
 
+def _is_above(step: Step) -> bool:
+    """Whether a step gives nothing below zero, whatever goes in."""
+    return step.op != UNKNOWN and ops.get(step.op)(**step.attributes).nonnegative(*[False] * len(step.inputs))
+
+
 def _short(pairs: Sequence[Sequence[int]]) -> Any:
     """Pairs of equal numbers as these."""
     if any(before != after for before, after in pairs):
         return [list(pair) for pair in pairs]
     return pairs[0][0] if len({before for before, _ in pairs}) == 1 else [before for before, _ in pairs]
+
+
+def _undone(root: Frame, kept: set[Tensor]) -> None:
+    """What gives a tensor its shape back is that tensor."""
+    givers: dict[Tensor, Step] = {}
+    same: dict[Tensor, Tensor] = {}
+    for step in root.steps():
+        step.inputs = [same.get(tensor, tensor) for tensor in step.inputs]
+        if step.op not in RESHAPES:
+            continue
+        before = givers.get(step.inputs[0])
+        if before is not None and before.inputs[0].shapes == step.outputs[0].shapes and step.outputs[0] not in kept:
+            same[step.outputs[0]] = before.inputs[0]
+        givers[step.outputs[0]] = step
+
+
+RESHAPES: Final = frozenset(("flatten", "reshape", "squeeze", "unsqueeze"))
+"""What keeps the order of all elements."""
 
 
 def _hoist(frame: Frame) -> None:

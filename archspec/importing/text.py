@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import archspec.ops as ops
 from archspec.importing.blocks import Block, Found
-from archspec.importing.items import Expression, First, Growing, Item, first_input, made, result
+from archspec.importing.items import Expression, First, Growing, Item, first_input, made, outside, result
 from archspec.importing.names import fitting, unique
 from archspec.importing.trace import ImportRefused, Problem
 from archspec.importing.tree import Step, Tensor
@@ -131,7 +131,8 @@ class _Scope:
             if item.form == "layers":
                 last = result(item)
                 inner = needed - {last} if name else needed
-                self._name(item.items, f"{whole}." if name else path, set() if name else taken, inner)
+                own = self._spoken(item, f"{whole}.") if name else taken
+                self._name(item.items, f"{whole}." if name else path, own, inner)
                 if last is not None and name:
                     self.names[last] = whole
             elif len(item.outputs) == 1:
@@ -140,6 +141,11 @@ class _Scope:
                 self.names.update(
                     {each: f"{whole}.{part}" for each, part in zip(item.outputs, _parts(item), strict=False)}
                 )
+
+    def _spoken(self, item: Item, path: str) -> set[str]:
+        """The names by which a sequence speaks of what comes from outside of it, which nothing in it may have."""
+        given = [tensor for tensor in outside(item) if tensor in self.names]
+        return {self._reference(tensor, path).partition(".")[0] for tensor in given}
 
     def _chosen(self, item: Item, needed: set[Tensor], lenders: set[Step | Item | None]) -> str:
         """The name of a step, if it has one: the model's, or else its operation's."""
