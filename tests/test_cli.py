@@ -444,6 +444,15 @@ def _process(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "archspec", *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
+def test_a_process_has_all_commands_unless_one_is_called() -> None:
+    assert "list" in _process("-h").stdout
+    assert "Did you mean 'check'" in _process("chek").stderr
+    assert _process("list", "--json").returncode == 0
+    assert _process("weights", "-h").returncode == 0
+    assert _process("fmt", "-h").stdout.startswith("Usage: archspec fmt ")
+
+
 def test_version() -> None:
     for arguments in (["--version"], ["--version", "list"]):
         result = _process(*arguments)
