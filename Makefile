@@ -105,7 +105,7 @@ lowest:
 	test -x $(LOWEST)/python || $(PYTHON) -m venv .lowest
 	$(LOWEST)/python -m pip install --quiet uv
 	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --reinstall-package archspec-nn \
-		'.[images,keras,paddle,weights]'
+		'.[images,keras,paddle,weights]' 'setuptools>=77'
 	$(LOWEST)/uv pip install --quiet --python $(LOWEST)/python --constraint constraints.txt hypothesis pytest pytest-xdist
 	$(LOWEST)/pytest -q -m "not frameworks and not slow and not long and not browser" $(SAMPLE:%=tests/test_%.py)
 	$(LOWEST)/archspec verify lenet5 --gradients --to keras --to paddle

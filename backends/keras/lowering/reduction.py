@@ -84,12 +84,18 @@ def norm(site: Site) -> Lowered:
 
 
 def extremum(name: str) -> Lowering:
-    """Keras' own gives int32."""
+    """Keras' own gives int32, and up to 3.13 tells a wrong shape of what keeps its axis."""
 
     def lower(site: Site) -> Lowered:
         options, after = reduced(site)
-        return Lowered(lambda own, inputs: call("ops.cast", call(name, *inputs, **options), literal("int64")),
-                       layouts=(after,))  # fmt: skip
+        keeps = options.pop("keepdims", None) is not None
+
+        def apply(own: object, inputs: Any) -> Code:
+            found = call(name, *inputs, **options)
+            found = call("ops.expand_dims", found, options["axis"]) if keeps else found
+            return call("ops.cast", found, literal("int64"))
+
+        return Lowered(apply, layouts=(after,))
 
     return lower
 

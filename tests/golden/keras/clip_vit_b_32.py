@@ -296,7 +296,7 @@ def CLIPViTB32(embedding=512):
         epsilon=1e-5, name="text_model_final_layer_norm"
     )(x)
     x = ops.cast(tokens, keras.config.floatx())
-    end = ops.cast(ops.argmax(x, axis=1, keepdims=True), "int64")  # [batch, 1]
+    end = ops.cast(ops.expand_dims(ops.argmax(x, axis=1), 1), "int64")  # [batch, 1]
     x = gather_rows(text_model, end)  # [batch, 1, 512]
     x = ops.squeeze(x, 1)  # [batch, 512]
     x = layers.Dense(
