@@ -40,7 +40,7 @@ HAND: Final = {
         "bench",
     ],
     "Networks": ["drawings/README", "zoo", "counts", "judges"],
-    "Verification": ["verification", "divergences", "faults", "onnx"],
+    "Verification": ["verification", "divergences", "faults", "versions", "onnx"],
     "More": ["comparison", "adding", "backends", "architecture", "code", "lines", "speed"],
 }
 """The pages that are written by hand, or by other commands, in the order of the site."""
