@@ -310,7 +310,8 @@ def test_exact_operations_give_what_they_are_given(case: Case) -> None:
         random.standard_normal(shape) if kind == "float" else random.integers(0, 2, shape).astype(kind)
         for shape, kind in zip(case.whole(2), kinds, strict=True)
     ]
-    fixed = [0.0, 1.0, *np.ravel(getattr(op, "value", 0.0)).astype(float)]
+    counted = range(-20, 20) if case.op == "range" else ()
+    fixed = [0.0, 1.0, *counted, *np.ravel(getattr(op, "value", 0.0)).astype(float)]
     known = np.concatenate([np.ravel(array).astype(float) for array in given] + [np.array(fixed)])
     results = op.reference(*given)
     for result in results if isinstance(results, tuple) else (results,):
