@@ -67,6 +67,13 @@ _ATTRIBUTES: Final = {
 _KNOWN: Final = {"in_channels", "in_features", "num_features", "input_size", "input_shape", "input_dim", "num_channels",
                  "normalized_shape", "embed_dim"}  # fmt: skip
 """Attributes elsewhere that say what flows in."""
+_RECURRENT: Final = frozenset({"rnn", "lstm", "gru"})
+_OF_RECURRENT: Final = {
+    "lengths sequencelength sequencelengths sequencelens mask": "lengths are an input, the last: from: [x, lengths]",
+    "activation recurrentactivation projsize projection cellclip clip recurrentdropout peepholes usepeepholes unroll":
+        "not supported; a block along an axis (over) says such a cell",
+}  # fmt: skip
+"""Attributes that recurrent layers have elsewhere, and the way around."""
 _FROM: Final = {"source", "input", "inputs", "takes"}
 
 
@@ -135,6 +142,13 @@ def attribute(word: str, cls: type[Operation]) -> str:
         return "what flows in is known: leave it out"
     if word in _FROM:
         return "what flows in is named with 'from'"
+    if cls.key in _RECURRENT:
+        plain = word.replace("_", "").lower()
+        for words, around in _OF_RECURRENT.items():
+            if plain in words.split():
+                return around
+    if word in ("trainable", "requires_grad"):
+        return "a step that training leaves alone has frozen: true"
     if word == "activation":
         return "an activation is a step of its own"
     return one_of(word, cls.model_fields, "it has")
