@@ -31,13 +31,13 @@ _AROUND: Final = {
         "not supported, and nothing learns behind it: make boxes and scores outputs, and choose among them afterwards",
     "stft istft spectrogram melspectrogram mfcc":
         "not supported; make the spectrogram the input of the network, or write a conv1d",
-    "convlstm convgru convrnn": "not supported; its gates are conv2d, sigmoid, tanh and multiply",
+    "convlstm convgru convrnn": "a block along an axis (over) says it, as in conv_lstm, which comes along",
     "lambda custom function module functional pyfunc":
         "code is not supported; elementwise steps, matmul and einsum say what is computed",
     "timedistributed wrapper": "not needed: linear and normalizations work at each place of a sequence",
     "bidirectional": "rnn, lstm and gru have it as an attribute",
     "lstmcell grucell rnncell simplernncell":
-        "not supported; lstm, gru and rnn take a sequence, which may have one place",
+        "not supported; lstm, gru and rnn take a sequence, and a block along an axis (over) is a cell of one's own",
     "embeddingbag": "not supported; it is an embedding, then sum or mean over time",
     "nonzero maskedselect booleanmask unique uniqueconsecutive bincount":
         "not supported: a shape cannot follow from values; multiply by a mask, or where, keeps it",
