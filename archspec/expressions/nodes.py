@@ -104,12 +104,18 @@ class Apply(_Tree):
 
 def suggestion(word: str, words: Iterable[str]) -> str:
     """A hint that names the closest of `words`, or the empty string."""
+    found = closest(word, words)
+    return f"did you mean '{found}'?" if found else ""
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """The one of `words` that somebody may have meant, or the empty string."""
     from difflib import get_close_matches
 
     if len(word) > 64:
         return ""
     found = get_close_matches(word, [w for w in islice(words, 1000) if len(w) <= 64], 1, 0.6)
-    return f"did you mean '{found[0]}'?" if found else ""
+    return found[0] if found else ""
 
 
 def references(expr: Expr) -> Iterator[Name | Attribute]:

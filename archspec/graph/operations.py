@@ -180,6 +180,7 @@ class Operations:
                 hint = hints.param(key, block.params)
                 self.findings.error((*path, key), f"block {name}: unknown param '{key}'", key=True, hint=hint)
                 failed = True
+        meant = hints.meant_params(given, block.params)
         for key, param in block.params.items():
             if key in given:
                 try:
@@ -188,8 +189,10 @@ class Operations:
                 except Failed:
                     failed = True
             elif param.required:
-                self.findings.error(path, f"block {name}: missing param '{key}'", frame=frame)
                 failed = True
+                if key in meant:
+                    continue
+                self.findings.error(path, f"block {name}: missing param '{key}'", frame=frame)
             else:
                 params[key], exprs[key] = param.default, Const(param.default)
             if key in params and param.type == "float":
@@ -241,7 +244,7 @@ def validated(
             message = _lower(detail["msg"].removeprefix("Value error, "))
             name = str(detail["loc"][0]) if detail["loc"] else ""
             if detail["type"] == "missing":
-                if name not in given:
+                if name not in {*given, *hints.meant(given, cls.model_fields)}:
                     findings.error(path, f"{shown}: missing attribute '{name}'", frame=frame)
                 continue
             if not name:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from archspec import ops
-from archspec.expressions import suggestion
+from archspec.expressions import closest, suggestion
 from archspec.ops.base import Operation
 
 _OPERATIONS: Final = {
@@ -152,6 +152,18 @@ def attribute(word: str, cls: type[Operation]) -> str:
     if word == "activation":
         return "an activation is a step of its own"
     return one_of(word, cls.model_fields, "it has")
+
+
+def meant(given: Iterable[str], known: Collection[str]) -> set[str]:
+    """The attributes that hints propose for words which are none: they are not missing as well."""
+    words = [word for word in given if word not in known]
+    tables = ((table, word) for word in words for table in (_ATTRIBUTES, _RULE_ATTRIBUTES))
+    return {*meant_params(given, known), *(table.get(word.lower(), "") for table, word in tables)}
+
+
+def meant_params(given: Iterable[str], known: Collection[str]) -> set[str]:
+    """The same for params of a block."""
+    return {closest(word, known) for word in given if word not in known}
 
 
 def param(word: str, params: Iterable[str]) -> str:

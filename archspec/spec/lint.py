@@ -332,8 +332,9 @@ class Lint:
             else:
                 hint = hints.attribute(attribute, cls)
                 self._report((*path, attribute), f"{step.op}: unknown attribute '{attribute}'", key=True, hint=hint)
+        there = {*given, *hints.meant(given, cls.model_fields)}
         for attribute, field in cls.model_fields.items():
-            if field.is_required() and attribute not in given:
+            if field.is_required() and attribute not in there:
                 shown = f"{step.op} '{step.name}'" if step.name else step.op
                 self._report(path, f"{shown}: missing attribute '{attribute}'")
 
@@ -363,8 +364,9 @@ class Lint:
                 self._values |= {raw} - names.own
             else:
                 self._expression(raw, (*path, name), names)
+        there = {*given, *hints.meant_params(given, block.params)}
         for name, param in block.params.items():
-            if param.required and name not in given:
+            if param.required and name not in there:
                 self._report(path, f"block {step.block}: missing param '{name}'")
 
     def _expression(self, raw: Any, path: Path, names: _Names, texts: frozenset[str] = frozenset()) -> None:
