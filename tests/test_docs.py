@@ -96,6 +96,7 @@ def test_the_python_page_has_all_of_a_model() -> None:
             assert name in page, name
 
 
+@pytest.mark.slow
 @pytest.mark.golden
 def test_page_of_what_can_be_said(golden: Callable[[Path, str], None]) -> None:
     golden(DOCS / "abilities.md", "\n".join(abilities_page.page()))

@@ -86,6 +86,7 @@ def _steps(layers: list[object]) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.slow
 def test_blocks_along_an_axis_are_drawn_and_run_on_stand_ins() -> None:
     """Values in frameworks: `python -m tests.fuzz N --along`."""
     found = 0
