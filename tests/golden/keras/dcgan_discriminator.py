@@ -11,23 +11,46 @@ from keras import layers
 def down_block(x, channels, *, name):
     """Convolution that halves the size, batch normalization and leaky ReLU."""
     x = layers.Conv2D(
-        channels, 4, strides=2, padding="same", use_bias=False, name=f"{name}_conv"
+        channels,
+        4,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_conv",
     )(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        gamma_initializer=keras.initializers.RandomNormal(mean=1.0, stddev=0.02),
+        name=f"{name}_norm",
+    )(x)
     return layers.LeakyReLU(negative_slope=0.2, name=f"{name}_leaky_relu")(x)
 
 
 def DCGANDiscriminator():
     """Returns a Keras model that maps image [batch, 64, 64, 3] to real [batch, 1]."""
     image = keras.Input((64, 64, 3), name="image")
-    x = layers.Conv2D(64, 4, strides=2, padding="same", use_bias=False, name="first")(
-        image
-    )
+    x = layers.Conv2D(
+        64,
+        4,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="first",
+    )(image)
     x = layers.LeakyReLU(negative_slope=0.2, name="leaky_relu")(x)
     x = down_block(x, 128, name="down_0")  # [batch, 16, 16, 128]
     x = down_block(x, 256, name="down_1")  # [batch, 8, 8, 256]
     x = down_block(x, 512, name="down_2")  # [batch, 4, 4, 512]
-    x = layers.Conv2D(1, 4, use_bias=False, name="last")(x)  # [batch, 1, 1, 1]
+    x = layers.Conv2D(
+        1,
+        4,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="last",
+    )(x)
     x = layers.Flatten(name="flatten")(x)  # [batch, 1]
     real = layers.Activation("sigmoid", name="real")(x)
     return keras.Model(image, real, name="DCGANDiscriminator")

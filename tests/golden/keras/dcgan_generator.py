@@ -18,10 +18,16 @@ def up_block(x, channels, *, name):
             strides=2,
             output_padding=(0, 0),
             use_bias=False,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
             name=f"{name}_conv",
         )(x),
     )
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        gamma_initializer=keras.initializers.RandomNormal(mean=1.0, stddev=0.02),
+        name=f"{name}_norm",
+    )(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -31,16 +37,32 @@ def DCGANGenerator(colors=3, input_shape=(1, 1, 100)):
     """
     noise = keras.Input(input_shape, name="noise")
     x = layers.Conv2DTranspose(
-        512, 4, output_padding=(0, 0), use_bias=False, name="project"
+        512,
+        4,
+        output_padding=(0, 0),
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name="project",
     )(noise)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")(x)
+    x = layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        gamma_initializer=keras.initializers.RandomNormal(mean=1.0, stddev=0.02),
+        name="norm",
+    )(x)
     x = layers.ReLU(name="relu")(x)
     x = up_block(x, 256, name="up_0")  # [batch, 8, 8, 256]
     x = up_block(x, 128, name="up_1")  # [batch, 16, 16, 128]
     x = up_block(x, 64, name="up_2")  # [batch, 32, 32, 64]
     x = layers.Cropping2D(((1, 1), (1, 1)))(
         layers.Conv2DTranspose(
-            colors, 4, strides=2, output_padding=(0, 0), use_bias=False, name="last"
+            colors,
+            4,
+            strides=2,
+            output_padding=(0, 0),
+            use_bias=False,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name="last",
         )(x),
     )
     image = layers.Activation("tanh", name="picture")(x)

@@ -15,7 +15,12 @@ def spatial_gating(x, *, name):
     in_time = x.shape[1]
     halves_0, halves_1 = ops.split(x, 2, axis=-1)
     x = layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(halves_1)
-    x = layers.Dense(in_time, name=f"{name}_proj")(ops.transpose(x, (0, 2, 1)))
+    x = layers.Dense(
+        in_time,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-6),
+        bias_initializer="ones",
+        name=f"{name}_proj",
+    )(ops.transpose(x, (0, 2, 1)))
     return layers.Multiply(name=f"{name}_multiply")(
         [halves_0, ops.transpose(x, (0, 2, 1))]
     )
@@ -25,10 +30,18 @@ def block(x, *, name):
     """A residual perceptron with a gate between its two layers."""
     in_features = x.shape[-1]
     main = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm")(x)
-    main = layers.Dense(6 * in_features, name=f"{name}_mlp_channels_fc1")(main)
+    main = layers.Dense(
+        6 * in_features,
+        bias_initializer=keras.initializers.RandomNormal(stddev=1e-6),
+        name=f"{name}_mlp_channels_fc1",
+    )(main)
     main = layers.Activation("gelu", name=f"{name}_mlp_channels_1")(main)
     main = spatial_gating(main, name=f"{name}_mlp_channels_gate")
-    main = layers.Dense(in_features, name=f"{name}_mlp_channels_fc2")(main)
+    main = layers.Dense(
+        in_features,
+        bias_initializer=keras.initializers.RandomNormal(stddev=1e-6),
+        name=f"{name}_mlp_channels_fc2",
+    )(main)
     return layers.Add(name=f"{name}_add")([x, main])
 
 
@@ -37,11 +50,19 @@ def GMLPTi16(num_classes=1000, width=128):
     [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = layers.Conv2D(width, 16, strides=16, name="stem_proj")(image)
+    x = layers.Conv2D(
+        width,
+        16,
+        strides=16,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            1.0, "fan_in", "untruncated_normal"
+        ),
+        name="stem_proj",
+    )(image)
     x = layers.Reshape((196, width), name="stem_1")(x)  # [batch, 196, width]
     for index in range(30):
         x = block(x, name=f"blocks_{index}")
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     x = ops.mean(x, axis=1)  # [batch, width]
-    logits = layers.Dense(num_classes, name="head")(x)  # [batch, num_classes]
+    logits = layers.Dense(num_classes, kernel_initializer="zeros", name="head")(x)
     return keras.Model(image, logits, name="GMLPTi16")

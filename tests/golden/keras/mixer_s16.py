@@ -12,9 +12,17 @@ from keras import layers, ops
 def mlp(x, hidden, *, name):
     """Two linear layers on the last axis, which keeps its size."""
     in_features = x.shape[-1]
-    x = layers.Dense(hidden, name=f"{name}_fc1")(x)
+    x = layers.Dense(
+        hidden,
+        bias_initializer=keras.initializers.RandomNormal(stddev=1e-6),
+        name=f"{name}_fc1",
+    )(x)
     x = layers.Activation("gelu", name=f"{name}_gelu")(x)
-    return layers.Dense(in_features, name=f"{name}_fc2")(x)
+    return layers.Dense(
+        in_features,
+        bias_initializer=keras.initializers.RandomNormal(stddev=1e-6),
+        name=f"{name}_fc2",
+    )(x)
 
 
 def mixer_block(x, *, name):
@@ -35,11 +43,19 @@ def MixerS16(num_classes=1000, width=512):
     [batch, num_classes].
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = layers.Conv2D(width, 16, strides=16, name="stem_proj")(image)
+    x = layers.Conv2D(
+        width,
+        16,
+        strides=16,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            1.0, "fan_in", "untruncated_normal"
+        ),
+        name="stem_proj",
+    )(image)
     x = layers.Reshape((196, width), name="stem_1")(x)  # [batch, 196, width]
     for index in range(8):
         x = mixer_block(x, name=f"blocks_{index}")
     x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     x = ops.mean(x, axis=1)  # [batch, width]
-    logits = layers.Dense(num_classes, name="head")(x)  # [batch, num_classes]
+    logits = layers.Dense(num_classes, kernel_initializer="zeros", name="head")(x)
     return keras.Model(image, logits, name="MixerS16")

@@ -35,7 +35,9 @@ class DCGANDiscriminator(nn.Layer):
         self.last = nn.Conv2D(512, 1, kernel_size=4, bias_attr=False)
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2D):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.normal_(layer.weight, std=0.02)
+            elif isinstance(layer, nn.BatchNorm2D):
+                nn.init.normal_(layer.weight, mean=1.0, std=0.02)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.leaky_relu(self.first(image), negative_slope=0.2)  # [batch, 64, 32, 32]

@@ -36,7 +36,9 @@ class DCGANGenerator(nn.Layer):
         )
         for layer in self.sublayers():
             if isinstance(layer, nn.Conv2DTranspose):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.normal_(layer.weight, std=0.02)
+            elif isinstance(layer, nn.BatchNorm2D):
+                nn.init.normal_(layer.weight, mean=1.0, std=0.02)
 
     def forward(self, noise: Tensor) -> Tensor:
         x = F.relu(self.norm(self.project(noise)))  # [batch, 512, 4, 4]

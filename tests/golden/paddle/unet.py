@@ -75,8 +75,12 @@ class UNet(nn.Layer):
         self.up4 = Up(2 * width, width)
         self.outc = nn.Conv2D(width, num_classes, kernel_size=1)
         for layer in self.sublayers():
-            if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
-                nn.init.xavier_uniform_(layer.weight)
+            if isinstance(layer, nn.Conv2D):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            elif isinstance(layer, nn.Conv2DTranspose):
+                nn.init.kaiming_normal_(
+                    layer.weight, mode="fan_out", nonlinearity="relu"
+                )
 
     def forward(self, image: Tensor) -> Tensor:
         inc = self.inc(image)  # [batch, width, 568, 568]

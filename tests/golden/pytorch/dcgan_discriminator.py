@@ -33,7 +33,9 @@ class DCGANDiscriminator(nn.Module):
         self.last = nn.Conv2d(512, 1, kernel_size=4, bias=False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, mean=1.0, std=0.02)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.leaky_relu(self.first(image), negative_slope=0.2)  # [batch, 64, 32, 32]

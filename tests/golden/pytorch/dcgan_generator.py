@@ -37,7 +37,9 @@ class DCGANGenerator(nn.Module):
         )
         for module in self.modules():
             if isinstance(module, nn.ConvTranspose2d):
-                nn.init.xavier_uniform_(module.weight)
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, mean=1.0, std=0.02)
 
     def forward(self, noise: Tensor) -> Tensor:
         x = F.relu(self.norm(self.project(noise)), inplace=True)  # [batch, 512, 4, 4]
