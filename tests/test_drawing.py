@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import archspec
-from archspec import drawing, listing
+from archspec import drawing, listing, ops
 from archspec.cli import app
 from archspec.cli.gallery import gallery
 from archspec.drawing.folding import MOST, chosen, first_sight, inside, joined, seen
@@ -22,6 +22,7 @@ from archspec.drawing.layout import Label, Picture, lay_out
 from archspec.drawing.page import page
 from archspec.drawing.parts import Network, network
 from archspec.drawing.text import count, width
+from archspec.drawing.theme import COLOURS, KINDS
 from archspec.drawing.vector import svg
 from archspec.errors import UsageError
 from archspec.model import Model, Spec
@@ -367,3 +368,8 @@ def test_png(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = drawing.draw(archspec.load("mlp"), "png")
     assert isinstance(drawn, bytes)
     assert drawn.startswith(b"\x89PNG")
+
+
+def test_every_family_of_operations_has_a_colour() -> None:
+    assert KINDS.keys() == ops.FAMILIES.keys()
+    assert set(KINDS.values()) == COLOURS.keys()

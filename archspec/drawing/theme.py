@@ -7,7 +7,8 @@ from typing import Final
 from archspec.ops import family
 
 KINDS: Final = {
-    "convolution": "convolution", "linear": "linear, attention", "attention": "linear, attention",
+    "convolution": "convolution", "kernel": "convolution", "linear": "linear, attention",
+    "attention": "linear, attention",
     "recurrent": "recurrent", "normalization": "normalization", "activation": "activation, dropout",
     "regularization": "activation, dropout", "pooling": "pooling, mean", "reduction": "pooling, mean",
     "joining": "joins, arithmetic", "elementwise": "joins, arithmetic", "shape": "shape, source",
