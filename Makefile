@@ -62,9 +62,10 @@ zoo: $(INSTALLED)
 drawings: $(INSTALLED)
 	$(BIN)/python benchmarks/drawings.py
 
-# Models of torchvision as specs: docs/imports.md
+# Models of torchvision as specs, and files of ONNX: docs/imports.md, docs/onnx_imports.md
 imports: $(INSTALLED)
 	$(BIN)/python benchmarks/imports.py
+	$(BIN)/python benchmarks/onnx_imports.py
 
 judges: $(INSTALLED)
 	$(BIN)/python -m tests.judges

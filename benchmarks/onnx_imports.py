@@ -43,6 +43,8 @@ PAGE: Final = ROOT / "docs" / "onnx_imports.md"
 LIGHT: Final = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 LARGEST: Final = 40_000_000
 """How many numbers the weights of a network may have that is sent there and back."""
+MOST: Final = 1_000_000_000
+"""How many numbers its steps may give."""
 HEAD: Final = """# Files of ONNX that were imported
 
 `make imports` writes this page, of [`archspec import`](import.md).
@@ -142,6 +144,8 @@ def there_and_back(name: str, folder: Path) -> str:
     model = archspec.load(name)
     model = smaller(model) or model
     graph = rounded(model.graph)
+    if sum(int(np.prod(tensor.shape)) for node in graph.nodes for tensor in node.outputs) > MOST:
+        return f"| {name} | | | | not tried: more than a thousand million numbers between steps |"
     if sum(int(np.prod(weight.shape)) for weight in graph.parameters().values()) > LARGEST:
         return f"| {name} | | | | not tried: more than 40 million numbers |"
     weights, path = data.parameters(graph), folder / f"{name}.onnx"

@@ -29,6 +29,7 @@ HAND: Final = {
         "cookbook",
         "export",
         "import",
+        "onnx_imports",
         "porting",
         "against",
         "weights",

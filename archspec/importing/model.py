@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,10 @@ def written(
         raise ImportRefused([Problem(f"the input '{name}' has no part in what comes out") for name in unread])
     outputs = {name: view.tensor for name, view in views.items()}
     root = simplified(root, set(outputs.values()))
+    endless = [step for step in root.steps() if any(value in (inf, -inf) for value in step.attributes.values())]
+    if endless:
+        why = "an infinite number, which a spec has not"
+        raise ImportRefused([Problem(why, step.name, step.op) for step in endless])
     whole = root.items[0] if len(root.items) == 1 and isinstance(root.items[0], Frame) else root
     assert isinstance(whole, Frame)
     classes.named(whole)

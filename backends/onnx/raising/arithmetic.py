@@ -166,6 +166,8 @@ def topk(call: Call) -> None:
     axis = view.axis(call.get("axis", default=-1))
     if count is None or (axis == 0 and view.batch is not None) or not call.get("sorted", default=1):
         raise Refusal("a TopK over samples, or in no order")
+    if view.tensor.dtype != "float":
+        raise Refusal("a TopK of whole numbers")
     tensors = call.step("topk", view, k=count[0], axis=axis, largest=bool(call.get("largest", default=1)))
     call.give(*(View(each, view.batch) for each in tensors))
 
