@@ -234,3 +234,16 @@ def test_wrong_masks_are_found_and_named(kind: type[Trial], said: str, pool: Poo
     outcome = examine(kind.of(CONFIGURATIONS["sgd"], [script], 4, 0, None), [script], pool, 60).outcomes["keras"]
     assert outcome.status == "failed"
     assert said in outcome.message
+
+
+@pytest.mark.parametrize(
+    "backend", ["pytorch", *(pytest.param(name, marks=pytest.mark.long) for name in ("keras", "paddle"))]
+)
+def test_a_variance_that_is_corrected_otherwise_is_found_and_named(backend: str, pool: Pool) -> None:
+    script = CONFIGURATIONS["sgd"].script(backend)
+    trial = Trial.of(CONFIGURATIONS["sgd"], [script], 4, 0, None)
+    program = trial.programs[backend]
+    other = replace(program, unbiased_variance=not program.unbiased_variance)
+    outcome = examine(replace(trial, programs={backend: other}), [script], pool, 60).outcomes[backend]
+    assert outcome.status == "failed"
+    assert "the variance is corrected by n - 1, or not" in outcome.message
