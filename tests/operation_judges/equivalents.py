@@ -116,6 +116,12 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "attention.BucketedPositionBias.reference: distance < small -> distance <= small",
         "attention.BucketedPositionBias.reference: bucket + later -> bucket - later",  # counted from the end
         "normalization.LocalResponseNorm.reference: self.size - 1 -> self.size + 1",  # zeros that nothing reads
+        "sampling.GridSample.reference: place - at -> at - place",  # of which the distance is taken
+        "sampling.GridSample.reference: zip(places, near, strict=True) -> zip(near, places, strict=True)",
+        "sampling.GridSample._inside: place - low -> low - place",  # mirrored, in what is mirrored anyway
+        "unpooling._MaxUnpool.reference: self.infer(x.shape, indices.shape) -> self.infer(indices.shape, x.shape)",
+        "spectral.Irfft.reference: self.infer(real.shape, imaginary.shape) -> "
+        "self.infer(imaginary.shape, real.shape)",  # of one shape
         "activation.LeakyRelu.reference: x > 0 -> x >= 0",
         "activation.Prelu.reference: x > 0 -> x >= 0",
         "activation.Elu.reference: x > 0 -> x >= 0",
@@ -123,6 +129,8 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "activation.Selu.reference: x > 0 -> x >= 0",
         "activation._sigmoid: x > 0 -> x >= 0",
         "recurrent._sigmoid: x < 0 -> x <= 0",
+        "recurrent._Recurrent.reference: np.ones(x.shape[:2], dtype=bool) -> np.ones(x.shape[:2])",
+        "recurrent._Recurrent._direction: (:, time, None) -> (:, None, time)",  # a column either way
         "activation.Elu.reference: 0 -> 1 (2)",  # a guard against overflow, of elements that are not taken
         "activation.Celu.reference: 0 -> 1 (2)",
         "activation.Selu.reference: 0 -> 1 (2)",
