@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -67,13 +66,14 @@ def _seconds(work: Prover | Remote, paths: Sequence[Path]) -> float:
     return time.perf_counter() - started
 
 
-def _told(ledger: Ledger) -> dict[str, str]:
-    """What was found of each network, without times and memory; of what was refused, why."""
-    found = {each.network: str(each.error) for each in ledger.refused}
+def _told(ledger: Ledger) -> dict[str, tuple[str, str]]:
+    """What was found of each network: the verdict, with all tensors that are wrong, and every error."""
+    found = {each.network: (str(each.error), "") for each in ledger.refused}
     for report in ledger.reports:
         for outcome in report.outcomes.values():
-            rungs = {name: replace(rung, seconds={}) for name, rung in outcome.rungs.items()}
-            found[f"{report.model} {outcome.subject}"] = repr((outcome.status, outcome.message, rungs))
+            wrong = {name: [each.tensor for each in rung.wrong] for name, rung in outcome.rungs.items()}
+            errors = {name: rung.errors for name, rung in outcome.rungs.items()}
+            found[f"{report.model} {outcome.subject}"] = f"{outcome.status} {wrong}", repr(errors)
     return found
 
 
@@ -107,9 +107,12 @@ def main() -> None:
             print(f"{done} specs: {one:.1f} a minute here, {several:.1f} by {given.workers} workers, "
                   f"{several / one:.2f} times", flush=True)  # fmt: skip
     here, there = map(_told, ledgers)
-    unequal = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-    failed = sum("'failed'" in each[:12] for each in here.values())
-    print(f"{len(here)} results, {failed} of them differences; {len(unequal)} are others elsewhere", *unequal)
+    none = ("not there", "")
+    unlike = [name for name in here.keys() | there.keys() if here.get(name, none)[0] != there.get(name, none)[0]]
+    digits = sum(here[name][1] != there[name][1] for name in here.keys() & there.keys())
+    print(f"{len(here)} verdicts, {len(unlike)} of them others elsewhere; {digits} have errors with other digits")
+    print("others elsewhere:", *sorted(unlike))
+    print("not passed:", *sorted(name for name, (verdict, _) in here.items() if not verdict.startswith("passed")))
 
 
 if __name__ == "__main__":
