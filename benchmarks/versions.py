@@ -111,7 +111,8 @@ Networks are as the tests run them: images of 64 x 48 pixels, or the least that 
 smaller tables of words where the [last table](#networks) says so. Gradients and training are not compared. The lower
 bounds of `archspec-nn[keras]` and `archspec-nn[paddle]` are the oldest versions here in which all pass.
 
-Written by `python -m benchmarks.versions` from what `versions.json` keeps beside it.
+Written by `python -m benchmarks.versions` from what `versions.json` keeps beside it, with a fingerprint of the code
+that was run: what has changed since, as how weights begin, is run again by the next call.
 """
 
 
