@@ -18,7 +18,7 @@ from archspec.graph.elaborate import OTHER_SIZES, Elaborator
 from archspec.graph.free import free_params
 from archspec.graph.graph import Graph, flatten, same_weights
 from archspec.graph.mode import Mode
-from archspec.graph.resizing import other_shapes
+from archspec.graph.resizing import larger_sizes, other_shapes
 from archspec.graph.tree import Module
 from archspec.ops.base import describe
 from archspec.spec.document import Document
@@ -139,6 +139,8 @@ class Model:
         """Inputs that have another shape than the spec says."""
         self.sizes: dict[str, int] = {}
         """Numbers in place of open dimensions, where others than usual stand for them."""
+        self._larger: dict[str, int] = {}
+        """The same, where the network does not take the usual ones."""
         self._roots: dict[frozenset[str], dict[str, Module]] = {}
         self._others: dict[frozenset[str], Module | None] = {}
         self._modules: dict[Any, tuple[Module, int, InitialRules]] = {}
@@ -222,6 +224,7 @@ class Model:
     def _other(self, free: frozenset[str]) -> Module | None:
         """The network with other values for free params; None if they do not take them."""
         if free not in self._others:
+            self._main  # noqa: B018 (which finds the sizes that it takes)
             self._others[free] = None
             for change in (_next, _twice):
                 with contextlib.suppress(SpecError):
@@ -243,7 +246,28 @@ class Model:
 
     @cached_property
     def _main(self) -> tuple[Module, Elaborator]:
-        return self._elaborated(self._free, self.sizes, told=True)
+        try:
+            return self._elaborated(self._free, self.sizes, told=True)
+        except SpecError as error:
+            found = self._at_larger_sizes(error)
+            if found is None:
+                raise
+            return found
+
+    def _at_larger_sizes(self, error: SpecError) -> tuple[Module, Elaborator] | None:
+        """The network at other sizes of open dimensions than the usual ones, which it does not take; None if it takes
+        none, or is wrong at any."""
+        wrong = {*error.diagnostics}
+        for sizes in larger_sizes(self.spec.document, self.params):
+            try:
+                found = self._elaborated(self._free, {**sizes, **self.sizes}, told=True)
+            except SpecError as other:
+                if wrong & {*other.diagnostics}:
+                    return None
+            else:
+                self._larger = sizes
+                return found
+        return None
 
     def _elaborated(
         self, free: frozenset[str] = frozenset(), sizes: Mapping[str, int] | None = None,
@@ -252,8 +276,8 @@ class Model:
         """The tree of the network. Raises SpecError with all that is wrong, if it is `told` in the section `training`,
         too."""
         found = self.spec.findings
-        elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free, sizes,
-                                self._modules, self.shapes)  # fmt: skip
+        elaborator = Elaborator(self.spec.document, self.spec.source, {**self.params, **(params or {})}, free,
+                                {**self._larger, **(sizes or {})}, self._modules, self.shapes)  # fmt: skip
         module, problems = None, []
         try:
             module = elaborator.network()
@@ -289,6 +313,8 @@ class Model:
         if not sizes:
             return self.graph
         check_sizes(sizes)
+        with contextlib.suppress(SpecError):  # which sizes are usual ones; these may be others
+            self._main  # noqa: B018
         module, elaborator = self._elaborated(sizes=sizes)
         for name in sizes:
             if name != "batch" and name not in elaborator.open_sizes:

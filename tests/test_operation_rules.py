@@ -138,7 +138,7 @@ INVALID: list[tuple[str, dict[str, Any], str]] = [
     ("split", {"sizes": [1, True]}, "must be whole numbers from 1, not true"),
     ("reshape", {"shape": [-1, -1]}, "must have -1 at most once"),
     ("reshape", {"shape": [0]}, "must be whole numbers from 1, not 0"),
-    ("upsample", {}, "needs either scale or size"),
+    ("upsample", {"scale": 2, "size": 3}, "takes scale or size, not both"),
     ("upsample", {"scale": 2, "align_corners": True}, "align_corners has a meaning only"),
     ("pad", {"padding": [1], "mode": "reflect", "value": 2}, "value (=2) has no meaning"),
     ("pad", {"padding": [[-1, 2]]}, "must be at least 0"),

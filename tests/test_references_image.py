@@ -130,7 +130,7 @@ def test_impossible_shapes_are_refused(
 
 
 INVALID: list[tuple[str, dict[str, Any], str]] = [
-    ("upsample", {"scale": 2, "size": 4}, "needs either scale or size"),
+    ("upsample", {"scale": 2, "size": 4}, "takes scale or size, not both"),
     ("upsample", {"scale": 2, "mode": "nearest_exact", "align_corners": True}, "align_corners has a meaning only"),
     ("upsample", {"scale": 0}, "must be a number above 0, or one per axis, not 0"),
     ("upsample", {"scale": float("inf")}, "must be a number above 0"),

@@ -1,4 +1,5 @@
-"""Where Keras' code takes inputs of other sizes, it is the same for all of them."""
+"""Sizes that are open: a network needs not take the numbers that stand for them; and where Keras' code takes inputs of
+other sizes, it is the same for all of them."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import pytest
 
 from archspec import ops
 from archspec.errors import SpecError
+from archspec.expressions import Name, expr_of
+from archspec.model import Spec
 
 from .cases import CASES, Case, alone
 
@@ -47,3 +50,37 @@ def _sizeless(code: str) -> str:
     """Code without comments, docstrings and the sizes that it takes if it is told no others."""
     code = re.sub(r'"""[\s\S]*?"""', "", code)
     return re.sub(r"input_shape=\([\w, ]*\)|  # .*", "", code)
+
+
+OPEN: Final = """
+archspec: 1
+name: Open
+inputs: {{image: [3, height, width], wave: [2, samples]}}
+layers:
+  - {{op: conv2d, name: a, from: image, out_channels: 4, kernel_size: 1}}
+  - {{op: conv1d, name: b, from: wave, out_channels: 4, kernel_size: 1}}
+  - {step}
+outputs: {{a: a, b: b, c: c}}
+"""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{op: conv1d, name: c, from: b, out_channels: 4, kernel_size: 1000}",
+        "{op: conv2d, name: c, from: a, out_channels: 4, kernel_size: 70}",
+        "{op: space_to_depth, name: c, from: a, block_size: 32}",
+        "{op: patches, name: c, from: a, patch_size: 28}",
+    ],
+)
+def test_a_network_needs_not_take_the_usual_numbers(step: str) -> None:
+    model = Spec.parse(OPEN.format(step=step)).network()
+    assert "[batch, 4, height, width]" in model.compile("pytorch")
+    assert model.graph_for({"batch": 3}).outputs["a"].shape[0] == 3
+    assert {expr_of(size) for size in model.graph.inputs["image"].shape[2:]} == {Name("height"), Name("width")}
+
+
+def test_an_error_at_all_sizes_is_one() -> None:
+    step = "{op: conv1d, name: c, from: b, out_channels: 4, kernel_size: 100000}"
+    with pytest.raises(SpecError, match="does not fit into the length of its input"):
+        Spec.parse(OPEN.format(step=step)).network().compile("pytorch")

@@ -30,7 +30,7 @@ from archspec.spec.initial import Rules
 from archspec.spec.source import Path, Source
 
 OPEN_SIZES: Final = (17, 19, 23, 29, 31, 37, 41, 43, 47)
-OTHER_SIZES: Final = (31, 1, -1)
+OTHER_SIZES: Final = (31, 1, -1, 32, 28, 56, 16, 224)
 """How much more an open dimension is in the other instance that generated code is held against: one more than a
 multiple of 2, 3 and 5, so that strides leave another remainder, on which it depends whether a padding is `same`; or,
 where there is no room for that, as before a short table of positions, one more or less."""

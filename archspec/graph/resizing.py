@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 from archspec.expressions import expr_of, free_names
 from archspec.graph.tree import Value
+from archspec.spec.document import Document
+
+LARGER: Final = (64, 131, 521, 2053, 8209, 32, 224, 56, 21, 188, 572)
+"""What is tried for open dimensions where a network does not take the usual small numbers: windows do not fit, or a
+size must be a multiple of something."""
+
+
+def larger_sizes(document: Document, params: Collection[str]) -> Iterator[dict[str, int]]:
+    """Numbers for open dimensions: each 32 more than the one before, or all alike."""
+    names = dict.fromkeys(
+        size for declared in document.inputs.values() for size in declared.shape
+        if isinstance(size, str) and size.isidentifier() and size not in params
+    )  # fmt: skip
+    for least in LARGER if names else ():
+        for more in (32, 0)[: len(names)]:
+            yield {name: least + more * number for number, name in enumerate(names)}
 
 
 def other_shapes(inputs: Mapping[str, Value]) -> list[dict[str, tuple[int, ...]]]:

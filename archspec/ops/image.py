@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
-from archspec.ops._shapes import listed
+from archspec.ops._shapes import ALIKE, listed
 from archspec.ops._windows import DILATION, KERNEL_SIZE, PADDING, STRIDE, output_sizes, slide
 from archspec.ops.base import (
     Flag,
@@ -85,14 +85,19 @@ class _Move(Operation):
 class Upsample(_Move):
     """y[j] = x[floor(j n / m)] along an axis of n elements that becomes m, or a blend of those around another place.
 
-    Input: batch, channels and one to three axes. Output: batch, channels, *size, where size is floor(n scale) if not
-    given. `nearest_exact` takes x[floor((j + 1/2) n / m)]. The others blend the elements around the place
-    (j + 1/2) n / m - 1/2, or j (n - 1) / (m - 1) with `align_corners`; what lies beyond the edge equals the edge:
-    `linear`, `bilinear` and `trilinear` (for one, two and three axes) by distance, `bicubic` (for two) four elements by
-    the cubic with a = -0.75 of Keys, 1981, https://doi.org/10.1109/TASSP.1981.1163711.
+    Input: batch, channels and one to three axes; without scale and size another one, to whose size the first is
+    brought. Output: batch, channels, *size, where size is floor(n scale) if there is a scale. `nearest_exact` takes
+    x[floor((j + 1/2) n / m)]. The others blend the elements around the place (j + 1/2) n / m - 1/2, or
+    j (n - 1) / (m - 1) with `align_corners`; what lies beyond the edge equals the edge: `linear`, `bilinear` and
+    `trilinear` (for one, two and three axes) by distance, `bicubic` (for two) four elements by the cubic with a = -0.75
+    of Keys, 1981, https://doi.org/10.1109/TASSP.1981.1163711.
     """
 
     wish: ClassVar = "image"
+    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    at_open_sizes: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("scale", "size"), "from: [x, other], without scale and size, brings x to the size of another"
+    )
     scale: Scale | None = Field(None, description="factor of the size: one number, or one per axis")
     size: Size | None = Field(None, description="size of the output, instead of scale: one number, or one per axis")
     mode: Literal["nearest", "nearest_exact", "linear", "bilinear", "trilinear", "bicubic"] = Field(
@@ -104,14 +109,17 @@ class Upsample(_Move):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.scale is None) == (self.size is None):
-            raise ValueError("needs either scale or size")
+        if self.scale is not None and self.size is not None:
+            raise ValueError("takes scale or size, not both")
         if self.align_corners and self.copies:
             raise ValueError("align_corners has a meaning only with mode (=linear, bilinear, trilinear or bicubic)")
         return self
 
+    def accepts(self) -> tuple[int, int | None]:
+        return (2, 2) if self.scale is None and self.size is None else (1, 1)
+
     def nonnegative(self, *inputs: bool) -> bool:
-        return all(inputs) and self.mode != "bicubic"  # which goes beyond the values that it blends
+        return inputs[0] and self.mode != "bicubic"  # which goes beyond the values that it blends
 
     @property
     def copies(self) -> bool:
@@ -128,8 +136,12 @@ class Upsample(_Move):
         """The scale of each axis beyond batch and channels."""
         return _each(self.scale, x, "scale")
 
-    def infer(self, x: Shape) -> tuple[Shape, ...]:
+    def infer(self, x: Shape, *like: Shape) -> tuple[Shape, ...]:
         check_rank(x, *({"linear": (3,), "trilinear": (5,)}.get(self.mode, (3, 4, 5) if self.copies else (4,))))
+        if like:
+            if len(like[0]) != len(x):
+                raise ShapeError(f"{show(x)} cannot have the size of {show(like[0])}", hint=ALIKE)
+            return ((*x[:2], *like[0][2:]),)
         if self.size is not None:
             return ((*x[:2], *_each(self.size, x, "size")),)
         sizes = tuple(
@@ -140,8 +152,8 @@ class Upsample(_Move):
             raise ShapeError(f"scale (={_text(self.scale)}) leaves nothing of {show(x)}", attribute="scale")
         return ((*x[:2], *sizes),)
 
-    def reference(self, x: Array) -> Array:
-        for axis, m in enumerate(self.infer(x.shape)[0][2:], 2):
+    def reference(self, x: Array, *like: Array) -> Array:
+        for axis, m in enumerate(self.infer(x.shape, *(each.shape for each in like))[0][2:], 2):
             n = x.shape[axis]
             if self.copies:
                 late = int(self.mode == "nearest_exact")

@@ -96,9 +96,10 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
 
 
 def other_sizes(sizes: Mapping[str, int]) -> list[dict[str, int]]:
-    """What to try: about half of each open dimension, or one less, or the same."""
+    """What to try: about half of each open dimension, or one less, or what keeps multiples, or the same."""
     halves = {name: size // 2 + 1 for name, size in sizes.items()}
-    return [halves, {name: max(1, size - 1) for name, size in sizes.items()}, dict(sizes)]
+    moved = [{name: max(1, size + more) for name, size in sizes.items()} for more in (-1, 32, 0)]
+    return [halves, *moved]
 
 
 def _arguments(program: Program) -> frozenset[str]:

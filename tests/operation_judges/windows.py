@@ -181,12 +181,14 @@ def over_all(kind: str, rank: int) -> Ask:
 # Images -------------------------------------------------------------------------------------------------------------
 
 
-def resized(a: Attributes, x: Any) -> Any:
+def resized(a: Attributes, x: Any, *like: Any) -> Any:
     """By PyTorch; where elements are copied, to many by ONNX: PyTorch has scales in float32, which is off by one then.
     (To few not: ONNX's reference rounds some places that are just below an element to the one before.)"""
     rank = x.ndim - 2
     mode = a.get("mode", "nearest")
-    if "size" in a:
+    if like:
+        size = list(like[0].shape[2:])
+    elif "size" in a:
         size = each(a["size"], rank)
     else:
         factors = each(a["scale"], rank)

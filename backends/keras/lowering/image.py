@@ -21,6 +21,8 @@ def upsample(site: Site) -> Lowered:
     repeats = site.every(lambda step: step.op.repeats)
     if op.copies and repeats:
         return image_layer(site, _repeated(site))
+    if len(site.inputs) > 1 or (repeats and site.open):
+        return image_layer(site, _resized(site))
     check_sizes(site)
     options: dict[str, Code] = {}
     if repeats:
@@ -36,6 +38,16 @@ def upsample(site: Site) -> Lowered:
     name = "resize_nearest" if op.copies else "interpolate"
     return Lowered(lambda own, inputs: call(name, *imaged(site, inputs), **options), layouts=image_layouts(site),
                    sized=not repeats and not site.every(lambda step: step.op.scale is None))  # fmt: skip
+
+
+def _resized(site: Site) -> Call:
+    """A layer that knows sizes only when it is called."""
+    options: dict[str, Code] = {"mode": literal(site.op.mode)}
+    if len(site.inputs) == 1:
+        options["scale"] = site.value(lambda step: step.op.factors(step.inputs[0].shape), "scale")
+    if not site.every(lambda step: not step.op.align_corners):
+        options["align_corners"] = site.attr("align_corners")
+    return call("Resize", **options)
 
 
 def _repeated(site: Site) -> Call:

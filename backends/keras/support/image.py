@@ -1,5 +1,6 @@
+import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 
 def channel_shuffle(x, groups):
@@ -130,3 +131,49 @@ def interpolate(x, size=None, scale=None, align_corners=False, cubic=False):
             total = total + near * ops.convert_to_tensor(weight, dtype=x.dtype)
         x = total
     return x
+
+
+@keras.saving.register_keras_serializable(package="PACKAGE")
+class Resize(layers.Layer):
+    """Resizes images of any size: by whole factors, or to the size of another one."""
+
+    def __init__(self, mode="nearest", scale=None, align_corners=False, **kwargs):
+        super().__init__(**kwargs)
+        self.mode, self.scale, self.align_corners = mode, scale, align_corners
+
+    def get_config(self):
+        own = {"mode": self.mode, "scale": self.scale}
+        return {**super().get_config(), **own, "align_corners": self.align_corners}
+
+    def call(self, x, like=None):
+        old = [ops.cast(size, "int64") for size in ops.shape(x)[1:-1]]
+        if like is None:
+            new = [size * factor for size, factor in zip(old, self.scale)]
+        else:
+            new = [ops.cast(size, "int64") for size in ops.shape(like)[1:-1]]
+        for axis, sizes in enumerate(zip(old, new), start=1):
+            x = self.along(x, axis, *sizes)
+        return x
+
+    def along(self, x, axis, old, new):
+        places = ops.arange(new, dtype="int64")
+        if self.mode.startswith("nearest"):
+            late = int(self.mode == "nearest_exact")
+            return ops.take(x, (2 * places + late) * old // (2 * new), axis=axis)
+        if self.align_corners:
+            places, unit = places * (old - 1), ops.maximum(new - 1, 1)
+        else:
+            places, unit = (2 * places + 1) * old - new, 2 * new
+        low = places // unit
+        part = ops.cast(places - low * unit, x.dtype) / ops.cast(unit, x.dtype)
+        total = 0
+        for step in range(-1, 3) if self.mode == "bicubic" else range(2):
+            d = ops.abs(part - step)
+            weight = 1 - d
+            if self.mode == "bicubic":
+                far = -0.75 * (((d - 5) * d + 8) * d - 4)
+                weight = ops.where(d <= 1, (1.25 * d - 2.25) * d * d + 1, far)
+            near = ops.take(x, ops.clip(low + step, 0, old - 1), axis=axis)
+            weight = ops.reshape(weight, (-1, *[1] * (len(x.shape) - axis - 1)))
+            total = total + near * weight
+        return total

@@ -36,10 +36,19 @@ def _copied(step: Step, sizes: tuple[int, ...], outs: tuple[int, ...]) -> Value:
             nearest_mode="floor",
         )  # fmt: skip
     x, late = step.x, int(step.attr("mode") == "nearest_exact")
-    for axis, (n, m) in enumerate(zip(step.numbers(sizes), step.numbers(outs), strict=True), 2):
-        if n != m:
+    for axis, (n, m) in enumerate(zip(sizes, outs, strict=True), 2):
+        if step.is_open(n, m):
+            x = step("Gather", x, _places(step, step.size(n), step.size(m), late), axis=axis)
+        elif n != m:
             x = step("Gather", x, step.ints([(2 * j + late) * n // (2 * m) for j in range(m)]), axis=axis)
     return x
+
+
+def _places(step: Step, n: Value, m: Value, late: int) -> Value:
+    """(2 j + late) n // (2 m) for each j below m."""
+    j = step("Range", step.ints(0), step("Squeeze", m, step.ints([0])), step.ints(1))
+    middles = step("Add", step("Mul", j, step.ints(2)), step.ints(late))
+    return step("Div", step("Mul", middles, n), step("Mul", m, step.ints(2)))
 
 
 def _moved(step: Step, cut: list[Any], order: list[int], to: list[Any]) -> Value:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, call, literal, method
+from archspec.emit.code import Code, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site, once
 from archspec.emit.signature import function, spell
 from archspec.emit.table import uniform
@@ -28,12 +29,18 @@ def upsample(site: Site) -> Lowered:
     if not exact:
         return resize(site)
     arguments = "(*, size=None, scale_factor=None, mode='nearest', align_corners=False, data_format=None)"
+    data_format = {3: "NCW", 4: None, 5: "NCDHW"}[rank]
+    if len(site.inputs) > 1:
+        return Lowered(apply=lambda own, inputs: spell(
+            f"F.interpolate{arguments}", site, inputs[:1], size=size_of(site, inputs), scale_factor=None,
+            data_format=data_format,
+        ))  # fmt: skip
     return function(
         f"F.interpolate{arguments}",
         f"nn.Upsample{arguments}",
         size=None if repeats else new_size,
         scale_factor="scale" if repeats else None,
-        data_format={3: "NCW", 4: None, 5: "NCDHW"}[rank],
+        data_format=data_format,
     )(site)
 
 
@@ -41,15 +48,20 @@ def resize(site: Site) -> Lowered:
     op = site.op
     if op.copies:
         options = {"half_pixel": literal(True)} if op.mode == "nearest_exact" else {}
-        return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], new_size(site), **options))
+        return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], size_of(site, inputs), **options))
     options = {"cubic": literal(True)} if op.mode == "bicubic" else {}
     if not site.every(lambda step: not step.op.align_corners):
         options = {"align_corners": site.attr("align_corners"), **options}
-    return Lowered(apply=lambda own, inputs: call("interpolate", inputs[0], new_size(site), **options))
+    return Lowered(apply=lambda own, inputs: call("interpolate", inputs[0], size_of(site, inputs), **options))
 
 
 def new_size(site: Site) -> Code:
     return site.value(lambda step: tuple(step.outputs[0].shape[2:]), "size")
+
+
+def size_of(site: Site, inputs: Sequence[Code]) -> Code:
+    """The new size, which may be that of another image."""
+    return Template("{0}.shape[2:]", (inputs[1],)) if len(inputs) > 1 else new_size(site)
 
 
 def channel_shuffle(site: Site) -> Lowered:

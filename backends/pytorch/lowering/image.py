@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from archspec.emit import windows
-from archspec.emit.code import Code, call, literal, method
+from archspec.emit.code import Code, Template, call, literal, method
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, spell
 from archspec.emit.table import uniform
@@ -19,7 +20,7 @@ def upsample(site: Site) -> Lowered:
     op = site.op
     if op.copies and (site.open or not site.every(windows.nearest_in_float32)):
         options = {"half_pixel": literal(True)} if op.mode == "nearest_exact" else {}
-        return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], new_size(site), **options))
+        return Lowered(apply=lambda own, inputs: call("resize_nearest", inputs[0], size_of(site, inputs), **options))
     sources: dict[str, Any] = {"align_corners": None if op.copies else "align_corners"}
     if op.mode == "nearest_exact":
         sources["mode"] = literal("nearest-exact")
@@ -28,11 +29,20 @@ def upsample(site: Site) -> Lowered:
     elif op.size is None:
         sources["size"] = new_size
     arguments = "(*, size=None, scale_factor=None, mode='nearest', align_corners=None)"
+    if len(site.inputs) > 1:
+        return Lowered(apply=lambda own, inputs: spell(
+            f"F.interpolate{arguments}", site, inputs[:1], **{**sources, "size": size_of(site, inputs)}
+        ))  # fmt: skip
     return function(f"F.interpolate{arguments}", f"nn.Upsample{arguments}", **sources)(site)
 
 
 def new_size(site: Site) -> Code:
     return site.value(lambda step: tuple(step.outputs[0].shape[2:]), "size")
+
+
+def size_of(site: Site, inputs: Sequence[Code]) -> Code:
+    """The new size, which may be that of another image."""
+    return Template("{0}.shape[2:]", (inputs[1],)) if len(inputs) > 1 else new_size(site)
 
 
 def space_to_depth(site: Site) -> Lowered:
