@@ -349,7 +349,7 @@ def test_a_line_is_met_by_instances_that_begin_by_an_equal_one() -> None:
     assert [(each.line, each.message) for each in warned] == [(8, "init: no weight begins as this says")]
 
 
-@pytest.mark.parametrize("backend", [each for each in backends() if each.name in ("pytorch", "paddle")], ids=str)
+@pytest.mark.parametrize("backend", [each for each in backends() if each.name in ("pytorch", "paddle")], ids=lambda backend: backend.name)
 def test_layers_of_one_kind_are_not_asked_for_weights_that_others_have(backend: Backend) -> None:
     """A recurrent layer without a backward direction has no attribute for its weights; one inside others has a line."""
     spec = """
