@@ -74,7 +74,7 @@ def test_a_detour_in_paddle_says_what_it_replaces() -> None:
 LACKING: Final = {
     "MultiHeadAttention", "wave_angles", "rotary_embedding", "add_sinusoidal_positions", "LearnedPositions",
     "RelativePositionBias", "bucket_edges", "BucketedPositionBias", "MaskedConv2D", "make_divisible", "GaussianNoise",
-    "gather_rows", "scatter_add_rows", "reglu", "squared_relu", "split_complex",
+    "rotary_at", "gather_rows", "scatter_add_rows", "reglu", "squared_relu", "split_complex",
 }  # fmt: skip
 """What Paddle has nothing for, so that nothing is replaced."""
 

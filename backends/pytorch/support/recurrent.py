@@ -28,7 +28,7 @@ def last_with_states(result: tuple, directions: int) -> tuple[Tensor, ...]:
 
 
 def run_padded(rnn: nn.Module, x: Tensor, lengths: Tensor, states=None) -> tuple:
-    """What a recurrent layer gives for sequences of these lengths, with zeros after them.
+    """What a recurrent layer gives for sequences of these lengths, then zeros.
 
     PyTorch takes no sequence without a step: one is made, and forgotten.
     """
