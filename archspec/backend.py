@@ -164,6 +164,16 @@ class Generated(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """The files of weights that a framework reads by itself."""
+
+    ending: str
+    """Of their names: `.pt`."""
+    use: str
+    """The lines that make a model and fill it, of an `{entry}` and a `{file}`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """A framework that archspec can generate code for."""
 
@@ -198,6 +208,8 @@ class Backend:
     `archspec.reproduction`); without it, none is written."""
     timer: Path | None = None
     """A script like the runner, by which models are timed (see `archspec.bench.process`)."""
+    weights_file: WeightsFile | None = None
+    """What it reads weights from; without it, models are not converted to it."""
     saved: Callable[[Program, Graph], Mapping[str, str]] | None = None
     """Where the framework's own files of weights have each target of a model, for those that have no names of weights.
     Raises BackendError if that cannot be told."""

@@ -12,7 +12,7 @@ from archspec.cli import output
 from archspec.cli.files import check_writable, write_one
 from archspec.errors import UsageError
 from archspec.formats import format_names
-from archspec.importing.converting import ENDINGS, convert, page, trained
+from archspec.importing.converting import convert, page, trained
 from archspec.importing.source import source
 from archspec.verification.workers import Pool
 from archspec.weights.exchange import save
@@ -26,7 +26,7 @@ def run(
     """Converts a model, writes its files and a page about them, and returns the exit code. Raises UsageError,
     ImportRefused, BackendError."""
     (target,) = backends([to])
-    if target.name not in ENDINGS:
+    if target.weights_file is None:
         raise UsageError(f"--to {to}: it is not known what files of weights {target.title} reads")
     if origin in format_names():
         if Path(text).suffix.lower() != f".{origin}":
@@ -38,7 +38,7 @@ def run(
     stored = read(weights) if weights is not None else None
     files = {
         "the spec": name.with_name(f"{name.name}.yaml"), "the code": name.with_name(f"{name.name}_{target.name}.py"),
-        "its weights": name.with_name(f"{name.name}{ENDINGS[target.name]}"),
+        "its weights": name.with_name(f"{name.name}{target.weights_file.ending}"),
         "this page": name.with_name(f"{name.name}.md"),
     }  # fmt: skip
     for file in files.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from archspec.backend import Backend
 from archspec.errors import ArchspecError, UsageError
@@ -21,15 +20,6 @@ from archspec.weights.canonical import checked
 from archspec.weights.exchange import of_file
 from archspec.weights.files.stored import Stored
 from archspec.weights.layouts import restored
-
-ENDINGS: Final = {"keras": ".weights.h5", "pytorch": ".pt", "paddle": ".pdparams"}
-"""Of the files of weights that a framework reads by itself."""
-USES: Final = {
-    "keras": 'model = {entry}()\nmodel.load_weights("{file}")',
-    "pytorch": 'model = {entry}().eval()\nmodel.load_state_dict(torch.load("{file}"))',
-    "paddle": 'model = {entry}()\nmodel.set_state_dict(paddle.load("{file}"))\nmodel.eval()',
-}
-"""How a framework reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +97,7 @@ def page(text: str, converted: Converted, written: Mapping[str, Path]) -> str:
     if written:
         lines += ["", "## Files", "", *(f"- `{path.name}`: {what}" for what, path in written.items())]
         code, kept = (written[name] for name in ("the code", "its weights"))
-        use = USES[converted.backend.name].format(entry=converted.entry, file=kept.name)
+        assert converted.backend.weights_file is not None
+        use = converted.backend.weights_file.use.format(entry=converted.entry, file=kept.name)
         lines += ["", "```python", f"from {code.stem} import {converted.entry}", "", use, "```"]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.backend import Backend, Network
+from archspec.backend import Backend, Network, WeightsFile
 from archspec.emit.code import Call, Code, literal
 from archspec.emit.dialect import Chain, Dialect, Functions
 
@@ -139,5 +139,6 @@ BACKEND: Final = Backend(
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     training=training,
     live=live,
+    weights_file=WeightsFile(".weights.h5", 'model = {entry}()\nmodel.load_weights("{file}")'),
     saved=saved,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.backend import Backend, Network
+from archspec.backend import Backend, Network, WeightsFile
 from archspec.emit.code import Call, Code, Own, call, literal, method
 from archspec.emit.dialect import Classes, Dialect
 from archspec.errors import BackendError
@@ -111,4 +111,7 @@ BACKEND: Final = Backend(
     timer=Path(__file__).parent / "timer.py",
     training=training,
     live=live,
+    weights_file=WeightsFile(
+        ".pdparams", 'model = {entry}()\nmodel.set_state_dict(paddle.load("{file}"))\nmodel.eval()'
+    ),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from archspec.backend import Backend, Network
+from archspec.backend import Backend, Network, WeightsFile
 from archspec.emit.code import Call, Code, Global, call, literal, method
 from archspec.emit.dialect import Classes, Dialect
 
@@ -123,5 +123,6 @@ BACKEND: Final = Backend(
     raising=raising,
     training=training,
     live=live,
+    weights_file=WeightsFile(".pt", 'model = {entry}().eval()\nmodel.load_state_dict(torch.load("{file}"))'),
     exact_statistics=exact_statistics,
 )
