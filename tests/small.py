@@ -16,6 +16,7 @@ REDUCED: Final[dict[str, dict[str, Any]]] = {
     "bert": {"depth": 2, "vocabulary": 3000},
     "cait": {"image_size": 64, "depth": 2},
     "clip": {"image_size": 64, "depth": 2, "vocabulary": 3000},
+    "conv_lstm": {"filters": 4, "frames": 4, "size": 16},
     "convmixer": {"depth": 4},
     "convnext_tiny": {"depths": [1, 2, 1, 1]},
     # TensorFlow takes a convolution with a dilation of 36 apart into 1,296 pictures, whatever their size.

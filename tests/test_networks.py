@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from archspec.backend import backends
+from archspec.graph.graph import Graph
 from archspec.model import Spec
 from archspec.proving import reports
 from archspec.results.options import Options
@@ -33,6 +35,16 @@ LONG: Final = frozenset(
 """Families and variants that take long and have no operation and no form of their own."""
 
 
+MOST: Final = 64_000_000
+"""The numbers of the largest network, weights and results."""
+
+
+def _numbers(graph: Graph) -> int:
+    shapes = [tensor.shape for node in graph.nodes for tensor in node.outputs]
+    shapes += [parameter.shape for parameter in graph.parameters().values()]
+    return sum(math.prod(map(int, shape)) for shape in shapes)
+
+
 def _networks() -> list[tuple[Path, str | None]]:
     small = sorted((ROOT / "networks").glob("*.yaml"))
     every = [(file, variant) for file in small for variant in Spec.read(file).document.variants or [None]]
@@ -54,6 +66,7 @@ def test_all_frameworks_agree(number: int, file: Path, variant: str | None, pool
     """Of those that are not deep, each second with gradients, which take most of the time; `make zoo` compares those of
     all."""
     model = small(file, variant)
+    assert _numbers(model.graph) < MOST, "params in tests/small.py make it smaller"
     gradients = number % 2 == 0 and len(model.graph.nodes) < DEEP
     for report in reports(model, BACKENDS, pool, Options(gradients=gradients)):
         assert report.exit_code == 0, {name: outcome.message for name, outcome in report.outcomes.items()}
