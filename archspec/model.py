@@ -212,7 +212,7 @@ class Model:
             other = self._other(free) if free else None
             if other is not None:
                 found["params"] = other
-            if self._main[1].open_sizes:
+            if self._main[1].open_sizes or self.across:
                 found["sizes"] = self._resized(free)
             self._roots[free] = found
         return self._roots[free]
@@ -237,6 +237,8 @@ class Model:
         """The network with other sizes for open dimensions."""
         for more in OTHER_SIZES:
             sizes = {name: size + more for name, size in self._main[1].open_sizes.items()}
+            if self.across:
+                sizes["batch"] = 2 + more
             try:
                 return self._elaborated(free, sizes)[0]
             except SpecError:
@@ -340,6 +342,11 @@ class Model:
         graphs = self.graph, other.graph
         mine, others = ({name: p.shape for name, p in g.parameters(Mode.EVALUATION).items()} for g in graphs)
         return mine == others
+
+    @property
+    def across(self) -> bool:
+        """Whether samples may see each other, or places are samples for a while. Raises SpecError."""
+        return "batch" in self._main[0].open
 
     @property
     def open_sizes(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archspec._columns import UNBOUNDED, columns, html, prose
-from archspec.expressions import Name, expr_of
+from archspec.expressions import Name, expr_of, free_names
 from archspec.graph.graph import Graph, Node
 from archspec.ops.base import Shape, product, show
 
@@ -119,7 +119,8 @@ class Summary:
 def summarize(graph: Graph) -> Summary:
     """The table of a network's steps."""
     costs: dict[Any, _Costs] = {}
-    rows = tuple(_row(node, costs) for node in graph.nodes)
+    batch = max(int(tensor.shape[0]) for tensor in graph.inputs.values())
+    rows = tuple(_row(node, batch, costs) for node in graph.nodes)
     lasting = [row for row in rows if not row.training_only]
     return Summary(
         name=graph.name,
@@ -140,8 +141,8 @@ class _Costs(NamedTuple):
     activation_bytes: int
 
 
-def _row(node: Node, known: dict[Any, _Costs]) -> Row:
-    inputs, outputs = ([_one(tensor.shape) for tensor in tensors] for tensors in (node.inputs, node.outputs))
+def _row(node: Node, batch: int, known: dict[Any, _Costs]) -> Row:
+    inputs, outputs = ([_one(tensor.shape, batch) for tensor in tensors] for tensors in (node.inputs, node.outputs))
     key = (id(node.op), bool(node.owner), *inputs)  # steps of equal instances of a block share their operation
     if key not in known:
         weights = () if node.owner else node.op.parameters(*inputs).values()
@@ -154,9 +155,10 @@ def _row(node: Node, known: dict[Any, _Costs]) -> Row:
     return Row(node.path, node.op.key, shape, *known[key], node.training_only)
 
 
-def _one(shape: Shape) -> Shape:
-    """The shape for one element of a batch."""
-    return (1, *(int(size) for size in shape[1:]))
+def _one(shape: Shape, batch: int) -> Shape:
+    """The shape for one element of a batch, which may have become several samples, or a place of another axis."""
+    each = (int(size) // (batch if "batch" in free_names(expr_of(size)) else 1) for size in shape[1:])
+    return (max(1, int(shape[0]) // batch), *each)
 
 
 def _joined(path: str, rows: list[Row]) -> Row:

@@ -71,6 +71,37 @@ EXAMPLES: Final[dict[str, tuple[str, str]]] = {
           - {op: concat, from: [class_token, patches], axis: time}
         """,
     ),
+    "Places as samples": (
+        "What a network for images makes of each frame ([more](language.md#samples-and-places)).",
+        """
+        inputs: {video: [frames, 3, 32, 32]}
+        layers:
+          - merge_batch
+          - {op: conv2d, out_channels: 8, kernel_size: 3}
+          - {op: global_avg_pool2d, name: pooled}
+          - {op: split_batch, from: [pooled, video]}
+        """,
+    ),
+    "Samples that see each other": (
+        "The cosines of all images with all texts ([more](language.md#samples-and-places)).",
+        """
+        inputs: {image: [64], text: [64]}
+        layers:
+          - {op: l2_normalize, name: images, from: image}
+          - {op: l2_normalize, from: text}
+          - {op: split_batch, name: texts}
+          - {op: linear_with, from: [images, texts]}
+        """,
+    ),
+    "A query of the network's own": (
+        "What each sample is asked by ([more](language.md#arrays-of-the-networks-own)).",
+        """
+        inputs: {x: [16, 32]}
+        layers:
+          - {op: parameter, name: queries, shape: [4, 32], init: normal(0.02)}
+          - {op: multi_head_attention, from: [queries, x], num_heads: 4}
+        """,
+    ),
     "Weights from steps": (
         "A kernel that is computed ([more](language.md#weights-from-steps)).",
         """

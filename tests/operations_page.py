@@ -81,7 +81,8 @@ def _yaml(value: Any) -> str:
 
 
 def _shapes(case: Case) -> str:
-    shown = [(1 if i in case.shared else "batch", *shape) for i, shape in enumerate(case.shapes)]
+    batches = {**dict.fromkeys(case.shared, "1"), **{i: f"{count} * batch" for i, count in case.merged.items()}}
+    shown = [(batches.get(i, "batch"), *shape) for i, shape in enumerate(case.shapes)]
     return " and ".join(f"[{', '.join(map(str, shape))}]" for shape in shown)
 
 

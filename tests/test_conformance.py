@@ -60,9 +60,7 @@ def network(cases: Cases) -> Model:
             inputs[name] = {"shape": list(shape), "dtype": dtype}
             if dtype == "int64":
                 inputs[name]["below"] = case.below
-        for made in case.shared_steps(names):
-            del inputs[made["name"]]
-            layers.append(made)
+        layers += case.made(names, inputs)
         step = {"op": case.op, **case.attributes}
         shapes = ops.get(case.op)(**case.attributes).infer(*case.whole(BATCH))
         parts = [f".{i}" for i in range(len(shapes))] if len(shapes) > 1 else [""]

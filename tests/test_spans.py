@@ -24,7 +24,7 @@ CASES: Final[list[tuple[str, dict[str, Any]]]] = [
     ("index_select", {"axis": 1, "indices": [3, 0]}), ("cast", {"dtype": "int64"}),
     ("argmax", {"axis": 1}), ("argmin", {"axis": 2}), ("topk", {"axis": 1, "k": 2}),
     ("sort", {"axis": 1}), ("argsort", {"axis": 1}), ("unbind", {"axis": 1}),
-    ("repeat_interleave", {"axis": 2, "repeats": 2}),
+    ("repeat_interleave", {"axis": 2, "repeats": 2}), ("merge_batch", {}), ("split_batch", {"axis": 2}),
 ]  # fmt: skip
 """Of one input, of whole numbers where the operation takes them."""
 

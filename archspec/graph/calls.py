@@ -15,7 +15,9 @@ def expr_of_size(size: int) -> Expr:
 def outer(module: Module, inputs: tuple[Value, ...], arguments: Mapping[str, Expr]) -> tuple[Value, ...]:
     """Fresh values for a module's outputs, their sizes in the names of the surrounding block."""
     names = dict(arguments)
-    for inner, outer in zip(module.inputs, inputs, strict=True):
+    for (inner, own), outer in zip(module.inputs.items(), inputs, strict=True):
+        if isinstance(own.shape[0], Dim):
+            names["batch"] = expr_of_size(outer.shape[0])
         for axis, size in enumerate(outer.shape):
             names[f"{inner}.{axis}"] = expr_of_size(size)
     return tuple(

@@ -17,7 +17,7 @@ from archspec.graph.calls import expr_of_size
 from archspec.graph.frames import Enough, Failed, Frame, param_name
 from archspec.graph.graph import flatten
 from archspec.graph.naming import LeftOut, Named, Names, Scope
-from archspec.graph.operations import in_numbers
+from archspec.graph.operations import BATCH, in_numbers, is_same
 from archspec.graph.references import Here, Values
 from archspec.graph.steps import MAX_INSTANCES, Steps
 from archspec.graph.suspects import warn_suspects
@@ -85,6 +85,7 @@ class Elaborator:
                 with paused_collector(), contextlib.suppress(Enough):
                     frame = frame.begun(self._steps.initials.rules(self.document.init, frame, ()))
                     self._body(module, self.document.layers, frame, ("layers",))
+                module.open |= self._steps.operations.late
             except RecursionError:
                 self._findings.error(("layers",), "the network is nested too deeply")
         if module.training_outputs and not self._findings.errors:
@@ -155,12 +156,13 @@ class Elaborator:
     def _module(self, step: BlockStep, name: str, block: Block, params: dict[str, Any], inputs: tuple[Value, ...],
                 here: Here) -> Module:  # fmt: skip
         """The module of a block, shared by equal instances."""
-        steps, late = self._steps, here.frame.open
+        steps = self._steps
+        late = here.frame.open | steps.operations.late
         open_axes = [
-            [axis for axis, size in enumerate(value.shape) if late and free_names(expr_of_size(size)) & late]
+            [axis for axis, size in enumerate(value.shape) if axis and late and free_names(expr_of_size(size)) & late]
             for value in inputs
         ]
-        shapes = [([int(size) for size in value.shape], value.dtype, value.span) for value in inputs]
+        shapes = [([int(n) for n in value.shape], value.dtype, value.span, is_same(value)) for value in inputs]
         key = repr((name, params, shapes, open_axes)), here.frame.initial, here.frame.frozen
         if key in self._failed:
             raise Failed
@@ -179,6 +181,7 @@ class Elaborator:
                 self._failed.add(key)
                 raise Failed
             self._modules[key] = entry
+        steps.operations.late |= entry[0].open & BATCH
         steps.tally(entry[1], here.path)
         steps.initials.alike(here.frame.initial, entry[2])
         return entry[0]
@@ -197,10 +200,10 @@ class Elaborator:
             values[name] = name in block.inputs[: len(inputs)]
             exprs[name] = Const(values[name])
         for name, given, axes in zip(block.inputs, inputs, open_axes, strict=False):
-            symbols = [Name("batch"), *(Name(f"{name}.{axis}") for axis in range(1, len(given.shape)))]
-            sizes = tuple(Dim(int(size), symbol) for size, symbol in zip(given.shape, symbols, strict=True))
-            module.inputs[name] = Value(sizes, given.dtype, given.span)
-            open_sizes.update(f"{name}.{axis}" for axis in axes if axis)
+            batch = given.shape[0] if is_same(given) else Dim(int(given.shape[0]), Name("batch"))
+            sizes = (Dim(int(size), Name(f"{name}.{axis}")) for axis, size in enumerate(given.shape) if axis)
+            module.inputs[name] = Value((batch, *sizes), given.dtype, given.span)
+            open_sizes.update(f"{name}.{axis}" for axis in axes)
         for key, size in _axes(module.inputs).items():
             values[key], exprs[key] = int(size), expr_of_size(size)
         module.open = frozenset(open_sizes)
@@ -208,6 +211,7 @@ class Elaborator:
                       blocks=(*around.blocks, module.block), initial=around.initial, frozen=around.frozen)  # fmt: skip
         frame = frame.begun(self._steps.initials.rules(block.init, frame, ("blocks", module.block)))
         self._body(module, block.layers, frame, ("blocks", module.block, "layers"))
+        module.open |= self._steps.operations.late
 
     def _context(self, step: BlockStep, module: Module, inputs: tuple[Value, ...], here: Here) -> str:
         """Which instance of a block this is, for messages about what is in it."""

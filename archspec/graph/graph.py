@@ -231,7 +231,8 @@ class Here:
     def plain(self, shape: Shape) -> Shape:
         """The sizes as numbers, but for the batch, and for what follows from open sizes: a block's own names for others
         mean nothing outside."""
-        return (*shape[:1], *(self._size(size) if self.sizes else int(size) for size in shape[1:]))
+        batch = self._size(shape[0]) if "batch" in self.sizes else shape[0]
+        return (batch, *(self._size(size) if self.sizes else int(size) for size in shape[1:]))
 
     def _size(self, size: int) -> int:
         if not (names := free_names(expr_of(size))) or not names <= self.sizes.keys():

@@ -175,12 +175,17 @@ class Names:
     def __init__(self, positional: bool = False) -> None:
         self.positional = positional
         self._entries: list[tuple[Any, str, str | None]] = []
+        self._aside: list[tuple[Any, str]] = []
 
     def add(self, item: Any, base: str, name: str | None) -> None:
         """An item that is called `name`, or else after its position or after `base`."""
         self._entries.append((item, base, name))
         if name is not None:
             item.name = name
+
+    def aside(self, item: Any, base: str) -> None:
+        """An item that no step of the document is: it has no place of its own, and others have their names first."""
+        self._aside.append((item, base))
 
     def reserve(self, step: StepForm, values: Mapping[str, Any]) -> None:
         """Keeps the places of a step that is not there in this instance."""
@@ -189,6 +194,16 @@ class Names:
 
     def close(self) -> None:
         """Names what has no name yet."""
+        self._name_entries()
+        taken = {name or (item.name if item is not None else "") for item, _, name in self._entries}
+        for item, base in self._aside:
+            number = 1
+            while (given := base if number == 1 else f"{base}{number}") in taken:
+                number += 1
+            item.name = given
+            taken.add(given)
+
+    def _name_entries(self) -> None:
         if self.positional:
             for position, (item, _, name) in enumerate(self._entries):
                 if name is None and item is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, Final, TypeVar
@@ -24,6 +25,8 @@ KEYS = frozenset(ops.names())
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
+BATCH: Final = frozenset({"batch"})
+"""The name of the number of samples."""
 _DIVIDE: Final = "write // to divide whole numbers, or int(...)"
 _LIMITS: Final = {
     "literal_error": ("", "expected"), "less_than": ("less than ", "lt"), "less_than_equal": ("at most ", "le"),
@@ -40,6 +43,9 @@ class Operations:
         self.findings = findings
         self.evaluator = evaluator
         self._constants: dict[int, Operation] = {}
+        self.late: frozenset[str] = frozenset()
+        """`batch`, once a step made samples of places, or places of samples: then the number of samples may be a size
+        of any axis, and is open as others are."""
         self.passed: dict[int, str] = {}
         """id of a value that is there because an operation of several inputs was left out: what people call it."""
 
@@ -114,26 +120,47 @@ class Operations:
                 which = f"input {number + 1}" if len(set(kinds)) > 1 else "its input"
                 raise self.findings.error(path, f"{shown}: takes {' or '.join(takes)} numbers, but {which} is "
                                                 f"{value.dtype}", frame=frame)  # fmt: skip
+        if op.across:
+            self.late = BATCH
+        late = frame.open | self.late
         try:
-            shapes = _infer(op, given, frame)
+            shapes = _infer(op, given, frame, late)
             dtype = op.result(*(value.dtype for value in inputs))
         except ShapeError as symbolic:
-            error = _in_numbers(op, given, frame) or symbolic
+            error = _in_numbers(op, given, frame, late) or symbolic
             where = (*path, error.attribute) if error.attribute else path
             raise self.findings.error(where, f"{shown}: {error}", hint=error.hint, frame=frame) from None
         self._check_indices(op, shown, inputs, frame, path)
         dtypes = dtype if isinstance(dtype, tuple) else (dtype,) * len(shapes)
         span = None
         if "int64" in dtypes:
-            span = op.span([value.span for value in inputs], [_opened(shape, frame) for shape in given])
+            span = op.span([value.span for value in inputs], [_opened(shape, late) for shape in given])
         spans = {"int64": span, "bool": TRUTH, "float": None}
         return tuple(Value(shape, dtype, spans[dtype]) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+    def stretched(self, op: Operation, inputs: Sequence[Value]) -> dict[int, Value]:
+        """What an operation takes only if it is there for each sample: by the number of each such input, one that has
+        the samples. Those are the same for all samples, and others are not."""
+        same = [number for number, value in enumerate(inputs) if is_same(value)]
+        like = next((value for number, value in enumerate(inputs) if number not in same), None)
+        least, most = op.accepts()
+        if not same or like is None or not least <= len(inputs) <= (len(inputs) if most is None else most):
+            return {}
+        given = [(value.shape[0] * (1 if n in same else 2), *value.shape[1:]) for n, value in enumerate(inputs)]
+        samples = 2 * like.shape[0]  # of more than one, whatever number is tried
+        try:
+            op.infer(*given)
+        except ShapeError:
+            with contextlib.suppress(ShapeError):
+                op.infer(*((samples, *shape[1:]) if n in same else shape for n, shape in enumerate(given)))
+                return dict.fromkeys(same, like)
+        return {}
 
     def _check_indices(self, op: Operation, shown: str, inputs: Sequence[Value], frame: Frame, path: Path) -> None:
         """Raises Failed after an error about indices that may be beyond what they count."""
         if all(value.span is None for value in inputs):
             return
-        limits = op.indexes(*(_opened(value.shape, frame) for value in inputs))
+        limits = op.indexes(*(_opened(value.shape, frame.open | self.late) for value in inputs))
         for number, (count, attribute) in limits.items():
             span = inputs[number].span
             if span is None or (span.low >= 0 and (span.high < count or span.high == inf)):
@@ -231,6 +258,11 @@ class Operations:
         return value, expr
 
 
+def is_same(value: Value) -> bool:
+    """Whether there is one of a value, which is the same for all samples."""
+    return not isinstance(value.shape[0], Dim) and value.shape[0] == 1
+
+
 def validated(
     findings: Findings, cls: type[Kind], values: dict[str, Any], given: Mapping[str, Any], shown: str, frame: Frame,
     path: Path,
@@ -273,14 +305,15 @@ def _computed(raw: Any, cls: type[Operation], attribute: str) -> bool:
     return isinstance(raw, str) and raw not in literal_texts(cls, attribute)
 
 
-def _infer(op: Operation, inputs: list[Shape], frame: Frame) -> tuple[Shape, ...]:
+def _infer(op: Operation, inputs: list[Shape], frame: Frame, late: frozenset[str]) -> tuple[Shape, ...]:
+    """The shapes that come out, and no weight may have a size that is one of these `late` names, or follows from it."""
     shapes = op.infer(*inputs)
     for shape in shapes:
         if shape and not 1 <= min(shape) <= max(shape) <= 2**40:
             raise ShapeError(f"its output would be {show(in_numbers(shape, frame))}")
-    if frame.open:
+    if late:
         for name, weight in op.parameters(*inputs).items():
-            if any(isinstance(size, Dim) and free_names(size.expr) & frame.open for size in weight.shape):
+            if any(isinstance(size, Dim) and free_names(size.expr) & late for size in weight.shape):
                 raise ShapeError(
                     f"its {name} would have the shape {show(weight.shape)}, which depends on a size that is open",
                     hint="pool, or take the mean, over the axis whose size is open",
@@ -288,17 +321,17 @@ def _infer(op: Operation, inputs: list[Shape], frame: Frame) -> tuple[Shape, ...
     return shapes
 
 
-def _opened(shape: Shape, frame: Frame) -> tuple[Any, ...]:
+def _opened(shape: Shape, late: frozenset[str]) -> tuple[Any, ...]:
     """A shape with infinity for sizes that may be any number."""
-    if not frame.open:
+    if not late:
         return shape
-    return tuple(inf if isinstance(s, Dim) and free_names(s.expr) & frame.open else s for s in shape)
+    return tuple(inf if isinstance(s, Dim) and free_names(s.expr) & late else s for s in shape)
 
 
-def _in_numbers(op: Operation, inputs: list[Shape], frame: Frame) -> ShapeError | None:
+def _in_numbers(op: Operation, inputs: list[Shape], frame: Frame, late: frozenset[str]) -> ShapeError | None:
     """The error of an operation once more, with plain numbers, so that its message does not speak of x.1."""
     try:
-        _infer(op, [in_numbers(shape, frame) for shape in inputs], frame)
+        _infer(op, [in_numbers(shape, frame) for shape in inputs], frame, late)
     except ShapeError as error:
         return error
     return None

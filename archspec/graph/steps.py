@@ -251,7 +251,10 @@ class Steps:
             here = replace(here, frame=replace(here.frame, frozen=here.frame.frozen or frozen))
         match step:
             case OperationStep():
-                return self._operation(step, name, inputs, here)
+                made, wide = self._operation(step, name, inputs, here)
+                if not wide:
+                    return made
+                return tree.Sequence("", [*wide.values(), made], inputs or (), made.outputs, made.origin)
             case BlockStep() if step.over is not None:
                 return self._over(step, name, inputs, here)
             case BlockStep():
@@ -295,8 +298,11 @@ class Steps:
             failed |= current is None
             results.extend(current or ())
         joined = None if failed else tuple(results)
-        made = self._operation(step.joined, None if numbered else name, joined, within.at("join"), join=True)
+        made, wide = self._operation(step.joined, None if numbered else name, joined, within.at("join"), join=True)
         assert inputs is not None
+        for number, each in wide.items():
+            bodies[number].append(each)
+            results[number] = each.outputs[0]
         result = tree.Branches(tuple(step.branches), bodies, results, made, inputs, made.outputs, here.path)
         if not numbered:
             return result
@@ -309,7 +315,9 @@ class Steps:
 
     def _operation(
         self, step: OperationStep, name: str | None, inputs: Values, here: Here, join: bool = False
-    ) -> tree.Step:
+    ) -> tuple[tree.Step, dict[int, tree.Step]]:
+        """A step; and for inputs that are the same for all samples, by their numbers, the steps before it that give
+        each sample its own, where it needs that."""
         frame, path = here.frame, here.path
         key = self.operations.key(step, frame, path)
         called = step.name or name
@@ -319,6 +327,11 @@ class Steps:
             inputs = ()
         if inputs is None:
             raise Failed
+        wide = {
+            number: self._for_each(inputs[number], like, here)
+            for number, like in self.operations.stretched(op, inputs).items()
+        }
+        inputs = tuple(wide[n].outputs[0] if n in wide else value for n, value in enumerate(inputs))
         outputs = self.operations.outputs(op, shown, inputs, frame, path)
         owner = self._lending.step(step, op, shown, inputs, here)
         shapes = [value.shape for value in inputs]
@@ -331,6 +344,14 @@ class Steps:
             labels = {label: index for index, label in enumerate(op.gives[: len(outputs)])} if len(outputs) > 1 else {}
             place = replace(here, path=path[:-1]) if join else here
             self.references.register(place, name, Named(outputs, labels, step=result))
+        return result, wide
+
+    def _for_each(self, value: Value, like: Value, here: Here) -> tree.Step:
+        """What gives each sample its own of a value that is the same for all."""
+        self.tally(1, here.path)
+        made = Value((like.shape[0], *value.shape[1:]), value.dtype, value.span)
+        result = tree.Step("", ops.get("expand_batch")(), (value, like), (made,), {}, here.path)
+        here.names.aside(result, "expand_batch")
         return result
 
     def _frozen(
@@ -428,8 +449,17 @@ def _labels(item: Item) -> dict[str, int]:
 
 
 def _plainly(item: Item) -> Item | None:
-    """A step without the condition around it; None if that does not hold."""
-    return item.item if isinstance(item, tree.When) else item
+    """A step without the condition around it, and what gives each sample its inputs; None if the condition does not
+    hold."""
+    inner = item.item if isinstance(item, tree.When) else item
+    if (
+        isinstance(inner, tree.Sequence)
+        and inner.over is None
+        and inner.items
+        and inner.items[-1].origin == inner.origin
+    ):
+        return inner.items[-1]
+    return inner
 
 
 def _fresh(values: tuple[Value, ...]) -> tuple[Value, ...]:

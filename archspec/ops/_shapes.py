@@ -1,4 +1,5 @@
-"""Rules about axes that several families share: the batch axis comes first, and samples do not see each other."""
+"""Rules about axes that several families share: the batch axis comes first, and no step but those that say so
+lets samples see each other."""
 
 from __future__ import annotations
 

@@ -129,6 +129,9 @@ class Operation(BaseModel):
     """Whether nothing that it gives is below zero where nothing of its inputs is."""
     exact: ClassVar[bool] = False
     """Whether it gives numbers that are given to it, or fixed ones, so that it rounds nothing."""
+    across: ClassVar[bool] = False
+    """Whether it makes samples of what was on another axis, or puts samples on one, so that its sizes follow from the
+    number of samples."""
     cuts: ClassVar[bool] = False
     """Whether no gradient flows through it."""
     borrows: ClassVar[tuple[str, ...]] = ()

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
+from archspec.expressions import Dim
 from archspec.ops._shapes import ANY, Sizes, inner_axes, inner_axis, listed, many, whole_numbers
 from archspec.ops.base import Axes, Axis, DType, Operation, Positive, Real, Sets, Shape, pads, per_axis, product, show
+from archspec.ops.spans import Span
 
 if TYPE_CHECKING:
     from typing import Self
@@ -116,6 +119,71 @@ class Reshape(_Move):
 
     def reference(self, x: Array) -> Array:
         return x.reshape(len(x), *self.shape)
+
+
+class MergeBatch(_Move):
+    """y[b n + i, ...] = x[b, i, ...]: each of the n places along `axis` becomes a sample of its own.
+
+    Input: batch and other axes. Output: n times as many samples, without that axis. So the frames of a video go through
+    a network for images, and attention looks along one of several axes. `split_batch` is the way back.
+    """
+
+    wish: ClassVar = "spec"
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    across: ClassVar[bool] = True
+    axis: Axis = Field(1, description="axis whose places become samples")
+
+    def infer(self, x: Shape) -> tuple[Shape, ...]:
+        axis = inner_axis(self.axis, len(x))
+        if not isinstance(x[0], Dim) and x[0] == 1 and not isinstance(x[axis], Dim):
+            raise ShapeError(
+                f"would make {x[axis]} samples of {show(x)}, which is the same for every sample",
+                hint="expand_batch before it gives each sample its own",
+            )
+        return ((x[0] * x[axis], *x[1:axis], *x[axis + 1 :]),)
+
+    def reference(self, x: Array) -> Array:
+        axis = inner_axis(self.axis, x.ndim)
+        return np.moveaxis(x, axis, 1).reshape(-1, *x.shape[1:axis], *x.shape[axis + 1 :])
+
+
+class SplitBatch(_Move):
+    """y[b, i, ...] = x[b n + i, ...]: of n samples each one sample, with an axis more on which they are.
+
+    Inputs: batch and other axes; and what `merge_batch` was given, with n places along `axis`. Output: as many samples
+    as that has, and the new axis, where `axis` says. With the first input alone, y[0, i, ...] = x[i, ...]: all samples
+    stand on the axis, and the output is the same for every sample. So samples see each other.
+    """
+
+    wish: ClassVar = "spec"
+    arity: ClassVar[tuple[int, int | None]] = (1, 2)
+    takes: ClassVar[tuple[DType, ...]] = ANY
+    across: ClassVar[bool] = True
+    axis: Axis = Field(1, description="the new axis, as the output counts its axes")
+
+    def infer(self, x: Shape, like: Shape | None = None) -> tuple[Shape, ...]:
+        axis = inner_axis(self.axis, len(x) + 1, of="output")
+        if like is None:
+            return ((1, *x[1:axis], x[0], *x[axis:]),)
+        if axis >= len(like) or x[0] != like[0] * like[axis]:
+            raise ShapeError(
+                f"cannot split the samples of {show(x)} as axis {axis} of {show(like)} has them",
+                hint="the second input is what merge_batch was given, along the same axis",
+            )
+        return ((like[0], *x[1:axis], like[axis], *x[axis:]),)
+
+    def result(self, *dtypes: DType) -> DType:
+        return dtypes[0]
+
+    def span(self, spans: Sequence[Span | None], inputs: Sequence[Shape]) -> Span | None:
+        return spans[0]
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        return inputs[0]
+
+    def reference(self, x: Array, like: Array | None = None) -> Array:
+        axis = inner_axis(self.axis, x.ndim + 1, of="output")
+        return np.moveaxis(x.reshape(1 if like is None else len(like), -1, *x.shape[1:]), 1, axis)
 
 
 class Squeeze(_Move):

@@ -81,7 +81,7 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
             if _alike(programs, less):
                 model, programs = small, less
     free = model.free_params.intersection(*(_arguments(program) for program in programs.values()))
-    batch = 2 if any(int(tensor.shape[0]) == 1 for tensor in tried.graph.inputs.values()) else 1
+    batch = other_batch(model, tried.graph)
     for other in model.others(free):
         for sizes in other_sizes(model.open_sizes):
             try:
@@ -93,6 +93,12 @@ def second(tried: Case, backends: Sequence[Backend]) -> Second:
             forms = {n: replace(bound[n], source=s, probed=p, written=w, rounded=w) for n, (s, p, w) in texts.items()}
             return Second(graph, generated(forms), {name: other.params[name] for name in free})
     raise AssertionError("the case itself is one of them")
+
+
+def other_batch(model: Model, graph: Graph) -> int:
+    """Another number of samples than a graph has: one, if that is another, and samples see no others."""
+    (found,) = {int(tensor.shape[0]) for tensor in graph.inputs.values()}
+    return found + 1 if found == 1 or model.across else 1
 
 
 def other_sizes(sizes: Mapping[str, int]) -> list[dict[str, int]]:

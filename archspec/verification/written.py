@@ -14,7 +14,7 @@ from archspec.formats import Exported, Format
 from archspec.graph.graph import Graph, rounded
 from archspec.graph.mode import Mode
 from archspec.model import Model
-from archspec.verification.cases import Second, other_sizes
+from archspec.verification.cases import Second, other_batch, other_sizes
 from archspec.verification.failure import Failure
 from archspec.verification.report import Outcome, Report
 from archspec.verification.run import examine
@@ -121,7 +121,7 @@ def _interface(graph: Graph, exported: Exported) -> Interface:
 
 def _second(model: Model, subjects: Sequence[Written]) -> Second | None:
     """The same files for another batch, and other open sizes if they are such that the network takes them."""
-    batch = 2 if any(int(tensor.shape[0]) == 1 for tensor in model.graph.inputs.values()) else 1
+    batch = other_batch(model, model.graph)
     for sizes in other_sizes(model.open_sizes):
         try:
             return Second(model.graph_for({"batch": batch, **sizes}), tuple(subjects), {})

@@ -26,9 +26,8 @@ def alone(case: Case) -> Model:
     names = list("xyzuvw"[: len(shapes)])
     for name, shape, dtype in zip(names, shapes, case.dtypes or ("float",), strict=True):
         inputs[name] = {"shape": list(shape), "dtype": dtype} | ({"below": case.below} if dtype == "int64" else {})
+    own = case.made(names, inputs)
     step = {"op": case.op, **case.attributes} | ({"from": names} if case.shapes else {})
-    own = case.shared_steps(names)
-    inputs = {name: given for name, given in inputs.items() if name not in [made["name"] for made in own]}
     document = {"archspec": 1, "name": "Alone", "inputs": inputs, "layers": [*own, step]}
     return Spec.parse(json.dumps(document)).network()
 

@@ -30,6 +30,8 @@ class Case:
     """Backend: words of the reason why it cannot express this case."""
     shared: tuple[int, ...] = ()
     """The numbers of the inputs that are the same for all samples: parameters of the network."""
+    merged: dict[int, int] = field(default_factory=dict)
+    """The numbers of the inputs that have several samples for each of other inputs, and how many."""
 
     @property
     def dtypes(self) -> tuple[str, ...]:
@@ -38,11 +40,21 @@ class Case:
 
     def whole(self, batch: int) -> list[Shape]:
         """The shapes of the inputs, with their batch axes."""
-        return [(1 if i in self.shared else batch, *shape) for i, shape in enumerate(self.shapes)]
+        counts = [1 if i in self.shared else batch * self.merged.get(i, 1) for i in range(len(self.shapes))]
+        return [(count, *shape) for count, shape in zip(counts, self.shapes, strict=True)]
 
-    def shared_steps(self, names: list[str]) -> list[dict[str, Any]]:
-        """What makes the inputs that are the same for all samples, given the names of all."""
-        return [{"op": "parameter", "name": names[i], "shape": list(self.shapes[i])} for i in self.shared]
+    def made(self, names: list[str], inputs: dict[str, Any]) -> list[dict[str, Any]]:
+        """The steps that make those inputs which are none of a network, given the names of all; and these names, and a
+        network's inputs, changed to what these steps need."""
+        steps: list[dict[str, Any]] = []
+        for i in self.shared:
+            del inputs[names[i]]
+            steps.append({"op": "parameter", "name": names[i], "shape": list(self.shapes[i])})
+        for i, count in self.merged.items():
+            whole, names[i] = names[i], f"{names[i]}_merged"
+            inputs[whole] |= {"shape": [count, *self.shapes[i]]}
+            steps.append({"op": "merge_batch", "name": names[i], "from": whole})
+        return steps
 
     def __str__(self) -> str:
         shown = [f"{key}={value}" for key, value in self.attributes.items()]

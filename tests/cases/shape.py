@@ -25,6 +25,18 @@ TABLE: Final[Table] = {
         ({"shape": [-1, 1, 4]}, (24,), {"dtype": "int64", "below": 9}),
         ({"shape": [4, 3]}, (6, 2), {"dtype": "bool"}),
     ],
+    "merge_batch": [
+        ({}, IMAGE),
+        ({"axis": "width"}, IMAGE),
+        ({"axis": 2}, (5, 3), {"dtype": "int64", "below": 9}),
+        ({}, (5,), {"dtype": "bool"}),
+    ],
+    "split_batch": [
+        ({}, IMAGE, (5, 2), {"merged": {0: 5}}),
+        ({"axis": 2}, (6, 7), (4, 3), {"merged": {0: 3}, "dtype": "int64", "below": 9}),
+        ({}, (9, 7)),
+        ({"axis": -1}, (9, 7)),
+    ],
     "squeeze": [
         ({"axis": 1}, (1, 9, 7)),
         ({"axis": "height"}, (6, 1, 7)),

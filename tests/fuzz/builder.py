@@ -15,7 +15,8 @@ from .attributes import Sizes
 from .interpret import Interpreter, Names, Rejected, Step, Value, Wires, evaluate, given
 
 MOST_STEPS: Final = 30
-OPS: Final = ops.names()
+OPS: Final = tuple(key for key in ops.names() if not ops.get(key).across)
+"""Those that may be drawn one by one; others come in forms of their own."""
 
 
 class Drawing:

@@ -314,10 +314,23 @@ def _along(builder: Builder) -> None:
     builder.add({"op": "tanh", "from": f"{step['name']}.y"})
 
 
+def _folded(builder: Builder) -> None:
+    """A few steps for which places along an axis are samples."""
+    random, x = builder.random, builder.one()
+    axes = [axis for axis in range(1, len(x.shape)) if x.shape[axis] <= 6]
+    if len(x.shape) < 3 or x.shape[0] == 1 or not axes:
+        raise Rejected("no axis whose places could be samples")
+    whole, axis = builder.named(), random.choice(axes)
+    builder.add({"op": "merge_batch", "from": whole, "axis": named_axis(random, len(x.shape), axis)})
+    for _ in range(random.randint(1, 3)):
+        steady(builder)
+    builder.add({"op": "split_batch", "from": [builder.named(), whole], "axis": axis})
+
+
 Form = Callable[[Builder], None]
 FORMS: Final[dict[Form, int]] = {
     operation: 60, _branches: 9, _call: 14, _sequence: 6, _repeat: 6, _each: 4, optional: 4, aliased: 2, _shared: 20,
-    _lent_block: 12,
+    _lent_block: 12, _folded: 3,
 }  # fmt: skip
 """How often each is tried."""
 INNER_FORMS: Final[dict[Form, int]] = {operation: 60, _branches: 4, optional: 4, _repeat: 3, _shared: 12}

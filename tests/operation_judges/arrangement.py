@@ -43,6 +43,18 @@ def squeeze(a: Attributes, x: Any) -> Any:
     return x.squeeze(tuple(numbers(a["axis"], x.ndim)))
 
 
+def merge_batch(a: Attributes, x: Any) -> Any:
+    axis = number(a.get("axis", 1), x.ndim) % x.ndim
+    return torch.stack([place for sample in x for place in sample.unbind(axis - 1)])
+
+
+def split_batch(a: Attributes, x: Any, like: Any = None) -> Any:
+    axis = number(a.get("axis", 1), x.ndim + 1) % (x.ndim + 1)
+    count = len(x) if like is None else like.shape[axis]
+    groups = [list(x[start : start + count]) for start in range(0, len(x), count)]
+    return torch.stack([torch.stack(group, axis - 1) for group in groups])
+
+
 def roll(a: Attributes, x: Any) -> Any:
     axes = numbers(a["axis"], x.ndim)
     shifts = each(a["shifts"], len(axes))
@@ -169,6 +181,8 @@ JUDGES: Final[dict[str, Judge]] = {
     "gather": Judge("torch.gather", lambda a, x, index: x.gather(number(a["axis"], x.ndim), index)),
     "flatten": Judge("torch.nn.Flatten", flatten),
     "reshape": Judge("torch.reshape", lambda a, x: x.reshape(len(x), *a["shape"])),
+    "merge_batch": Judge("torch.cat of slices", merge_batch),
+    "split_batch": Judge("torch.stack of slices", split_batch),
     "squeeze": Judge("torch.squeeze", squeeze),
     "unsqueeze": Judge("torch.unsqueeze", unsqueeze),
     "permute": Judge("torch.permute", lambda a, x: x.permute(0, *numbers(a["axes"], x.ndim))),

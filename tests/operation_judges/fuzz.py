@@ -46,7 +46,7 @@ def drawn(key: str, seed: int) -> Case | None:
             counts = [count for count, _ in make(key, **attributes).indexes(*whole).values()]
             below = min(counts, default=row.below)
             case = Case(key, attributes, shapes, values=row.values, dtype=row.dtype, below=below,
-                        shared=row.shared)  # fmt: skip
+                        shared=row.shared, merged=row.merged)  # fmt: skip
         except (ShapeError, ValidationError, IndexError, ValueError, TypeError):
             continue
         if all(0 < _count(shape) <= LARGEST for shape in (*shapes, *found)):

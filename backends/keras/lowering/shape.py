@@ -9,9 +9,10 @@ from archspec.emit.aligned import MCall, MStep, Wire
 from archspec.emit.code import Call, Code, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.layouts import Layout, canonical, channels_last, held, usual
+from archspec.emit.signature import spell
 from archspec.errors import BackendError
 from archspec.expressions import expr_of, free_names
-from archspec.graph.tree import Step
+from archspec.graph.tree import Step, Value
 from archspec.ops.base import resolve_axis
 
 from .rows import axis_of, plain
@@ -109,6 +110,24 @@ def reshape(site: Site, flattened: int = 0) -> Lowered:
     made = call("layers.Reshape", sizes)
     return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
                    layouts=(canonical(rank),), sized=not free)  # fmt: skip
+
+
+def merge_batch(site: Site) -> Lowered:
+    made = spell("MergeBatch(*, axis=1)", site, axis=site.value(lambda step: _number(step, step.inputs[0]), "axis"))
+    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
+                   layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+
+
+def split_batch(site: Site) -> Lowered:
+    axis = site.value(lambda step: _number(step, step.outputs[0]), "axis")
+    made = spell("AllSamples(*, axis=1)" if len(site.inputs) == 1 else "SplitBatch(*, axis=1)", site, axis=axis)
+    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made},
+                   layouts=(canonical(site.outputs[0].rank),))  # fmt: skip
+
+
+def _number(step: Step, value: Value) -> int:
+    op: Any = step.op
+    return resolve_axis(op.axis, len(value.shape))
 
 
 def squeeze(site: Site) -> Lowered:
@@ -221,6 +240,8 @@ def one_hot(site: Site) -> Lowered:
 ROWS: Final[dict[str, Lowering]] = {
     "flatten": flatten,
     "reshape": reshape,
+    "merge_batch": merge_batch,
+    "split_batch": split_batch,
     "squeeze": squeeze,
     "unsqueeze": unsqueeze,
     "permute": permute,

@@ -15,6 +15,30 @@ def _reshape(step: Step) -> Value:
     return step.reshape(step.x, step.out)
 
 
+def _merge_batch(step: Step) -> Value:
+    x, axis = step.x, step.axis(step.attr("axis"))
+    if axis > 1:
+        order = [0, axis, *(other for other in range(1, len(step.out) + 1) if other != axis)]
+        x = step("Transpose", x, perm=order)
+    return step("Reshape", x, _sizes(step, -1, *step.out[1:]))
+
+
+def _split_batch(step: Step) -> Value:
+    rank = len(step.out)
+    axis = step.axis(step.attr("axis"), rank)
+    if len(step.inputs) == 1:
+        made = step("Unsqueeze", step.x, step.ints([0]))
+    else:
+        made = step("Reshape", step.x, _sizes(step, -1, step.out[axis], *step.node.inputs[0].shape[1:]))
+    order = [other for other in range(rank) if other != 1]
+    order.insert(axis, 1)
+    return made if axis == 1 else step("Transpose", made, perm=order)
+
+
+def _sizes(step: Step, first: int, *others: int) -> Value:
+    return step.joined([first, *(step.writer.size(size) for size in others)])
+
+
 def _squeeze(step: Step) -> Value:
     return step("Squeeze", step.x, step.ints(step.axes(step.attr("axis"))))
 
@@ -96,6 +120,8 @@ def _one_hot(step: Step) -> Value:
 ROWS: Final[dict[str, Row]] = {
     "flatten": _reshape,
     "reshape": _reshape,
+    "merge_batch": _merge_batch,
+    "split_batch": _split_batch,
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "permute": _permute,

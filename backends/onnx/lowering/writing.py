@@ -161,8 +161,8 @@ class Writer:
 
 def shown(size: int, axis: int) -> int | str:
     """A size as ONNX has it: a number, or the name, or formula, of an open one."""
-    if axis == 0:
-        return 1 if int(size) == 1 and not isinstance(size, Dim) else "batch"
+    if axis == 0 and not isinstance(size, Dim):
+        return 1 if size == 1 else "batch"
     return int(size) if isinstance(expr_of(size), Const) else str(expr_of(size))
 
 

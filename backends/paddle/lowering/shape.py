@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from archspec.emit.code import Code, Items, Raw, Template, call, literal, method
@@ -31,6 +32,30 @@ def reshape(site: Site) -> Lowered:
     sizes = site.value(lambda step: list(step.op.shape if infers else step.outputs[0].shape[1:]), "shape")
     whole = listed(sizes, 0 if infers else -1)
     return Lowered(apply=lambda own, inputs: method(inputs[0], "reshape", whole))
+
+
+def merge_batch(site: Site) -> Lowered:
+    number = site.same(lambda step: resolve_axis(step.op.axis, site.inputs[0].rank), "axis")
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        first = inputs[0] if number == 1 else method(inputs[0], "moveaxis", literal(number), literal(1))
+        return method(first, "flatten", literal(0), literal(1))
+
+    return Lowered(apply=apply)
+
+
+def split_batch(site: Site) -> Lowered:
+    number = site.same(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        if len(inputs) == 1:
+            made = method(inputs[0], "unsqueeze", literal(0))
+        else:
+            size, rest = Template(f"{{0}}.shape[{number}]", (inputs[1],)), Template("*{0}.shape[1:]", (inputs[0],))
+            made = method(inputs[0], "reshape", Items((literal(-1), size, rest), "[]"))
+        return made if number == 1 else method(made, "moveaxis", literal(1), literal(number))
+
+    return Lowered(apply=apply)
 
 
 def squeeze(site: Site) -> Lowered:
@@ -113,6 +138,8 @@ ROWS: Final[dict[str, Lowering]] = {
     "flatten": function("paddle.flatten(start_axis, *, stop_axis=-1)", "nn.Flatten(*, start_axis=1, stop_axis=-1)",
                         start_axis=axis("start_axis"), stop_axis=end_axis),
     "reshape": reshape,
+    "merge_batch": merge_batch,
+    "split_batch": split_batch,
     "squeeze": squeeze,
     "unsqueeze": unsqueeze,
     "permute": permute,

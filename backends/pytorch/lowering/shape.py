@@ -36,6 +36,32 @@ def reshape(site: Site) -> Lowered:
     return Lowered(apply=apply)
 
 
+def merge_batch(site: Site) -> Lowered:
+    number = site.same(lambda step: resolve_axis(step.op.axis, site.inputs[0].rank), "axis")
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        first = inputs[0] if number == 1 else method(inputs[0], "movedim", literal(number), literal(1))
+        return method(first, "flatten", literal(0), literal(1))
+
+    return Lowered(apply=apply)
+
+
+def split_batch(site: Site) -> Lowered:
+    number = site.same(lambda step: resolve_axis(step.op.axis, site.outputs[0].rank), "axis")
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        if len(inputs) == 1:
+            made = method(inputs[0], "unsqueeze", literal(0))
+        elif number == 1:
+            return method(inputs[0], "unflatten", literal(0), Template("{0}.shape[:2]", (inputs[1],)))
+        else:
+            sizes = Template(f"(-1, {{0}}.shape[{number}])", (inputs[1],))
+            made = method(inputs[0], "unflatten", literal(0), sizes)
+        return made if number == 1 else method(made, "movedim", literal(1), literal(number))
+
+    return Lowered(apply=apply)
+
+
 def squeeze(site: Site) -> Lowered:
     gone = once(axes(site))
     return Lowered(apply=lambda own, inputs: method(inputs[0], "squeeze", gone))
@@ -118,6 +144,8 @@ ROWS: Final[dict[str, Lowering]] = {
     "flatten": function("torch.flatten(start_dim, *, end_dim=-1)", "nn.Flatten(*, start_dim=1, end_dim=-1)",
                         start_dim=axis("start_axis"), end_dim=lambda site: end_axis(site)),
     "reshape": reshape,
+    "merge_batch": merge_batch,
+    "split_batch": split_batch,
     "squeeze": squeeze,
     "unsqueeze": unsqueeze,
     "permute": permute,
