@@ -61,7 +61,7 @@ def test_specs_are_valid_and_compile_for_all_backends(tmp_path: Path) -> None:
 def test_every_operation_and_form_occurs() -> None:
     seen: set[str] = set()
     forms: set[str] = set()
-    for seed in range(320):
+    for seed in range(340):
         drawn = yaml.safe_load(spec(seed))
         for step in _steps([drawn["layers"], *(block["layers"] for block in drawn.get("blocks", {}).values())]):
             seen.add(str(step.get("op")))

@@ -315,6 +315,7 @@ NOT_BACK: Final = {
     "max_unpool1d max_unpool2d max_unpool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices "
     "rfft irfft fft ifft unfold bilinear atan2 log1p",
     "is the same for all inputs": "constant parameter range",
+    "mixes samples with places": "merge_batch split_batch",
     "is nothing in evaluation": "expand_batch dropout dropout1d dropout2d dropout3d alpha_dropout drop_path "
     "stop_gradient gaussian_noise",
 }  # fmt: skip
