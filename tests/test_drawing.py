@@ -353,7 +353,7 @@ def test_all_families_on_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     links = [attributes.get("href") or "" for tag, attributes in parsed.found if tag == "a"]
     assert links
     assert all(link.startswith(("https://", "http://")) for link in links)
-    monkeypatch.setattr(listing, "specs", lambda: some)
+    monkeypatch.setattr(listing, "specs", lambda: listing.Listing(some))
     result = CliRunner().invoke(app, ["list", "--html", str(tmp_path / "zoo.html")])
     assert result.exit_code == 0
     assert (tmp_path / "zoo.html").read_text(encoding="utf-8") == gallery(some)

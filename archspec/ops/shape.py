@@ -182,7 +182,7 @@ class SplitBatch(_Move):
         return inputs[0]
 
     def reference(self, x: Array, like: Array | None = None) -> Array:
-        axis = inner_axis(self.axis, x.ndim + 1, of="output")
+        axis = inner_axis(self.axis, x.ndim + 1)
         return np.moveaxis(x.reshape(1 if like is None else len(like), -1, *x.shape[1:]), 1, axis)
 
 
