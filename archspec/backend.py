@@ -9,11 +9,12 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archspec._collector import paused_collector
+from archspec._plugged import plugged
 from archspec.errors import BackendError, UsageError
 from archspec.expressions import suggestion
 from archspec.ops.base import describe
@@ -256,11 +257,11 @@ def backends(names: str | Sequence[str] = ()) -> list[Backend]:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise UsageError(f"backends are named by a text or a list of texts, not by {describe(names)}")
-    found = {point.name: point for point in entry_points(group="archspec.backends")}
+    found = plugged("backends")
     order = sorted(found, key=lambda name: (_KNOWN.index(name) if name in _KNOWN else len(_KNOWN), name))
     for name in names:
         if name not in order:
-            if any(point.name == name for point in entry_points(group="archspec.formats")):
+            if name in plugged("formats"):
                 raise UsageError(f"'{name}' is a format of files; this takes backends: {', '.join(order) or 'none'}")
             hint = suggestion(name, order) or f"installed are {', '.join(order) or 'none'}"
             raise UsageError(f"there is no backend '{name}'; {hint}")

@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
+from archspec._plugged import plugged
 from archspec.errors import UsageError
 from archspec.results.cache import folder
 from archspec.verification.failure import Failure
@@ -88,7 +89,7 @@ def _normal(name: str) -> str:
 
 def _needed() -> dict[str, dict[str, str]]:
     """By backend or format what it needs, by names of distributions: what an extra of its name has in its own one."""
-    points = (point for group in ("backends", "formats") for point in entry_points(group=f"archspec.{group}"))
+    points = (point for group in ("backends", "formats") for point in plugged(group).values())
     return {point.name: dict(_extra(point)) for point in points}
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec._plugged import plugged
 from archspec.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Format:
 def formats(names: Sequence[str] = ()) -> list[Format]:
     """The installed formats of these names, in that order; all if none are given. Raises UsageError for a name that
     none has, BackendError for one that cannot be loaded."""
-    found = {point.name: point for point in entry_points(group="archspec.formats")}
+    found = plugged("formats")
     for name in names:
         if name not in found:
             raise UsageError(f"there is no format '{name}'; installed are {', '.join(found) or 'none'}")
@@ -90,7 +90,7 @@ def format_of(path: Path) -> Format:
 
 def format_names() -> frozenset[str]:
     """The names of installed formats, none of which is loaded."""
-    return frozenset(point.name for point in entry_points(group="archspec.formats"))
+    return frozenset(plugged("formats"))
 
 
 def named(names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec._plugged import plugged
 from archspec.errors import UsageError
 from archspec.results.cache import Cache
-from archspec.results.environment import known
 from archspec.results.ledger import Ledger
 from archspec.results.options import Options
 from archspec.results.result import Interrupted, Proof, Refused
@@ -106,7 +106,7 @@ def verify(
     lasting = cache and not options.against and repro is None and not absent and not executor
     kept = Cache(options) if lasting else None
     todo = wanted(networks, options, kept, Shard.parse(shard) if shard else Shard(), ledger)
-    required = frozenset(options.names(point.name for point in known()) if require or to else options.env)
+    required = frozenset(options.names(plugged("backends")) if require or to else options.env)
     if todo:
         work: Prover | Remote
         if executor:

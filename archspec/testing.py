@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from archspec._plugged import plugged
 from archspec.backend import Backend, backends
 from archspec.errors import ArchspecError, UsageError, understood
 from archspec.formats import Format, formats, named
@@ -20,7 +21,6 @@ from archspec.loading import variants
 from archspec.model import Spec
 from archspec.proving import reports
 from archspec.results.cache import Cache
-from archspec.results.environment import known
 from archspec.results.explain import differing, reasons
 from archspec.results.options import Options
 from archspec.results.wanted import Shard
@@ -141,7 +141,7 @@ class Specs:
         if self._caches is None:
             return None
         if (mode, names) not in self._caches:
-            every = {point.name for point in known()} == set(names)
+            every = plugged("backends").keys() == set(names)
             options, modes = MODES[mode]
             only = modes if modes != _EVALUATED else ()
             self._caches[mode, names] = Cache(replace(options, to=() if every else names), only=only)

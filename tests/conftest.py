@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.testing
 
 from archspec.backend import backends
+from archspec.spec.schema import schema
 from archspec.verification.workers import Pool
 
 os.environ["ARCHSPEC_NO_CACHE"] = "1"  # tests change what is verified in ways that no cache sees
+
+
+# Commands are made of their functions once, and not whenever a test calls one: that took a tenth of the quick tests.
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays, so the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +46,20 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{path} is out of date; make golden, and look at the diff"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def language() -> Any:
+    """The schema of the language, which takes long to make."""
+    return schema()
+
+
+@pytest.fixture(scope="session")
+def validator(language: Any) -> Any:
+    """Holds a spec against it."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(language)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from archspec.backend import Program, backends
+from archspec.backend import Generated, Program, backends
 from archspec.loading import open_spec
 from archspec.model import Model
 from archspec.spec.catalogue import files, variants_in
@@ -27,6 +27,12 @@ def model(name: str) -> Model:
 
 
 @cache
+def generated(name: str, backend: str) -> Generated:
+    """What a backend makes of a network, of which tests take its text or all."""
+    return BACKENDS[backend].generator(model(name))
+
+
+@cache
 def program(name: str, backend: str) -> Program:
-    """What a backend makes of a network."""
-    return BACKENDS[backend].generate(model(name))
+    """What a backend makes of a network, with all that a runner needs."""
+    return generated(name, backend).program()

@@ -196,7 +196,7 @@ def test_backends_that_do_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     strange = {"no_such_module:BACKEND": "ModuleNotFoundError: No module", "math:pi": "is no Backend but float"}
     for target, message in strange.items():
         point = EntryPoint("strange", target, "archspec.backends")
-        monkeypatch.setattr("archspec.backend.entry_points", lambda point=point, **_: [point])
+        monkeypatch.setattr("archspec.backend.plugged", lambda _, point=point: {point.name: point})
         with pytest.raises(archspec.BackendError, match=message):
             archspec.load("lenet5").compile("strange")
     for wrong in (["keras"], None, 3):

@@ -54,8 +54,16 @@ def laid_out(backend: str, case: Case) -> Any:
     return BACKENDS[backend].generate(alone(case)).outputs
 
 
+def _rows() -> list[Any]:
+    """What concerns one operation runs in one process, which makes its networks once."""
+    return [
+        pytest.param(key, name, marks=pytest.mark.xdist_group(f"attributes of {key}"), id=f"{key}.{name}")
+        for key, name in ATTRIBUTES
+    ]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("key", "name"), ATTRIBUTES, ids=[f"{key}.{name}" for key, name in ATTRIBUTES])
+@pytest.mark.parametrize(("key", "name"), _rows())
 def test_an_attribute_changes_the_code(key: str, name: str, backend: str) -> None:
     pairs: list[tuple[Any, Any]] = []
     for case, other in flipped(key, name):

@@ -17,7 +17,6 @@ from archspec.expressions import FUNCTIONS
 from archspec.loading import variants
 from archspec.model import Model, Spec
 from archspec.spec.document import Document, OperationStep
-from archspec.spec.schema import schema
 
 from . import abilities_page
 from .operations_page import page
@@ -33,12 +32,13 @@ def _whole(example: str) -> str:
     return example if example.startswith("archspec:") else FRAME + re.sub("^", "  ", example, flags=re.MULTILINE)
 
 
+@pytest.mark.xdist_group("schema")  # which is made once
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("name: ")[-1].split()[0])
-def test_examples_are_valid(example: str) -> None:
+def test_examples_are_valid(example: str, validator: Draft202012Validator) -> None:
     spec = Spec.parse(_whole(example))
     for variant in variants(spec):
         assert spec.network(variant).check() == []
-    assert list(Draft202012Validator(schema()).iter_errors(spec.source.data)) == []
+    assert list(validator.iter_errors(spec.source.data)) == []
 
 
 @pytest.mark.parametrize("example", [text for text in EXAMPLES if "parameters:" in text], ids=len)

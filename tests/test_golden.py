@@ -15,7 +15,7 @@ import pytest
 
 from archspec.verification.probes import left_out, same_code, same_program
 
-from .programs import BACKENDS, MORE, NETWORKS, program
+from .programs import BACKENDS, MORE, NETWORKS, generated, program
 from .reviewed import remarks
 
 GOLDEN: Final = Path(__file__).parent / "golden"
@@ -30,7 +30,7 @@ def _together(names: Iterable[str]) -> list[Any]:
 @pytest.mark.parametrize("name", _together(NETWORKS))
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_generated_code(name: str, backend: str, golden: Callable[[Path, str], None]) -> None:
-    golden(GOLDEN / backend / f"{name}.py", program(name, backend).source)
+    golden(GOLDEN / backend / f"{name}.py", generated(name, backend).text())
 
 
 @pytest.mark.golden

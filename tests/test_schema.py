@@ -12,17 +12,10 @@ from jsonschema import Draft202012Validator
 from archspec import ops
 from archspec.spec.catalogue import files, folder
 from archspec.spec.document import BlockStep, Document
-from archspec.spec.schema import FILE, schema, text
+from archspec.spec.schema import FILE, text
 from archspec.spec.source import Source
 
 pytestmark = pytest.mark.xdist_group("schema")  # which is made once
-
-
-@pytest.fixture(scope="module")
-def validator() -> Draft202012Validator:
-    made = schema()
-    Draft202012Validator.check_schema(made)
-    return Draft202012Validator(made)
 
 
 def _errors(validator: Draft202012Validator, spec: Any) -> list[tuple[str, str]]:
@@ -31,6 +24,11 @@ def _errors(validator: Draft202012Validator, spec: Any) -> list[tuple[str, str]]
 
 def _network(**changes: Any) -> dict[str, Any]:
     return {"archspec": 1, "name": "Net", "inputs": {"image": [3, 8, 8]}, "layers": ["relu"], **changes}
+
+
+@pytest.mark.slow
+def test_it_is_a_schema(language: Any) -> None:
+    Draft202012Validator.check_schema(language)
 
 
 @pytest.mark.slow
@@ -150,8 +148,8 @@ def test_valid_document(validator: Draft202012Validator) -> None:
     assert _errors(validator, spec) == []
 
 
-def test_every_operation_is_documented() -> None:
-    definitions = schema()["$defs"]
+def test_every_operation_is_documented(language: Any) -> None:
+    definitions = language["$defs"]
     for key in ops.names():
         operation = definitions[key]
         own = operation["properties"].keys() - BlockStep.model_fields.keys() - {"op", "from", "weights_of"}
@@ -167,5 +165,5 @@ def test_only_what_has_weights_shares_them(validator: Draft202012Validator) -> N
     assert _errors(validator, _network(layers=[relu])) != []
 
 
-def test_it_knows_every_key_of_a_document() -> None:
-    assert set(schema()["properties"]) == set(Document.model_fields)
+def test_it_knows_every_key_of_a_document(language: Any) -> None:
+    assert set(language["properties"]) == set(Document.model_fields)

@@ -20,6 +20,7 @@ LAYERS = [
         "archspec._columns",
         "archspec._lazy",
         "archspec._other",
+        "archspec._plugged",
         "archspec._version",
         "archspec.errors",
         "archspec.expressions",

@@ -19,8 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from archspec._plugged import plugged
 from archspec.errors import UsageError
-from archspec.results.environment import known, sources, surroundings
+from archspec.results.environment import sources, surroundings
 from archspec.results.options import Options
 from archspec.results.reading import read, written
 from archspec.spec.catalogue import locate
@@ -68,7 +69,7 @@ class Cache:
     def _asked(self) -> str | None:
         """All on which every verdict depends; None if that cannot be told."""
         options = self._options
-        names = options.names(point.name for point in known())
+        names = options.names(plugged("backends"))
         around = surroundings({name: options.python.get(name, "") for name in names})
         if around is None:
             return None

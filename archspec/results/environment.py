@@ -10,10 +10,11 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import EntryPoints, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+
+from archspec._plugged import plugged
 
 _SETTINGS: Final = ("CUDA_", "FLAGS_", "KERAS_", "MKL_", "OMP_", "OPENBLAS_", "PYTHONPATH", "PYTORCH_", "TF_", "TORCH_",
                     "XLA_")  # fmt: skip
@@ -48,18 +49,12 @@ def _texts(folder: str) -> list[str]:
 def _strangers() -> list[Path]:
     """The folders of backends of other distributions."""
     found = []
-    for point in known():
+    for point in plugged("backends").values():
         root = point.value.split(":")[0].split(".")[0]
         if root != "archspec":
             about = find_spec(root)
             found += [Path(folder) for folder in (about.submodule_search_locations or ())] if about is not None else []
     return sorted(found)
-
-
-@cache
-def known() -> EntryPoints:
-    """The backends that are installed, none of which is loaded."""
-    return entry_points(group="archspec.backends")
 
 
 def surroundings(backends: Mapping[str, str]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -29,7 +30,12 @@ def alone(case: Case) -> Model:
     own = case.made(names, inputs)
     step = {"op": case.op, **case.attributes} | ({"from": names} if case.shapes else {})
     document = {"archspec": 1, "name": "Alone", "inputs": inputs, "layers": [*own, step]}
-    return Spec.parse(json.dumps(document)).network()
+    return _network(json.dumps(document))
+
+
+@cache
+def _network(text: str) -> Model:
+    return Spec.parse(text).network()
 
 
 def made() -> Iterator[Case]:
