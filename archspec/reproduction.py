@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,8 @@ class _Fault:
     rung: str
     """The comparison in which it was seen first."""
     mode: Mode
+    raised: str = ""
+    """What the code raised, if it did: the type, and the message."""
 
     @property
     def dtype(self) -> str:
@@ -242,15 +245,21 @@ class Reproducer:
         if case.fault.in_gradients and case.slope is None:
             return None
         files = _files(case, [each for each in self.backends if each.name in case.programs])
-        return files if _shows(files, backend, self.python.get(backend.name, sys.executable)) else None
+        python = self.python.get(backend.name, sys.executable)
+        return files if _shows(files, backend, python, case.fault.raised) else None
 
 
 def _fault(outcome: Outcome, mode: Mode) -> _Fault | None:
     """What is wrong in a framework, as far as a script can show it."""
     for rung in ("float64", "float32", "second", "edges", *_GRADIENTS):
         if rung in outcome.rungs and outcome.rungs[rung].wrong:
-            return _Fault(rung, mode)
+            return _Fault(rung, mode, _raised(outcome))
     return None
+
+
+def _raised(outcome: Outcome) -> str:
+    failure = outcome.failure
+    return failure.message if failure is not None and failure.kind in ("build", "run", "edges", "gradients") else ""
 
 
 def _is_random(graph: Graph, fault: _Fault) -> bool:
@@ -364,8 +373,9 @@ def _kept(program: Program, case: _Case) -> dict[str, Array]:
     return found
 
 
-def _shows(files: _Files, backend: Backend, python: str) -> bool:
-    """Whether the script of a framework ends by saying that something is wrong."""
+def _shows(files: _Files, backend: Backend, python: str, raised: str) -> bool:
+    """Whether the script of a framework ends by saying that something is wrong, or by what the code has raised before,
+    but for its numbers."""
     with tempfile.TemporaryDirectory(prefix="archspec-") as folder:
         for name, content in files.items():
             path = Path(folder) / name
@@ -379,8 +389,16 @@ def _shows(files: _Files, backend: Backend, python: str) -> bool:
             )
         except (OSError, subprocess.SubprocessError):
             return False
-    said = ": error " in done.stdout or " instead of " in done.stderr
-    return done.returncode == 1 and said and "Traceback" not in done.stderr
+    if "Traceback" in done.stderr:
+        said = bool(raised) and _worded(raised) in _worded(done.stderr)
+    else:
+        said = ": error " in done.stdout or " instead of " in done.stderr
+    return done.returncode == 1 and said
+
+
+def _worded(text: str) -> str:
+    """A message without what may be otherwise elsewhere: numbers, and line breaks."""
+    return " ".join(re.sub(r"\d+", "0", text).split())
 
 
 def _write(folder: Path, files: _Files) -> Path:

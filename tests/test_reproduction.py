@@ -142,9 +142,18 @@ MISTAKES = {
         "batch_norm", r"nn\.BatchNorm2d\(", "(lambda *a, **k: nn.BatchNorm2d(*a, **k | {'momentum': 0.3}))(",
         Options(training=True)
     ),
+    "raises": ("tanh", r"torch\.tanh\(", "(lambda x: x @ x)(", Options()),
+    "sizes": (
+        "tanh", r"torch\.tanh\(", "(lambda x: torch.tanh(x) if x.shape[0] == 2 else torch.sin(x))(", Options()
+    ),
     "two steps": ("tanh", r"torch\.tanh\((.*self\.)", r"torch.sin(\1", Options()),
 }  # fmt: skip
 """What a backend has wrong about an operation, and in what that is seen; the last one only behind a convolution."""
+SHOWN = {
+    "sizes": (["conv2d", "tanh", "conv2d"], "All of net, at other values of what it leaves open."),
+    "two steps": (["conv2d", "tanh"], "tanh 'act' and 1 of the steps before it."),
+}
+"""The steps that remain, and how a script begins, where that is more than the step alone."""
 
 
 @pytest.mark.frameworks
@@ -159,9 +168,9 @@ def test_what_a_backend_has_wrong_is_shown_by_the_least_that_has_it(
     assert any(report.exit_code == 1 for report in found)
     (folder,) = tmp_path.iterdir()
     small = Spec.read(folder / "spec.yaml").network()
-    assert [node.op.key for node in small.graph.nodes] == ["conv2d"] * (kind == "two steps") + [op]
-    text = (folder / "run_pytorch.py").read_text()
-    assert f"{op} 'act' {'and 1 of the steps before it' if kind == 'two steps' else 'alone'}." in text
+    steps, about = SHOWN.get(kind, ([op], f"{op} 'act' alone."))
+    assert [node.op.key for node in small.graph.nodes] == steps
+    assert about in (folder / "run_pytorch.py").read_text()
     (folder / "model_pytorch.py").write_text(BACKENDS["pytorch"].generate(small).source)
     assert _run(folder, "pytorch").returncode == 0, "right code is right"
 
