@@ -30,7 +30,7 @@ from archspec.results.cache import folder
 from archspec.verification.failure import Failure
 
 _REQUIREMENT: Final = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[\w.,-]*\])?(?P<versions>(?:,?(?:===?|~=|!=|<=?|>=?)[\w.*+!-]+)*)"
+    r"(?P<name>(?=[\w.-]*[A-Za-z])[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[\w.,-]*\])?(?P<versions>(?:,?(?:===?|~=|!=|<=?|>=?)[\w.*+!-]+)*)"
 )
 _EXTRA: Final = re.compile(r"""extra\s*==\s*["']([\w.-]+)["']""")
 

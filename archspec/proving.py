@@ -115,7 +115,8 @@ class Prover:
             pool.rest()
 
     def __enter__(self) -> Prover:
-        self._progress.start("starting " + ", ".join(each.title for each in (*self.chosen, *self.formats)))
+        if self.names:
+            self._progress.start("starting " + ", ".join(each.title for each in (*self.chosen, *self.formats)))
         self._pools[0].__enter__()
         return self
 
@@ -172,11 +173,7 @@ class Prover:
         with self._ledger.guarded(job.place, job.model.name), self._progress.about(job.title) as tell:
             own = [hold(job.model, pool, self.options) for hold in self._own]
             found: list[Report] = []
-            made = reports(
-                job.model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro,
-                formats=self.formats,
-            )  # fmt: skip
-            for report in made:
+            for report in self._reports(job.model, pool, tell):
                 report.outcomes |= {name: Outcome(name, failure=each) for name, each in self._absent.items()}
                 for each in own:
                     tell("comparing " + each.name)
@@ -184,6 +181,15 @@ class Prover:
                 self._ledger.add((*job.place, len(found)), report)
                 found.append(report)
             job.keep(found)
+
+    def _reports(self, model: Model, pool: Pool, tell: Callable[[str], None]) -> Iterator[Report]:
+        """What is found about a network; where no environment is there, that."""
+        if not self.names:
+            yield Report(model.name, self.options.seed, {}, facts=_facts(model, modes(self.options)[0], {}))
+            return
+        yield from reports(
+            model, self.chosen, pool, self.options, tell, room=self._room, repro=self._repro, formats=self.formats
+        )
 
     def _room(self, graph: Graph) -> contextlib.AbstractContextManager[None]:
         """Waits until there is memory for a network."""

@@ -95,6 +95,7 @@ def test_what_is_asked_for(text: str, backend: str, requirements: set[str], pyth
         ("keras@file:///tmp/x", "keras@file:///tmp/x is no distribution with versions"),
         ("keras==3;os", "keras==3;os is no distribution"),
         ("../keras", "../keras is no distribution"),
+        ("keras 3", "3 is no distribution"),
     ],
 )
 def test_what_is_no_environment(text: str, told: str) -> None:
@@ -133,6 +134,10 @@ def test_without_uv_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(environments, "_uv", lambda: None)
     (failure,) = make([Environment.parse("keras==3.11")]).failures.values()
     assert failure.message == "the environment cannot be made: there is no uv here: pip install 'archspec-nn[env]'"
+    done = CliRunner().invoke(app, ["verify", "lenet5", "--env", "keras==3.11", "--junit", str(tmp_path / "x.xml")])
+    assert done.exit_code == 3
+    assert f"keras==3.11: {failure.message}" in done.stdout, "if none can be made, that is the report"
+    assert 'tests="1"' in (tmp_path / "x.xml").read_text()
 
 
 def test_a_folder_that_cannot_be_written(uv: Path, tmp_path: Path) -> None:
