@@ -35,8 +35,9 @@ Spoil = Callable[[Any, Any], Any]
 """Makes something else of what a step gives."""
 
 SCRATCH: Final = "model.onnx"
-EXPLAINED: Final = dict.fromkeys(("silu", "quick_gelu"), 2 * FLOAT32_BOUND)
-"""The runtime's Sigmoid of what is below -18 is that of -18: 1.5e-8, times the number itself."""
+OFF: Final = dict.fromkeys(("silu", "quick_gelu"), 2.0**-23)
+"""How far the runtime's Sigmoid in float32 may be off, whatever its size, by which these multiply their input: its
+polynomials, which are not the same on all processors, are 1.2e-7 off at most, and below -18 it is that of -18."""
 
 
 def run(
@@ -81,12 +82,17 @@ def found_off(case: Case, number: int, path: Path) -> list[str]:
         found = run(exported, path, weights, inputs, double)
         for node in graph.nodes:
             for place, (tensor, name) in enumerate(zip(node.outputs, exported.steps[node.path], strict=True)):
-                bound = FLOAT64_BOUND if double else EXPLAINED.get(case.op, FLOAT32_BOUND)
+                bound, due = FLOAT64_BOUND if double else FLOAT32_BOUND, truth[tensor.name]
+                slack = 0.0 if double else OFF.get(case.op, 0.0)
                 returned = not double and node is graph.nodes[-1]  # and not what an input of it comes from
                 for key in (name, f"output {place}") if returned else (name,):
                     if tensor.name not in free and not (double and node.path in exported.single):
                         kind = dtype if tensor.dtype == "float" else tensor.dtype
-                        off = compare.difference(found[key], truth[tensor.name], kind, scales.get(tensor.name))
+                        seen = found[key]
+                        if slack:
+                            allowed = slack * np.abs(truth[node.inputs[0].name])
+                            seen = np.where(np.abs(seen - due) <= allowed, due, seen).astype(seen.dtype)
+                        off = compare.difference(seen, due, kind, scales.get(tensor.name))
                         if not off.within(bound):
                             problems.append(f"{case.op} {case.attributes} {dtype} {key}: {off}")
     return problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from archspec import ops
+from archspec.errors import ShapeError
 
 from ..cases import Case
 from .attributes import ROWS, Attributes, Random, Sizes, fitted, named_axis
@@ -95,7 +96,6 @@ def _proposed(builder: Builder, key: str, *, anew: bool = False) -> Step:
 
 def _adapted(random: Random, row: Case, x: Value) -> tuple[Attributes, list[Sizes], int]:
     """Attributes for a first input, the sizes of the other inputs, and what whole numbers in them are less than."""
-    below = row.below
     try:
         attributes, others = fitted(random, row, x.shape[1:])
     except (IndexError, ValueError):
@@ -109,10 +109,13 @@ def _adapted(random: Random, row: Case, x: Value) -> tuple[Attributes, list[Size
         attributes = {"axis": named_axis(random, len(x.shape), axis)}
         index = list(x.shape[1:])
         index[axis - 1] = random.randint(1, 6)
-        others, below = [tuple(index)], x.shape[axis]
-    if row.op in ("gather_rows", "scatter_add_rows"):
-        below = x.shape[1]
-    return attributes, others, below
+        others = [tuple(index)]
+    try:
+        op = ops.get(row.op).model_validate(attributes)
+        counted = op.indexes(x.shape, *((x.shape[0], *sizes) for sizes in others))
+    except (ShapeError, ValueError):
+        raise Rejected("no places for these sizes") from None
+    return attributes, others, min([count for count, _ in counted.values()], default=row.below)
 
 
 def _chosen(builder: Builder, rank: int, dtype: str, key: str) -> tuple[str, Value]:

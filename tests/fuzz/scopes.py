@@ -43,7 +43,8 @@ class Network(Builder):
             except Rejected:
                 continue
         first = self.layers[0] if isinstance(self.layers[0], dict) else {"op": self.layers[0]}
-        if "from" not in first and first["op"] not in ("parameter", "constant", "range"):
+        source = first["op"] in ("parameter", "constant", "range") and "axis" not in first  # which reads nothing
+        if "from" not in first and not source:
             first = {**first, "from": name}  # all inputs would flow in
             self.read.add(name)
         self.layers[0] = first

@@ -20,19 +20,21 @@ class Size(int):
 
 
 class Sizes(tuple[Size, ...]):
-    """The sizes of a tensor, which know whose they are."""
+    """The sizes of a tensor, or some of them, or none, which know whose they are."""
+
+    leaf: Leaf
 
     @classmethod
-    def of(cls, leaf: Leaf, sizes: Sequence[int]) -> Sizes:
-        found = []
-        for size in sizes:
-            found.append(Size(size))
-            found[-1].leaf = leaf
-        return cls(found)
+    def of(cls, leaf: Leaf, sizes: Iterable[int]) -> Sizes:
+        found = cls(Size(size) for size in sizes)
+        found.leaf = leaf
+        for size in found:
+            size.leaf = leaf
+        return found
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
-        return Sizes(found) if isinstance(key, slice) else found
+        return Sizes.of(self.leaf, found) if isinstance(key, slice) else found
 
 
 class Source(Leaf):
@@ -49,7 +51,8 @@ class Source(Leaf):
 def source(shape: Sequence[int | None]) -> Leaf:
     """What an input of a model inside stands for, by its shape, in which sizes may be open. Raises LookupError for what
     is the shape of nothing."""
-    leaf = next((size.leaf for size in shape if isinstance(size, Size)), None)
+    known = (size.leaf for size in shape if isinstance(size, Size))
+    leaf = shape.leaf if isinstance(shape, Sizes) else next(known, None)
     if leaf is None or any(size not in (None, due) for size, due in zip(shape, leaf.shape[1:], strict=True)):
         raise LookupError(f"an input inside has the shape {shape}, which is that of nothing")
     return leaf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,8 @@ class Run:
     def __init__(self, case: Written, training: bool) -> None:
         self.case, self.training = case, training
         self.graph, self.program = case.graph, case.program
+        self.sizes: Callable[[Any], Any] = list if case.backend.framework == "paddle" else tuple
+        """What the framework has the sizes of a tensor in."""
         self.nodes = {tensor.name: node for node in self.graph.nodes for tensor in node.outputs}
         self.seen: dict[str, tuple[Answer, Pairs]] = {}
         """The steps that ran, with their layers."""
@@ -107,7 +109,7 @@ class Run:
 
     def leaf(self, tensor: Tensor, layout: Layout | None) -> Leaf:
         """What stands for a tensor of the graph."""
-        return _leaf(tensor, layout)
+        return _leaf(tensor, layout, self.sizes)
 
     def check_names(self, key: str, pairs: Pairs) -> None:
         """Whether a step's layers are called after it."""
@@ -129,7 +131,7 @@ class Run:
             if answer.lowered.module is None if hooked else answer.value is None:
                 continue
             layouts = answer.layouts or (None,) * len(node.inputs)
-            given = list(map(_leaf, node.inputs, layouts))
+            given = [_leaf(*each, self.sizes) for each in zip(node.inputs, layouts, strict=True)]
             if not node.inputs:  # a layer may be called on the first input of the block, in any order of axes
                 given = [leaf for leaf in found if isinstance(leaf, Leaf) and leaf.tensor is node.beside[0]][:1]
             expected, own = self._expected(answer, key, node, given, hooked)
@@ -243,9 +245,7 @@ class ClassesRun(Run):
             if path not in self.model:
                 raise Wrong(f"there is no layer '{path}'")
             self.model[path].hook = partial(self.see, key)
-        sizes = list if framework == "paddle" else tuple
-        tensors = [self.graph.inputs[name] for name in self.program.inputs]
-        self.finish(model(*(Leaf(tensor, canonical(len(tensor.shape)).axes, sizes=sizes) for tensor in tensors)))
+        self.finish(model(*(_leaf(self.graph.inputs[name], None, self.sizes) for name in self.program.inputs)))
 
     def probe(self, owner: Any, key: str, value: Any) -> Any:
         if self.places:
@@ -376,9 +376,9 @@ def _nothing(layer: Layer) -> None:
     pass
 
 
-def _leaf(tensor: Tensor, layout: Layout | None) -> Leaf:
+def _leaf(tensor: Tensor, layout: Layout | None, sizes: Callable[[Any], Any]) -> Leaf:
     layout = layout or canonical(len(tensor.shape))
-    return Leaf(tensor, layout.axes, layout.flattened)
+    return Leaf(tensor, layout.axes, layout.flattened, sizes)
 
 
 def _moves(leaf: Leaf) -> Any:

@@ -89,7 +89,7 @@ class Leaf(Value):
         return len(self.axes)
 
     def transposed(self, order: Iterable[int]) -> Leaf:
-        return Leaf(self.tensor, tuple(self.axes[axis] for axis in order), self.flattened)
+        return Leaf(self.tensor, tuple(self.axes[axis] for axis in order), self.flattened, self.sizes)
 
 
 class Layer(Value):

@@ -50,14 +50,14 @@ def constant(site: Site) -> Lowered:
 def range_(site: Site) -> Lowered:
     kind = {"dtype": call("paddle.get_default_dtype")} if of_floats(site) else {}
     if not site.inputs:
-        return held(Template("{0}.unsqueeze(0)", (call("paddle.arange", *bounds(site), **kind),)))
+        return held(Template("{0}[None]", (call("paddle.arange", *bounds(site), **kind),)))
     axis = site.value(lambda step: resolve_axis(step.op.axis, site.inputs[0].rank), "axis")
     like = bool(kind) and along_floats(site)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         dtype: dict[str, Code] = {"dtype": Template("{0}.dtype", (inputs[0],))} if like else {**kind}
         made = call("paddle.arange", Template("{0}.shape[{1}]", (inputs[0], axis)), **dtype)
-        return Template("{0}.unsqueeze(0)", (made,))
+        return Template("{0}[None]", (made,))
 
     return Lowered(apply=apply)
 
