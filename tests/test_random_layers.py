@@ -34,8 +34,12 @@ SPEC: Final = """
       - {op: alpha_dropout, name: alpha, p: 0.25}
       - {op: batch_norm, name: bn}
       - {op: lstm, name: lstm, hidden_size: 3, num_layers: 3, dropout: 0.35, from: words}
+      - {op: multi_head_attention, name: mha, num_heads: 2, dropout: 0.15, from: words}
+      - {op: multi_head_attention, name: own, num_heads: 2, dropout: 0.45, causal: true, bias: [q, v]}
+      - {op: unsqueeze, name: heads, axis: 1}
+      - {op: scaled_dot_product_attention, name: sdpa, dropout: 0.05, from: [heads, heads, heads]}
       - {op: parameter, name: token, shape: [6, 50], init: normal(0.02)}
-    outputs: {a: bn, b: lstm, c: token}
+    outputs: {a: bn, b: lstm, c: token, d: sdpa}
 """
 
 pytestmark = pytest.mark.frameworks
@@ -58,7 +62,7 @@ def test_all_is_as_the_spec_says(mode: Mode, pool: Pool) -> None:
     report = examine(rounded(model().graph), generated({name: program(name) for name in BACKENDS}), pool, mode=mode)
     assert {name: each.message for name, each in report.outcomes.items()} == dict.fromkeys(BACKENDS, "")
     for outcome in report.outcomes.values():
-        assert outcome.rungs["random"].compared == 6
+        assert outcome.rungs["random"].compared == 9
         assert not outcome.rungs["random"].unseen
 
 
@@ -82,6 +86,8 @@ TORCH: Final = [
      "x * (torch.rand(ones.shape, generator=torch.Generator().manual_seed(1)) >= self.p) / (1 - self.p)", "path"),
     ("dropout for alpha dropout", r"nn.AlphaDropout\(0.25\)", "nn.Dropout(0.25)", "alpha"),
     ("no dropout between layers", r", dropout=0.3[45]\d*", "", "lstm"),
+    ("attention that drops more", r"(nn.MultiheadAttention.*)dropout=0.1\d*", r"\1dropout=0.2", "mha"),
+    ("attention that drops nothing", r"DroppingAttention\(0.05\d*\)", "DroppingAttention(0.0)", "sdpa"),
     ("a dropout that is never called", r"self.single\((probe\(self, 'conv', self.conv\(image\)\))\)", r"\1",
      "the layer 'single' is called 0 times"),
     ("a dropout that overwrites", r"nn.Dropout\(0.3\d*\)", "nn.Dropout(0.3, inplace=True)",
@@ -90,7 +96,7 @@ TORCH: Final = [
     ("all frozen", r"(self.token = .*)", r"\1; self.requires_grad_(False)", "'token' is not trainable"),
     ("a parameter that is a buffer", r"nn.Parameter\(", "nn.Buffer(", "'token' is not trainable"),
     ("another mean", r"self.token, std", "self.token, mean=0.01, std", "'token' starts with mean 0.0"),
-    ("another start", r"self.token, std=0.02", "self.token, std=0.03", "'token' starts with deviation 0.02"),
+    ("another start", r"self.token, std=0.02", "self.token, std=0.03", "'token' starts with deviation 0.03"),
     ("scales of zero", r"(self.bn = .*)", r"\1; nn.init.zeros_(self.bn.weight)", "'bn.weight' starts with 0, and not"),
 ]  # fmt: skip
 KERAS: Final = [
@@ -101,6 +107,8 @@ KERAS: Final = [
     ("another deviation", r"GaussianNoise\(0.4\d*", "GaussianNoise(0.45", "noise"),
     ("dropout for alpha dropout", "AlphaDropout", "Dropout", "alpha"),
     ("no dropout between layers", r"layers.Dropout\(0.3[45]\d*, name='lstm_dropout1'\)\(x\)", "x", "lstm_dropout1"),
+    ("attention that drops more", r"(layers.MultiHeadAttention.*)dropout=0.1\d*", r"\1dropout=0.2", "mha"),
+    ("own attention that drops less", r"(BiasedMultiHeadAttention.*)dropout=0.4\d*", r"\1dropout=0.4", "own"),
     ("a frozen convolution", r"Conv2D\(4, 3, ", "Conv2D(4, 3, trainable=False, ", "'conv/kernel' is not trainable"),
     ("a parameter that is a buffer", r"name='value'\)", "name='value', trainable=False)",
      "'token/value' is not trainable"),
@@ -113,6 +121,7 @@ PADDLE: Final = [
     ("a dropout that is not scaled", r"nn.Dropout\(0.3\d*\)", "nn.Dropout(0.3, mode='downscale_in_infer')", "single"),
     ("elements for channels", r"nn.Dropout2D\(0.2\d*\)", "nn.Dropout(0.2)", "channel"),
     ("paths of the whole batch", r"axis=0", "axis=1", "path"),
+    ("attention that drops more", r"(nn.MultiHeadAttention.*)dropout=0.1\d*", r"\1dropout=0.2", "mha"),
     ("another deviation", r"self.std \* paddle", "1.2 * self.std * paddle", "noise"),
     ("a frozen convolution", r"(self.conv = .*)", r"\1; self.conv.weight.stop_gradient = True",
      "'conv.weight' is not trainable"),

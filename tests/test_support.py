@@ -75,6 +75,7 @@ LACKING: Final = {
     "MultiHeadAttention", "wave_angles", "rotary_embedding", "add_sinusoidal_positions", "LearnedPositions",
     "RelativePositionBias", "bucket_edges", "BucketedPositionBias", "MaskedConv2D", "make_divisible", "GaussianNoise",
     "rotary_at", "gather_rows", "scatter_add_rows", "reglu", "squared_relu", "split_complex",
+    "alibi_slopes", "place_scores",
 }  # fmt: skip
 """What Paddle has nothing for, so that nothing is replaced."""
 

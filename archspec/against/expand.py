@@ -60,12 +60,17 @@ def parts(node: Node) -> list[Node]:
 
     heads = [
         step(f"{name}_heads", SplitHeads(num_heads=op.num_heads),
-             step(f"{name}_proj", Linear(out_features=inner, bias=op.bias), each))
+             step(f"{name}_proj", Linear(out_features=inner, bias=name in op.biased), each))
         for name, each in (("q", query), ("k", key), ("v", value))
     ]  # fmt: skip
     attended = step("attention", ScaledDotProductAttention(causal=op.causal), *heads, *node.inputs[3:])
     width = int(node.outputs[0].shape[-1])
-    step("out_proj", Linear(out_features=width, bias=op.bias), step("merged", MergeHeads(), attended), last=True)
+    step(
+        "out_proj",
+        Linear(out_features=width, bias="out" in op.biased),
+        step("merged", MergeHeads(), attended),
+        last=True,
+    )
     return made
 
 

@@ -54,6 +54,11 @@ def like_query(step: Step) -> bool:
     return bool(_op(step).num_heads * head_size(step) == width == step.outputs[0].shape[2])
 
 
+def all_or_none(step: Step) -> bool:
+    """Whether all projections have a bias, or none has."""
+    return isinstance(_op(step).bias, bool)
+
+
 def other_features(site: Site) -> dict[str, Any]:
     """The features of key and value, where they are not those of the input before."""
 

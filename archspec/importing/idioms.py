@@ -244,16 +244,20 @@ def _heads(step: Step, known: _Known) -> list[Step]:
         return []
     given = [part[0].inputs[0] for part in found]
     linears = [*(part[0] for part in found), step]
-    same_bias = len({linear.attributes.get("bias", True) for linear in linears}) == 1
-    if not same_bias or any(tensor.shapes[0][-1] != features for tensor in (given[0], flat.outputs[0])):
+    if any(tensor.shapes[0][-1] != features for tensor in (given[0], flat.outputs[0])):
         return []
     step.weights = {
         f"{name}_proj_{kind}": origin for name, linear in zip(("q", "k", "v", "out"), linears, strict=True)
         for kind, origin in linear.weights.items()
     }  # fmt: skip
     said = {"num_heads": heads} | attention.attributes
-    if not step.attributes.get("bias", True):
-        said["bias"] = False
+    biased = [
+        name
+        for name, linear in zip(("q", "k", "v", "out"), linears, strict=True)
+        if linear.attributes.get("bias", True)
+    ]
+    if len(biased) < len(linears):
+        said["bias"] = biased or False
     step.op, step.attributes, step.name = "multi_head_attention", said, "attention"
     step.inputs = given[:1] if len(set(given)) == 1 else given[:2] if given[1] is given[2] else given
     return [flat, turned, attention, *(each for part in found for each in part)]

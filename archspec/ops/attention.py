@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
@@ -16,16 +16,19 @@ from archspec.ops._shapes import broadcast
 from archspec.ops._special import LEAST_SHARE
 from archspec.ops.base import (
     MODERATE,
+    Draw,
     DType,
     Flag,
     Operation,
     Parameter,
     Positive,
+    Probability,
     Real,
     Sets,
     Shape,
     Window2d,
     check_rank,
+    describe,
     product,
     show,
 )
@@ -37,26 +40,64 @@ if TYPE_CHECKING:
 else:
     np = lazy("numpy")
 
+DROPOUT = Field(0.0, description="share of the weights of the sums that training sets to zero; the rest is scaled")
+PROJECTIONS: Final = ("q", "k", "v", "out")
+
+
+def _biases(value: Any) -> bool | tuple[str, ...]:
+    """All, none, or some of the projections, in their order."""
+    if isinstance(value, (list, tuple)) and value and all(name in PROJECTIONS for name in value):
+        return len({*value}) == len(PROJECTIONS) or tuple(name for name in PROJECTIONS if name in value)
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true, false or a list of {', '.join(PROJECTIONS)}, not {describe(value)}")
+    return value
+
+
+if TYPE_CHECKING:
+    Biases = bool | tuple[str, ...]
+else:
+    _NAMES = {"type": "array", "items": {"enum": [*PROJECTIONS]}, "minItems": 1}
+    Biases = Annotated[Any, BeforeValidator(_biases), WithJsonSchema({"anyOf": [{"type": "boolean"}, _NAMES]})]
 AboveZero = Annotated[Real, Field(gt=0)]
 _MASK: tuple[DType, ...] = ("bool", "float")
 
 
 def _attend(
-    q: Array, k: Array, v: Array, mask: Array | None = None, *, causal: bool = False, scale: float | None = None
-) -> Array:
+    q: Array, k: Array, v: Array, mask: Array | None = None, kept: Array | None = None, *, causal: bool = False,
+    scale: float | None = None, window: int | None = None, alibi: bool = False, dropout: float = 0.0,
+) -> Array:  # fmt: skip
     """softmax(q k^T scale) v over the last two axes, for heads that are on the axis before."""
     k, v = (x.repeat(q.shape[1] // x.shape[1], axis=1) for x in (k, v))
     scores = q @ k.swapaxes(-1, -2)
     scores *= q.dtype.type(q.shape[-1] ** -0.5 if scale is None else scale)
     if causal:
         scores = np.where(np.tril(np.ones(scores.shape[-2:], dtype=bool)), scores, -np.inf)
+    distance = np.abs(np.arange(scores.shape[2])[:, None] - np.arange(scores.shape[3]))
+    if window is not None:
+        scores = np.where(distance < window, scores, -np.inf)
+    if alibi:
+        scores = scores - np.array(alibi_slopes(scores.shape[1]))[:, None, None] * distance
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
     highest = scores.max(-1, keepdims=True)
     if (highest == -np.inf).any():
         raise ValueError("a mask hides everything from one of the queries")
     weights = np.exp(scores - highest)
-    return weights / weights.sum(-1, keepdims=True) @ v
+    weights /= weights.sum(-1, keepdims=True)
+    return (weights if kept is None else np.where(kept, weights / (1 - dropout), 0)) @ v
+
+
+def alibi_slopes(heads: int) -> list[float]:
+    """2^(-8 i / heads) for the heads i from 1 on; if they are no power of two, those of the largest in them, and every
+    second one of twice as many."""
+    known = 2 ** (heads.bit_length() - 1)
+    own = [2.0 ** (-8 * (i + 1) / known) for i in range(known)]
+    return own + [2.0 ** (-4 * (2 * i + 1) / known) for i in range(heads - known)]
+
+
+def _drawn(scores: Shape, dropout: float) -> dict[str, Draw]:
+    """Which weights of attention training keeps."""
+    return {"kept": Draw(scores, 1 - dropout)} if dropout else {}
 
 
 def _check_mask(mask: Shape, scores: Shape) -> None:
@@ -70,9 +111,13 @@ class ScaledDotProductAttention(Operation):
     Inputs: q: batch, heads, time, d; k: batch, kv_heads, source, d; v: batch, kv_heads, source, features; perhaps a
     mask that broadcasts to batch, heads, time, source: true where q may look, or numbers to add. Output: batch, heads,
     time, features. Where kv_heads is less than heads, which it divides, neighbouring heads share k and v (grouped
-    queries). What a query sees must not be masked altogether. Vaswani et al., Attention is all you need, 2017,
-    https://arxiv.org/abs/1706.03762; Ainslie et al., GQA, 2023, https://arxiv.org/abs/2305.13245.
+    queries). What a query sees must not be masked altogether. With `alibi` scores lose slope_h |i - j| for a query at
+    place i and a key at place j, with 2^(-8 h / heads) as the slope of head h, from 1 on. Vaswani et al., Attention is
+    all you need, 2017, https://arxiv.org/abs/1706.03762; Ainslie et al., GQA, 2023, https://arxiv.org/abs/2305.13245;
+    Press et al., ALiBi, 2021, https://arxiv.org/abs/2108.12409.
     """
+
+    free: ClassVar[frozenset[str]] = frozenset({"dropout"})
 
     wish: ClassVar = "spec"
     steep: ClassVar[bool] = True
@@ -80,6 +125,9 @@ class ScaledDotProductAttention(Operation):
     takes_each: ClassVar[tuple[tuple[DType, ...], ...]] = (("float",),) * 3 + (_MASK,)
     causal: Flag = Field(False, description="the query at a place sees the places up to it, counted from the first")
     scale: AboveZero | None = Field(None, description="factor of the scores; null: 1 / sqrt(d)")
+    window: Positive | None = Field(None, description="a query sees places that are less than so many away; null: all")
+    alibi: Flag = Field(False, description="the farther away a key is, the lower is its score")
+    dropout: Probability = DROPOUT
 
     def infer(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> tuple[Shape, ...]:
         for x in (q, k, v):
@@ -93,6 +141,10 @@ class ScaledDotProductAttention(Operation):
             raise ShapeError(f"the {k[1]} heads of k and v must divide the {q[1]} heads of q")
         if mask is not None:
             _check_mask(mask, (*q[:3], k[2]))
+        if self.window is not None and q[2] - k[2] >= self.window:
+            raise ShapeError(
+                f"window (={self.window}) hides all {k[2]} places from the last of {q[2]} queries", attribute="window"
+            )
         return ((*q[:3], v[3]),)
 
     def edges(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> tuple[Sets, ...]:
@@ -108,8 +160,12 @@ class ScaledDotProductAttention(Operation):
     def inner(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
         return LEAST_SHARE * np.abs(v).sum(2, keepdims=True).repeat(q.shape[1] // v.shape[1], axis=1)
 
-    def reference(self, q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
-        return _attend(q, k, v, mask, causal=self.causal, scale=self.scale)
+    def draws(self, q: Shape, k: Shape, v: Shape, mask: Shape | None = None) -> dict[str, Draw]:
+        return _drawn((*q[:3], k[2]), self.dropout)
+
+    def reference(self, q: Array, k: Array, v: Array, mask: Array | None = None, *, kept: Array | None = None) -> Array:
+        return _attend(q, k, v, mask, kept, causal=self.causal, scale=self.scale, window=self.window, alibi=self.alibi,
+                       dropout=self.dropout)  # fmt: skip
 
 
 class MultiHeadAttention(Operation):
@@ -122,7 +178,7 @@ class MultiHeadAttention(Operation):
     https://arxiv.org/abs/1706.03762.
     """
 
-    free: ClassVar[frozenset[str]] = frozenset({"out_features"})
+    free: ClassVar[frozenset[str]] = frozenset({"out_features", "dropout"})
     wish: ClassVar = "spec"
     steep: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (1, 4)
@@ -130,12 +186,18 @@ class MultiHeadAttention(Operation):
     gain: ClassVar[tuple[str, ...]] = ("out_proj_weight", "out_proj_bias")
     num_heads: Positive = Field(description="number of heads")
     causal: Flag = Field(False, description="the query at a place sees the places up to it, counted from the first")
-    bias: Flag = Field(True, description="add learned numbers in each of the four projections")
+    bias: Biases = Field(True, description="add learned numbers in each of the four projections, or in a list of them")
+    dropout: Probability = DROPOUT
     head_dim: Positive | None = Field(None, description="features of a head; null: features / num_heads")
     out_features: Positive | None = Field(None, description="features of the output; null: those of the query")
 
     def edges(self, *inputs: Shape) -> tuple[Sets, ...]:
         return (*(MODERATE,) * min(3, len(inputs)), *((),) * (len(inputs) - 3))
+
+    @property
+    def biased(self) -> tuple[str, ...]:
+        """The projections that have a bias."""
+        return PROJECTIONS if self.bias is True else self.bias or ()
 
     @staticmethod
     def _whole(query: Shape, key: Shape | None = None, value: Shape | None = None) -> tuple[Shape, Shape, Shape]:
@@ -169,9 +231,12 @@ class MultiHeadAttention(Operation):
         sizes = {name: (inner, x[2]) for name, x in zip("qkv", self._whole(*inputs[:3]), strict=True)}
         sizes["out"] = (self.infer(*inputs)[0][2], inner)
         found = {f"{name}_proj_weight": Parameter(shape) for name, shape in sizes.items()}
-        if self.bias:
-            found |= {f"{name}_proj_bias": Parameter(shape[:1], "bias") for name, shape in sizes.items()}
+        found |= {f"{name}_proj_bias": Parameter(sizes[name][:1], "bias") for name in self.biased}
         return found
+
+    def draws(self, *inputs: Shape) -> dict[str, Draw]:
+        query, key, _ = self._whole(*inputs[:3])
+        return _drawn((query[0], self.num_heads, query[1], key[1]), self.dropout)
 
     def cost(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
         query, key, value = self._whole(*inputs[:3])
@@ -187,17 +252,18 @@ class MultiHeadAttention(Operation):
         return LEAST_SHARE * seen.shape[1] * projected
 
     def reference(
-        self, query: Array, key: Array | None = None, value: Array | None = None, mask: Array | None = None, **w: Array
-    ) -> Array:
+        self, query: Array, key: Array | None = None, value: Array | None = None, mask: Array | None = None, *,
+        kept: Array | None = None, **w: Array,
+    ) -> Array:  # fmt: skip
         def project(name: str, x: Array) -> Array:
             y = x @ w[f"{name}_proj_weight"].T
-            return y + w[f"{name}_proj_bias"] if self.bias else y
+            return y + w[f"{name}_proj_bias"] if name in self.biased else y
 
         key = query if key is None else key
         value = key if value is None else value
         heads = (project(*each) for each in (("q", query), ("k", key), ("v", value)))
         q, k, v = (x.reshape(*x.shape[:2], self.num_heads, -1).swapaxes(1, 2) for x in heads)
-        y = _attend(q, k, v, mask, causal=self.causal).swapaxes(1, 2)
+        y = _attend(q, k, v, mask, kept, causal=self.causal, dropout=self.dropout).swapaxes(1, 2)
         return project("out", y.reshape(*y.shape[:2], -1))
 
 

@@ -31,12 +31,12 @@ DEVIATIONS = 6.0
 
 
 def samples(graph: Graph, seed: int) -> dict[str, Array]:
-    """What random layers are run on, by `random <step>`: many samples of few elements. Recurrent layers drop what
-    nobody sees, between their parts: there is nothing for them."""
+    """What random layers are run on, by `random <step>`: many samples of few elements. Recurrent layers and attention
+    drop what nobody sees, inside: there is nothing for them."""
     found = {}
     for node in graph.nodes:
-        rank = len(node.inputs[0].shape) if node.inputs else 0
-        if len(node.op.draws(*(tensor.shape for tensor in node.inputs))) == 1 and not node.parameters():
+        rank = len(node.inputs[0].shape) if len(node.inputs) == 1 else 0
+        if rank and len(node.op.draws(*(tensor.shape for tensor in node.inputs))) == 1 and not node.parameters():
             shape = (SAMPLES, *(4, 3, 2, 2, 2)[: rank - 1])
             found[f"random {node.path}"] = data.normal(shape, seed, f"random {node.path}")
     return found

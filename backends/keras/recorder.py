@@ -59,7 +59,8 @@ class Own:
     def idle(self) -> None:
         for layer in self.session.model._flatten_layers():
             for name in ("rate", "dropout", "stddev"):
-                if isinstance(getattr(layer, name, None), float) and getattr(layer, name):
+                told = isinstance(getattr(type(layer), name, None), property)  # by a layer inside, which has it
+                if isinstance(getattr(layer, name, None), float) and getattr(layer, name) and not told:
                     setattr(layer, name, 0.0)
 
     def run(self, inputs: Sequence[Any]) -> Any:

@@ -237,11 +237,16 @@ def _before(value: Any) -> set[str]:
 
 def idle(layers: Iterable[Any]) -> None:
     """Takes the randomness out of layers, whose rates have these names."""
-    for layer in layers:
+    for layer in (inner for outer in layers for inner in outer._flatten_layers()):
         for name in RATES:
             rate = getattr(layer, name, None)
-            if isinstance(rate, float) and rate:  # that of some layers cannot be set
+            if isinstance(rate, float) and rate and not _is_told(layer, name):
                 setattr(layer, name, 0.0)
+
+
+def _is_told(layer: Any, name: str) -> bool:
+    """Whether a rate is that of a layer inside, which has it."""
+    return isinstance(getattr(type(layer), name, None), property)
 
 
 def _rate(layer: Any) -> Any:

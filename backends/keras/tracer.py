@@ -20,6 +20,8 @@ import numpy as np
 import tensorflow
 
 HERE = os.path.dirname(os.path.abspath(keras.__file__))
+DROPS = ("Dropout", "SpatialDropout2D", "AlphaDropout", "MultiHeadAttention")
+"""The layers whose operations have their rates."""
 THEIRS = ("keras.src.layers.", "keras.src.ops.", "keras.src.backend.")
 """The modules whose layers and operations are one call."""
 RATES = ("rate", "dropout", "stddev", "drop_path_rate", "survival_probability", "drop_prob", "drop_path")
@@ -64,7 +66,7 @@ class Tracer:
         whose operations drop nothing."""
         for layer in self.model._flatten_layers():
             own = not type(layer).__module__.startswith(THEIRS)
-            if (own or type(layer).__name__ not in ("Dropout", "SpatialDropout2D", "AlphaDropout")) and any(
+            if (own or type(layer).__name__ not in DROPS) and any(
                 isinstance(getattr(layer, name, None), float) and getattr(layer, name) > 0 for name in RATES
             ):
                 yield {"path": layer.name, "class": type(layer).__name__}

@@ -67,12 +67,10 @@ class Tracer:
         return {name: value for name, value in found.items() if not name.endswith("num_batches_tracked")}
 
     def _idle(self) -> list[dict[str, str]]:
-        """The modules of which only training shows that they drop something, or add noise: those of a person, and
-        attention, whose operation drops nothing."""
+        """The modules of a person of which only training shows that they drop something, or add noise."""
         return [
             {"path": path, "class": type(module).__name__} for path, module in self.model.named_modules()
-            if (not _is_leaf(module) or isinstance(module, nn.MultiheadAttention))
-            and any(_is_rate(getattr(module, name, None)) for name in RATES)
+            if not _is_leaf(module) and any(_is_rate(getattr(module, name, None)) for name in RATES)
         ]  # fmt: skip
 
     def weights(self) -> dict[str, Any]:

@@ -27,6 +27,11 @@ TABLE: Final[Table] = {
         ({}, (2, 5, 6), (2, 7, 6), (2, 7, 6)),
         ({"causal": True}, (2, 6, 3), (2, 6, 3), (2, 6, 3)),
         ({}, (1, 1, 1), (1, 1, 1), (1, 1, 1)),
+        ({"window": 3}, Q, K, V),
+        ({"window": 2, "causal": True}, (3, 7, 4), (3, 7, 4), (3, 7, 4), (1, 7, 7)),
+        ({"alibi": True, "causal": True}, (4, 9, 6), (2, 9, 6), (2, 9, 6)),
+        ({"alibi": True, "window": 4, "scale": 0.3, "dropout": 0.2}, (6, 5, 6), (6, 7, 6), (6, 7, 3), (1, 5, 7)),
+        ({"dropout": 0.1, "causal": True}, Q, K, V),
     ],
     "multi_head_attention": [
         ({"num_heads": 3}, SEQUENCE),
@@ -46,6 +51,10 @@ TABLE: Final[Table] = {
         ({"num_heads": 3}, (4, 12), (6, 12), (6, 6), (1, 1, 6), BOOL),
         ({"num_heads": 3, "causal": True}, SEQUENCE, SEQUENCE, SEQUENCE, (3, 5, 5), BOOL),
         ({"num_heads": 1}, (1, 1)),
+        ({"num_heads": 3, "dropout": 0.1}, SEQUENCE),
+        ({"num_heads": 3, "causal": True, "dropout": 0.3}, SEQUENCE),
+        ({"num_heads": 3, "bias": ["q", "v", "out"]}, SEQUENCE),
+        ({"num_heads": 2, "bias": ["v", "q"], "dropout": 0.25}, SEQUENCE, (7, 10)),
     ],
     "rotary_embedding": [
         ({}, (3, 7, 10)),

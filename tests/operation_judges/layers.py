@@ -213,41 +213,95 @@ def _onnx_gru(x: Any, weights: list[Any], start: Any) -> tuple[Any, Any]:
 # Attention ----------------------------------------------------------------------------------------------------------
 
 
-def attention(a: Attributes, q: Any, k: Any, v: Any, mask: Any = None) -> Any:
+def attention(a: Attributes, q: Any, k: Any, v: Any, mask: Any = None, *, dropout: float = 0.0) -> Any:
     causal = a.get("causal", False)
-    if mask is not None and causal:  # PyTorch takes one of the two
-        past = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
-        mask = mask & past if mask.dtype == torch.bool else mask.masked_fill(~past, -math.inf)
-        causal = False
-    return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=True, **given(a, "scale"))
+    near = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool)
+    if "window" in a:
+        near = near.tril(a["window"] - 1).triu(1 - a["window"])
+    if a.get("alibi"):
+        rows, columns = (torch.arange(x.shape[2]) for x in (q, k))
+        far = -torch.tensor(slopes(q.shape[1])).double()[:, None, None] * (rows[:, None] - columns).abs()
+        mask = far if mask is None else far + mask
+    if (mask is not None or "window" in a) and causal:  # PyTorch takes one of the two
+        near, causal = near.tril(), False
+    if mask is None and "window" in a:
+        mask = near
+    elif mask is not None:
+        mask = mask & near if mask.dtype == torch.bool else mask.masked_fill(~near, -math.inf)
+    options = {"is_causal": causal, "enable_gqa": True, "dropout_p": dropout, **given(a, "scale")}
+    return F.scaled_dot_product_attention(q, k, v, mask, **options)
+
+
+def slopes(n: int) -> list[float]:
+    """ALiBi's, as its authors have them: https://github.com/ofirpress/attention_with_linear_biases."""
+
+    def get_slopes_power_of_2(n: int) -> list[float]:
+        start = 2 ** (-(2 ** -(math.log2(n) - 3)))
+        ratio = start
+        return [start * ratio**i for i in range(n)]
+
+    if math.log2(n).is_integer():
+        return get_slopes_power_of_2(n)
+    closest_power_of_2 = int(2 ** math.floor(math.log2(n)))
+    return get_slopes_power_of_2(closest_power_of_2) + slopes(2 * closest_power_of_2)[0::2][: n - closest_power_of_2]
+
+
+def attention_training(a: Attributes, q: Any, k: Any, v: Any, *masks: Any) -> tuple[Any, dict[str, Any]]:
+    """What is kept of the weights shows where the values are one each."""
+    dropout, ones = a.get("dropout", 0.0), torch.eye(k.shape[2]).double().expand(*k.shape[:2], -1, -1)
+    y, weights = (_seeded(attention, a, q, k, values, *masks, dropout=dropout) for values in (v, ones))
+    return y, {"kept": weights > 0} if dropout else {}
+
+
+def _seeded(function: Any, *arguments: Any, **options: Any) -> Any:
+    torch.manual_seed(7)
+    return function(*arguments, **options)
+
+
+def multi_head_training(a: Attributes, query: Any, *others: Any, **w: Any) -> tuple[Any, dict[str, Any]]:
+    dropout = a.get("dropout", 0.0)
+    seen: list[Any] = []
+    y = _seeded(multi_head_attention, a, query, *others, **w, dropout=dropout, seen=seen)
+    return y, {"kept": seen[0] > 0} if dropout else {}
 
 
 def multi_head_attention(
-    a: Attributes, query: Any, key: Any = None, value: Any = None, mask: Any = None, **w: Any
-) -> Any:
+    a: Attributes, query: Any, key: Any = None, value: Any = None, mask: Any = None, *, dropout: float = 0.0,
+    seen: list[Any] | None = None, **w: Any,
+) -> Any:  # fmt: skip
     """By PyTorch's layer; sizes that it does not have, by its functions for what is inside."""
     key = query if key is None else key
     value = key if value is None else value
-    if "head_dim" not in a and "out_features" not in a and mask is None and not a.get("causal"):
+    plainly = not {"head_dim", "out_features"} & a.keys() and isinstance(a.get("bias", True), bool)
+    if plainly and mask is None and not a.get("causal"):
         layer = nn.MultiheadAttention(query.shape[2], a["num_heads"], kdim=key.shape[2], vdim=value.shape[2],
-                                      batch_first=True, **given(a, "bias"))  # fmt: skip
+                                      batch_first=True, dropout=dropout, **given(a, "bias"))  # fmt: skip
         state = {name.replace("out_proj_", "out_proj."): array for name, array in w.items()}
         if a.get("bias", True):
             state["in_proj_bias"] = torch.cat([state.pop(f"{name}_proj_bias") for name in "qkv"])
         if query.shape[2] == key.shape[2] == value.shape[2]:
             state["in_proj_weight"] = torch.cat([state.pop(f"{name}_proj_weight") for name in "qkv"])
-        return held(layer, state)(query, key, value)[0]
+        y, weights = held(layer, state).train(bool(dropout))(query, key, value, average_attn_weights=False)
+        if seen is not None:
+            seen.append(weights)
+        return y
 
     def project(name: str, x: Any, features: int) -> Any:
         parts = {part.removeprefix(f"{name}_proj_"): array for part, array in w.items() if part.startswith(f"{name}_")}
-        return linear({"out_features": features, **given(a, "bias")}, x, **parts)
+        return linear({"out_features": features, "bias": "bias" in parts}, x, **parts)
 
     size = a["num_heads"] * a.get("head_dim", query.shape[2] // a["num_heads"])
     heads = {
         name: project(name, x, size).unflatten(2, (a["num_heads"], -1)).transpose(1, 2)
         for name, x in {"q": query, "k": key, "v": value}.items()
     }
-    y = attention(given(a, "causal"), **heads, mask=mask).transpose(1, 2).flatten(2)
+    if seen is not None:
+        kept = attention_training(
+            {**given(a, "causal"), "dropout": dropout}, *heads.values(), *[mask] * (mask is not None)
+        )
+        seen.append(kept[1].get("kept"))
+        torch.manual_seed(7)
+    y = attention(given(a, "causal"), **heads, mask=mask, dropout=dropout).transpose(1, 2).flatten(2)
     return project("out", y, a.get("out_features", query.shape[2]))
 
 
@@ -291,8 +345,8 @@ JUDGES: Final[dict[str, Judge]] = {
     "rnn": Judge("torch.nn.RNN", recurrent(nn.RNN), recurrent(nn.RNN, training=True)),
     "lstm": Judge("torch.nn.LSTM", recurrent(nn.LSTM), recurrent(nn.LSTM, training=True)),
     "gru": Judge("torch.nn.GRU; ONNX GRU without reset_after", gru, gru_training),
-    "scaled_dot_product_attention": Judge(f"{TORCH}.scaled_dot_product_attention", attention),
-    "multi_head_attention": Judge("torch.nn.MultiheadAttention", multi_head_attention),
+    "scaled_dot_product_attention": Judge(f"{TORCH}.scaled_dot_product_attention", attention, attention_training),
+    "multi_head_attention": Judge("torch.nn.MultiheadAttention", multi_head_attention, multi_head_training),
     "learned_positions": Judge(f"{TORCH}.embedding", learned_positions),
     "rotary_embedding": Judge("ONNX RotaryEmbedding, with the angles of transformers' LLaMA", recorded.rotary),
     "sinusoidal_positions": Judge("transformers' DistilBERT, Pegasus and LLaMA", recorded.sinusoids),

@@ -21,20 +21,24 @@ _SCALE_ERROR: Final = 2e-7
 
 def scaled_dot_product_attention(site: Site) -> Lowered:
     """Keras' has time before the heads, and its scale in float32."""
-    options = shared.given(site, "causal", "scale")
-    return Lowered(lambda own, inputs: call("attend", *plain(site, inputs), **options), layouts=(canonical(4),))
+    options = shared.given(site, "causal", "scale", "window", "alibi")
+    if site.every(lambda step: step.op.dropout == 0):
+        return Lowered(lambda own, inputs: call("attend", *plain(site, inputs), **options), layouts=(canonical(4),))
+    made = call("DroppingAttention", site.attr("dropout"), **options)
+    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made}, layouts=(canonical(4),))
 
 
 def multi_head_attention(site: Site) -> Lowered:
     """The layer of Keras takes masks that say yes or no; its projections begin alike, and no head is of one number. Its
     weights are in layers of its own, which do not hear that it is frozen."""
     masked = len(site.inputs) == 4 and not site.every(lambda step: step.inputs[3].dtype == "bool")
-    if masked or site.frozen or not site.every(lambda step: _begin_alike(step) and not _takes_times_for_heads(step)):
+    plainly = site.every(lambda step: _begin_alike(step) and not _takes_times_for_heads(step))
+    if masked or site.frozen or not plainly or not site.every(shared.all_or_none):
         return biased_multi_head_attention(site)
     same = site.every(lambda step: step.outputs[0].shape[2] == step.inputs[0].shape[2])
     out = None if same else Items((shared.out_features(site),))
-    made = spell("layers.MultiHeadAttention(num_heads, key_dim, *, use_bias=True, output_shape=None)", site,
-                 key_dim=shared.head_dim, use_bias="bias", output_shape=out)  # fmt: skip
+    text = "layers.MultiHeadAttention(num_heads, key_dim, *, dropout=0.0, use_bias=True, output_shape=None)"
+    made = spell(text, site, key_dim=shared.head_dim, use_bias="bias", output_shape=out)  # fmt: skip
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         query, *others = plain(site, inputs)
@@ -102,7 +106,8 @@ _WEIGHTS: Final[dict[str, Any]] = {
 
 
 def biased_multi_head_attention(site: Site) -> Lowered:
-    made = spell("BiasedMultiHeadAttention(num_heads, head_dim, out_features, *, use_bias=True, causal=False)", site,
+    text = "BiasedMultiHeadAttention(num_heads, head_dim, out_features, *, use_bias=True, causal=False, dropout=0.0)"
+    made = spell(text, site,
                  head_dim=shared.head_dim, out_features=shared.out_features, use_bias="bias")  # fmt: skip
     weights: dict[str, Any] = {f"{name}_proj_bias": f"{name}_proj/bias" for name in ("q", "k", "v", "out")}
     for name in ("q", "k", "v", "out"):

@@ -93,8 +93,8 @@ def attention(call: Call) -> None:
         raise Refusal("attention along several axes, or whose values have other sizes than its keys")
     if isinstance(call.event["result"], list) or call.get("return_attention_scores"):
         raise Refusal("attention that gives its weights, too")
-    if call.get("use_gate") or call.get("dropout"):
-        raise Refusal("attention with a gate, or that drops")
+    if call.get("use_gate"):
+        raise Refusal("attention with a gate")
     heads, size, given = call.number("num_heads"), call.number("key_dim"), call.weights()
     weights = {}
     for short, name, view in (("q", "query", query), ("k", "key", key), ("v", "value", value)):
@@ -109,6 +109,8 @@ def attention(call: Call) -> None:
         weights["out_proj_bias"] = given["attention_output/bias"]
     width = query.tensor.shapes[0][-1]
     attributes: dict[str, Any] = {"causal": bool(call.get("use_causal_mask")), "bias": bool(call.get("use_bias"))}
+    if call.get("dropout"):
+        attributes["dropout"] = call.number("dropout")
     if heads * size != width:
         attributes["head_dim"] = size
     if out != width:

@@ -3,7 +3,24 @@ import numpy as np
 from keras import layers, ops
 
 
-def attend(q, k, v, mask=None, causal=False, scale=None):
+def alibi_slopes(heads):
+    """How fast scores fall with the distance, for each head."""
+    known = 2 ** (heads.bit_length() - 1)
+    own = [2.0 ** (-8 * (i + 1) / known) for i in range(known)]
+    return own + [2.0 ** (-4 * (2 * i + 1) / known) for i in range(heads - known)]
+
+
+def attend(
+    q,
+    k,
+    v,
+    mask=None,
+    causal=False,
+    scale=None,
+    window=None,
+    alibi=False,
+    drop=None,
+):
     """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
@@ -13,11 +30,47 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
     if causal:
         past = ops.tril(ops.ones_like(scores[:, :1]))
         scores = ops.where(past > 0, scores, float("-inf"))
+    if window is not None or alibi:
+        places = ops.cumsum(ops.ones_like(scores[:1, :1]), axis=-2)
+        distance = ops.abs(places - ops.cumsum(ops.ones_like(places), axis=-1))
+    if window is not None:
+        scores = ops.where(distance < window, scores, float("-inf"))
+    if alibi:
+        slopes = np.reshape(alibi_slopes(q.shape[1]), (1, -1, 1, 1))
+        scores = scores - ops.cast(slopes, scores.dtype) * distance
     if mask is not None and mask.dtype == "bool":
         scores = ops.where(mask, scores, float("-inf"))
     elif mask is not None:
         scores = scores + mask
-    return ops.matmul(ops.softmax(scores), v)
+    weights = ops.softmax(scores)
+    return ops.matmul(weights if drop is None else drop(weights), v)
+
+
+@keras.saving.register_keras_serializable(package="PACKAGE")
+class DroppingAttention(layers.Layer):
+    """Scaled dot-product attention that drops some of its weights in training."""
+
+    def __init__(
+        self, dropout, causal=False, scale=None, window=None, alibi=False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.drop = layers.Dropout(dropout)
+        self.options = {
+            "causal": causal,
+            "scale": scale,
+            "window": window,
+            "alibi": alibi,
+        }
+
+    @property
+    def rate(self):
+        return self.drop.rate
+
+    def get_config(self):
+        return {**super().get_config(), "dropout": self.rate, **self.options}
+
+    def call(self, q, k, v, mask=None):
+        return attend(q, k, v, mask, **self.options, drop=self.drop)
 
 
 @keras.saving.register_keras_serializable(package="PACKAGE")
@@ -33,6 +86,7 @@ class BiasedMultiHeadAttention(layers.Layer):
         out_features,
         use_bias=True,
         causal=False,
+        dropout=0.0,
         **kwargs,
     ):
         names = [name for name in kwargs if name.endswith("_initializer")]
@@ -40,6 +94,8 @@ class BiasedMultiHeadAttention(layers.Layer):
         super().__init__(**kwargs)
         self.num_heads, self.head_dim = num_heads, head_dim
         self.out_features, self.use_bias, self.causal = out_features, use_bias, causal
+        self.drop = layers.Dropout(dropout)
+        biased = ("q", "k", "v", "out") if use_bias is True else use_bias or ()
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
             units = out_features if name == "out_proj" else num_heads * head_dim
             own = {
@@ -48,7 +104,8 @@ class BiasedMultiHeadAttention(layers.Layer):
                 if start.startswith(name)
             }
             own["trainable"] = self.trainable
-            dense = layers.Dense(units, use_bias=use_bias, name=name, **own)
+            bias = name.removesuffix("_proj") in biased
+            dense = layers.Dense(units, use_bias=bias, name=name, **own)
             setattr(self, name, dense)
 
     def get_config(self):
@@ -56,11 +113,16 @@ class BiasedMultiHeadAttention(layers.Layer):
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},
+            "dropout": self.rate,
             **{
                 name: keras.initializers.serialize(initializer)
                 for name, initializer in self.starts.items()
             },
         }
+
+    @property
+    def rate(self):
+        return self.drop.rate
 
     def build(self, query_shape, key_shape, value_shape, bias_shape=None):
         self.q_proj.build(query_shape)
@@ -76,7 +138,8 @@ class BiasedMultiHeadAttention(layers.Layer):
             )
             for x in (self.q_proj(query), self.k_proj(key), self.v_proj(value))
         )
-        y = ops.transpose(attend(q, k, v, bias, self.causal), (0, 2, 1, 3))
+        y = attend(q, k, v, bias, self.causal, drop=self.drop)
+        y = ops.transpose(y, (0, 2, 1, 3))
         shape = (-1, ops.shape(y)[1], self.num_heads * self.head_dim)
         return self.out_proj(ops.reshape(y, shape))
 

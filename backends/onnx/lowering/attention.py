@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from onnx import TensorProto
 
+from archspec.ops.attention import alibi_slopes
+
 from .linear import product
 from .writing import Row, Step, Value
 
@@ -24,6 +26,14 @@ def _attend(
     hidden = step.floats(-np.inf)
     if step.attr("causal"):
         scores = step("Where", _before(step, time, source), scores, hidden, gives="float")
+    window, alibi = (getattr(step.op, name, None) for name in ("window", "alibi"))
+    if window is not None or alibi:
+        distance = _distance(step, time, source)
+    if window is not None:
+        scores = step("Where", step("Less", distance, step.ints(window)), scores, hidden, gives="float")
+    if alibi:
+        slopes = step.floats(np.reshape(alibi_slopes(int(step.out[1])), (-1, 1, 1)))
+        scores = step("Sub", scores, step("Mul", slopes, step.cast(distance, "float")))
     if mask is not None and mask.dtype == "bool":
         scores = step("Where", mask, scores, hidden, gives="float")
     elif mask is not None:
@@ -38,6 +48,12 @@ def _before(step: Step, time: int, source: int) -> Value:
     shape = step.joined([step.writer.size(time), step.writer.size(source)])
     ones = step("Expand", step.ints(1), shape)
     return step.cast(step("Trilu", ones, upper=0), "bool")
+
+
+def _distance(step: Step, time: int, source: int) -> Value:
+    """How far each place is from each: [time, source]."""
+    rows, columns = (_count(step, size) for size in (time, source))
+    return step("Abs", step("Sub", step("Unsqueeze", rows, step.ints([1])), columns))
 
 
 def _scaled_dot_product_attention(step: Step) -> Value:

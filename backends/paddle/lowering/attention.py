@@ -17,8 +17,25 @@ from .rows import wanted
 def scaled_dot_product_attention(site: Site) -> Lowered:
     """Paddle's has time before the heads, and is causal without a mask and for equal times only."""
     options = shared.given(site, "causal", "scale")
+    near = shared.given(site, "window", "alibi")
+    drops = not site.every(lambda step: step.op.dropout == 0)
+    layers: dict[str, Code] = {"": call("DroppingAttention", site.attr("dropout"))} if drops else {}
+
+    def attend(own: Mapping[str, Code], values: Sequence[Code], options: Mapping[str, Code]) -> Code:
+        if drops:
+            return Call(own[""], tuple(values), tuple(options.items()))
+        return call("attend", *values, **options)
+
+    if near:
+        if "causal" in options:
+            near["causal"] = options.pop("causal")
+
+        def placed(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+            return attend(own, (*inputs[:3], call("place_scores", *inputs[:2], *inputs[3:], **near)), options)
+
+        return Lowered(apply=placed, layers=layers)
     if len(site.inputs) == 3 and site.every(lambda step: step.inputs[0].shape[2] == step.inputs[1].shape[2]):
-        return Lowered(apply=lambda own, inputs: call("attend", *inputs, **options))
+        return Lowered(apply=lambda own, inputs: attend(own, inputs, options), layers=layers)
     causal = options.pop("causal", None)
 
     def mask(inputs: Sequence[Code]) -> tuple[Code, ...]:
@@ -30,7 +47,7 @@ def scaled_dot_product_attention(site: Site) -> Lowered:
             return (hidden,)
         return (Template("{0} if {1} else {2}", (hidden, causal, inputs[3] if inputs[3:] else literal(None))),)
 
-    return Lowered(apply=lambda own, inputs: call("attend", *inputs[:3], *mask(inputs), **options))
+    return Lowered(apply=lambda own, inputs: attend(own, (*inputs[:3], *mask(inputs)), options), layers=layers)
 
 
 def multi_head_attention(site: Site) -> Lowered:
@@ -39,8 +56,9 @@ def multi_head_attention(site: Site) -> Lowered:
         weights[f"{name}_proj_weight"] = (f"{name}_proj.weight", TRANSPOSED[1])
         weights[f"{name}_proj_bias"] = f"{name}_proj.bias"
     others = shared.other_features(site)
-    if site.every(shared.like_query) and site.every(lambda step: not step.op.causal):
-        text = "nn.MultiHeadAttention(embed_dim, num_heads, *, kdim=None, vdim=None, bias_attr=None)"
+    native = site.every(shared.like_query) and site.every(lambda step: not step.op.causal)
+    if native and site.every(shared.all_or_none):
+        text = "nn.MultiHeadAttention(embed_dim, num_heads, *, dropout=0.0, kdim=None, vdim=None, bias_attr=None)"
         count = min(len(site.inputs), 3)
         made = spell(text, site, embed_dim=site.size(2), bias_attr=wanted("bias"),
                      kdim=site.size(2, min(1, count - 1)) if others else None,
@@ -50,9 +68,10 @@ def multi_head_attention(site: Site) -> Lowered:
     else:
         text = (
             "MultiHeadAttention(features, num_heads, *, head_dim=None, key_features=None, value_features=None, "
-            "out_features=None, bias_attr=None, causal=False)"
+            "out_features=None, bias_attr=None, causal=False, dropout=0.0)"
         )
-        made = spell(text, site, features=site.size(2), bias_attr=wanted("bias"), **others)
+        biased = None if site.every(lambda step: step.op.bias is True) else site.attr("bias")
+        made = spell(text, site, features=site.size(2), bias_attr=biased, **others)
     return own_layer(made, site, weights)
 
 

@@ -12,11 +12,55 @@ def attend(
     mask: Tensor | None = None,
     causal: bool = False,
     scale: float | None = None,
+    dropout: float = 0.0,
 ) -> Tensor:
     """Scaled dot-product attention with heads before time, which Paddle has behind."""
     q, k, v = (x.transpose([0, 2, 1, 3]) for x in (q, k, v))
-    y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale)
+    y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal, scale=scale)
     return y.transpose([0, 2, 1, 3])
+
+
+class DroppingAttention(nn.Layer):
+    """F.scaled_dot_product_attention, dropping some of its weights in training."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, *mask: Tensor, **options):
+        dropout = self.dropout if self.training else 0.0
+        return attend(q, k, v, *mask, dropout=dropout, **options)
+
+
+def alibi_slopes(heads: int) -> list[float]:
+    """How fast scores fall with the distance, for each head."""
+    known = 2 ** (heads.bit_length() - 1)
+    own = [2.0 ** (-8 * (i + 1) / known) for i in range(known)]
+    return own + [2.0 ** (-4 * (2 * i + 1) / known) for i in range(heads - known)]
+
+
+def place_scores(
+    q: Tensor,
+    k: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    alibi: bool = False,
+) -> Tensor:
+    """What is added to scores for how far away keys are: minus infinity hides them."""
+    offset = paddle.arange(q.shape[2]).unsqueeze(1) - paddle.arange(k.shape[2])
+    hidden = offset < 0 if causal else paddle.zeros_like(offset, dtype="bool")
+    if window is not None:
+        hidden = hidden | (offset.abs() >= window)
+    scores = paddle.zeros_like(offset, dtype=q.dtype).unsqueeze([0, 1])
+    if alibi:
+        slopes = paddle.to_tensor(alibi_slopes(q.shape[1]), dtype=q.dtype)
+        scores = scores - slopes.reshape([1, -1, 1, 1]) * offset.abs().astype(q.dtype)
+    if mask is not None and mask.dtype == paddle.bool:
+        hidden = hidden | ~mask
+    elif mask is not None:
+        scores = scores + mask
+    return paddle.where(hidden, paddle.full_like(scores, float("-inf")), scores)
 
 
 def hide_future(time: int, source: int, mask: Tensor | None = None) -> Tensor:
@@ -45,8 +89,9 @@ class MultiHeadAttention(nn.Layer):
         key_features: int | None = None,
         value_features: int | None = None,
         out_features: int | None = None,
-        bias_attr: bool | None = None,
+        bias_attr: bool | tuple[str, ...] | None = None,
         causal: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.head_dim = head_dim or features // num_heads
@@ -55,10 +100,13 @@ class MultiHeadAttention(nn.Layer):
         value_features = value_features or key_features
         self.num_heads = num_heads
         self.causal = causal
-        self.q_proj = nn.Linear(features, inner, bias_attr=bias_attr)
-        self.k_proj = nn.Linear(key_features, inner, bias_attr=bias_attr)
-        self.v_proj = nn.Linear(value_features, inner, bias_attr=bias_attr)
-        self.out_proj = nn.Linear(inner, out_features or features, bias_attr=bias_attr)
+        self.dropout = dropout
+        biased = ("q", "k", "v", "out") if bias_attr is None else bias_attr or ()
+        q, k, v, out = (None if n in biased else False for n in ("q", "k", "v", "out"))
+        self.q_proj = nn.Linear(features, inner, bias_attr=q)
+        self.k_proj = nn.Linear(key_features, inner, bias_attr=k)
+        self.v_proj = nn.Linear(value_features, inner, bias_attr=v)
+        self.out_proj = nn.Linear(inner, out_features or features, bias_attr=out)
 
     def forward(
         self,
@@ -76,7 +124,8 @@ class MultiHeadAttention(nn.Layer):
         causal = self.causal and mask is None and key is query
         if self.causal and not causal:
             mask = hide_future(query.shape[1], key.shape[1], mask)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
         return self.out_proj(y.flatten(2))
 
 

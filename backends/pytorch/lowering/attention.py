@@ -15,18 +15,27 @@ from archspec.graph.tree import Step
 def scaled_dot_product_attention(site: Site) -> Lowered:
     """PyTorch's is causal without a mask only."""
     masked = len(site.inputs) == 4
+    near = shared.given(site, "window", "alibi")
     found = shared.given(site, "causal", "scale")
     options = {"is_causal" if name == "causal" else name: code for name, code in found.items()}
-    if masked:
+    if masked or near:
         options.pop("is_causal", None)
+    if near and "causal" in found:
+        near["causal"] = found["causal"]
+    drops = not site.every(lambda step: step.op.dropout == 0)
+    layers: dict[str, Code] = {"": call("DroppingAttention", site.attr("dropout"))} if drops else {}
     if not site.every(lambda step: step.inputs[0].shape[1] == step.inputs[1].shape[1]):
         options["enable_gqa"] = literal(True)
 
     def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
         mask = {"attn_mask": causal_mask(site, inputs[3], inputs[0])} if masked else {}
+        if near:
+            mask = {"attn_mask": call("place_scores", *inputs[:2], *inputs[3:], **near)}
+        if drops:
+            return Call(own[""], tuple(inputs[:3]), tuple({**mask, **options}.items()))
         return call("F.scaled_dot_product_attention", *inputs[:3], **mask, **options)
 
-    return Lowered(apply=apply)
+    return Lowered(apply=apply, layers=layers)
 
 
 def causal_mask(site: Site, mask: Code, q: Code) -> Code:
@@ -46,10 +55,14 @@ def _same_features(step: Step) -> bool:
 def multi_head_attention(site: Site) -> Lowered:
     """PyTorch's takes a mask for each sample and head, and has the sizes of the query inside."""
     native = site.every(shared.like_query) and site.every(lambda step: not step.op.causal) and len(site.inputs) < 4
+    native = native and site.every(shared.all_or_none)
     packed = site.every(_same_features)
     if not native or not (packed or site.every(lambda step: not _same_features(step))):
         return own_multi_head_attention(site)
-    text = "nn.MultiheadAttention(embed_dim, num_heads, *, bias=True, kdim=None, vdim=None, batch_first=False)"
+    text = (
+        "nn.MultiheadAttention(embed_dim, num_heads, *, dropout=0.0, bias=True, kdim=None, vdim=None, "
+        "batch_first=False)"
+    )
     count = len(site.inputs)
     made = spell(text, site, embed_dim=site.size(2), batch_first=True,
                  kdim=None if packed else site.size(2, min(1, count - 1)),
@@ -82,7 +95,7 @@ def _part(place: int) -> Any:
 def own_multi_head_attention(site: Site) -> Lowered:
     text = (
         "MultiHeadAttention(features, num_heads, *, head_dim=None, key_features=None, value_features=None, "
-        "out_features=None, bias=True, causal=False)"
+        "out_features=None, bias=True, causal=False, dropout=0.0)"
     )
     made = spell(text, site, features=site.size(2), **shared.other_features(site))
     names = {f"{name}_proj_{kind}": f"{name}_proj.{kind}" for name in ("q", "k", "v", "out")

@@ -167,8 +167,9 @@ def attention(call: Call) -> None:
             weights[f"out_proj_{kind}"] = origin
     same = all(view.tensor is views[0].tensor for view in views)
     inputs = views[:1] if same else views[:2] if views[1].tensor is views[2].tensor else views
+    drops = {"dropout": call.number("dropout")} if call.get("dropout") else {}
     (tensor,) = call.step("multi_head_attention", *inputs, weights=weights, num_heads=call.number("num_heads"),
-                          bias="in_proj_bias" in call.event["weights"])  # fmt: skip
+                          bias="in_proj_bias" in call.event["weights"], **drops)  # fmt: skip
     call.give(View(tensor, batch))
 
 

@@ -14,6 +14,49 @@ def hide_future(mask: Tensor, q: Tensor) -> Tensor:
     return torch.where(past, mask, float("-inf"))
 
 
+def alibi_slopes(heads: int) -> list[float]:
+    """How fast scores fall with the distance, for each head."""
+    known = 2 ** (heads.bit_length() - 1)
+    own = [2.0 ** (-8 * (i + 1) / known) for i in range(known)]
+    return own + [2.0 ** (-4 * (2 * i + 1) / known) for i in range(heads - known)]
+
+
+def place_scores(
+    q: Tensor,
+    k: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    alibi: bool = False,
+) -> Tensor:
+    """What is added to scores for how far away keys are: minus infinity hides them."""
+    places = torch.arange(k.shape[-2], device=q.device)
+    offset = torch.arange(q.shape[-2], device=q.device)[:, None] - places
+    hidden = offset < 0 if causal else torch.zeros_like(offset, dtype=torch.bool)
+    if window is not None:
+        hidden = hidden | (offset.abs() >= window)
+    scores = torch.zeros_like(offset, dtype=q.dtype)
+    if alibi:
+        scores = -q.new_tensor(alibi_slopes(q.shape[1]))[:, None, None] * offset.abs()
+    if mask is not None and mask.dtype == torch.bool:
+        hidden = hidden | ~mask
+    elif mask is not None:
+        scores = scores + mask
+    return scores.masked_fill(hidden, float("-inf"))
+
+
+class DroppingAttention(nn.Module):
+    """Scaled dot-product attention that drops some of its weights in training."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, **options) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, **options)
+
+
 def attend_to(layer: nn.Module, query: Tensor, memory: Tensor) -> Tensor:
     """Attention whose keys and values come from one tensor."""
     return layer(query, memory, memory, need_weights=False)[0]
@@ -30,18 +73,21 @@ class MultiHeadAttention(nn.Module):
         key_features: int | None = None,
         value_features: int | None = None,
         out_features: int | None = None,
-        bias: bool = True,
+        bias: bool | tuple[str, ...] = True,
         causal: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        biased = ("q", "k", "v", "out") if bias is True else bias or ()
         inner = num_heads * (head_dim or features // num_heads)
         key_features = key_features or features
         self.num_heads = num_heads
         self.causal = causal
-        self.q_proj = nn.Linear(features, inner, bias)
-        self.k_proj = nn.Linear(key_features, inner, bias)
-        self.v_proj = nn.Linear(value_features or key_features, inner, bias)
-        self.out_proj = nn.Linear(inner, out_features or features, bias)
+        self.dropout = dropout
+        self.q_proj = nn.Linear(features, inner, "q" in biased)
+        self.k_proj = nn.Linear(key_features, inner, "k" in biased)
+        self.v_proj = nn.Linear(value_features or key_features, inner, "v" in biased)
+        self.out_proj = nn.Linear(inner, out_features or features, "out" in biased)
 
     def forward(
         self,
@@ -59,7 +105,8 @@ class MultiHeadAttention(nn.Module):
         causal = self.causal and mask is None
         if self.causal and mask is not None:
             mask = hide_future(mask, q)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=causal)
         return self.out_proj(y.transpose(1, 2).flatten(2))
 
 
