@@ -21,11 +21,18 @@ _SCALE_ERROR: Final = 2e-7
 
 def scaled_dot_product_attention(site: Site) -> Lowered:
     """Keras' has time before the heads, and its scale in float32."""
-    options = shared.given(site, "causal", "scale", "window", "alibi")
-    if site.every(lambda step: step.op.dropout == 0):
-        return Lowered(lambda own, inputs: call("attend", *plain(site, inputs), **options), layouts=(canonical(4),))
+    options = shared.given(site, "causal", "scale")
+    near = shared.given(site, "window", "alibi")
+    drops = not site.every(lambda step: step.op.dropout == 0)
     made = call("DroppingAttention", site.attr("dropout"), **options)
-    return Lowered(lambda own, inputs: Call(own[""], tuple(plain(site, inputs))), {"": made}, layouts=(canonical(4),))
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        codes = plain(site, inputs)
+        if near:
+            codes = [*codes[:3], call("place_scores", *codes[:2], *codes[3:], **near)]
+        return Call(own[""], tuple(codes)) if drops else call("attend", *codes, **options)
+
+    return Lowered(apply, {"": made} if drops else {}, layouts=(canonical(4),))
 
 
 def multi_head_attention(site: Site) -> Lowered:

@@ -3,24 +3,7 @@ import numpy as np
 from keras import layers, ops
 
 
-def alibi_slopes(heads):
-    """How fast scores fall with the distance, for each head."""
-    known = 2 ** (heads.bit_length() - 1)
-    own = [2.0 ** (-8 * (i + 1) / known) for i in range(known)]
-    return own + [2.0 ** (-4 * (2 * i + 1) / known) for i in range(heads - known)]
-
-
-def attend(
-    q,
-    k,
-    v,
-    mask=None,
-    causal=False,
-    scale=None,
-    window=None,
-    alibi=False,
-    drop=None,
-):
+def attend(q, k, v, mask=None, causal=False, scale=None, drop=None):
     """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
@@ -30,14 +13,6 @@ def attend(
     if causal:
         past = ops.tril(ops.ones_like(scores[:, :1]))
         scores = ops.where(past > 0, scores, float("-inf"))
-    if window is not None or alibi:
-        places = ops.cumsum(ops.ones_like(scores[:1, :1]), axis=-2)
-        distance = ops.abs(places - ops.cumsum(ops.ones_like(places), axis=-1))
-    if window is not None:
-        scores = ops.where(distance < window, scores, float("-inf"))
-    if alibi:
-        slopes = np.reshape(alibi_slopes(q.shape[1]), (1, -1, 1, 1))
-        scores = scores - ops.cast(slopes, scores.dtype) * distance
     if mask is not None and mask.dtype == "bool":
         scores = ops.where(mask, scores, float("-inf"))
     elif mask is not None:
@@ -46,21 +21,36 @@ def attend(
     return ops.matmul(weights if drop is None else drop(weights), v)
 
 
+def alibi_slopes(heads):
+    """How fast scores fall with the distance, for each head."""
+    known = 2 ** (heads.bit_length() - 1)
+    own = [2.0 ** (-8 * (i + 1) / known) for i in range(known)]
+    return own + [2.0 ** (-4 * (2 * i + 1) / known) for i in range(heads - known)]
+
+
+def place_scores(q, k, mask=None, window=None, alibi=False):
+    """What is added to scores for how far away keys are: minus infinity hides them."""
+    rows, columns = (ops.cumsum(ops.ones_like(x[:1, :1, :, :1]), 2) for x in (q, k))
+    distance = ops.abs(rows - ops.swapaxes(columns, 2, 3))
+    scores = ops.zeros_like(distance)
+    if alibi:
+        slopes = np.reshape(alibi_slopes(q.shape[1]), (1, -1, 1, 1))
+        scores = -ops.cast(slopes, distance.dtype) * distance
+    if window is not None:
+        scores = ops.where(distance < window, scores, float("-inf"))
+    if mask is not None and mask.dtype == "bool":
+        return ops.where(mask, scores, float("-inf"))
+    return scores if mask is None else scores + mask
+
+
 @keras.saving.register_keras_serializable(package="PACKAGE")
 class DroppingAttention(layers.Layer):
     """Scaled dot-product attention that drops some of its weights in training."""
 
-    def __init__(
-        self, dropout, causal=False, scale=None, window=None, alibi=False, **kwargs
-    ):
+    def __init__(self, dropout, causal=False, scale=None, **kwargs):
         super().__init__(**kwargs)
         self.drop = layers.Dropout(dropout)
-        self.options = {
-            "causal": causal,
-            "scale": scale,
-            "window": window,
-            "alibi": alibi,
-        }
+        self.options = {"causal": causal, "scale": scale}
 
     @property
     def rate(self):

@@ -11,7 +11,7 @@ import keras
 from keras import layers, ops
 
 
-def attend(q, k, v, mask=None, causal=False, scale=None):
+def attend(q, k, v, mask=None, causal=False, scale=None, drop=None):
     """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
@@ -25,7 +25,8 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
         scores = ops.where(mask, scores, float("-inf"))
     elif mask is not None:
         scores = scores + mask
-    return ops.matmul(ops.softmax(scores), v)
+    weights = ops.softmax(scores)
+    return ops.matmul(weights if drop is None else drop(weights), v)
 
 
 @keras.saving.register_keras_serializable(package="GPT2")
@@ -41,6 +42,7 @@ class BiasedMultiHeadAttention(layers.Layer):
         out_features,
         use_bias=True,
         causal=False,
+        dropout=0.0,
         **kwargs,
     ):
         names = [name for name in kwargs if name.endswith("_initializer")]
@@ -48,6 +50,8 @@ class BiasedMultiHeadAttention(layers.Layer):
         super().__init__(**kwargs)
         self.num_heads, self.head_dim = num_heads, head_dim
         self.out_features, self.use_bias, self.causal = out_features, use_bias, causal
+        self.drop = layers.Dropout(dropout)
+        biased = ("q", "k", "v", "out") if use_bias is True else use_bias or ()
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
             units = out_features if name == "out_proj" else num_heads * head_dim
             own = {
@@ -56,7 +60,8 @@ class BiasedMultiHeadAttention(layers.Layer):
                 if start.startswith(name)
             }
             own["trainable"] = self.trainable
-            dense = layers.Dense(units, use_bias=use_bias, name=name, **own)
+            bias = name.removesuffix("_proj") in biased
+            dense = layers.Dense(units, use_bias=bias, name=name, **own)
             setattr(self, name, dense)
 
     def get_config(self):
@@ -64,11 +69,16 @@ class BiasedMultiHeadAttention(layers.Layer):
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names.split()},
+            "dropout": self.rate,
             **{
                 name: keras.initializers.serialize(initializer)
                 for name, initializer in self.starts.items()
             },
         }
+
+    @property
+    def rate(self):
+        return self.drop.rate
 
     def build(self, query_shape, key_shape, value_shape, bias_shape=None):
         self.q_proj.build(query_shape)
@@ -84,7 +94,8 @@ class BiasedMultiHeadAttention(layers.Layer):
             )
             for x in (self.q_proj(query), self.k_proj(key), self.v_proj(value))
         )
-        y = ops.transpose(attend(q, k, v, bias, self.causal), (0, 2, 1, 3))
+        y = attend(q, k, v, bias, self.causal, drop=self.drop)
+        y = ops.transpose(y, (0, 2, 1, 3))
         shape = (-1, ops.shape(y)[1], self.num_heads * self.head_dim)
         return self.out_proj(ops.reshape(y, shape))
 

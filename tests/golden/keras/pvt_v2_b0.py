@@ -8,7 +8,7 @@ import keras
 from keras import layers, ops
 
 
-def attend(q, k, v, mask=None, causal=False, scale=None):
+def attend(q, k, v, mask=None, causal=False, scale=None, drop=None):
     """Scaled dot-product attention, heads before time; heads of q may share k and v."""
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
@@ -22,7 +22,8 @@ def attend(q, k, v, mask=None, causal=False, scale=None):
         scores = ops.where(mask, scores, float("-inf"))
     elif mask is not None:
         scores = scores + mask
-    return ops.matmul(ops.softmax(scores), v)
+    weights = ops.softmax(scores)
+    return ops.matmul(weights if drop is None else drop(weights), v)
 
 
 def kaiming_normal(fan="fan_in"):

@@ -19,10 +19,11 @@ def attend(
     mask: Tensor | None = None,
     causal: bool = False,
     scale: float | None = None,
+    dropout: float = 0.0,
 ) -> Tensor:
     """Scaled dot-product attention with heads before time, which Paddle has behind."""
     q, k, v = (x.transpose([0, 2, 1, 3]) for x in (q, k, v))
-    y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale)
+    y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal, scale=scale)
     return y.transpose([0, 2, 1, 3])
 
 

@@ -31,8 +31,9 @@ class MultiHeadAttention(nn.Layer):
         key_features: int | None = None,
         value_features: int | None = None,
         out_features: int | None = None,
-        bias_attr: bool | None = None,
+        bias_attr: bool | tuple[str, ...] | None = None,
         causal: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.head_dim = head_dim or features // num_heads
@@ -41,10 +42,13 @@ class MultiHeadAttention(nn.Layer):
         value_features = value_features or key_features
         self.num_heads = num_heads
         self.causal = causal
-        self.q_proj = nn.Linear(features, inner, bias_attr=bias_attr)
-        self.k_proj = nn.Linear(key_features, inner, bias_attr=bias_attr)
-        self.v_proj = nn.Linear(value_features, inner, bias_attr=bias_attr)
-        self.out_proj = nn.Linear(inner, out_features or features, bias_attr=bias_attr)
+        self.dropout = dropout
+        biased = ("q", "k", "v", "out") if bias_attr is None else bias_attr or ()
+        q, k, v, out = (None if n in biased else False for n in ("q", "k", "v", "out"))
+        self.q_proj = nn.Linear(features, inner, bias_attr=q)
+        self.k_proj = nn.Linear(key_features, inner, bias_attr=k)
+        self.v_proj = nn.Linear(value_features, inner, bias_attr=v)
+        self.out_proj = nn.Linear(inner, out_features or features, bias_attr=out)
 
     def forward(
         self,
@@ -62,7 +66,8 @@ class MultiHeadAttention(nn.Layer):
         causal = self.causal and mask is None and key is query
         if self.causal and not causal:
             mask = hide_future(query.shape[1], key.shape[1], mask)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
         return self.out_proj(y.flatten(2))
 
 

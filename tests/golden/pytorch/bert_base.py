@@ -29,18 +29,21 @@ class MultiHeadAttention(nn.Module):
         key_features: int | None = None,
         value_features: int | None = None,
         out_features: int | None = None,
-        bias: bool = True,
+        bias: bool | tuple[str, ...] = True,
         causal: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        biased = ("q", "k", "v", "out") if bias is True else bias or ()
         inner = num_heads * (head_dim or features // num_heads)
         key_features = key_features or features
         self.num_heads = num_heads
         self.causal = causal
-        self.q_proj = nn.Linear(features, inner, bias)
-        self.k_proj = nn.Linear(key_features, inner, bias)
-        self.v_proj = nn.Linear(value_features or key_features, inner, bias)
-        self.out_proj = nn.Linear(inner, out_features or features, bias)
+        self.dropout = dropout
+        self.q_proj = nn.Linear(features, inner, "q" in biased)
+        self.k_proj = nn.Linear(key_features, inner, "k" in biased)
+        self.v_proj = nn.Linear(value_features or key_features, inner, "v" in biased)
+        self.out_proj = nn.Linear(inner, out_features or features, "out" in biased)
 
     def forward(
         self,
@@ -58,7 +61,8 @@ class MultiHeadAttention(nn.Module):
         causal = self.causal and mask is None
         if self.causal and mask is not None:
             mask = hide_future(mask, q)
-        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=causal)
         return self.out_proj(y.transpose(1, 2).flatten(2))
 
 
