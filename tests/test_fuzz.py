@@ -102,6 +102,7 @@ def test_blocks_along_an_axis_are_drawn_and_run_on_stand_ins() -> None:
     assert found > 4
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_spec() -> None:
     first = [text(draw.document(seed)) for seed in (7, 8)]
     program = (

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -91,29 +90,33 @@ def _is_elsewhere(node: ast.ImportFrom, path: Path) -> bool:
 
 
 FRAMEWORKS = {"torch", "torchvision", "tensorflow", "keras", "paddle"}
-SOURCES = sorted((ROOT / "archspec").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_archspec_imports_no_framework_and_nothing_of_backends(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+def _nodes(folder: Path) -> Iterator[tuple[Path, ast.AST]]:
+    """All that is imported in a folder, with its file."""
+    for path in sorted(folder.rglob("*.py")):
+        found = (
+            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
+        )
+        yield from ((path, node) for node in found)
+
+
+def test_archspec_imports_no_framework_and_nothing_of_backends() -> None:
+    for path, node in _nodes(ROOT / "archspec"):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             # What runs in a framework's process has another name there, and nothing but itself.
             level = 1 if path.parent.name == "worker" else 0
-            assert node.level == level or _is_elsewhere(node, path), f"{path.name}:{node.lineno}: relative imports"
+            assert node.level == level or _is_elsewhere(node, path), f"{path}:{node.lineno}: relative imports"
             names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        line = f"{path.name}:{getattr(node, 'lineno', 0)}"
+        line = f"{path}:{getattr(node, 'lineno', 0)}"
         for name in names:
             assert name.partition(".")[0] not in FRAMEWORKS, line
             assert not name.startswith(("archspec.backends", "backends")), line
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "backends").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_backends_import_each_other_never(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+def test_backends_import_each_other_never() -> None:
+    for path, node in _nodes(ROOT / "backends"):
         if isinstance(node, ast.ImportFrom) and node.level:
             assert node.level == 1, f"{path}:{node.lineno}: a backend imports its own modules only"
         if isinstance(node, ast.ImportFrom | ast.Import):

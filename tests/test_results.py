@@ -95,6 +95,7 @@ def test_markdown_tells_the_worst_first_and_all_that_differs() -> None:
     assert "````text" in lines, "the fence is longer than what is quoted"
 
 
+@pytest.mark.slow
 def test_markdown_of_thousands_of_networks_is_bounded() -> None:
     many = proof(*(report(f"net{number}", pytorch="failed", keras="error") for number in range(5000)))
     assert len(markdown(many).encode()) < 2**20

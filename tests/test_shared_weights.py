@@ -79,7 +79,8 @@ def lends(case: Case) -> bool:
     return bool(weights) and all(weight.trainable for weight in weights) and images
 
 
-@pytest.mark.parametrize("first", ["plain", pytest.param("turned", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["plain", "turned"])
 def test_what_shares_a_layer_may_lie_in_another_order(first: str) -> None:
     refused = {}
     for case in filter(lends, CASES):

@@ -160,7 +160,8 @@ ROOT = Path(__file__).parents[1]
 ADAM = "{optimizer: adam, learning_rate: 0.01}"
 
 
-@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 4))])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(4))
 def test_scripts_are_as_ruff_leaves_them(first: int, tmp_path: Path) -> None:
     for number, model in enumerate([load("lenet5_relu"), load("googlenet"), *CONFIGURATIONS.values()][first::4]):
         for backend in backends():
