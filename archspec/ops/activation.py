@@ -18,6 +18,8 @@ from archspec.ops.base import Axis, Flag, Operation, Parameter, Real, Shape, sho
 from archspec.ops.initializers import Constant
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import numpy as np
 
     from archspec.ops.base import Array
@@ -80,11 +82,19 @@ _SLOPE = Constant(Const(0.25))
 class Prelu(_Activation):
     """y = x if x > 0 else weight * x, the slope being learned.
 
-    Input and output: batch, channels, .... Weight: one number per channel, or a single one.
+    Input and output: batch, channels, .... Weight: one number per channel, a single one, or one for each element of a
+    sample.
     He et al., Delving deep into rectifiers, 2015, https://arxiv.org/abs/1502.01852.
     """
 
     per_channel: Flag = Field(True, description="a slope for each channel, not one for all")
+    per_element: Flag = Field(False, description="a slope for each element of a sample, not one for its channel")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.per_element and not self.per_channel:
+            raise ValueError("takes a slope for each element, or one for all, not both")
+        return self
 
     def infer(self, x: Shape) -> tuple[Shape, ...]:
         if len(x) < 2:
@@ -92,10 +102,12 @@ class Prelu(_Activation):
         return (x,)
 
     def parameters(self, x: Shape) -> dict[str, Parameter]:
-        return {"weight": Parameter((x[1] if self.per_channel else 1,), "scale", initial=_SLOPE)}
+        shape = x[1:] if self.per_element else (x[1] if self.per_channel else 1,)
+        return {"weight": Parameter(shape, "scale", initial=_SLOPE)}
 
     def reference(self, x: Array, weight: Array) -> Array:
-        return np.where(x > 0, x, x * weight.reshape(-1, *(1,) * (x.ndim - 2)))
+        slope = weight if self.per_element else weight.reshape(-1, *(1,) * (x.ndim - 2))
+        return np.where(x > 0, x, x * slope)
 
 
 class Elu(_Elementwise):

@@ -14,6 +14,7 @@ _CONVOLUTIONS: Final = frozenset({"nn.Conv1D", "nn.Conv2D", "nn.Conv3D"})
 _LINEAR: Final = {"weight": "xavier_uniform", "bias": "zeros"}
 _BY_NAME: Final = {
     "nn.PReLU": {"_weight": "constant(0.25)"},
+    "ElementPReLU": {"weight": "constant(0.25)"},
     "nn.Linear": _LINEAR,
     "nn.Embedding": {"weight": "xavier_uniform"},
     **{kind: {"bias": "zeros"} for kind in _CONVOLUTIONS | TRANSPOSED},

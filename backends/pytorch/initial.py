@@ -13,7 +13,7 @@ TRANSPOSED: Final = frozenset({"nn.ConvTranspose1d", "nn.ConvTranspose2d", "nn.C
 _KERNELS: Final = frozenset({"nn.Linear", "nn.Conv1d", "nn.Conv2d", "nn.Conv3d"})
 TABLES: Final = "LearnedPositions", "RelativePositionBias", "BucketedPositionBias"
 _BY_NAME: Final = {
-    "nn.PReLU": {"weight": "constant(0.25)"},
+    **{kind: {"weight": "constant(0.25)"} for kind in ("nn.PReLU", "ElementPReLU")},
     "nn.Embedding": {"weight": "normal(1)"},
     "nn.MultiheadAttention": {"in_proj_bias": "zeros", "out_proj.bias": "zeros",
                               "out_proj.weight": "uniform(1 / sqrt(fan_in))"},

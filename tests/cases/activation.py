@@ -35,6 +35,8 @@ TABLE: Final[Table] = {
         ({}, LINE),
         ({"per_channel": False}, (5,)),
         ({}, VOLUME),
+        ({"per_element": True}, IMAGE),
+        ({"per_element": True}, (5,)),
     ],
     "elu": [*ACTIVATED, ({"alpha": 0.3}, IMAGE, {"values": "wide"}), ({"alpha": 2}, (5,)), ({"alpha": -0.7}, LINE)],
     "celu": [

@@ -25,6 +25,9 @@ def along(name: str, dim: int = -1) -> Judge:
 
 def prelu(a: Attributes, x: Any, **weights: Any) -> Any:
     """A slope for each channel, as in the paper; PyTorch's default is a single one."""
+    if a.get("per_element"):  # elements as channels
+        flat = held(nn.PReLU(x[0].numel()), {"weight": weights["weight"].flatten()})(x.flatten(1))
+        return flat.reshape(x.shape)
     return held(nn.PReLU(x.shape[1] if a.get("per_channel", True) else 1), weights)(x)
 
 

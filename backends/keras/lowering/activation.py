@@ -7,7 +7,7 @@ from typing import Final
 
 from archspec.emit.code import Call, Raw, Template, call, literal
 from archspec.emit.context import Lowered, Lowering, Site
-from archspec.emit.layouts import held
+from archspec.emit.layouts import channels_last, held
 from archspec.emit.signature import spell
 
 from .rows import (
@@ -28,6 +28,10 @@ def leaky_relu(site: Site) -> Lowered:
 
 def prelu(site: Site) -> Lowered:
     wire = site.inputs[0]
+    if site.same(lambda step: step.op.per_element, "per_element"):
+        order = tuple(axis - 1 for axis in channels_last(wire.rank).axes[1:])
+        lay = {"weight": ("alpha", lambda step: (("transpose", order),))}
+        return image_layer(site, call("layers.PReLU"), lay, sized=True)
     shared = site.same(lambda step: step.op.per_channel, "per_channel")
     axes = list(range(1, wire.rank - 1)) if shared else list(range(1, wire.rank))
     made = spell("layers.PReLU(*, shared_axes=None)", site, shared_axes=literal(axes) if axes else None)

@@ -98,8 +98,13 @@ def _prelu(call: Call, view: View) -> View:
     slopes = call.weights()
     name = slopes["alpha"].weight
     count = call.raiser.trace.arrays[f"weight {name}"].size
+    if view.rank > 2 and not shared and view.last:
+        order = (view.rank - 2, *range(view.rank - 2))  # channels second
+        back = tuple(order.index(axis) for axis in range(view.rank - 1))
+        origin = Origin(name, (("transpose", back),))
+        return view.of(call.step("prelu", view, weights={"weight": origin}, per_element=True)[0])
     if view.rank > 2 and list(shared) != [*range(1, view.rank - 1)]:
-        raise Refusal("a PReLU with a slope for each place")
+        raise Refusal("a PReLU with a slope for some places")
     weight = Origin(name, (("reshape", (*(1,) * (view.rank - 2), count)),))
     if view.rank > 2 and not view.last:
         raise Refusal("a PReLU of something that is no image")

@@ -23,7 +23,7 @@ def _leaky_relu(step: Step) -> Value:
 def _prelu(step: Step) -> Value:
     slope, rank = step.weight("weight"), len(step.out)
     assert slope.shape is not None
-    if rank > 2:
+    if rank > 2 and not step.attr("per_element"):
         slope = step.reshape(slope, (int(slope.shape[0]), *(1,) * (rank - 2)), of=())
     return step("PRelu", step.x, slope)
 

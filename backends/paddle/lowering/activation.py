@@ -7,6 +7,7 @@ from typing import Any, Final
 from archspec.emit.code import Code, Template, call
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, layer
+from archspec.graph.tree import Step
 
 from .rows import axis, in_channels
 
@@ -26,8 +27,14 @@ def inexact(row: Lowering, bound: float) -> Lowering:
     return lower
 
 
+def _elements(step: Step) -> list[int]:
+    return list(step.inputs[0].shape[1:])
+
+
 def prelu(site: Site) -> Lowered:
     """The gradient of Paddle's own by the slope crashes where its input needs none."""
+    if site.same(lambda step: step.op.per_element, "per_element"):
+        return layer("ElementPReLU(shape)", shape=lambda site: site.value(_elements, "shape"))(site)
     count = in_channels if site.same(lambda step: step.op.per_channel, "per_channel") else 1
     return layer("PReLU(*, num_parameters=1)", {"weight": "_weight"}, num_parameters=count)(site)
 

@@ -13,6 +13,18 @@ class PReLU(nn.PReLU):
         return paddle.where(x > 0, x, slope * x)
 
 
+class ElementPReLU(nn.Layer):
+    """nn.PReLU with a slope for each element of a sample."""
+
+    def __init__(self, shape: list[int]) -> None:
+        super().__init__()
+        start = nn.initializer.Constant(0.25)
+        self.weight = self.create_parameter(shape, default_initializer=start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return paddle.where(x > 0, x, self.weight * x)
+
+
 def hard_sigmoid(x: Tensor) -> Tensor:
     """Rises from 0 at -3 to 1 at 3; the slope of F.hardsigmoid is 0.1666667."""
     return F.relu6(x + 3) / 6

@@ -8,11 +8,18 @@ from typing import Any, Final
 from archspec.emit.context import Lowered, Lowering, Site
 from archspec.emit.signature import function, layer
 from archspec.expressions import float32
+from archspec.graph.tree import Step
 
 from .rows import axis, in_channels
 
 
+def _elements(step: Step) -> tuple[int, ...]:
+    return tuple(step.inputs[0].shape[1:])
+
+
 def prelu(site: Site) -> Lowered:
+    if site.same(lambda step: step.op.per_element, "per_element"):
+        return layer("ElementPReLU(shape)", shape=lambda site: site.value(_elements, "shape"))(site)
     count = in_channels if site.same(lambda step: step.op.per_channel, "per_channel") else 1
     return layer("nn.PReLU(*, num_parameters=1)", num_parameters=count)(site)
 

@@ -1,6 +1,17 @@
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+class ElementPReLU(nn.Module):
+    """x, or a learned slope times x below zero, for each element of a sample."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full(shape, 0.25))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, self.weight * x)
 
 
 def swiglu(x: Tensor, dim: int) -> Tensor:
