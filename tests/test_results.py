@@ -95,6 +95,18 @@ def test_markdown_tells_the_worst_first_and_all_that_differs() -> None:
     assert "````text" in lines, "the fence is longer than what is quoted"
 
 
+def test_markdown_says_what_is_missing_and_that_nothing_passed() -> None:
+    missing = report("net", paddle="missing")
+    good = report("net", keras="passed", paddle="missing")
+    for made, headline in (
+        (proof(missing), "1 of 1 did not pass"), (proof(good), "passed"),
+        (proof(good, required=("paddle",)), "1 of 1 did not pass"),
+    ):  # fmt: skip
+        text = markdown(made)
+        assert text.startswith(f"## archspec: {headline}\n")
+        assert text.count("- paddle is missing: ") == 1
+
+
 @pytest.mark.slow
 def test_markdown_of_thousands_of_networks_is_bounded() -> None:
     many = proof(*(report(f"net{number}", pytorch="failed", keras="error") for number in range(5000)))

@@ -22,9 +22,10 @@ _MOST_TENSORS: Final = 100
 def markdown(proof: Proof) -> str:
     """The text of the file: a table of all networks, the worst first, and for those that did not pass, why."""
     names = list(dict.fromkeys(name for report in proof.reports for name in report.outcomes))
-    rows = [_row(report, names) for report in sorted(proof.reports, key=_passed)]
+    rows = [_row(report, names) for report in sorted(proof.reports, key=lambda report: _passed(proof, report))]
     told = [text for report in proof.reports for outcome in report.outcomes.values() for text in _told(report, outcome)]
     told += [f"- {_code(refused.network)}\n\n{_block(str(refused.error))}\n" for refused in proof.refused]
+    told += _missing(proof)
     compared = [f"### Baseline\n\n{_block(_cut(str(proof.comparison)))}\n"] if proof.comparison is not None else []
     changes = [f"### Environments\n\n{_block(_cut(table(proof.upgrades)))}\n"] if proof.upgrades else []
     return "\n".join([
@@ -38,15 +39,20 @@ def markdown(proof: Proof) -> str:
 
 
 def _headline(proof: Proof) -> str:
-    wrong = sum(not _passed(report) for report in proof.reports) + len(proof.refused)
+    wrong = sum(not _passed(proof, report) for report in proof.reports) + len(proof.refused)
     count = len(proof.reports) + len(proof.refused)
     cached = sum(bool(report.cached) for report in proof.reports)
     shown = f"{wrong} of {count} did not pass" if wrong else f"all {count} passed" if count > 1 else "passed"
     return shown + (f" ({cached} cached)" if cached else "")
 
 
-def _passed(report: Report) -> bool:
-    return all(outcome.status in ("passed", "missing") for outcome in report.outcomes.values())
+def _passed(proof: Proof, report: Report) -> bool:
+    """Whether all frameworks passed that are there: at least one, and those that are required."""
+    statuses = {name: outcome.status for name, outcome in report.outcomes.items()}
+    missing = {name for name, status in statuses.items() if status == "missing"}
+    return (
+        set(statuses.values()) <= {"passed", "missing"} and missing != statuses.keys() and not missing & proof.required
+    )
 
 
 def _row(report: Report, names: list[str]) -> str:
@@ -73,6 +79,15 @@ def _told(report: Report, outcome: Outcome) -> Iterator[str]:
         title = f"{len(found):,} tensors differ, in the order of the network"
         lines += [f"\nand {more:,} more"] if more > 0 else []
         yield "\n".join([f"<details><summary>{title}</summary>\n", *lines, "\n</details>\n"])
+
+
+def _missing(proof: Proof) -> list[str]:
+    """Why each framework that is missing is, once."""
+    missing = {
+        name: outcome.message for report in proof.reports for name, outcome in report.outcomes.items()
+        if outcome.status == "missing"
+    }  # fmt: skip
+    return [f"- {_escaped(f'{name} is missing: {message}')}\n" for name, message in missing.items()]
 
 
 def _footer(proof: Proof) -> str:
