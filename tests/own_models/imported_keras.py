@@ -32,6 +32,7 @@ def convolutional():
     x = layers.Add()([x, y]) * ops.sigmoid(y + 0.5)
     x = layers.DepthwiseConv2D(3, 2, "same", depth_multiplier=2)(x)
     x = layers.SeparableConv2D(6, 3, padding="same", activation=layers.LeakyReLU(0.1))(x)
+    x = layers.PReLU(alpha_initializer=keras.initializers.RandomNormal())(x)
     x = layers.Concatenate()([x, layers.Conv2DTranspose(6, 3, 2, "same")(layers.AveragePooling2D(2, 2, "same")(x))])
     x = layers.Dense(16, activation="relu")(layers.Flatten()(x))
     return keras.Model(image, layers.Dense(5, activation="softmax")(layers.Dropout(0.2)(x)))
