@@ -29,7 +29,7 @@ TABLE: Final[Table] = {
         ({}, (1, 1, 1), (1, 1, 1), (1, 1, 1)),
         ({"window": 3}, Q, K, V),
         ({"window": 2, "causal": True}, (3, 7, 4), (3, 7, 4), (3, 7, 4), (1, 7, 7)),
-        ({"alibi": True, "causal": True}, (4, 9, 6), (2, 9, 6), (2, 9, 6)),
+        ({"alibi": True, "causal": True}, (8, 9, 6), (2, 9, 6), (2, 9, 6)),
         ({"alibi": True, "window": 4, "scale": 0.3, "dropout": 0.2}, (6, 5, 6), (6, 7, 6), (6, 7, 3), (1, 5, 7)),
         ({"dropout": 0.1, "causal": True}, Q, K, V),
     ],

@@ -40,8 +40,7 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "convolution._ConvTranspose.parameters: Parameter(shape, groups=self.groups, transposed=True) -> "
         "Parameter(shape, groups=self.groups)",
         "convolution._ConvTranspose.parameters: True -> False",
-        "activation.Prelu.parameters: Parameter((x[1] if self.per_channel else 1,), 'scale', initial=_SLOPE) -> "
-        "Parameter((x[1] if self.per_channel else 1,), 'scale')",
+        "activation.Prelu.parameters: Parameter(shape, 'scale', initial=_SLOPE) -> Parameter(shape, 'scale')",
         "recurrent._Recurrent.parameters: Parameter((rows, self.hidden_size), initial=Orthogonal()) -> "
         "Parameter((rows, self.hidden_size))",
         "parameter.mean: 0.0 -> 0.25",
@@ -99,6 +98,8 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "joining.Stack.reference: 0 -> 1",
         "image.Upsample._weights: (0, 1) -> (1, 0)",
         "image.Upsample._weights: (-1, 2) -> (2, -1)",
+        "attention._attend: np.arange(scores.shape[2])[:, None] - np.arange(scores.shape[3]) -> "
+        "np.arange(scores.shape[3]) - np.arange(scores.shape[2])[:, None]",
         "image.Upsample._weights: t - step -> step - t",  # of which the absolute value is taken
         "image.Upsample._weights: t - step -> step - t (2)",
         "image.Upsample.reference: x.ndim - axis - 1 -> x.ndim - axis + 1",  # more axes of size 1 in front

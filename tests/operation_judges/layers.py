@@ -250,7 +250,10 @@ def attention_training(a: Attributes, q: Any, k: Any, v: Any, *masks: Any) -> tu
     """What is kept of the weights shows where the values are one each."""
     dropout, ones = a.get("dropout", 0.0), torch.eye(k.shape[2]).double().expand(*k.shape[:2], -1, -1)
     y, weights = (_seeded(attention, a, q, k, values, *masks, dropout=dropout) for values in (v, ones))
-    return y, {"kept": weights > 0} if dropout else {}
+    hidden = attention(a, q, k, ones, *masks) == 0
+    kept = _seeded(F.dropout, torch.ones_like(weights), dropout) > 0  # what is hidden is drawn for, too
+    assert bool(((weights > 0) | hidden == kept | hidden).all())
+    return y, {"kept": kept} if dropout else {}
 
 
 def _seeded(function: Any, *arguments: Any, **options: Any) -> Any:
