@@ -52,6 +52,8 @@ class Format:
     """Writes it without any numbers, for who fills it."""
     runner: Path
     """A script that needs numpy and the framework only, as that of a `Backend`: its `Session` opens a file."""
+    recorder: Path | None = None
+    """A script beside the runner that shows what each node of a person's file gives (see `Backend.recorder`)."""
     reader: Path | None = None
     """A script, or a package, that reads a person's file as data (see `archspec.verification.worker.capture`)."""
     raising: Callable[[], Any] | None = None

@@ -320,6 +320,28 @@ def test_somebody_s_file_is_held_against_a_spec(files: Path) -> None:
     assert _outcome("renamed.onnx", "same.safetensors", sizes={"batch": 3}).status == "passed"
     wrong = _outcome("net.onnx", "other.safetensors")
     assert (wrong.status, wrong.culprit.step) == ("failed", "output")
+    steps = [node.path for node in archspec.load("lenet5_relu").graph.nodes if node.parameters()]
+    assert list(dict.fromkeys(each.step for each in wrong.match.deviations)) == steps
+    assert all("has other numbers" in each.reason for each in wrong.match.deviations)
+
+
+@pytest.mark.frameworks
+def test_what_differs_in_somebody_s_file_is_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = Path(__file__).parent.parent / "docs" / "example" / "tiny_resnet.yaml"
+    network = archspec.load(spec)
+    save(network, "same.safetensors", start(network.graph, 0))
+    network.export("net.onnx", seed=0)
+    model = onnx.load("net.onnx")
+    norm = next(node for node in model.graph.node if node.op_type == "BatchNormalization")
+    next(each for each in norm.attribute if each.name == "epsilon").f = 1e-2
+    onnx.save(model, "wrong.onnx")
+    (report,) = archspec.verify(spec, to="onnx", against="wrong.onnx", weights="same.safetensors").reports
+    outcome = report.outcomes["wrong.onnx"]
+    assert outcome.match is not None
+    assert outcome.message.startswith("batch_norm 'stem.bn': epsilon is 0.01, not 1e-05, in BatchNormalization")
+    assert [each.step for each in outcome.match.deviations] == ["stem.bn"]
+    assert not outcome.match.missing
 
 
 @pytest.mark.frameworks

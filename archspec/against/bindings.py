@@ -78,7 +78,7 @@ def _native(
         if weight.parameter in due:
             try:
                 targets.setdefault(weight.target, physical_shape(weight, due[weight.parameter]))
-            except ValueError:  # of an alternative, whose weights have other shapes
+            except (IndexError, ValueError):  # of an alternative, whose weights have other shapes
                 return
     if not targets or not due.keys() <= {weight.parameter for weight in native}:
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archspec.against.located import located
 from archspec.backend import Interface
 from archspec.errors import UsageError
 from archspec.formats import Format, formats
@@ -68,7 +69,7 @@ class HeldFile:
             report.remarks += (f"{self.name}: not compared: a file is for evaluation",)
             return
         outcome = report.outcomes[self.name] = self._outcome()
-        report.remarks += (f"{self.name}: its outputs are compared, in float32, and no steps",)
+        report.remarks += (f"{self.name}: its outputs are compared, in float32; its nodes only where these differ",)
         if self._options.gradients:
             report.remarks += (f"{self.name}: no gradients",)
         greeting = self._pool.greet(self._file.form.name).result()
@@ -80,7 +81,11 @@ class HeldFile:
         options = self._options
         graph = rounded(self._network.graph_for({"batch": 1, **options.sizes}))
         terms = Terms(self._pool, options.seed, options.timeout, False)
-        return held(self._file, graph, self._weights, terms, allow_unproven=options.allow_unproven)
+        outcome = held(self._file, graph, self._weights, terms, allow_unproven=options.allow_unproven)
+        if outcome.status == "failed":
+            place = self._file.path, self._file.form
+            outcome.match = located(*place, self._network, graph, self._weights, self._pool, options)
+        return outcome
 
 
 def held(

@@ -78,11 +78,11 @@ class Held:
             outcome.match.notes.append("outputs were not compared: not all weights have a place")
         else:
             pour(outcome, self._trial, self._walk, self._pool, options, mode)
-        _locate(outcome.match, self._network)
+        locate(outcome.match, self._network)
         return outcome
 
 
-def _locate(match: Match, network: Network) -> None:
+def locate(match: Match, network: Network) -> None:
     """Says where in the spec the steps stand that differ."""
     origins = {node.path: node.origin for node in network.graph.nodes}
     for place, each in enumerate(match.deviations):
@@ -134,13 +134,7 @@ def _walked(trial: Trial, again: Again) -> tuple[Trial, Walk]:
     table = Table(recorded.values, trial.precision)
     native = {weight.parameter: weight for weight in trial.program.weights}
     model = Model(recorded, table, native, trial.program.keeps_old)
-    given: dict[str, Known] = {}
-    for number, name in enumerate(trial.program.inputs):
-        array = trial.inputs[name]
-        array = array.astype(np.float64) if array.dtype.kind == "f" else array
-        axes = order_of(recorded.values[number], array, 1e-6)
-        homes = tuple(table.find(array)) or ((Hit(number, axes),) if axes is not None else ())
-        given[name] = Known(array, homes, array.shape)
+    given = entered(recorded, table, {name: trial.inputs[name] for name in trial.program.inputs})
     walker = Walker(trial.graph, model, given)
     walk = walker.run()
     first = {node.path for node in trial.graph.nodes if set(node.inputs) & set(trial.graph.inputs.values())}
@@ -156,6 +150,17 @@ def _walked(trial: Trial, again: Again) -> tuple[Trial, Walk]:
                 return replace(trial, prepared={name: prepared.array}), other.walk
     beyond(walker, again)
     return trial, walker.walk
+
+
+def entered(recorded: Recorded, table: Table, inputs: Mapping[str, Array]) -> dict[str, Known]:
+    """What a model is given, in the order in which it is, as a walk begins with it."""
+    given: dict[str, Known] = {}
+    for number, (name, array) in enumerate(inputs.items()):
+        array = array.astype(np.float64) if array.dtype.kind == "f" else array
+        axes = order_of(recorded.values[number], array, 1e-6)
+        homes = tuple(table.find(array)) or ((Hit(number, axes),) if axes is not None else ())
+        given[name] = Known(array, homes, array.shape)
+    return given
 
 
 def _match(trial: Trial, walk: Walk, mode: Mode) -> Match:

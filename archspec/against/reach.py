@@ -5,14 +5,14 @@ They are computed once more, on numbers from beyond.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from archspec.against.attempt import Formula, Known, parameters_of
 from archspec.against.lookup import Hit
-from archspec.against.records import Record
+from archspec.against.records import Record, Recorded
 from archspec.against.variants import relatives, variants
 from archspec.against.walk import Walker
 from archspec.errors import ShapeError
@@ -24,6 +24,8 @@ from archspec.verification.worker.calls import EDGES
 _FACTORS = (1e4, 1e-5)
 """How many times what a run has, numbers beyond are: those of inputs and of weights."""
 _CLOSE = 1e-6
+_PRODUCTS = ("mul", "rmul", "multiply", "matmul", "mm", "bmm")
+"""What frameworks call that gives zeros of zeros, whatever else it is given."""
 
 Again = Callable[[Sequence["Question"]], Sequence[Array | None]]
 """Computes calls of the model once more; None for what cannot be computed."""
@@ -141,7 +143,7 @@ def _of_call(
     others = [
         n for n in recorded.records[to].reads if n != at and n not in after and recorded.values[n].dtype.kind in "fb"
     ]
-    other = any(recorded.after([n]) >= {to} and _depends(walker, n) for n in others)
+    other = any(recorded.after([n]) >= {to} and _depends(recorded, n) for n in others)
     for factor in _FACTORS:
         given: Array = value * factor
         due: list[Array] = []
@@ -159,10 +161,19 @@ def _of_call(
             yield Question(at, to, given, (given, *due), node, other=varied)
 
 
-def _depends(walker: Walker, number: int) -> bool:
-    """Whether a call depends on what the model is given."""
-    inputs = {record.number for record in walker.model.recorded.records if record.func == "input"}
-    return number in inputs or bool(inputs & walker.model.recorded.before(number))
+def _depends(recorded: Recorded, number: int) -> bool:
+    """Whether a call depends on what the model is given: what is multiplied by zeros that never are others does not."""
+    found = set[int]()
+    for record in recorded.records[: number + 1]:
+        if record.func == "input" or (found.intersection(record.reads) and not _is_naught(recorded, record, found)):
+            found.add(record.number)
+    return number in found
+
+
+def _is_naught(recorded: Recorded, record: Record, depending: Set[int]) -> bool:
+    """Whether a call gives zeros whatever the model is given, as a step of a recurrent layer that begins with zeros."""
+    product = record.func.strip("_").lower() in _PRODUCTS
+    return product and any(n not in depending and not recorded.values[n].any() for n in record.reads)
 
 
 def _of_step(walker: Walker, node: Node) -> Iterator[Question]:

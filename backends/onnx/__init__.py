@@ -59,6 +59,7 @@ FORMAT: Final = Format(
     save=save,
     unfilled=unfilled,
     runner=Path(__file__).parent / "runner.py",
+    recorder=Path(__file__).parent / "recorder.py",
     reader=Path(__file__).parent / "reading" / "__init__.py",
     raising=_raising,
 )
