@@ -17,13 +17,13 @@ from typer.testing import CliRunner
 
 import archspec
 from archspec import reference
-from archspec.against import bindings, lookup
+from archspec.against import bindings, lookup, reach
 from archspec.against.attempt import Known, Model
 from archspec.against.records import Recorded
 from archspec.against.target import targets
 from archspec.against.variants import relatives, variants
 from archspec.against.walk import Walk, Walker
-from archspec.backend import backends
+from archspec.backend import Weight, backends
 from archspec.cli import app
 from archspec.errors import UsageError
 from archspec.graph.graph import Graph, Node
@@ -291,6 +291,24 @@ def test_the_reference_itself_is_what_is_recorded() -> None:
     due = reference.run(graph, weights, data.inputs(graph))
     run = recorded(archspec.load(TINY).graph, last=False)
     assert np.allclose(run.values[run.returned[0]], due["fc"], rtol=1e-12)
+
+
+def test_layouts_of_another_kind_of_layer_are_no_layouts_of_this_one() -> None:
+    native = [Weight("gates", "kernel", (("take", (5, 4, 3, 2, 1, 0)),))]
+    first = next(bindings.bindings(native, {"gates": (4, 2)}, ["kernel"], {"kernel": (4, 2)}, ()))
+    assert first[0].layout == ()
+
+
+def test_zeros_times_anything_depend_on_nothing() -> None:
+    arrays = {"a": np.ones(3), "zeros": np.zeros(3), "b": np.ones(3)}
+    calls = [
+        ("input", (), "a"), ("Fill", (), "zeros"), ("Fill", (), "b"), ("Mul", (0, 1), "zeros"), ("Mul", (0, 2), "b"),
+        ("AddV2", (3, 2), "b"), ("AddV2", (3, 4), "b"), ("AddV2", (0, 1), "a"),
+    ]  # fmt: skip
+    records = [{"func": func, "path": "", "reads": reads, "weights": [], "value": value, "bends": ""}
+               for func, reads, value in calls]  # fmt: skip
+    run = Recorded(Result(arrays, {}, 0, {"records": records, "returned": [7], "names": []}), "float64")
+    assert [reach._depends(run, number) for number in range(8)] == [True, False, False, False, True, False, True, True]
 
 
 # With frameworks.
@@ -573,6 +591,7 @@ def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
 def test_the_page_of_what_is_found_follows_what_was_kept() -> None:
     kept = json.loads((ROOT / "docs" / "against.json").read_text(encoding="utf-8"))
     assert (ROOT / "docs" / "against.md").read_text(encoding="utf-8") == BENCHMARK.page(kept)
-    assert all(each["status"] == "passed" for each in kept["libraries"].values())
+    failed = {name for name, each in kept["libraries"].items() if each["status"] != "passed"}
+    assert failed == {"googlenet (pytorch)"}, "the page says that this one is open, and no other"
     assert all(row["detected"] for rows in kept["ports"].values() for row in rows)
     assert kept["ports"].keys() <= FAULTS.keys()
