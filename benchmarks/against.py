@@ -123,11 +123,14 @@ def page(kept: Mapping[str, Any]) -> str:
         lines.append(f"| {spec} | `{each['model']}` | {steps} | {each['weights']} | {each['precision']} | {errors} | "
                      f"{each['status']} |")  # fmt: skip
     wrong = [f"{spec}: {each['message']}" for spec, each in kept["libraries"].items() if each["status"] != "passed"]
-    lines += ["", "Open, a false alarm of ours:", "", *(f"- {each}" for each in wrong)] if wrong else []
+    lines += ["", "Open: these do not pass, and why is not known yet.", "", *(f"- {each}" for each in wrong)] if wrong else []
     lines += [
         "", "## Faults in models ported by hand", "",
         "Each fault is one change of the text of a port (`tests/own_models`), made alone. Those that are held back "
-        "were chosen before any reason was tried on them, and nothing was changed for them. A reason is *wrong* if it "
+        "were chosen before any reason was tried on them, and no reason was changed for them. Two rows of keras_words "
+        "were changed after they were seen: `backwards`, held back, was taken out, as Keras refuses to make such a "
+        "model; and `scaled words` expects the words that the report has, with the place of the call. With both as "
+        "they were, 110 of 111 are detected, with 76 right reasons and 9 wrong ones. A reason is *wrong* if it "
         "is not the one that was expected when the fault was made; where none was expected, any is.", "",
         "| port | | faults | detected | first step right | reason right | wrong reason |", "| --- " * 7 + "|",
     ]  # fmt: skip
