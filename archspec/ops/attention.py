@@ -76,7 +76,8 @@ def _attend(
     if window is not None:
         scores = np.where(distance < window, scores, -np.inf)
     if alibi:
-        scores = scores - np.array(alibi_slopes(scores.shape[1]))[:, None, None] * distance
+        slopes = np.array(alibi_slopes(scores.shape[1]), scores.dtype)
+        scores = scores - slopes[:, None, None] * distance.astype(scores.dtype)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
     highest = scores.max(-1, keepdims=True)
