@@ -123,7 +123,8 @@ def page(kept: Mapping[str, Any]) -> str:
         lines.append(f"| {spec} | `{each['model']}` | {steps} | {each['weights']} | {each['precision']} | {errors} | "
                      f"{each['status']} |")  # fmt: skip
     wrong = [f"{spec}: {each['message']}" for spec, each in kept["libraries"].items() if each["status"] != "passed"]
-    lines += ["", "Open: these do not pass, and why is not known yet.", "", *(f"- {each}" for each in wrong)] if wrong else []
+    if wrong:
+        lines += ["", "Open: these do not pass, and why is not known yet.", "", *(f"- {each}" for each in wrong)]
     lines += [
         "", "## Faults in models ported by hand", "",
         "Each fault is one change of the text of a port (`tests/own_models`), made alone. Those that are held back "
