@@ -63,6 +63,15 @@ def test_trained_weights_go_into_the_code_by_the_models_own_names(tmp_path: Path
     assert not (tmp_path / "net.yaml").exists()
 
 
+@pytest.mark.frameworks
+@pytest.mark.xdist_group("importing paddle")
+def test_the_framework_is_that_which_the_file_imports(tmp_path: Path) -> None:
+    source = f"{MODELS.with_name('imported_paddle.py')}:Tagger"
+    code, said = run(source, "--input", "tokens=1,5:int64:20", "--to", "pytorch", "-o", tmp_path / "net")
+    assert code == 0, said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.md", "net.pt", "net.yaml", "net_pytorch.py"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -32,9 +32,8 @@ def run(
         if Path(text).suffix.lower() != f".{origin}":
             raise UsageError(f"--from {origin}: {text} is no file of that kind, whose name would end in .{origin}")
         origin = ""
-    given = source(
-        text, inputs, origin or (to if Path(text).suffix[1:].lower() in format_names() else "pytorch"), arguments
-    )
+    is_file = Path(text).suffix[1:].lower() in format_names()
+    given = source(text, inputs, origin or (to if is_file else ""), arguments)
     stored = read(weights) if weights is not None else None
     files = {
         "the spec": name.with_name(f"{name.name}.yaml"), "the code": name.with_name(f"{name.name}_{target.name}.py"),
