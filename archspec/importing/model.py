@@ -36,6 +36,7 @@ from archspec.verification.subject import Generated
 from archspec.verification.worker import Array
 from archspec.verification.workers import Pool, Result
 from archspec.weights.layouts import restored
+from archspec.weights.names import LAYOUTS
 
 Telling = Callable[[str], None]
 
@@ -140,7 +141,7 @@ def written(
     steps = list(root.steps())
     found = find(item, kept)
     used = {origin.weight for step in steps for origin in step.weights.values()}
-    notes = list(decided)
+    notes = [*decided, *raiser.notes]
     left = sorted(name for name in trace.weights if name not in used)
     if left:
         parts = list(dict.fromkeys(name.partition(".")[0] for name in left))
@@ -245,9 +246,11 @@ def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: 
     graph = written.model.graph
     places, weights = poured(written)
     program = target.backend.generate(written.model)
+    pairs = zip(graph.nodes, written.steps, strict=True)
+    off = {node.outputs[0].name: step.inexact for node, step in pairs if step.inexact}
     interface = Interface(
         weights=tuple(places), inputs={name: written.inputs[name] for name in graph.inputs},
-        outputs={name: written.outputs[name] for name in graph.outputs}, probes={}, inexact=program.inexact,
+        outputs={name: written.outputs[name] for name in graph.outputs}, probes={}, inexact=program.inexact | off,
         inexact_gradients=program.inexact_gradients, unbiased_variance=program.unbiased_variance,
         keeps_old=program.keeps_old and not written.trace.exact,
     )  # fmt: skip
@@ -255,7 +258,8 @@ def _proven(written: Written, target: Target, pool: Pool, timeout: float, tell: 
     unused = tuple(name for name in written.trace.weights if name not in placed)
     reports = {}
     notes = list(written.notes)
-    said = of_program(places, program.weights) if target.backend.name == "keras" else of_spec(places)
+    kept = LAYOUTS.get(target.backend.name)
+    said = of_program(places, program.weights, counted=kept == "keras") if kept else of_spec(places)
     rules, nameless = said
     if nameless:
         notes.append(f"no file of names: none says how these lie in the model: {', '.join(nameless)}")

@@ -124,7 +124,7 @@ class Call:
         func: str = self.event["func"]
         return func
 
-    def said(self, *args: Any, **kwargs: Any) -> Call:
+    def said(self, /, *args: Any, **kwargs: Any) -> Call:
         """The same call with these arguments, as another row takes them."""
         return Call({**self.event, "args": list(args), "kwargs": kwargs}, self.raiser)
 
@@ -204,6 +204,14 @@ class Call:
         assert isinstance(step, Step)
         step.single = True
 
+    def differs(self, error: float, why: str = "") -> None:
+        """Says by how much the model is off from the step that came last, and why, if a spec should say that."""
+        step = self.raiser.frames[-1].items[-1]
+        assert isinstance(step, Step)
+        step.inexact = error
+        if why and why not in self.raiser.notes:
+            self.raiser.notes.append(why)
+
     def give(self, *given: View | Tensor) -> None:
         """Says what the call's results are."""
         numbers = list(values(self.event["result"]))
@@ -243,6 +251,8 @@ class Raiser:
     """By name of a weight the first step that uses it."""
     partial: bool = False
     """Whether what has no place in a spec is a step that is unknown."""
+    notes: list[str] = field(default_factory=list)
+    """What was decided, and loses something."""
     unknown: list[Problem] = field(default_factory=list)
     """Why there are such steps."""
     _read: set[int] | None = None

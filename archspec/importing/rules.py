@@ -28,33 +28,37 @@ def of_spec(places: Sequence[Weight]) -> tuple[Rules, list[str]]:
     return ({} if nameless else rules), nameless
 
 
-def of_program(places: Sequence[Weight], program: Sequence[Weight]) -> tuple[Rules, list[str]]:
+def of_program(places: Sequence[Weight], program: Sequence[Weight], *, counted: bool) -> tuple[Rules, list[str]]:
     """The same, for a framework whose layouts are none of the spec's: what layers are called in generated code, where
-    their weights lie alike."""
+    their weights lie alike. In files of Keras the weights of a layer are `counted`."""
     ours = {weight.parameter: weight for weight in program}
     nameless = [place.target for place in places if _plain(place.layout) != _plain(ours[place.parameter].layout)]
     if nameless:
         return {}, nameless
-    theirs = numbered(place.target for place in places)
-    there = numbered(weight.target for weight in program)
-    pairs = {theirs[place.target]: there[ours[place.parameter].target] for place in places}
-    return _ordered(_by_layer(pairs)), []
+    pairs = {place.target: ours[place.parameter].target for place in places}
+    if not counted:
+        return dict(_by_layer(pairs, ".")), []
+    theirs, there = numbered(pairs), numbered(weight.target for weight in program)
+    return _ordered(_by_layer({theirs[old]: there[new] for old, new in pairs.items()}, "/")), []
 
 
 def _plain(layout: Moves) -> list[tuple[str, list[int]]]:
-    return [(kind, list(map(int, numbers))) for kind, numbers in layout]
+    """Without what only shapes, if that is all."""
+    moves = [(kind, list(map(int, numbers))) for kind, numbers in layout]
+    return moves if any(kind != "reshape" for kind, _ in moves) else []
 
 
-def _by_layer(pairs: Mapping[str, str]) -> dict[str, str]:
-    """One rule for a layer, where that says it for all its weights."""
+def _by_layer(pairs: Mapping[str, str], sign: str) -> dict[str, str]:
+    """One rule for a layer, where that says it for all its weights. The sign stands between both names."""
     layers: dict[str, list[tuple[str, str]]] = {}
     for theirs, ours in pairs.items():
-        layers.setdefault(theirs.rpartition("/")[0], []).append((theirs, ours))
+        layers.setdefault(theirs.rpartition(sign)[0], []).append((theirs, ours))
     found: dict[str, str] = {}
     for layer, each in layers.items():
-        targets = {ours.rpartition("/")[0] for _, ours in each}
-        alike = all(theirs.rpartition("/")[2] == ours.rpartition("/")[2] for theirs, ours in each)
-        found.update({layer: targets.pop()} if len(targets) == 1 and alike else each)
+        targets = {ours.rpartition(sign)[0] for _, ours in each}
+        alike = all(theirs.rpartition(sign)[2] == ours.rpartition(sign)[2] for theirs, ours in each)
+        inner = any(other.startswith(f"{layer}{sign}") for other in layers)
+        found.update({layer: targets.pop()} if len(targets) == 1 and alike and not inner else each)
     return {theirs: ours for theirs, ours in found.items() if theirs != ours}
 
 

@@ -42,6 +42,8 @@ class Step:
     weights_of: Step | None = None
     single: bool = False
     """Whether the model keeps its numbers as float32 in float64, too."""
+    inexact: float = 0.0
+    """By how much what the model computes is another number, though it is meant to be this operation."""
 
 
 @dataclass(eq=False, slots=True)

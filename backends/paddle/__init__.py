@@ -93,6 +93,13 @@ def training() -> Spelling:
     return SPELLING
 
 
+def raising() -> Any:
+    """What models are raised by."""
+    from .raising import raiser
+
+    return raiser
+
+
 def live(make: Callable[[], Any], weights: Mapping[str, Any], optional: Collection[str], device: Any) -> Any:
     """A model in this process."""
     from .live import build
@@ -108,6 +115,8 @@ BACKEND: Final = Backend(
     runner=Path(__file__).parent / "runner.py",
     reproduction=Path(__file__).parent / "reproduce.py.jinja",
     recorder=Path(__file__).parent / "recorder.py",
+    tracer=Path(__file__).parent / "tracer.py",
+    raising=raising,
     timer=Path(__file__).parent / "timer.py",
     training=training,
     live=live,

@@ -37,7 +37,7 @@ class Own:
         return getattr(self.session, name)
 
     def build(self, make: Callable[[], Any], inputs: Sequence[Any], mode: str) -> None:
-        self.session.build(lambda: _layer(make()).to(dtype=paddle.get_default_dtype()), {}, mode)
+        self.session.build(lambda: _layer(make()), {}, mode)
 
     def variables(self) -> dict[str, Any]:
         """Parameters, and of the buffers the statistics: what else is constant is no weight."""
@@ -132,6 +132,10 @@ class Own:
 def _layer(made: Any) -> Any:
     if not isinstance(made, nn.Layer):
         raise TypeError(f"this gives {type(made).__name__}, and no paddle.nn.Layer")
+    kind = paddle.get_default_dtype()
+    floats = [each for each in (*made.parameters(), *made.buffers()) if each.is_floating_point()]
+    if any(each.dtype != getattr(paddle, kind) for each in floats):
+        made.to(dtype=kind)  # which fails for recurrent layers, whose buffers have no numbers
     return made
 
 

@@ -161,6 +161,9 @@ def _initialize(self: Any, weight: Any, block: Any = None) -> Any:
 def idle(layers: Iterable[Any]) -> None:
     """Takes the randomness out of layers, whose rates have these names."""
     for layer in layers:
+        if getattr(layer, "mode", None) == "downscale_in_infer":  # whose mean is what it gives in evaluation
+            layer.training = False
+            continue
         for name in RATES:
             if isinstance(getattr(layer, name, None), float):
                 setattr(layer, name, 0.0)

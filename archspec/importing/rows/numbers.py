@@ -91,7 +91,11 @@ def _with_number(call: Call, op: str, one: Any, other: Any) -> None:
 
 
 def matmul(call: Call) -> None:
-    one, other = (call.raiser.view(call.get(name, place)) for place, name in enumerate(("input", "other")))
+    product(call, *(call.raiser.view(call.get(name, place)) for place, name in enumerate(("input", "other"))))
+
+
+def product(call: Call, one: View, other: View) -> None:
+    """A product of two values' last two axes."""
     if one.batch is None or other.batch is None or one.rank != other.rank or one.batch != other.batch:
         raise Refusal("a product of matrices of different numbers of axes")
     if one.batch >= one.rank - 2:
