@@ -74,11 +74,12 @@ def test_what_has_no_place_in_a_spec_is_refused(name: str, pool: Pool) -> None:
         assert reason in str(refused.value)
 
 
-def test_rules_of_names_do_not_find_what_others_have_named() -> None:
+@pytest.mark.parametrize("sign", ["/", "."])
+def test_rules_of_names_do_not_find_what_others_have_named(sign: str) -> None:
     rules = {"a": "b", "b": "c", "x": "y", "y": "x"}
-    arrays = {f"{name}/0": np.array(name) for name in rules}
-    assert {name: str(array) for name, array in renamed(arrays, _ordered(rules)).items()} == {
-        "b/0": "a", "c/0": "b", "y/0": "x", "x/0": "y",
+    arrays = {f"{name}{sign}0": np.array(name) for name in rules}
+    assert {name: str(array) for name, array in renamed(arrays, _ordered(rules, sign)).items()} == {
+        f"b{sign}0": "a", f"c{sign}0": "b", f"y{sign}0": "x", f"x{sign}0": "y",
     }  # fmt: skip
 
 

@@ -37,9 +37,9 @@ def of_program(places: Sequence[Weight], program: Sequence[Weight], *, counted: 
         return {}, nameless
     pairs = {place.target: ours[place.parameter].target for place in places}
     if not counted:
-        return dict(_by_layer(pairs, ".")), []
+        return _ordered(_by_layer(pairs, "."), "."), []
     theirs, there = numbered(pairs), numbered(weight.target for weight in program)
-    return _ordered(_by_layer({theirs[old]: there[new] for old, new in pairs.items()}, "/")), []
+    return _ordered(_by_layer({theirs[old]: there[new] for old, new in pairs.items()}, "/"), "/"), []
 
 
 def _plain(layout: Moves) -> list[tuple[str, list[int]]]:
@@ -62,11 +62,11 @@ def _by_layer(pairs: Mapping[str, str], sign: str) -> dict[str, str]:
     return {theirs: ours for theirs, ours in found.items() if theirs != ours}
 
 
-def _ordered(rules: Mapping[str, str]) -> Rules:
+def _ordered(rules: Mapping[str, str], sign: str) -> Rules:
     """Rules are applied one after the other: none must find what another has named."""
     left, found = dict(rules), {}
     while left:
-        free = [theirs for theirs, ours in left.items() if not _begins(ours, left.keys() - {theirs})]
+        free = [theirs for theirs, ours in left.items() if not _begins(ours, left.keys() - {theirs}, sign)]
         for theirs in free:
             found[theirs] = left.pop(theirs)
         if not free:  # they change places
@@ -76,6 +76,6 @@ def _ordered(rules: Mapping[str, str]) -> Rules:
     return dict(found)
 
 
-def _begins(name: str, others: Iterable[str]) -> bool:
+def _begins(name: str, others: Iterable[str], sign: str) -> bool:
     """Whether a rule for one of these would find the name."""
-    return any(name == other or name.startswith(f"{other}/") for other in others)
+    return any(name == other or name.startswith(f"{other}{sign}") for other in others)
