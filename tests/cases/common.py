@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Shape = tuple[int, ...]
-Values = Literal["normal", "negative", "wide", "positive", "unit", "large", "tiny", "special"]
+Values = Literal["normal", "negative", "wide", "positive", "unit", "large", "tiny", "special", "infinite"]
 Table = dict[str, list["Row"]]
 
 

@@ -120,6 +120,14 @@ REASONS: Final[dict[str, tuple[str, ...]]] = {
         "sampling.GridSample.reference: place - at -> at - place",  # of which the distance is taken
         "sampling.GridSample.reference: zip(places, near, strict=True) -> zip(near, places, strict=True)",
         "sampling.GridSample._inside: place - low -> low - place",  # mirrored, in what is mirrored anyway
+        "sampling.GridSample.reference: -1 -> 0 (5)",  # ones that are stretched anyway
+        "sampling.AffineGrid._middles: np.linspace(-1, 1, size, dtype=dtype) -> np.linspace(-1, 1, size)",  # float64
+        "kernel.LinearWith._made: Linear.model_construct(out_features=weight[1], bias=bool(bias)) -> "
+        "Linear.model_construct(out_features=weight[1])",  # whose own bias nothing reads
+        "kernel._ConvWith._made: self.like.model_construct(out_channels=out, kernel_size=tuple(weight[3:]), "
+        "bias=bool(bias), **given) -> self.like.model_construct(out_channels=out, kernel_size=tuple(weight[3:]), "
+        "**given)",
+        "unpooling._MaxPoolWithIndices.reference: 0 -> 1",  # values and places have one shape
         "unpooling._MaxUnpool.reference: self.infer(x.shape, indices.shape) -> self.infer(indices.shape, x.shape)",
         "spectral.Irfft.reference: self.infer(real.shape, imaginary.shape) -> "
         "self.infer(imaginary.shape, real.shape)",  # of one shape

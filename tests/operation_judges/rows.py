@@ -31,6 +31,7 @@ MORE: Final[list[Case]] = [
         for kind in ("max", "avg", "lp")
         for rank, shape in ((1, LINE), (2, IMAGE), (3, VOLUME))
     ),
+    Case("max_pool2d_with_indices", {"kernel_size": 2, "padding": 1}, (IMAGE,), values="infinite"),
     Case("erf", {}, ((100, 100),)),  # several chunks
     Case("conv_transpose3d", {"out_channels": 3, "kernel_size": 2}, (VOLUME,)),
     Case("rnn", {"hidden_size": 3, "num_layers": 2}, ((7, 4),)),

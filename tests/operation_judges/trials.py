@@ -103,6 +103,8 @@ def _numbers(case: Case, shape: tuple[int, ...], dtype: str, halved: bool, rando
         x *= 1e-13
     elif case.values == "special":
         x.reshape(-1)[: 7 * len(SPECIAL) : 7] = SPECIAL[: -(-x.size // 7)]
+    elif case.values == "infinite":  # where padding stands, too, is nothing larger
+        x[..., :3] = -np.inf
     return np.round(2 * x) / 2 if halved else x
 
 
