@@ -35,18 +35,9 @@ def _run() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(50_000, 20, 100)  # imports make some fifty thousand objects, and all of them stay
     from archspec.cli import app
+    from archspec.cli.called import called
 
-    # To make commands of their functions takes a tenth of a small one's time, so only the one that is called is made;
-    # what names none, as a wrong name, still finds all.
-    called = [
-        each
-        for each in app.registered_commands
-        if (each.name or getattr(each.callback, "__name__", "")) in sys.argv[1:2]
-    ]
-    if called:
-        app.registered_commands[:] = called
-        app.registered_groups.clear()
-    app(prog_name="archspec")
+    called(app, sys.argv[1:])(prog_name="archspec")
 
 
 def _end(code: object) -> None:

@@ -5,22 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.testing
 
 from archspec.backend import backends
 from archspec.spec.schema import schema
 from archspec.verification.workers import Pool
 
 os.environ["ARCHSPEC_NO_CACHE"] = "1"  # tests change what is verified in ways that no cache sees
-
-
-# Commands are made of their functions once, and not whenever a test calls one: that took a tenth of the quick tests.
-typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish() -> None:

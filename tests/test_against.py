@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec import reference
@@ -37,6 +36,7 @@ from archspec.verification.worker.calls import EDGES
 from archspec.verification.workers import Pool, Result
 from archspec.weights import files
 
+from .commands import CliRunner
 from .own_models.faults import FAULTS
 from .own_models.libraries import LIBRARIES
 from .scripts import script

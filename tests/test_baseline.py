@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from archspec.cli import app
 from archspec.errors import UsageError
@@ -18,6 +17,7 @@ from archspec.results.markdown import markdown
 from archspec.results.result import Proof
 from archspec.verification.report import Outcome, Report
 
+from .commands import CliRunner
 from .results import VERSIONS, outcome, proof, report, rung
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.backend import Backend, Program, backends
@@ -16,6 +15,8 @@ from archspec.bench.found import Bench, Row
 from archspec.cli import app
 from archspec.errors import UsageError
 from archspec.report import report
+
+from .commands import CliRunner
 
 SPEC = "archspec: 1\nname: Net\ninputs: {x: [3]}\nlayers: [{op: linear, out_features: 2}]\n"
 
@@ -120,6 +121,7 @@ def test_a_missing_framework_and_one_that_breaks_down(log: Path, net: Path, tmp_
     assert {row.problem for row in found.rows} == {"no answer within 0.5 seconds"}
 
 
+@pytest.mark.slow
 def test_what_is_written_is_shown_in_a_report(log: Path, net: Path, tmp_path: Path) -> None:
     out = tmp_path / "times.json"
     words = ["bench", str(net), "--rounds", "1", "--seconds", "0", "--threads", "1", "--inference", "--eager"]

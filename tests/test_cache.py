@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
@@ -23,6 +22,7 @@ from archspec.results.reading import read, written
 from archspec.verification.failure import Failure
 from archspec.verification.report import Report
 
+from .commands import CliRunner
 from .results import report
 
 SPEC = "archspec: 1\nname: Net\nparams: {n: 3}\nvariants: {a: {n: 1}, b: {n: 2}}\ninputs: {x: [n]}\nlayers: [relu]\n"

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from archspec.cli import app
 
+from .commands import CliRunner
 from .results import proof, report
 
 TEXT = (Path(__file__).parent.parent / "docs" / "ci.md").read_text(encoding="utf-8")

@@ -14,12 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
 from archspec.errors import BackendError
 from archspec.model import Model
+
+from .commands import CliRunner
 
 VALID = """\
 archspec: 1
@@ -284,6 +285,7 @@ def test_invalid_specs_are_reported_by_every_command(backends: dict[str, Any]) -
 # list, summary, schema ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_list_of_some() -> None:
     assert [line.split()[0] for line in run("list", "gpt2", "large").stdout.splitlines() if line.startswith("  ")] == [
         "gpt2_large", "gpt2_xl"
@@ -464,6 +466,7 @@ def test_help_explains_by_example() -> None:
         assert f"archspec {command}" in run(command, "-h").stdout
 
 
+@pytest.mark.slow
 def test_exit_codes_of_the_process() -> None:
     codes = {arguments: _process(*arguments).returncode
              for arguments in [("check", "tiny.yaml"), ("check", "wrong.yaml"), ("check", "missing.yaml")]}  # fmt: skip

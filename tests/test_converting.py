@@ -9,11 +9,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
 from archspec.weights.exchange import load, save
+
+from .commands import CliRunner
 
 MODELS = Path(__file__).parent / "own_models" / "imported.py"
 

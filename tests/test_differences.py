@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
 from archspec.differences import difference
 from archspec.model import Spec
+
+from .commands import CliRunner
 
 NET: Final = """\
 archspec: 1

@@ -72,6 +72,7 @@ def _run(code: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_python_page(tmp_path: Path) -> None:
     shown = _run(PYTHON + "print(code)", tmp_path)
     assert shown.startswith("<Model resnet50, num_classes=10: image [batch, 3, 224, 224] -> logits [batch, 10], ")

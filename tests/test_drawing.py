@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec import drawing, listing, ops
@@ -28,6 +27,8 @@ from archspec.errors import UsageError
 from archspec.model import Model, Spec
 from archspec.spec.catalogue import files, variants_in
 from tests.drawings import faults
+
+from .commands import CliRunner
 
 ROOT = Path(__file__).parent.parent
 SEEN_FIRST = ("googlenet", "hrnet", "mlp", "nasnet", "resnet", "swin", "transformer", "wavenet")

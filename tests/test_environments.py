@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec import environments
@@ -20,6 +19,7 @@ from archspec.results.options import Options
 from archspec.results.result import Proof
 from archspec.results.upgrades import table, upgrades
 
+from .commands import CliRunner
 from .results import outcome, report, rung
 
 UV = """#!{python}

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
@@ -27,6 +26,7 @@ from archspec.results.options import Options
 from archspec.results.reading import written
 from archspec.verification.report import Report
 
+from .commands import CliRunner
 from .results import report
 
 pytestmark = pytest.mark.slow  # as it starts processes

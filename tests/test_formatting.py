@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from typer.testing import CliRunner
 
 from archspec.cli import app
 from archspec.errors import SpecError
 from archspec.spec.formatting import formatted
 from archspec.spec.source import Source
 
+from .commands import CliRunner
 from .test_limits import BOMB
 
 ROOT: Final = Path(__file__).parent.parent

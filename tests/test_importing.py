@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 import archspec
 from archspec.against.target import targets
@@ -28,6 +27,8 @@ from archspec.verification.workers import Pool
 from archspec.weights.exchange import canonical, load
 from archspec.weights.layouts import arranged
 from archspec.weights.names import rules_text
+
+from .commands import CliRunner
 
 HERE = Path(__file__).parent
 MODELS = HERE / "own_models" / "imported.py"

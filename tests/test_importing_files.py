@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from typer.testing import CliRunner
 
 import archspec
 from archspec import reference
@@ -30,6 +29,7 @@ from archspec.verification import data
 from archspec.verification.worker.own import script
 
 from .cases import CASES, Case, alone
+from .commands import CliRunner
 
 (FORMAT,) = formats(["onnx"])
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec import proving
@@ -26,6 +25,8 @@ from archspec.pictures import as_input
 from archspec.proof import Proof
 from archspec.verification.failure import Failure
 from archspec.verification.report import Culprit, Finding, Outcome, Report, Rung
+
+from .commands import CliRunner
 
 
 def _rung(name: str, error: float) -> Rung:

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
+
+from .commands import CliRunner
 
 ROOT: Final = Path(__file__).parent.parent
 ACTION: Final[dict[str, Any]] = yaml.safe_load((ROOT / "action.yml").read_text())

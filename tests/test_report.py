@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.backend import backends
@@ -26,6 +25,8 @@ from archspec.report.listing import listing
 from archspec.results.fingerprints import fingerprint
 from archspec.results.result import Proof
 from archspec.verification.report import Culprit, Facts, Finding, Outcome, Report, Rung
+
+from .commands import CliRunner
 
 BACKENDS = ("pytorch", "keras", "paddle")
 

@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
-from typer.testing import CliRunner
 
 from archspec.backend import backends
 from archspec.cli import app
@@ -24,6 +23,7 @@ from archspec.results.schema import schema
 from archspec.verification.places import statement
 from archspec.verification.report import Culprit, Finding, Outcome
 
+from .commands import CliRunner
 from .results import ABSENT, BROKEN, outcome, proof, report, rung
 
 EVERYTHING = proof(

@@ -79,6 +79,7 @@ def test_a_ledger_keeps_the_order_asked_for() -> None:
     assert ledger.refused == (ABSENT,)
 
 
+@pytest.mark.slow
 def test_progress_tells_changes_once() -> None:
     said: list[str] = []
     doing: list[dict[str, str]] = [{}]

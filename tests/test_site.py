@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec import ops
@@ -22,6 +21,7 @@ from website.computed import computed
 from website.links import broken
 from website.pages import DOCS, HAND, linked, pictured
 
+from .commands import CliRunner
 from .results import proof, report
 
 COMMAND = re.compile(r"^\$ (archspec .*)$", re.MULTILINE)

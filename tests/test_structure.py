@@ -111,6 +111,7 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_imports_go_one_way() -> None:
     assert [problem for path in MODULES for problem in _problems(path)] == []
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import archspec
 from archspec.cli import app
 from archspec.weights import files
 from archspec.weights.exchange import save
 
+from .commands import CliRunner
 from .test_weight_files import SQUARE, numbers, same, square
 
 
