@@ -8,11 +8,8 @@ stands between its `enter` and its `leave`.
 
 from __future__ import annotations
 
-import linecache
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
 from typing import Any
 
 import keras
@@ -27,6 +24,12 @@ THEIRS = ("keras.src.layers.", "keras.src.ops.", "keras.src.backend.")
 RATES = ("rate", "dropout", "stddev", "drop_path_rate", "survival_probability", "drop_prob", "drop_path")
 """What layers call the probability with which they drop, or the deviation of their noise."""
 GRAPHS = (keras.src.models.Functional, keras.Sequential)
+
+FRAMEWORK = {
+    "name": "keras", "folders": (HERE, os.path.dirname(os.path.abspath(__file__))),
+    "tensors": (keras.KerasTensor, keras.Variable, tensorflow.Tensor, tensorflow.Variable, np.ndarray),
+    "to_numpy": np.array, "configs": True,
+}  # fmt: skip
 
 
 class Tracer:
@@ -45,21 +48,20 @@ class Tracer:
     def assign(self, name: str, array: Any) -> None:
         self._own.variables()[name].assign(array)
 
-    def trace(self, inputs: Mapping[str, Any], write: Callable[[str, Any], None]) -> dict[str, Any]:
+    def trace(self, inputs: Mapping[str, Any], events: Any) -> dict[str, Any]:
         if self._runs:  # what is computed of weights alone shows as a constant that differs
             for variable in self._own.variables().values():
                 variable.assign(variable * 1.25)
         self._runs += 1
-        run = _Run(self._own.variables(), write)
-        given = [run.begin(name, array) for name, array in inputs.items()]
-        run.layers[id(self.model)] = ""
-        with run:
+        events.weights = {id(variable): name for name, variable in self._own.variables().items()}
+        given = [
+            events.begin(name, keras.Input(batch_shape=array.shape, dtype=array.dtype.name, name=name))
+            for name, array in inputs.items()
+        ]
+        with _Run(self.model, events):
             result = self._own.run(given)
-        return {
-            "events": run.events, "shapes": run.shapes, "kinds": run.kinds, "inputs": run.inputs,
-            "idle": list(self._idle()), "result": run.data(result), "channels_last": True,
-            "exact": True,
-        }  # fmt: skip
+        found: dict[str, Any] = events.answer(result, self._idle(), channels_last=True, exact=True)
+        return found
 
     def _idle(self) -> Iterator[dict[str, str]]:
         """The layers of which only training shows that they drop something, or add noise: those of a person, and those
@@ -73,38 +75,16 @@ class Tracer:
 
 
 class _Run:
-    """The events of one run."""
+    """One run, of which is told what layers and operations show."""
 
-    def __init__(self, variables: Mapping[str, Any], write: Callable[[str, Any], None]) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.shapes: list[list[int]] = []
-        self.kinds: list[str] = []
-        self.inputs: dict[str, int] = {}
-        self.layers: dict[int, str] = {}
-        self._write = write
-        self._names = {id(variable): name for name, variable in variables.items()}
-        self._values: dict[int, int] = {}
-        self._constants: dict[int, str] = {}
-        self._kept: list[Any] = []
-        """All tensors: a new one must not get the identity of one that is gone."""
+    def __init__(self, model: Any, events: Any) -> None:
+        self._events = events
+        self._layers = {id(model): ""}
         self._paths: list[str] = []
         self._called: list[dict[int, str]] = [{}]
         """What the layer that runs calls those that it has."""
         self._inside = 0
         """Within how many layers of Keras a call is."""
-
-    def begin(self, name: str, array: Any) -> Any:
-        tensor = keras.Input(batch_shape=array.shape, dtype=array.dtype.name, name=name)
-        self.inputs[name] = self._bind(tensor)
-        return tensor
-
-    def _bind(self, tensor: Any) -> int:
-        number = len(self.shapes)
-        self.shapes.append([-1 if size is None else size for size in tensor.shape])
-        self.kinds.append(str(tensor.dtype))
-        self._values[id(tensor)] = number
-        self._kept.append(tensor)
-        return number
 
     def __enter__(self) -> None:
         self._calls = [(kind, kind.symbolic_call) for kind in (keras.Operation, keras.Layer)]
@@ -133,20 +113,18 @@ class _Run:
         return result
 
     def _within(self, operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        kind = type(operation)
-        path = self.layers.setdefault(id(operation), self._path(operation))
+        path = self._layers.setdefault(id(operation), self._path(operation))
         graph = isinstance(operation, GRAPHS)
-        self.events.append({
-            "event": "enter", "path": path, "class": "" if graph else kind.__name__,
-            "kind": f"{kind.__module__}.{kind.__qualname__}", "container": graph or kind is keras.layers.Lambda,
-            "arguments": _config(operation) if not graph else {},
-        })  # fmt: skip
+        self._events.enter(
+            operation, path, container=graph or type(operation) is keras.layers.Lambda,
+            name="" if graph else None, arguments={} if graph else self._config(operation),
+        )  # fmt: skip
         self._paths.append(path)
         self._called.append({} if graph else _attributes_of(operation))
         result = _through(operation, args) if graph else operation.call(*args, **kwargs)
         self._paths.pop()
         self._called.pop()
-        self.events.append({"event": "leave", "result": self.data(result)})
+        self._events.leave(result)
         return result
 
     def _path(self, operation: Any) -> str:
@@ -156,43 +134,38 @@ class _Run:
         return f"{outer}.{name}" if outer else name
 
     def _call(self, operation: Any, args: Any, kwargs: Mapping[str, Any], result: Any) -> None:
-        layer = isinstance(operation, keras.Layer)
-        told = {name: self.data(each) for name, each in kwargs.items() if each is not None and name != "training"}
+        layer, data = isinstance(operation, keras.Layer), self._events.data
+        told = {name: data(each) for name, each in kwargs.items() if each is not None and name != "training"}
         for each in keras.tree.flatten(result):
-            self._bind(each)
-        own = _config(operation) if layer else _attributes(operation)
-        self.events.append({
-            "event": "call", "func": f"{'layers' if layer else 'ops'}.{type(operation).__name__}",
-            "path": self._path(operation) if layer else "", "line": _line(),
-            "args": [self.data(each) for each in args], "kwargs": told, "attributes": own,
-            "weights": self._weights(operation) if layer else {}, "result": self.data(result),
-        })  # fmt: skip
+            self._events.bind(each)
+        self._events.call(
+            f"{'layers' if layer else 'ops'}.{type(operation).__name__}", [data(each) for each in args], told, result,
+            attributes=self._config(operation) if layer else self._attributes(operation),
+            weights=self._weights(operation) if layer else {}, path=self._path(operation) if layer else "",
+        )  # fmt: skip
 
     def _weights(self, layer: Any) -> dict[str, Any]:
         """By their names in the layer; numbers that are no weights are constants."""
-        return {variable.path.removeprefix(f"{layer.path}/"): self.data(variable) for variable in layer.weights
+        return {variable.path.removeprefix(f"{layer.path}/"): self._events.data(variable) for variable in layer.weights
                 if "seed_generator" not in variable.path}  # fmt: skip
 
-    def data(self, value: Any) -> Any:
-        if isinstance(value, keras.KerasTensor):
-            return {"value": self._values[id(value)]}
-        if isinstance(value, (keras.Variable, tensorflow.Tensor, tensorflow.Variable, np.ndarray)):
-            if id(value) in self._names:
-                return {"weight": self._names[id(value)]}
-            if id(value) not in self._constants:
-                self._constants[id(value)] = f"constant {len(self._constants)}"
-                self._kept.append(value)
-                self._write(self._constants[id(value)], np.array(value))
-            return {"constant": self._constants[id(value)]}
-        if isinstance(value, (list, tuple)):
-            return [self.data(each) for each in value]
-        if isinstance(value, Mapping):
-            return {"fields": {str(name): self.data(each) for name, each in value.items()}}
-        if isinstance(value, slice):
-            return {"slice": [self.data(each) for each in (value.start, value.stop, value.step)]}
-        if value is Ellipsis:
-            return {"ellipsis": True}
-        return _plain(value) if _is_plain(value) else {"other": str(value)[:60]}
+    def _config(self, layer: Any) -> dict[str, Any]:
+        """What a layer was made with."""
+        try:
+            found = dict(layer.get_config())
+        except Exception:  # a person's layer need not have one
+            return {}
+        left_out = ("name", "dtype", "trainable")
+        told: dict[str, Any] = self._events.known({
+            name: value for name, value in found.items() if "initializer" not in name and name not in left_out
+        })  # fmt: skip
+        return told
+
+    def _attributes(self, operation: Any) -> dict[str, Any]:
+        """What an operation of `keras.ops` keeps."""
+        own = {name: value for name, value in vars(operation).items() if not name.startswith("_") and name != "name"}
+        told: dict[str, Any] = self._events.known(own)
+        return told
 
 
 def _through(model: Any, args: Any) -> Any:
@@ -241,50 +214,3 @@ def _attributes_of(layer: Any) -> dict[int, str]:
 def _is_leaf(operation: Any) -> bool:
     theirs = type(operation).__module__.startswith(THEIRS)
     return theirs and not isinstance(operation, (keras.layers.Lambda, keras.Model))
-
-
-def _config(layer: Any) -> dict[str, Any]:
-    """What a layer was made with."""
-    try:
-        found = dict(layer.get_config())
-    except Exception:  # a person's layer need not have one
-        return {}
-    known = {name: value for name, value in found.items() if "initializer" not in name and _is_plain(value)}
-    return {name: _plain(value) for name, value in known.items() if name not in ("name", "dtype", "trainable")}
-
-
-def _attributes(operation: Any) -> dict[str, Any]:
-    """What an operation of `keras.ops` keeps."""
-    return {name: _plain(value) for name, value in vars(operation).items()
-            if not name.startswith("_") and name != "name" and _is_plain(value)}  # fmt: skip
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return len(value) <= 4096 and all(map(_is_plain, value))
-    if isinstance(value, Mapping):
-        return all(isinstance(name, str) for name in value) and all(map(_is_plain, value.values()))
-    return value is None or isinstance(value, (bool, int, float, str, np.integer, np.floating))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, Mapping):
-        return {"config": {name: _plain(each) for name, each in value.items()}}
-    if isinstance(value, (np.integer, np.floating)):
-        value = value.item()
-    if isinstance(value, float) and value - value != 0:
-        return {"float": str(value)}
-    return value
-
-
-def _line() -> str:
-    """Where in a person's file this is, and what stands there: `my_model.py:12: x = ops.sort(x)`."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((HERE, os.path.dirname(__file__), "<")) and "/archspec/verification/worker" not in file:
-            return f"{os.path.basename(file)}:{frame.f_lineno}: {linecache.getline(file, frame.f_lineno).strip()}"
-        frame = frame.f_back
-    return ""

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-import linecache
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import paddle
@@ -41,33 +39,19 @@ RATES = ("p", "dropout", "std", "drop_prob", "drop_rate", "drop_path")
 NUMPY = paddle.Tensor.numpy
 
 
+FRAMEWORK = {
+    "name": "paddle", "folders": (HERE, os.path.dirname(os.path.abspath(__file__))), "tensors": (paddle.Tensor,),
+    "to_numpy": NUMPY, "dtype": paddle.dtype, "module": nn.Layer, "models": VISION,
+}  # fmt: skip
+
+
 class Tracer:
     def __init__(self, own: Any) -> None:
         self._own = own
-        self._made: dict[int, dict[str, Any]] = {}
 
     def make(self, function: Callable[[], Any], inputs: Mapping[str, Any]) -> None:
-        def whole() -> nn.Layer:
-            sys.setprofile(self._note)
-            try:
-                return function()
-            finally:
-                sys.setprofile(None)
-
-        self._own.build(whole, list(inputs.values()), "evaluation")
+        self._own.build(function, list(inputs.values()), "evaluation")
         self.model: nn.Layer = self._own.session.model
-
-    def _note(self, frame: FrameType, event: str, _: Any) -> None:
-        """The arguments of the constructor of a person's layer."""
-        if event != "call" or frame.f_code.co_name != "__init__" or "self" not in frame.f_locals:
-            return
-        made = frame.f_locals["self"]
-        if isinstance(made, nn.Layer) and type(made).__init__.__code__ is frame.f_code:
-            given = {name: value for name, value in frame.f_locals.items() if name not in ("self", "__class__")}
-            self._made[id(made)] = {name: _plain(value) for name, value in given.items() if _is_plain(value)}
-
-    def made_with(self, layer: nn.Layer) -> dict[str, Any]:
-        return self._made.get(id(layer), {})
 
     def variables(self) -> dict[str, Any]:
         """By the first of their names: recurrent layers give theirs to cells, too."""
@@ -80,19 +64,12 @@ class Tracer:
     def assign(self, name: str, array: Any) -> None:
         self.variables()[name].set_value(array)
 
-    def trace(self, inputs: Mapping[str, Any], write: Callable[[str, Any], None]) -> dict[str, Any]:
-        run = _Run(self, write)
-        given = [run.begin(name, paddle.to_tensor(array)) for name, array in inputs.items()]
-        with run:
+    def trace(self, inputs: Mapping[str, Any], events: Any) -> dict[str, Any]:
+        given = [events.begin(name, paddle.to_tensor(array)) for name, array in inputs.items()]
+        with _Run(self, events):
             result = self._own.run(given)
-        for name, array in inputs.items():
-            write(f"input {name}", array)
-        for number, tensor in enumerate(_tensors(result)):
-            write(f"output {number}", NUMPY(tensor))
-        return {
-            "events": run.events, "shapes": run.shapes, "kinds": run.kinds, "inputs": run.inputs,
-            "idle": list(self._idle()), "result": run.data(result),
-        }  # fmt: skip
+        found: dict[str, Any] = events.answer(result, self._idle())
+        return found
 
     def _idle(self) -> Iterator[dict[str, str]]:
         """The layers of a person of which only training shows that they drop something, or add noise."""
@@ -103,24 +80,16 @@ class Tracer:
 
 
 class _Run:
-    """The events of one run."""
+    """One run, of which is told what layers and functions show."""
 
     now: _Run | None = None
 
-    def __init__(self, tracer: Tracer, write: Callable[[str, Any], None]) -> None:
-        self._tracer, self._write = tracer, write
-        self.events: list[dict[str, Any]] = []
-        self.shapes: list[list[int]] = []
-        self.kinds: list[str] = []
-        self.inputs: dict[str, int] = {}
+    def __init__(self, tracer: Tracer, events: Any) -> None:
+        self.events = events
         self.inside = 0
         """Within how many calls of Paddle this is."""
-        self._values: dict[int, int] = {}
-        self._kept: list[Any] = []
-        """All tensors: a new one must not get the identity of one that is gone."""
-        self._weights = {id(value): name for name, value in tracer.variables().items()}
+        events.weights = {id(value): name for name, value in tracer.variables().items()}
         self._names = {id(layer): path for path, layer in tracer.model.named_sublayers(include_self=True)}
-        self._constants: dict[int, str] = {}
 
     def __enter__(self) -> None:
         _Run.now, self._layer = self, nn.Layer.__call__
@@ -130,94 +99,55 @@ class _Run:
     def __exit__(self, *_: object) -> None:
         _Run.now, nn.Layer.__call__ = None, self._layer
 
-    def begin(self, name: str, tensor: Any) -> Any:
-        self.inputs[name] = self._bind(tensor)
-        return tensor
-
-    def _bind(self, tensor: Any) -> int:
-        number = len(self.shapes)
-        self.shapes.append(list(tensor.shape))
-        self.kinds.append(str(tensor.dtype).removeprefix("paddle."))
-        self._values[id(tensor)] = number
-        self._kept.append(tensor)
-        return number
-
     def layer(self, layer: nn.Layer, args: Any, kwargs: dict[str, Any]) -> Any:
         if self.inside:
             return self._layer(layer, *args, **kwargs)
-        path, kind = self._names.get(id(layer), ""), type(layer)
+        path, events = self._names.get(id(layer), ""), self.events
         if _is_leaf(layer):
-            own = {name.lstrip("_"): value for name, value in vars(layer).items() if _is_plain(value)}
-            weights = {name: self.data(value) for name, value in layer.named_parameters()}
-            weights |= {name: self.data(value) for name, value in layer.named_buffers() if id(value) in self._weights}
+            own = {name.lstrip("_"): value for name, value in vars(layer).items()}
+            weights = {name: events.data(value) for name, value in layer.named_parameters()}
+            weights |= {name: events.data(each) for name, each in layer.named_buffers() if id(each) in events.weights}
             call = functools.partial(self._layer, layer)
-            return self.call(f"nn.{kind.__name__}", call, args, kwargs, attributes=own, weights=weights, path=path)
-        self.events.append({
-            "event": "enter", "path": path, "class": kind.__name__, "kind": f"{kind.__module__}.{kind.__qualname__}",
-            "container": kind.__module__.startswith("paddle.nn."), "arguments": self._tracer.made_with(layer),
-        })  # fmt: skip
+            told = {"attributes": events.known(own), "weights": weights, "path": path}
+            return self.call(f"nn.{type(layer).__name__}", call, args, kwargs, **told)
+        events.enter(layer, path, container=type(layer).__module__.startswith("paddle.nn."))
         result = self._layer(layer, *args, **kwargs)
-        self.events.append({"event": "leave", "result": self.data(result)})
+        events.leave(result)
         return result
 
     def call(
-        self, func: str, function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any], *,
-        attributes: Mapping[str, Any] | None = None, weights: Mapping[str, Any] | None = None, path: str = "",
+        self, func: str, function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any], *, path: str = "",
+        **told: Any,
     ) -> Any:  # fmt: skip
-        told, names = [self.data(each) for each in args], {name: self.data(each) for name, each in kwargs.items()}
+        events = self.events
+        before = [events.data(each) for each in args], {name: events.data(each) for name, each in kwargs.items()}
         self.inside += 1
         try:
             result = function(*args, **kwargs)
-            given = list(_tensors((args, kwargs)))
+            given = list(events.tensors((args, kwargs)))
             if "drop" in func.lower() and any(result is each for each in given):
                 result = paddle.assign(result)  # what is before it, and after it, can be told apart
         finally:
             self.inside -= 1
-        results = list(_tensors(result))
+        results = list(events.tensors(result))
         if func == "__setitem__":
             result = given[0]
             results = [result]
         elif not results or (not given and path == ""):  # a size, or what becomes a constant
             return result
-        if func in SAME and "value" in (known := self.data(given[0])):
-            self._values[id(results[0])] = known["value"]
-            self._kept.append(results[0])
+        if func in SAME and id(given[0]) in events.values:
+            events.same(results[0], given[0])
             return result
         for each in results:
             if func == "__setitem__" or _in_place(func) or not any(each is one for one in given):
-                self._bind(each)
-        self.events.append({
-            "event": "call", "func": func, "path": path, "line": _line(), "args": told, "kwargs": names,
-            "attributes": {name: _plain(each) for name, each in (attributes or {}).items()},
-            "weights": weights or {}, "result": self.data(result),
-        })  # fmt: skip
+                events.bind(each)
+        events.call(func, *before, result, path=path, **told)
         return result
 
     def looks(self, name: str, tensor: Any) -> None:
         """That numbers of a value are read."""
-        if id(tensor) in self._values:
-            self.events.append({"event": "read", "func": name, "line": _line(), "args": [self.data(tensor)]})
-
-    def data(self, value: Any) -> Any:
-        if isinstance(value, paddle.Tensor):
-            if id(value) in self._values:
-                return {"value": self._values[id(value)]}
-            if id(value) in self._weights:
-                return {"weight": self._weights[id(value)]}
-            if id(value) not in self._constants:
-                self._constants[id(value)] = f"constant {len(self._constants)}"
-                self._kept.append(value)
-                self._write(self._constants[id(value)], NUMPY(value))
-            return {"constant": self._constants[id(value)]}
-        if isinstance(value, (list, tuple)):
-            return [self.data(each) for each in value]
-        if isinstance(value, Mapping):
-            return {"fields": {str(name): self.data(each) for name, each in value.items()}}
-        if isinstance(value, slice):
-            return {"slice": [self.data(each) for each in (value.start, value.stop, value.step)]}
-        if value is Ellipsis:
-            return {"ellipsis": True}
-        return _plain(value) if _is_plain(value) else {"other": str(value).removeprefix("paddle.")[:60]}
+        if id(tensor) in self.events.values:
+            self.events.reads(name, [tensor])
 
 
 def _seen(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -282,45 +212,6 @@ def _in_place(name: str) -> bool:
 
 def _is_leaf(layer: nn.Layer) -> bool:
     return type(layer).__module__.startswith("paddle.nn.") and type(layer) not in CONTAINERS
-
-
-def _tensors(value: Any) -> Iterator[Any]:
-    if isinstance(value, paddle.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _tensors(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _tensors(each)
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return len(value) <= 4096 and all(map(_is_plain, value))
-    return value is None or isinstance(value, (bool, int, float, str, paddle.dtype))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and value - value != 0:
-        return {"float": str(value)}
-    if isinstance(value, paddle.dtype):
-        return {"dtype": str(value).removeprefix("paddle.")}
-    return value
-
-
-def _line() -> str:
-    """Where in a person's file this is, and what stands there: `my_model.py:12: x = paddle.sort(x)`."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        theirs = not file.startswith((HERE, os.path.dirname(__file__), "<")) or file.startswith(VISION)
-        if theirs and "/archspec/verification/worker" not in file:
-            return f"{os.path.basename(file)}:{frame.f_lineno}: {linecache.getline(file, frame.f_lineno).strip()}"
-        frame = frame.f_back
-    return ""
 
 
 _watch()

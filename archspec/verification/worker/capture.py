@@ -1,9 +1,8 @@
 """A person's own model in a framework's process, whose calls are captured as data from which a spec can be written.
 
-A backend's `tracer.py` defines `Tracer(own)`, of the recorder's `Own`: `make(function, inputs)` (a model in evaluation;
-notes what each of its parts was made with), `weights()` (name: array), `assign(name, array)`, and `trace(inputs,
-write)`, which gives the events of one run and what comes out, as data (see `archspec.importing.trace`); other arrays
-are written.
+A backend's `tracer.py` defines `FRAMEWORK`, the fields of an `events.Framework`, and `Tracer(own)`, of the recorder's
+`Own`: `make(function, inputs)` (a model in evaluation), `weights()` (name: array), `assign(name, array)`, and
+`trace(inputs, events)`, which tells the events of one run, and gives their `answer` (see `archspec.importing.trace`).
 
 A format's reader defines `read(request, write)`, which gives both runs of a file as such data, and of its `inputs` the
 names, sizes and kinds. What is wrong with a file it raises as an error that is `plain`: said in one line.
@@ -17,19 +16,22 @@ from typing import Any
 import numpy as np
 
 from .arrays import Writer
+from .events import Events, Framework, Made
 from .own import OwnError, drawn, factory, own_session, said, script
 
 
 def capture(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer) -> dict[str, Any]:
     """Runs a model for each size of inputs, with random weights that are all written; gives the events of each run."""
     own = request["own"]
-    tracer = script(own["tracer"]).Tracer(own_session(request, runner, lambda key, value: value))
+    module = script(own["tracer"])
+    framework = Framework(**module.FRAMEWORK)
+    tracer, made = module.Tracer(own_session(request, runner, lambda key, value: value)), Made(framework)
     given = [
         {name: _input(number, name, shape, request["kinds"][name]) for name, shape in sizes.items()}
         for number, sizes in enumerate(request["sizes"])
     ]
     with clock.enter("build"), said(own):
-        tracer.make(factory(own), given[0])
+        tracer.make(made.noting(factory(own)), given[0])
     with clock.enter("weights"):
         for name, array in tracer.weights().items():
             writer.add(f"original {name}", np.array(array))
@@ -43,7 +45,7 @@ def capture(request: Mapping[str, Any], runner: Any, clock: Any, writer: Writer)
             writer.add(f"{name} of {number}", np.array(array))
 
         with clock.enter("run"), said(own):
-            runs.append(tracer.trace(arrays, write))
+            runs.append(tracer.trace(arrays, Events(framework, made, write)))
     if not runs or not runs[0]["events"]:
         raise OwnError("no call of the framework was seen")
     return {"runs": runs}
