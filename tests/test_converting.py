@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,9 @@ def test_a_file_becomes_code_with_its_weights_and_a_page(tmp_path: Path) -> None
     assert page == found["page"]
     assert "| the code for PyTorch, with the weights | float64 |" in page
     assert "failed" not in page
-    assert 'model.load_state_dict(torch.load("net.pt"))' in page
+    shown = page.partition("```python\n")[2].partition("```")[0]
+    used = subprocess.run([sys.executable, "-c", shown], cwd=tmp_path, capture_output=True, text=True)
+    assert used.returncode == 0, used.stderr
 
 
 @pytest.mark.frameworks

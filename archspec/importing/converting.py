@@ -81,8 +81,8 @@ def page(text: str, converted: Converted, written: Mapping[str, Path]) -> str:
     document = model.spec.document
     lines = [
         f"# {text} for {converted.backend.title}", "",
-        f"{len(model.graph.nodes)} steps, {len(document.blocks or {})} blocks, {count:,} numbers in "
-        f"{len(converted.weights)} weights.",
+        f"Steps: {len(model.graph.nodes)}. Blocks: {len(document.blocks or {})}. "
+        f"Weights: {len(converted.weights)}, with {count:,} numbers.",
         "", "## What was proven", "", "| what | comparison | largest error | result |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
     reports = {**imported.reports, f"the code for {converted.backend.title}, with the weights": converted.report}
@@ -99,5 +99,6 @@ def page(text: str, converted: Converted, written: Mapping[str, Path]) -> str:
         code, kept = (written[name] for name in ("the code", "its weights"))
         assert converted.backend.weights_file is not None
         use = converted.backend.weights_file.use.format(entry=converted.entry, file=kept.name)
-        lines += ["", "```python", f"from {code.stem} import {converted.entry}", "", use, "```"]
+        begin = [f"import {converted.backend.framework}", ""] if f"{converted.backend.framework}." in use else []
+        lines += ["", "```python", *begin, f"from {code.stem} import {converted.entry}", "", use, "```"]
     return "\n".join(lines) + "\n"
