@@ -18,6 +18,9 @@ from torch.overrides import TorchFunctionMode
 
 versions = {"torch": torch.__version__}
 
+torch.exp(torch.zeros(1))
+"""Before threads do: of two that are the first to call MKL's functions, one may get another variant, one bit off."""
+
 
 def to_numpy(value: Any) -> Any:
     return value.detach().numpy()
