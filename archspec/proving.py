@@ -264,7 +264,7 @@ def _reports(
             )  # fmt: skip
         report.outcomes = {b.name: (report.outcomes | refused)[b.name] for b in chosen}
         report.model += _ABOUT[mode]
-        report.facts = _facts(model, mode, tried.programs)
+        report.facts = _facts(model, mode, tried.files)
         _locate(report, model, tried.programs)
         if repro is not None and mode is not Mode.AUXILIARY and instead is None and report.exit_code == 1:
             watch("reproducing what differs")
@@ -326,7 +326,7 @@ def _stepped(
         trial = Trial.of(model, scripts, options.steps, options.seed, options.sizes or None)
         report = train(trial, scripts, pool, options.timeout)
     report.outcomes = {backend.name: (report.outcomes | refused)[backend.name] for backend in chosen}
-    report.facts = _facts(model, STEPS, {script.backend: script.program for script in scripts})
+    report.facts = _facts(model, STEPS, {script.backend: script.program.source for script in scripts})
     yield report
 
 
@@ -348,9 +348,9 @@ def _reproduced(
     return (*told, *(f"{name}: no script shows by itself what differs" for name in failed))
 
 
-def _facts(model: Model, mode: str, programs: Mapping[str, Program]) -> Facts:
+def _facts(model: Model, mode: str, files: Mapping[str, str]) -> Facts:
     source, summary = model.spec.source, model.summary()
-    code = {name: fingerprint(program.source) for name, program in programs.items()}
+    code = {name: fingerprint(text) for name, text in files.items()}
     fingerprints = {"spec": fingerprint("\n".join(source.listing)), **code}
     file = Path(source.file)  # where else it lies is nobody's business
     return Facts(

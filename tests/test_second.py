@@ -52,6 +52,16 @@ def programs_of(other: Second) -> dict[str, Program]:
     return {each.name: each.program for each in other.subjects if isinstance(each, Generated)}
 
 
+def test_the_files_of_a_case_are_those_that_are_handed_out() -> None:
+    text = SPEC.replace("Words", "Square").replace("[time, 6]", "[3, 8, 8]")
+    square = Spec.parse(dedent(text).split("layers:")[0] + "layers: [global_avg_pool2d]\n", "s.yaml").network()
+    found = case(square, BACKENDS)
+    assert found.graph.inputs["words"].shape == (2, 3, 8, 7)
+    assert found.files == {backend.name: square.compile(backend.name) for backend in BACKENDS}
+    assert "7" in found.programs["keras"].source
+    assert "7" not in found.files["keras"]
+
+
 def test_what_is_other() -> None:
     first, other = tried()
     assert (first.graph.inputs["words"].shape, other.graph.inputs["words"].shape) == ((2, 17, 6), (1, 9, 6))

@@ -26,6 +26,8 @@ class Case:
     refused: dict[str, str]
     model: Model
     """The one that the programs are of, with inputs of the sizes that are run."""
+    files: dict[str, str]
+    """The texts that are handed out: those of the programs, but for sizes of inputs."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def case(
     if other is not None and tried.programs:
         wide = _case(other, backends, sizes)
         if _alike(tried.programs, wide.programs):
-            tried = replace(wide, refused=tried.refused)
+            tried = replace(wide, refused=tried.refused, files=tried.files)
     for backend in backends:
         if backend.name in tried.programs and not same_program(tried.programs[backend.name]):
             raise AssertionError(f"{backend.title}: the code that is run is not the code that is shipped")
@@ -66,7 +68,8 @@ def _case(model: Model, backends: Sequence[Backend], sizes: Mapping[str, int] | 
             programs[backend.name] = backend.generate(model.sized(sizes))
         except BackendError as error:
             refused[backend.name] = str(error)
-    return Case(model.graph_for(sizes), programs, refused, model)
+    files = {name: program.source for name, program in programs.items()}
+    return Case(model.graph_for(sizes), programs, refused, model, files)
 
 
 def second(tried: Case, backends: Sequence[Backend]) -> Second:
