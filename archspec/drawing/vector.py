@@ -197,8 +197,7 @@ class _Printer:
             return f"<title>{escaped(part.name)}</title>"
         costs = self.network.costs(part)
         path = part.path if not part.copies else f"{part.path} to {part.copies[-1].path}"
-        steps = f"{costs.steps} steps" if costs.steps > 1 else "1 step"
-        text = f"{path}: {steps}, {costs.parameters:,} parameters, {costs.multiply_adds:,} multiply-adds"
+        text = f"{path}: {_steps(costs.steps)}, {costs.parameters:,} parameters, {costs.multiply_adds:,} multiply-adds"
         return f"<title>{escaped(text)}{'; only in training' if part.training else ''}</title>"
 
     def _line(self, line: Line) -> Iterator[str]:
@@ -273,7 +272,11 @@ def numbers(network: Network) -> str:
     """What a network takes, in a line."""
     totals = network.totals
     return (f"{count(totals.parameters)} parameters, {count(totals.multiply_adds)} multiply-adds, "
-            f"{len(totals.rows)} steps")  # fmt: skip
+            f"{_steps(len(totals.rows))}")  # fmt: skip
+
+
+def _steps(number: int) -> str:
+    return f"{number} step{'s' if number != 1 else ''}"
 
 
 def dark_style(under: str = "") -> str:
