@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from archspec.expressions import Apply, Const, Expr, evaluate, free_names, render
@@ -61,7 +62,7 @@ class LayerName(Code):
 
 @dataclass(frozen=True, slots=True)
 class Number(Code):
-    """A float that the spec gives. A build for verification rounds it to the nearest float32."""
+    """A float that the spec gives, or its formula. A build for verification rounds it to the nearest float32."""
 
     value: float
 
@@ -236,6 +237,8 @@ def mentioned(code: Code) -> Iterator[str]:
                 yield name
             case Symbol(expr):
                 yield from _heads(expr)
+            case Number(value) if (found := formula(value)) is not None:
+                yield from _heads(found)
             case Infix(operator, _):
                 yield operator
             case Template(text, _):
@@ -252,10 +255,30 @@ def number(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else text
 
 
+def formula(value: float) -> Expr | None:
+    """What a float is exactly, if it has no end that people write: `2 / 3`, `512**-0.5`, `1 / math.sqrt(48)`."""
+    size = abs(value)
+    if not 1e-3 < size < 1e3 or len(number(size)) < _ENDLESS:
+        return None
+    over, under = map(Const, Fraction(size).limit_denominator(100).as_integer_ratio())
+    square, inverse = Const(round(size**2)), Const(round(size**-2))
+    roots = [Apply("**", (inverse, Const(-0.5))), Apply("/", (Const(1), Apply("sqrt", (inverse,))))]
+    for expr in (Apply("/", (over, under)), *([Apply("**", (square, Const(0.5)))] if size > 1 else roots)):
+        if evaluate(expr, {}) == size:
+            return expr if value > 0 else Apply("neg", (expr,))
+    return None
+
+
+_ENDLESS: Final = 15
+"""How many letters a float has that nobody would write."""
+
+
 def expression(expr: Expr) -> Code:
     """An expression over variables, or the number that it is, if that is no longer."""
     if not free_names(expr):
         value = float(evaluate(expr, {}))
+        if (found := formula(value)) is not None:
+            return Symbol(found)
         if isinstance(expr, Const) or len(number(value)) <= len(render(expr)):
             return Raw(number(value), 10 if value >= 0 else 8)
     return Symbol(expr)
@@ -265,7 +288,7 @@ def exact(code: Code) -> Code:
     """The code with its floats as they are even in builds for verification: what formulas may be given."""
     match code:
         case Number(value):
-            return Raw(number(value), 10 if value >= 0 else 8)
+            return expression(Const(value))
         case Items(items, brackets):
             return Items(tuple(map(exact, items)), brackets)
     return code

@@ -27,6 +27,7 @@ from archspec.emit.code import (
     Symbol,
     Template,
     call,
+    formula,
     number,
     quote,
 )
@@ -66,6 +67,8 @@ def flat(code: Code, style: Style, rank: int = 0) -> str:
             return name
         case LayerName():
             return style.layers(code)
+        case Number(value) if (found := formula(value)) is not None:
+            return flat(Symbol(found, fraction=True), style, rank)
         case Number(value):
             text = number(float32(value) if style.rounded else value)
             return f"({text})" if value < 0 and rank > 8 else text

@@ -201,7 +201,9 @@ def _literal(value: Any) -> str:
 def _operators(head: str, expr: Apply) -> str:
     parts = [(sign, render(part, rank)) for sign, part, rank in operands(expr)]
     if not parts:
-        return f"{'-' if head == 'neg' else 'not '}{render(expr.args[0], _RANK[head])}"
+        (operand,) = expr.args
+        power = isinstance(operand, Apply) and operand.head == "**"  # -(a**2), as formatters have it
+        return f"{'-' if head == 'neg' else 'not '}{render(operand, 10 if power else _RANK[head])}"
     if head == "**" and all(_SIMPLE.fullmatch(text) for _, text in parts):
         return "**".join(text for _, text in parts)  # as formatters have it
     return " ".join(f"{sign} {text}" if sign else text for sign, text in parts)

@@ -21,9 +21,7 @@ def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.0524863881081478, 0.0524863881081478
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(363**-0.5), 363**-0.5),
         name="features_0",
     )(x)
     x = layers.ReLU(name="features_1")(x)
@@ -47,9 +45,7 @@ def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.024056261216234408, 0.024056261216234408
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(1728**-0.5), 1728**-0.5),
         name="features_6",
     )(x)
     x = layers.ReLU(name="features_7")(x)
@@ -60,9 +56,7 @@ def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.017010345435994292, 0.017010345435994292
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(3456**-0.5), 3456**-0.5),
         name="features_8",
     )(x)
     x = layers.ReLU(name="features_9")(x)
@@ -73,9 +67,7 @@ def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.020833333333333332, 0.020833333333333332
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(1 / 48), 1 / 48),
         name="features_10",
     )(x)
     x = layers.ReLU(name="features_11")(x)
@@ -87,9 +79,7 @@ def AlexNet(num_classes=1000, dropout=0.5, input_shape=(224, 224, 3)):
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.010416666666666666, 0.010416666666666666
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(1 / 96), 1 / 96),
         name="classifier_1",
     )(x)
     x = layers.ReLU(name="classifier_2")(x)

@@ -126,9 +126,7 @@ def DINOv2Vits14():
         kernel_initializer=keras.initializers.VarianceScaling(
             0.3333333333, "fan_in", "uniform"
         ),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.041239304942116126, 0.041239304942116126
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(588**-0.5), 588**-0.5),
         name="patch_embed_proj",
     )(image)
     x = layers.Reshape((1369, 384), name="patch_embed_1")(x)  # [batch, 1369, 384]

@@ -195,7 +195,7 @@ def HRNetW18SmallV2(num_classes=1000, input_shape=(224, 224, 3)):
             0.3333333333, "fan_in", "uniform"
         ),
         bias_initializer=keras.initializers.RandomUniform(
-            -0.022097086912079608, 0.022097086912079608
+            -(1 / math.sqrt(2048)), 1 / math.sqrt(2048)
         ),
         name="classifier",
     )(x)

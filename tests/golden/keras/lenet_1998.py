@@ -47,7 +47,7 @@ class Parameter(layers.Layer):
 
 def squash_block(x, *, name):
     """1.7159 tanh(2/3 a), which is 1 at 1 and -1 at -1."""
-    x = times(x, 0.6666666666666666)
+    x = times(x, 2 / 3)
     x = layers.Activation("tanh", name=f"{name}_tanh")(x)
     return times(x, 1.7159)
 

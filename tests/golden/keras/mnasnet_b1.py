@@ -81,9 +81,7 @@ def MnasNetB1(num_classes=1000, dropout=0.2, input_shape=(224, 224, 3)):
         3,
         padding="same",
         use_bias=False,
-        depthwise_initializer=keras.initializers.RandomNormal(
-            stddev=0.08333333333333333
-        ),
+        depthwise_initializer=keras.initializers.RandomNormal(stddev=1 / 12),
         name="conv_dw",
     )(x)
     x = layers.BatchNormalization(momentum=0.9997, epsilon=1e-5, name="bn2")(x)

@@ -167,7 +167,7 @@ def ResNeSt50d(num_classes=1000):
             0.3333333333, "fan_in", "uniform"
         ),
         bias_initializer=keras.initializers.RandomUniform(
-            -0.022097086912079608, 0.022097086912079608
+            -(1 / math.sqrt(2048)), 1 / math.sqrt(2048)
         ),
         name="fc",
     )(x)

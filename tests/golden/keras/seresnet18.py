@@ -125,7 +125,7 @@ def SEResNet18(num_classes=1000, input_shape=(224, 224, 3)):
             0.3333333333, "fan_in", "uniform"
         ),
         bias_initializer=keras.initializers.RandomUniform(
-            -0.044194173824159216, 0.044194173824159216
+            -(1 / math.sqrt(512)), 1 / math.sqrt(512)
         ),
         name="fc",
     )(x)

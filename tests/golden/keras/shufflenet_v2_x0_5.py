@@ -46,9 +46,7 @@ def convolutions(x, channels, stride=1, *, name):
         strides=stride,
         padding="same" if stride == 1 else "valid",
         use_bias=False,
-        depthwise_initializer=keras.initializers.RandomUniform(
-            -0.3333333333333333, 0.3333333333333333
-        ),
+        depthwise_initializer=keras.initializers.RandomUniform(-(1 / 3), 1 / 3),
         name=f"{name}_conv2",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn2")(x)
@@ -63,9 +61,7 @@ def downsampling(x, channels, *, name):
         3,
         strides=2,
         use_bias=False,
-        depthwise_initializer=keras.initializers.RandomUniform(
-            -0.3333333333333333, 0.3333333333333333
-        ),
+        depthwise_initializer=keras.initializers.RandomUniform(-(1 / 3), 1 / 3),
         name=f"{name}_branch1_0",
     )(branch1)
     branch1 = layers.BatchNormalization(

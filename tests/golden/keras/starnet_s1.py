@@ -18,9 +18,7 @@ def star(x, *, name):
         7,
         padding="same",
         depthwise_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.14285714285714285, 0.14285714285714285
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(1 / 7), 1 / 7),
         name=f"{name}_dwconv",
     )(x)
     y = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_dwconv_bn")(
@@ -60,9 +58,7 @@ def star(x, *, name):
         7,
         padding="same",
         depthwise_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.14285714285714285, 0.14285714285714285
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(1 / 7), 1 / 7),
         name=f"{name}_dwconv2",
     )(y)
     return layers.Add(name=f"{name}_add")([x, dwconv2])
@@ -79,9 +75,7 @@ def StarNetS1(num_classes=1000, input_shape=(224, 224, 3)):
         3,
         strides=2,
         kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.19245008972987526, 0.19245008972987526
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(27**-0.5), 27**-0.5),
         name="stem",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stem_bn")(x)
@@ -93,7 +87,7 @@ def StarNetS1(num_classes=1000, input_shape=(224, 224, 3)):
         strides=2,
         kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         bias_initializer=keras.initializers.RandomUniform(
-            -0.05892556509887897, 0.05892556509887897
+            -(1 / math.sqrt(288)), 1 / math.sqrt(288)
         ),
         name="stages_0_down",
     )(x)
@@ -108,9 +102,7 @@ def StarNetS1(num_classes=1000, input_shape=(224, 224, 3)):
         3,
         strides=2,
         kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.06804138174397717, 0.06804138174397717
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(216**-0.5), 216**-0.5),
         name="stages_1_down",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stages_1_down_bn")(
@@ -124,9 +116,7 @@ def StarNetS1(num_classes=1000, input_shape=(224, 224, 3)):
         3,
         strides=2,
         kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.048112522432468816, 0.048112522432468816
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(432**-0.5), 432**-0.5),
         name="stages_2_down",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stages_2_down_bn")(
@@ -140,9 +130,7 @@ def StarNetS1(num_classes=1000, input_shape=(224, 224, 3)):
         3,
         strides=2,
         kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        bias_initializer=keras.initializers.RandomUniform(
-            -0.034020690871988585, 0.034020690871988585
-        ),
+        bias_initializer=keras.initializers.RandomUniform(-(864**-0.5), 864**-0.5),
         name="stages_3_down",
     )(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="stages_3_down_bn")(

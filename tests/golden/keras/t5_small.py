@@ -118,9 +118,9 @@ def self_attention(x, bias, num_heads, *, name):
     """Attention with given numbers added to the scores."""
     x_time = x.shape[1]
     x_features = x.shape[-1]
-    q = heads(x, num_heads, 0.005524271728019902, name=f"{name}_q")
-    k = heads(x, num_heads, 0.044194173824159216, name=f"{name}_k")
-    v = heads(x, num_heads, 0.044194173824159216, name=f"{name}_v")
+    q = heads(x, num_heads, 1 / math.sqrt(32768), name=f"{name}_q")
+    k = heads(x, num_heads, 1 / math.sqrt(512), name=f"{name}_k")
+    v = heads(x, num_heads, 1 / math.sqrt(512), name=f"{name}_v")
     x = attend(
         ops.transpose(q, (0, 2, 1, 3)),
         ops.transpose(k, (0, 2, 1, 3)),

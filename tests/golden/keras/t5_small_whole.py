@@ -141,9 +141,9 @@ def attention_block(x, source, bias, causal=False, *, name):
     """Attention from one text to another, with given numbers added to the scores."""
     x_time = x.shape[1]
     x_features = x.shape[-1]
-    q = heads(x, 0.005524271728019902, name=f"{name}_q")
-    k = heads(source, 0.044194173824159216, name=f"{name}_k")
-    v = heads(source, 0.044194173824159216, name=f"{name}_v")
+    q = heads(x, 1 / math.sqrt(32768), name=f"{name}_q")
+    k = heads(source, 1 / math.sqrt(512), name=f"{name}_k")
+    v = heads(source, 1 / math.sqrt(512), name=f"{name}_v")
     x = attend(
         ops.transpose(q, (0, 2, 1, 3)),
         ops.transpose(k, (0, 2, 1, 3)),
@@ -277,6 +277,6 @@ def T5SmallWhole():
         )
     x = layers.RMSNormalization(name="decoder_norm")(begun)
     x = layers.Dropout(0.1, name="dropout")(x)
-    x = times(x, 0.044194173824159216)
+    x = times(x, 1 / math.sqrt(512))
     logits = shared(x, reverse=True)  # [batch, 512, 32128]
     return keras.Model([tokens, mask, targets], logits, name="T5SmallWhole")

@@ -59,7 +59,7 @@ class TiedEmbedding(layers.Embedding):
 
 def places(x, dropout=0.1, *, name):
     """Words get waves that tell their places."""
-    x = times(x, 22.627416997969522)
+    x = times(x, 512**0.5)
     x = SinusoidalPositions(name=f"{name}_sinusoidal_positions")(x)
     return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 

@@ -44,7 +44,7 @@ class TalkingHeads(nn.Layer):
         x = x.reshape([0, -1, 12, 48])
         parts_0, parts_1, parts_2 = paddle.split(x, 3, axis=2)
         x = paddle.einsum("bthd,bshd->btsh", parts_0, parts_1)
-        x = x * 0.14433756729740643
+        x = x * 48**-0.5
         x = F.softmax(self.proj_l(x), axis=2)
         proj_w = self.proj_w(x)
         x = paddle.einsum("btsh,bshd->bthd", proj_w, parts_2)

@@ -15,7 +15,7 @@ class Squash(nn.Layer):
     """1.7159 tanh(2/3 a), which is 1 at 1 and -1 at -1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.tanh(x * 0.6666666666666666)
+        x = F.tanh(x * (2 / 3))
         return x * 1.7159
 
 

@@ -108,7 +108,7 @@ class WindowAttention(nn.Layer):
         x = x.reshape([0, -1, 49, 3 * self.num_heads, 32])
         parts_0, parts_1, parts_2 = paddle.split(x, 3, axis=3)
         x = paddle.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
-        x = x * 0.1767766952966369
+        x = x * 32**-0.5
         x = self.relative_position_bias(x)
         if self.shift > 0:
             x = x + self.mask

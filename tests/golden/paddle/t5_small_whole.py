@@ -260,5 +260,5 @@ class T5SmallWhole(nn.Layer):
         for block in self.decoder:
             begun = block(begun, target_distances, source, visible)
         x = self.dropout(self.decoder_norm(begun))  # [batch, 512, 512]
-        x = x * 0.044194173824159216  # [batch, 512, 512]
+        x = x * (1 / math.sqrt(512))  # [batch, 512, 512]
         return paddle.matmul(x, self.shared.weight, transpose_y=True)

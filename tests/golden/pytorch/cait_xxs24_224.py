@@ -40,7 +40,7 @@ class TalkingHeads(nn.Module):
         x = x.reshape(x.shape[0], -1, 12, 48)
         parts_0, parts_1, parts_2 = torch.chunk(x, 3, dim=2)
         x = torch.einsum("bthd,bshd->btsh", parts_0, parts_1)
-        x = x * 0.14433756729740643
+        x = x * 48**-0.5
         x = F.softmax(self.proj_l(x), dim=2)
         proj_w = self.proj_w(x)
         x = torch.einsum("btsh,bshd->bthd", proj_w, parts_2)

@@ -186,7 +186,7 @@ class CLIPViTB32(nn.Module):
         for module in self.modules():
             if isinstance(module, ImageLayer):
                 for part in module.self_attn.in_proj_weight.chunk(3):
-                    nn.init.normal_(part, std=0.007365695637359871)
+                    nn.init.normal_(part, std=1 / math.sqrt(18432))
                 fan_in = module.self_attn.out_proj.weight[0].numel()
                 nn.init.normal_(
                     module.get_parameter("self_attn.out_proj.weight"),

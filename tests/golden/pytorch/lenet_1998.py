@@ -15,7 +15,7 @@ class Squash(nn.Module):
     """1.7159 tanh(2/3 a), which is 1 at 1 and -1 at -1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.tanh(x * 0.6666666666666666)
+        x = torch.tanh(x * (2 / 3))
         return x * 1.7159
 
 

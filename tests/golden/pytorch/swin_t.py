@@ -123,7 +123,7 @@ class WindowAttention(nn.Module):
         x = x.reshape(x.shape[0], -1, 49, 3 * self.num_heads, 32)
         parts_0, parts_1, parts_2 = torch.chunk(x, 3, dim=3)
         x = torch.einsum("bwthd,bwshd->bwhts", parts_0, parts_1)
-        x = x * 0.1767766952966369
+        x = x * 32**-0.5
         x = self.relative_position_bias(x)
         if self.shift > 0:
             x = x + self.mask

@@ -92,7 +92,7 @@ class Places(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x * 22.627416997969522
+        x = x * 512**0.5
         return self.dropout(add_sinusoidal_positions(x))
 
 
