@@ -14,6 +14,11 @@ from onnx import numpy_helper
 
 import archspec
 from archspec.cli import app
+from archspec.importing.converting import Converted, page
+from archspec.importing.model import Imported
+from archspec.importing.rules import Rules
+from archspec.model import one_backend
+from archspec.verification.report import Failure, Outcome, Report, Rung
 from archspec.weights.exchange import load, save
 
 from .commands import CliRunner
@@ -47,6 +52,15 @@ def test_a_file_becomes_code_with_its_weights_and_a_page(tmp_path: Path) -> None
     shown = page.partition("```python\n")[2].partition("```")[0]
     used = subprocess.run([sys.executable, "-c", shown], cwd=tmp_path, capture_output=True, text=True)
     assert used.returncode == 0, used.stderr
+
+
+def test_the_page_says_what_went_wrong_behind_comparisons_that_passed() -> None:
+    broken = Outcome("keras", rungs={"float64": Rung.of("float64", [], ())}, failure=Failure("error", "it ran out"))
+    imported = Imported("", archspec.load("lenet"), {}, (), {}, (), Rules())
+    converted = Converted(imported, one_backend("keras"), "", "", {}, Report("lenet", 0, {"keras": broken}))
+    shown = page("lenet", converted, {})
+    assert "| the code for Keras, with the weights | float64 | - | passed |" in shown
+    assert "| the code for Keras, with the weights | | | error: it ran out |" in shown
 
 
 @pytest.mark.frameworks

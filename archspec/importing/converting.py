@@ -89,8 +89,8 @@ def page(text: str, converted: Converted, written: Mapping[str, Path]) -> str:
     for what, report in reports.items():
         for outcome in report.outcomes.values():
             for rung in outcome.rungs.values():
-                lines.append(f"| {what} | {rung.name} | {rung.agreement} | {outcome.status} |")
-            if not outcome.rungs:
+                lines.append(f"| {what} | {rung.name} | {rung.agreement} | {'failed' if rung.wrong else 'passed'} |")
+            if outcome.status != "passed":
                 lines.append(f"| {what} | | | {outcome.status}: {outcome.message} |")
     if imported.notes:
         lines += ["", "## What was decided", "", *(f"- {note}" for note in imported.notes)]
