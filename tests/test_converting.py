@@ -18,7 +18,8 @@ from archspec.importing.converting import Converted, page
 from archspec.importing.model import Imported
 from archspec.importing.rules import Rules
 from archspec.model import one_backend
-from archspec.verification.report import Failure, Outcome, Report, Rung
+from archspec.verification.failure import Failure
+from archspec.verification.report import Outcome, Report, Rung
 from archspec.weights.exchange import load, save
 
 from .commands import CliRunner
@@ -55,7 +56,7 @@ def test_a_file_becomes_code_with_its_weights_and_a_page(tmp_path: Path) -> None
 
 
 def test_the_page_says_what_went_wrong_behind_comparisons_that_passed() -> None:
-    broken = Outcome("keras", rungs={"float64": Rung.of("float64", [], ())}, failure=Failure("error", "it ran out"))
+    broken = Outcome("keras", rungs={"float64": Rung.of("float64", [], ())}, failure=Failure("run", "it ran out"))
     imported = Imported("", archspec.load("lenet"), {}, (), {}, (), Rules())
     converted = Converted(imported, one_backend("keras"), "", "", {}, Report("lenet", 0, {"keras": broken}))
     shown = page("lenet", converted, {})
