@@ -79,6 +79,12 @@ CONFIGURATIONS = {
         "groups: [{of: scale, rate_factor: 2, decay_factor: 0}, {of: linear, frozen: true}]",
     ),
     "adagrad, groups": adaptive("adagrad", ", epsilon: 1e-3", "groups: [{of: fc, rate_factor: 0.1}]"),
+    "momenta": sgd(
+        DECAY + ", nesterov: true",
+        "groups: [{of: bias, momentum: 0.5}, {of: fc, momentum: 0.8, rate_factor: 2}]\n"
+        "schedule: {schedule: step, every: 2}",
+    ),
+    "rmsprop, momenta": adaptive("rmsprop", ", momentum: 0.9, epsilon: 1e-3", "groups: [{of: fc, momentum: 0.5}]"),
     "groups, clip, accumulate": sgd(DECAY, "groups: [{of: bias, rate_factor: 2}]\nclip: {norm: 0.1}\naccumulate: 2"),
     "all in a group": sgd(MOMENTUM, "groups: [{of: [weight, bias, scale], rate_factor: 0.5}]"),
     "steps": sgd(DECAY, "schedule: {schedule: step, every: 2}"),
@@ -240,6 +246,9 @@ def test_what_is_inexact_is_held_against_others_for_one_step(pool: Pool) -> None
         ({"more": "clip: {norm: 1, value: 1}"}, "not both"),
         ({"more": "clip: {norm: 0}"}, "norm must be a number above 0"),
         ({"more": "ema: 1.5"}, "ema must be below 1"),
+        ({"more": "groups: [{of: bias, momentum: 0.5}]"}, "sgd has none"),
+        ({"more": "groups: [{of: bias, momentum: 1}]"}, "momentum must be below 1"),
+        ({"more": "groups: [{of: bias, momentum: 0}]"}, "momentum must be a number above 0"),
         ({"more": "epochs: 0"}, "epochs must be a whole number from 1"),
     ],
 )

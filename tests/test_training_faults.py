@@ -91,6 +91,9 @@ FAULTS = [
     ("adamw, groups", "keras", r"factor \* ops.cast", "ops.cast", "the groups' learning rates are lost"),
     ("adamw, groups", "paddle", r'"weight_decay": 0.0', '"weight_decay": 0.05000000074505806',
      "the group without weight decay is lost"),
+    ("momenta", "pytorch", r', "momentum": 0.5', "", "the group with a momentum of 0.5 is lost"),
+    ("momenta", "keras", r"1.0, 1.0, 0.5", "1.0, 1.0, 0.8999999761581421", "the group with a momentum of 0.5 is lost"),
+    ("momenta", "paddle", r', "momentum": [\d.]+', "", "the groups' momenta are lost"),
     ("frozen", "pytorch", r"weight.requires_grad_\(False\)", 'weights[1]["params"].append(weight)', "it is frozen"),
     ("frozen", "keras", "weight.trainable = False", "pass", "it is frozen"),
     ("frozen", "paddle", r"\(gradients\):", "(gradients[:3]):", "by no rule that is known"),
@@ -173,7 +176,7 @@ MEASURED = (
     "sgd", "momentum", "nesterov", "momentum and decay", "decay", "decay of matrices", "steps", "discexp", "cosine",
     "adam", "adam, decay", "adamw", "rmsprop", "rmsprop, momentum", "adagrad", "clip by norm", "clip by value",
     "accumulate", "averages", "label smoothing", "class weights", "ignored", "binary, of probabilities", "mse", "l1",
-    "huber", "kl", "ctc", "heads", "groups", "frozen",
+    "huber", "kl", "ctc", "heads", "groups", "momenta", "frozen",
 )  # fmt: skip
 """What frameworks were measured at, and differ in by themselves or by what is easily lost."""
 

@@ -438,6 +438,7 @@ class Group(_Model):
     ]
     rate_factor: Number = Field(1.0, description="What their learning rate is multiplied by.")
     decay_factor: Number | None = Field(None, description="What their weight decay is multiplied by.")
+    momentum: Number | None = Field(None, description="Their momentum, instead of the optimizer's.")
     frozen: Condition = Field(False, description="Whether they stay as they begin.")
 
 

@@ -245,7 +245,7 @@ class Lint:
         for number in ("accumulate", "ema", "batch_size", "epochs"):
             self._expression(getattr(section, number), ("training", number), names)
         for index, group in enumerate(section.groups):
-            for key in ("rate_factor", "decay_factor", "frozen"):
+            for key in ("rate_factor", "decay_factor", "momentum", "frozen"):
                 self._expression(getattr(group, key), ("training", "groups", index, key), names)
         for bound in ("norm", "value"):
             self._expression(getattr(section.clip, bound), ("training", "clip", bound), names)

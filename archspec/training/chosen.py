@@ -21,6 +21,8 @@ class Chosen:
     decay: float
     """The weight decay, so multiplied."""
     frozen: bool
+    momentum: float | None
+    """Their own, if they have one."""
     condition: Code | None
     """What is true for their `name`; None for those that are left."""
 
@@ -47,7 +49,7 @@ def chosen(shares: Mapping[str, Share], weight_decay: float, separator: str) -> 
         others = [name for name, each in shares.items() if each in kinds[number + 1 :]]
         condition = _condition(mine, others, separator) if share is not kinds[-1] else None
         factor = share.decay or 0.0
-        found.append(Chosen(share.rate, factor, factor * weight_decay, share.frozen, condition))
+        found.append(Chosen(share.rate, factor, factor * weight_decay, share.frozen, share.momentum, condition))
     return found
 
 
@@ -61,6 +63,8 @@ def listed(found: Sequence[Chosen], rate: str, decay: str, freeze: str) -> list[
         row = ['"params": []', *([f'"{rate}": {each.rate!r}'] if factors else [])]
         if each.share != 1:
             row.append(f'"{decay}": {each.decay!r}')
+        if each.momentum is not None:
+            row.append(f'"momentum": {each.momentum!r}')
         rows.append(f"    {{{', '.join(row)}}},")
     for number, each in enumerate(found):
         do = freeze if each.frozen else f'weights[{kept.index(each)}]["params"].append(weight)'

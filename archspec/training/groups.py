@@ -23,6 +23,8 @@ class Share:
     """What the weight decay is multiplied by; None for what the optimizer's `decays` says."""
     frozen: bool = False
     """Whether they stay as they begin."""
+    momentum: float | None = None
+    """A momentum of their own; None for that of the optimizer."""
 
 
 class Weights:

@@ -59,6 +59,12 @@ class Plan:
             return own
         return replace(own, decay=0.0 if self.optimizer.decays == "matrices" and axes < 2 else 1.0)
 
+    def optimizer_for(self, share: Share) -> Optimizer:
+        """The optimizer as it treats weights that are trained so."""
+        if share.momentum is None:
+            return self.optimizer
+        return self.optimizer.model_copy(update={"momentum": share.momentum})
+
     def rounded(self) -> Plan:
         """The same with every float rounded to the nearest float32, as frameworks keep many of them."""
         return replace(
@@ -120,7 +126,7 @@ class _Planner:
         if ema is not None and ema >= 1:
             self.findings.error(("training", "ema"), f"ema must be below 1, not {ema}")
         targets = self._targets(losses)
-        groups = [self._group(index) for index in range(len(section.groups))]
+        groups = [self._group(index, optimizer) for index in range(len(section.groups))]
         if self.network is not None and not losses and not self.findings.errors:
             message = "none of the outputs that have losses is there: their conditions do not hold"
             self.findings.error(("training", "losses"), message)
@@ -202,11 +208,12 @@ class _Planner:
     def weights(self) -> Weights | None:
         return None if self.network is None else Weights(self.network, flatten(self.network, ""))
 
-    def _group(self, index: int) -> tuple[Share, list[str]]:
+    def _group(self, index: int, optimizer: Optimizer | None) -> tuple[Share, list[str]]:
         """How the weights of a group are trained, and which these are."""
         form, path = self.section.groups[index], ("training", "groups", index)
         rate = self._number(form.rate_factor, (*path, "rate_factor"))
         decay = self._number(form.decay_factor, (*path, "decay_factor"), zero=True)
+        momentum = self._momentum(form.momentum, (*path, "momentum"), optimizer)
         try:
             frozen = self.evaluator.truth(form.frozen, self.frame, (*path, "frozen"))[0]
         except Failed:
@@ -221,7 +228,20 @@ class _Planner:
                 self.findings.error(where, message, hint=hint)
             elif self.weights is not None:
                 names += self.weights.chosen(key)
-        return Share(rate or 1.0, decay, frozen), names
+        return Share(rate or 1.0, decay, frozen, momentum), names
+
+    def _momentum(self, raw: Any, path: Path, optimizer: Optimizer | None) -> float | None:
+        """A momentum that is another one than the optimizer's."""
+        momentum, usual = self._number(raw, path), getattr(optimizer, "momentum", 0.0)
+        if momentum is None or optimizer is None:
+            return None
+        if momentum >= 1:
+            self.findings.error(path, f"momentum must be below 1, not {momentum:g}")
+        elif not usual:
+            message = f"a group has a momentum of its own where the optimizer has one, and {optimizer.key} has none"
+            rules_with = "`sgd` and `rmsprop` may have one: give it there, too"
+            self.findings.error(path, message, hint=rules_with)
+        return None if momentum == usual else momentum
 
     def _number(self, raw: Any, path: Path, *, zero: bool = False) -> float | None:
         """A number above zero, or `zero`; None where there is none."""

@@ -24,7 +24,8 @@ Clip = Callable[["Array", float], "Array"]
 class Rules:
     """How updates are made; all parts can be exchanged for what somebody may have taken for them."""
 
-    update: Update
+    updates: Mapping[str, Update]
+    """By weight."""
     clip: Clip
     rates: Sequence[float]
     """By update."""
@@ -39,7 +40,7 @@ class Rules:
         """The rules of a plan, for weights that are trained so; `epoch` is how many updates one pass has."""
         optimizer = plan.optimizer
         return cls(
-            update=optimizer.reference,
+            updates={name: plan.optimizer_for(share).reference for name, share in shares.items()},
             clip=clipping(plan),
             rates=[plan.rate(update, epoch) for update in range(updates)],
             factors={name: share.rate for name, share in shares.items()},
@@ -71,5 +72,5 @@ def replay(
         for name, gradient in given.items():
             used = rules.clip(gradient, norm)
             rate = rules.factors[name] * rules.rates[index]
-            now[name] = rules.update(index + 1, rate, rules.decays[name], now[name], used, kept[name])
+            now[name] = rules.updates[name](index + 1, rate, rules.decays[name], now[name], used, kept[name])
         yield dict(now), {name: dict(state) for name, state in kept.items()}

@@ -114,6 +114,7 @@ class Script:
         make = spelling.optimizers[plan.optimizer.key](plan.optimizer, weights, plan)
         mentioned |= set(re.findall(r"\w+", _flat(make)))
         used = set(re.findall(r"(\w+)=", " ".join(map(_flat, [make, *losses.values()]))))
+        used |= {"momenta"} if any(each.momentum is not None for each in groups) else set()
         support = bridges(spelling.folder, used, bool(groups))
         support = {name: text for name, text in support.items() if name in mentioned}
         mentioned |= {word for text in support.values() for word in re.findall(r"\w+", text)}

@@ -6,13 +6,15 @@ what was observed only after the rule of the spec did not fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archspec.training.base import Optimizer
+from archspec.training.groups import Share
 from archspec.training.losses import L1, BinaryCrossEntropy, Ctc, Huber, KlDivergence, Mse
 from archspec.training.optimizers import Adagrad, Adam, Adamw, Rmsprop, Sgd
 from archspec.training.plan import Plan
@@ -25,14 +27,18 @@ Wrong = Callable[[dict[str, "Array"], dict[str, "Array"]], float]
 """A loss, of outputs and targets by name."""
 
 
-def suspects(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
-    """Other rules, by what is then wrong."""
+def suspects(plan: Plan, rules: Rules, shares: Mapping[str, Share]) -> Iterator[tuple[str, Rules]]:
+    """Other rules, by what is then wrong; `shares` are those of the weights."""
     yield from _rates(plan, rules)
     yield from _factors(rules)
     yield from _decays(plan, rules)
     yield from _clips(plan, rules)
-    for name, update in _updates(plan):
-        yield name, replace(rules, update=update)
+    yield from _momenta(plan, rules, shares)
+    kinds = dict.fromkeys(share.momentum for share in shares.values())
+    known = {momentum: dict(_updates(plan.optimizer_for(Share(momentum=momentum)))) for momentum in kinds}
+    for name in next(iter(known.values()), {}):
+        updates = {weight: known[share.momentum][name] for weight, share in shares.items()}
+        yield name, replace(rules, updates=updates)
 
 
 def _rates(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
@@ -58,6 +64,19 @@ def _factors(rules: Rules) -> Iterator[tuple[str, Rules]]:
         yield "the groups' learning rates are divided by their factors", replace(rules, factors=inverse)
 
 
+def _momenta(plan: Plan, rules: Rules, shares: Mapping[str, Share]) -> Iterator[tuple[str, Rules]]:
+    own = [value for value in dict.fromkeys(share.momentum for share in shares.values()) if value is not None]
+    for value in own:
+        lost = {
+            name: plan.optimizer.reference if shares[name].momentum == value else update
+            for name, update in rules.updates.items()
+        }
+        yield f"the group with a momentum of {value:g} is lost", replace(rules, updates=lost)
+    if len(own) > 1:
+        usual = dict.fromkeys(shares, plan.optimizer.reference)
+        yield "the groups' momenta are lost: all have that of the rest", replace(rules, updates=usual)
+
+
 def _decays(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     decay = plan.optimizer.weight_decay
     if not decay:
@@ -75,22 +94,26 @@ def _decays(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
     yield "weight decay is half of what it is (of w^2 / 2)", replace(rules, decays=halved)
     doubled = {name: value * 2 for name, value in rules.decays.items()}
     yield "weight decay is twice what it is (of w^2)", replace(rules, decays=doubled)
-    inner = rules.update
 
-    def decoupled(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+    def decoupled(
+        inner: Update, step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]
+    ) -> Array:
         return inner(step, rate, 0.0, w - rate * d * w, g, state)
 
-    def coupled(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+    def coupled(inner: Update, step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
         return inner(step, rate, 0.0, w, g + d * w, state)
 
-    def unscaled(step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
+    def unscaled(inner: Update, step: int, rate: float, d: float, w: Array, g: Array, state: dict[str, Array]) -> Array:
         return inner(step, rate, 0.0, w - d * w, g, state)
 
+    def around(wrong: Callable[..., Array]) -> Rules:
+        return replace(rules, updates={name: partial(wrong, inner) for name, inner in rules.updates.items()})
+
     if isinstance(plan.optimizer, Adamw):
-        yield "weight decay is coupled: it is part of the gradient", replace(rules, update=coupled)
+        yield "weight decay is coupled: it is part of the gradient", around(coupled)
     else:
-        yield "weight decay is decoupled: it is no part of the gradient", replace(rules, update=decoupled)
-    yield "weight decay is not multiplied by the rate", replace(rules, update=unscaled)
+        yield "weight decay is decoupled: it is no part of the gradient", around(decoupled)
+    yield "weight decay is not multiplied by the rate", around(unscaled)
 
 
 def _clips(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
@@ -111,8 +134,8 @@ def _clips(plan: Plan, rules: Rules) -> Iterator[tuple[str, Rules]]:
         yield "gradients are clipped by norm, not by value", by_norm
 
 
-def _updates(plan: Plan) -> Iterator[tuple[str, Update]]:
-    match plan.optimizer:
+def _updates(optimizer: Optimizer) -> Iterator[tuple[str, Update]]:
+    match optimizer:
         case Sgd() as rule:
             yield from _of_sgd(rule)
         case Adam() as rule:

@@ -203,7 +203,7 @@ class Seen:
         return error if isfinite(error) else inf
 
     def _explained(self, rules: Rules, start: Mapping[str, Array], gradients: Sequence[Mapping[str, Array]]) -> str:
-        for name, other in suspects(self.trial.plan, rules):
+        for name, other in suspects(self.trial.plan, rules, self.shares):
             with np.errstate(all="ignore"):
                 made = replay(other, start, gradients, self.norms)
                 if all(

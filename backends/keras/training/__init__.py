@@ -94,14 +94,18 @@ def tensor(array: Code, kind: str) -> Code:
 
 
 def groups(found: list[Chosen], plan: Plan) -> list[str]:
-    """Factors of the rate and of the weight decay, by the path of a variable. Variables are frozen, not layers: a batch
-    normalization that is not trainable does not use its batch, either."""
+    """Factors of rate and weight decay, by the path of a variable, and a momentum if some have their own. Variables are
+    frozen, not layers: a batch normalization that is not trainable does not use its batch, either."""
     branches: list[str] = []
+    momenta = any(each.momentum is not None for each in found)
     for number, each in enumerate(found):
-        if (each.rate, each.share, each.frozen) == (1.0, 1.0, False):
+        if (each.rate, each.share, each.frozen, each.momentum) == (1.0, 1.0, False, None):
             continue
         branches += each.branch(not number) if len(found) > 1 else []
-        do = "weight.trainable = False" if each.frozen else f"groups[name] = {each.rate!r}, {each.share!r}"
+        factors = [each.rate, each.share]
+        if momenta:
+            factors.append(each.momentum or plan.optimizer.momentum)  # type: ignore[attr-defined]
+        do = "weight.trainable = False" if each.frozen else f"groups[name] = {', '.join(map(repr, factors))}"
         branches.append(f"{' ' * (8 if len(found) > 1 else 4)}{do}")
     return [
         "groups = {}",
