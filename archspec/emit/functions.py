@@ -168,6 +168,10 @@ class FunctionWriter(Flow):
                 found[item] = self.scope.spell(item, name)
         return found
 
+    def spelled_twice(self, wire: Wire) -> bool:
+        # What makes a model of a block asks for the sizes of what the model is then called on.
+        return any(isinstance(reader, MCall) and reader.users for reader in wire.consumers)
+
     def call(self, item: MCall, place: Place) -> None:
         codes, mentioned = self.given(item)
         if item.owner is not None or item.users:

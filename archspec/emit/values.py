@@ -48,6 +48,10 @@ class Values(ABC):
         """The sizes that a comment says behind a value; nothing for no comment."""
         return ()
 
+    def spelled_twice(self, wire: Wire) -> bool:
+        """Whether code of a step that reads a value has it in two places: a probe must see it in one."""
+        return False
+
     def define(
         self, outputs: Sequence[Wire], value: Code, mentioned: tuple[Wire, ...], place: Place,
         inputs: Sequence[Wire] = (), step: str = "",
@@ -166,8 +170,10 @@ class Values(ABC):
     def _waits(self, wire: Wire, value: Code, place: Place) -> bool:
         if self.variables.left(wire) != 1:
             return False
-        if place.last or isinstance(bare(value), (Own, Local)):  # an attribute or a variable is read where it is used
+        if place.last:
             return True
+        if isinstance(bare(value), (Own, Local)):  # an attribute or a variable is read where it is used
+            return not self.spelled_twice(wire)
         if not self.nest or wire.label or place.following is None:
             return False
         reader = wire.consumers[0] if wire.consumers else None
