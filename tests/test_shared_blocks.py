@@ -139,3 +139,33 @@ layers:
   - {block: B, name: late, from: image, weights_of: early}
 outputs: {main: late, aux: {from: early, when: training}}"""  # fmt: skip
     assert error(text) == "block B 'late': cannot use the weights of 'early': only training has it"
+
+
+def test_a_model_is_made_for_what_it_is_called_on() -> None:
+    """In Keras this permute is no code, and both asking for sizes and the call read it: a probe sees it once."""
+    head = HEAD + "inputs: {image: [3, 8, 10]}\n"
+    block = "blocks: {B: {layers: [{op: conv2d, out_channels: 3, kernel_size: 1}]}}\n"
+    model = network(block + """
+layers:
+  - {op: permute, axes: [-3, -2, -1]}
+  - {block: B, name: a}
+  - {block: B, name: b, weights_of: a, from: image}
+outputs: {a: a, b: b}""", head)  # fmt: skip
+    assert written(BACKENDS["keras"], model).problem() == ""
+    assert "    x = image\n    a_input = keras.Input(x.shape[1:])\n" in model.compile("keras")
+
+
+def test_a_shared_block_may_take_one_value_twice_at_first() -> None:
+    """On stand-ins what its model is made of shows two inputs all the same: the second call tells them apart."""
+    program = written(BACKENDS["keras"], network("""
+blocks:
+  B:
+    inputs: [p, q]
+    layers: [{op: linear, name: fc, from: p, out_features: 1}, {op: subtract, from: [fc, q]}]
+layers:
+  - {block: B, name: a, from: [left, left]}
+  - {block: B, name: b, weights_of: a, from: [left, right]}
+  - {op: add, from: [a, b]}"""))  # fmt: skip
+    assert program.problem() == ""
+    assert program.text.count("[fc, q]") == 1
+    assert "b.subtract is" in program.problem(program.text.replace("[fc, q]", "[fc, p]"))

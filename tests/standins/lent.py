@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .values import Layer, Leaf, Value
+from .values import Axes, Layer, Leaf, Value
 
 
 class Size(int):
@@ -38,14 +38,23 @@ class Sizes(tuple[Size, ...]):
 
 
 class Source(Leaf):
-    """A tensor whose sizes know whose they are."""
+    """A tensor whose sizes know whose they are, and which knows what it was made of: an input of a model inside may be
+    one of two that the first call gives the same tensor."""
+
+    origin: Leaf | None = None
+
+    @classmethod
+    def of(cls, origin: Leaf, tensor: Any, axes: Axes, flattened: Axes) -> Source:
+        found = cls(tensor, axes, flattened)
+        found.origin = origin
+        return found
 
     @property
     def shape(self) -> Any:
         return Sizes.of(self, super().shape)
 
     def transposed(self, order: Iterable[int]) -> Leaf:
-        return Source(self.tensor, tuple(self.axes[axis] for axis in order), self.flattened)
+        return Source.of(self, self.tensor, tuple(self.axes[axis] for axis in order), self.flattened)
 
 
 def source(shape: Sequence[int | None]) -> Leaf:
@@ -55,7 +64,7 @@ def source(shape: Sequence[int | None]) -> Leaf:
     leaf = shape.leaf if isinstance(shape, Sizes) else next(known, None)
     if leaf is None or any(size not in (None, due) for size, due in zip(shape, leaf.shape[1:], strict=True)):
         raise LookupError(f"an input inside has the shape {shape}, which is that of nothing")
-    return leaf
+    return Source.of(leaf, leaf.tensor, leaf.axes, leaf.flattened)
 
 
 class Inside:
@@ -75,18 +84,17 @@ class Inside:
             if [each.tensor for each in values] != [each.tensor for each in self.inputs]:
                 raise LookupError("a model inside is called first on something else than it was made for")
             return self.outputs
-        there = _pairs(self.inputs, values)
+        there: dict[int, Leaf] = {}
+        for mine, yours in zip(self.inputs, values, strict=True):
+            there |= {id(mine): yours, id(mine.tensor): yours}
         for key, value, result in self.log:
-            there |= _pairs(_listed(result), _listed(see(key, _exchanged(value, there))))
+            seen = _listed(see(key, _exchanged(value, there)))
+            there |= {id(mine.tensor): yours for mine, yours in zip(_listed(result), seen, strict=True)}
         return _exchanged(self.outputs, there)
 
 
 def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _pairs(old: Iterable[Leaf], new: Iterable[Leaf]) -> dict[int, Any]:
-    return {id(mine.tensor): yours.tensor for mine, yours in zip(old, new, strict=True)}
 
 
 def _waited(value: Any, used: Callable[[Layer], Any]) -> Any:
@@ -100,11 +108,11 @@ def _waited(value: Any, used: Callable[[Layer], Any]) -> Any:
     return value
 
 
-def _exchanged(value: Any, there: Mapping[int, Any]) -> Any:
+def _exchanged(value: Any, there: Mapping[int, Leaf]) -> Any:
     """An expression with other tensors in it."""
     if isinstance(value, Leaf):
-        tensor = there.get(id(value.tensor), value.tensor)
-        return type(value)(tensor, value.axes, value.flattened, value.sizes)
+        found = next((there[id(each)] for each in _origins(value) if id(each) in there), value)
+        return Source.of(found, found.tensor, value.axes, value.flattened)
     if isinstance(value, Layer):
         return value
     if isinstance(value, Value):
@@ -112,6 +120,15 @@ def _exchanged(value: Any, there: Mapping[int, Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_each(value, there))
     return {key: _exchanged(each, there) for key, each in value.items()} if isinstance(value, Mapping) else value
+
+
+def _origins(leaf: Leaf) -> Iterator[Any]:
+    """What a tensor was made of, from itself on, and at last what it is in the graph."""
+    origin: Leaf | None = leaf
+    while origin is not None:
+        yield origin
+        origin = origin.origin if isinstance(origin, Source) else None
+    yield leaf.tensor
 
 
 def _each(values: Sequence[Any], there: Mapping[int, Any]) -> Iterator[Any]:
