@@ -98,6 +98,8 @@ TORCH: Final = [
     ("another mean", r"self.token, std", "self.token, mean=0.01, std", "'token' starts with mean 0.0"),
     ("another start", r"self.token, std=0.02", "self.token, std=0.03", "'token' starts with deviation 0.03"),
     ("scales of zero", r"(self.bn = .*)", r"\1; nn.init.zeros_(self.bn.weight)", "'bn.weight' starts with 0, and not"),
+    ("a dropout where no step is", r"(?s)(self.conv = .*?\n)(.*)(self\.conv\(image\))",
+     r"\1        self.more = nn.Dropout(0.1)\n\2self.more(\3)", "random in training, where no step is: more"),
 ]  # fmt: skip
 KERAS: Final = [
     ("another rate", r"layers.Dropout\(0.3(?!5|4)\d*", "layers.Dropout(0.31", "single"),
@@ -109,6 +111,8 @@ KERAS: Final = [
     ("no dropout between layers", r"layers.Dropout\(0.3[45]\d*, name='lstm_dropout1'\)\(x\)", "x", "lstm_dropout1"),
     ("attention that drops more", r"(layers.MultiHeadAttention.*)dropout=0.1\d*", r"\1dropout=0.2", "mha"),
     ("own attention that drops less", r"(BiasedMultiHeadAttention.*)dropout=0.4\d*", r"\1dropout=0.4", "own"),
+    ("a dropout where no step is", r"layers.Conv2D\(.*?\)\(image\)", r"layers.Dropout(0.1, name='more')(\g<0>)",
+     "random in training, where no step is: more"),
     ("a frozen convolution", r"Conv2D\(4, 3, ", "Conv2D(4, 3, trainable=False, ", "'conv/kernel' is not trainable"),
     ("a parameter that is a buffer", r"name='value'\)", "name='value', trainable=False)",
      "'token/value' is not trainable"),
@@ -123,6 +127,8 @@ PADDLE: Final = [
     ("paths of the whole batch", r"axis=0", "axis=1", "path"),
     ("attention that drops more", r"(nn.MultiHeadAttention.*)dropout=0.1\d*", r"\1dropout=0.2", "mha"),
     ("another deviation", r"self.std \* paddle", "1.2 * self.std * paddle", "noise"),
+    ("a dropout where no step is", r"(?s)(self.conv = .*?\n)(.*)(self\.conv\(image\))",
+     r"\1        self.more = nn.Dropout(0.1)\n\2self.more(\3)", "random in training, where no step is: more"),
     ("a frozen convolution", r"(self.conv = .*)", r"\1; self.conv.weight.stop_gradient = True",
      "'conv.weight' is not trainable"),
     ("another mean", r"self.token, std", "self.token, 0.01, std", "'token' starts with mean 0.0"),

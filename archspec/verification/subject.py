@@ -68,6 +68,7 @@ class Generated:
             "starts": starts,
             "models": _models(starts) if graph is not other else 1,
             "random": {step: layers for step, layers in program.random.items() if step in here},
+            "drawing": sorted({layer for layers in program.random.values() for layer in layers}),
             "graph": dtype == "float32",
             "before": _before(graph, other, fixed=bool(SIZED.search(program.source))),
             "again": dtype == "float64" and mode is not Mode.TRAINING,

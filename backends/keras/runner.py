@@ -123,7 +123,7 @@ class Session:
         raise LookupError(f"the model has no layer '{path}'")
 
     def rate(self, path: str) -> Any:
-        return _rate(self.layer(path))
+        return next(iter(_rates(self.layer(path))), None)
 
     def train(self, path: str, value: Any) -> Any:
         return self.layer(path)(value, training=True)
@@ -131,6 +131,10 @@ class Session:
     def counted(self, paths: Sequence[str]) -> dict[str, int]:
         calls = [operation.name for operation, _ in _calls(self.model)]  # those on which an output depends
         return {path: calls.count(path) for path in paths}
+
+    def random(self) -> Iterator[str]:
+        """The layers that are random in training."""
+        return (each.name for each in _layers(self.model) if any(map(any, map(_rates, each._flatten_layers()))))
 
     def idle(self) -> None:
         idle(_layers(self.model))
@@ -249,6 +253,5 @@ def _is_told(layer: Any, name: str) -> bool:
     return isinstance(getattr(type(layer), name, None), property)
 
 
-def _rate(layer: Any) -> Any:
-    found = [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), (int, float))]
-    return found[0] if found else None
+def _rates(layer: Any) -> list[Any]:
+    return [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), (int, float))]

@@ -68,7 +68,7 @@ class Session:
             layers[path].register_forward_post_hook(lambda _, __, value, key=key: self.see(key, value))
 
     def rate(self, path: str) -> Any:
-        return _rate(self.layers[path])
+        return next(iter(_rates(self.layers[path])), None)
 
     def train(self, path: str, value: Any) -> Any:
         layer = self.layers[path]
@@ -89,6 +89,10 @@ class Session:
             )
             self.layers[path].register_forward_pre_hook(count)
         return counts
+
+    def random(self) -> Iterator[str]:
+        """The layers that are random in training."""
+        return (path for path, layer in self.layers.items() if any(_rates(layer)))
 
     def idle(self) -> None:
         idle(self.model.sublayers(include_self=True))
@@ -169,6 +173,5 @@ def idle(layers: Iterable[Any]) -> None:
                 setattr(layer, name, 0.0)
 
 
-def _rate(layer: Any) -> Any:
-    found = [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), float)]
-    return found[0] if found else None
+def _rates(layer: Any) -> list[Any]:
+    return [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), float)]

@@ -74,7 +74,7 @@ class Session:
         return self.model.get_submodule(path)
 
     def rate(self, path: str) -> Any:
-        return _rate(self.layer(path))
+        return next(iter(_rates(self.layer(path))), None)
 
     def train(self, path: str, value: Any) -> Any:
         layer = self.layer(path)
@@ -93,6 +93,10 @@ class Session:
             )
             self.layer(path).register_forward_pre_hook(count)
         return counts
+
+    def random(self) -> Iterator[str]:
+        """The layers that are random in training."""
+        return (path for path, layer in self.model.named_modules() if any(_rates(layer)))
 
     def idle(self) -> None:
         idle(self.model.modules())
@@ -151,9 +155,8 @@ def idle(layers: Iterable[Any]) -> None:
                 setattr(layer, name, 0.0)
 
 
-def _rate(layer: Any) -> Any:
-    found = [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), float)]
-    return found[0] if found else None
+def _rates(layer: Any) -> list[Any]:
+    return [getattr(layer, name) for name in RATES if isinstance(getattr(layer, name, None), float)]
 
 
 _SLOW = nn.init.orthogonal_, nn.init.trunc_normal_

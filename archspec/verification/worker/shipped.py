@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -104,6 +104,8 @@ def _shipped(
     if problems:
         raise NotShipped("; ".join(problems), parameters=wrong)
     random = dict(_random(session, runner, request, data))
+    if strange := _strange(getattr(session, "random", tuple)(), form["drawing"]):
+        raise NotShipped(f"random in training, where no step is: {', '.join(strange)}")
     if request["mode"] == "training":
         session.idle()
     fill(session, request["weights"], data, request["dtype"])
@@ -237,6 +239,11 @@ def _random(
         else:
             rates = [session.rate(name) for name in names]
             yield f"rate {step}", np.array([rate for rate in rates if rate is not None], np.float64)
+
+
+def _strange(layers: Iterable[str], known: Sequence[str]) -> list[str]:
+    """The layers that are none of those that are known, nor inside of one."""
+    return [path for path in layers if not any(f"{path}.".startswith(f"{name}.") for name in known)]
 
 
 def _trainable(session: Any, weights: Sequence[Any], expected: Mapping[str, bool]) -> Iterator[str]:
