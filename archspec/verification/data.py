@@ -28,6 +28,9 @@ but for rounding."""
 _FAR = 2.0**-10
 """What is smaller than this share of the largest number is hidden by a change that is as large as that one."""
 
+_ROOM = 2
+"""How many times as many indices as special ones a tensor must have, so that others are left."""
+
 
 def parameters(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """A value for every weight of a graph, in float32."""
@@ -121,12 +124,21 @@ def _input(tensor: Tensor, limit: int, random: np.random.Generator) -> Array:
         case "float":
             return random.standard_normal(tensor.shape, dtype=np.float32)
         case "int64":
-            return random.integers(0, limit, tensor.shape, dtype=np.int64)
+            return _special(random.integers(0, limit, tensor.shape, dtype=np.int64), limit, random)
         case "bool":
             array = random.integers(0, 2, tensor.shape, dtype=np.int64).astype(bool)
             if len(tensor.shape) > 1 and tensor.shape[-1] > 1:
                 array[..., 0] = True  # attention must not be masked altogether, not even where it is causal
             return array
+
+
+def _special(array: Array, limit: int, random: np.random.Generator) -> Array:
+    """Indices among which, if there is room, are the first two and the last: padding mostly is one of these, and so is
+    a table's end."""
+    special = np.unique([0, min(1, limit - 1), limit - 1])
+    if array.size >= _ROOM * special.size:
+        array.reshape(-1)[random.choice(array.size, special.size, replace=False)] = special
+    return array
 
 
 def _uniform(random: np.random.Generator, shape: tuple[int, ...], deviation: float) -> Array:

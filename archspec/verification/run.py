@@ -238,19 +238,25 @@ def _judge_gradients(task: Task, runs: list[Run], outcomes: Mapping[str, Outcome
         return
     off: dict[str, dict[str, tuple[Difference, float]]] = {name: {} for name in found}
     bounds = {run.subject.name: differentiation.bound(run.subject.interface) for run in runs}
-    # One whose steps are wrong is nobody's measure. If all are, none has another one.
-    trusted = {name for name in found if not any(rung.wrong for rung in outcomes[name].rungs.values())}
+    learned = {
+        name: dict(differentiation.learned_rows(task.graph, arrays, task.mode)) for name, arrays in found.items()
+    }
+    slopes = {name: _slope_finding(task, arrays) for name, arrays in found.items()}
+    # One that is wrong by itself is nobody's measure. If all are, none has another one.
+    trusted = {
+        name for name in found
+        if not (learned[name] or slopes[name].wrong or any(rung.wrong for rung in outcomes[name].rungs.values()))
+    }  # fmt: skip
     compared = differentiation.differences(found, lambda backend, _: bounds[backend], trusted)
     for backend, name, difference, bound in compared:
         off[backend][name] = difference, bound
-    for backend, arrays in found.items():
-        for name, difference in differentiation.learned_rows(task.graph, arrays, task.mode):
-            off[backend][name] = difference, bounds[backend]
-    for backend, arrays in found.items():
+    for backend in found:
         outcome = outcomes[backend]
+        off[backend] |= {name: (difference, bounds[backend]) for name, difference in learned[backend].items()}
         if off[backend]:
-            outcome.rungs["gradient"] = task.gradient_rung(off[backend])
-        outcome.rungs["slope"] = Rung.of("slope", [_slope_finding(task, arrays)], ())
+            rung = outcome.rungs["gradient"] = task.gradient_rung(off[backend])
+            outcome.culprit = outcome.culprit or task.learner(rung, learned[backend])
+        outcome.rungs["slope"] = Rung.of("slope", [slopes[backend]], ())
 
 
 def _slope_finding(task: Task, gradients: Mapping[str, Array]) -> Finding:

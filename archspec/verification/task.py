@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -459,6 +459,14 @@ class Task:
         for node in self._nodes:
             for name in (tensor.name for tensor in node.outputs if tensor.name in wrong):
                 return Culprit(node.path, node.op.key, wrong[name], confirmed=True)
+        return None
+
+    def learner(self, rung: Rung, tables: Collection[str]) -> Culprit | None:
+        """The first step with one of these tables, of which a row has a gradient that must have none."""
+        findings = {finding.tensor: finding for finding in rung.wrong}
+        for node in self._nodes:
+            for name in node.parameters().keys() & tables:
+                return Culprit(node.path, node.op.key, findings[f"gradient of {name}"], confirmed=True)
         return None
 
     def culprit(self, rung: Rung, measured: Measured) -> Culprit | None:
