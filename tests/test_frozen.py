@@ -119,7 +119,7 @@ def test_mistakes_are_told(step: str, message: str) -> None:
 
 
 @pytest.mark.frameworks
-@pytest.mark.parametrize("name", ["frozen", "cut", *(pytest.param(n, marks=pytest.mark.long) for n in ("kinds",))])
+@pytest.mark.parametrize("name", ["frozen", "cut", "kinds"])
 def test_frameworks_leave_it_alone(name: str, pool: Pool) -> None:
     model = network(KINDS) if name == "kinds" else shown(name)
     for report in reports(model, backends(), pool, Options(training=True, gradients=True)):

@@ -79,8 +79,8 @@ def over_axes(text: str, weights: Mapping[str, Any] | None = None, images: str =
 
 
 def layer_norm(site: Site) -> Lowered:
-    """Paddle's own takes no epsilon over 0.001."""
-    own = site.every(lambda step: step.op.epsilon <= 1e-3)
+    """Paddle's own takes no epsilon over 0.001, and gives a wrong gradient where its weight is frozen."""
+    own = not site.frozen and site.every(lambda step: step.op.epsilon <= 1e-3)
     name = "nn.LayerNorm" if own else "LayerNorm"
     text = f"{name}(normalized_shape, *, epsilon=1e-05, weight_attr=None, bias_attr=None)"
     weights = {"weight": ("weight", FLAT), "bias": ("bias", FLAT)}

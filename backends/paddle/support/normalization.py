@@ -6,7 +6,9 @@ from paddle.nn import functional as F
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer normalization with an epsilon over 0.001, which Paddle's own refuses."""
+    """Layer normalization with an epsilon over 0.001, which Paddle's own refuses, or with a
+    frozen weight, which its gradient lacks.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         axes = list(range(-len(self._normalized_shape), 0))
