@@ -123,6 +123,10 @@ CONFIGURATIONS = {
     "huber": judged("{loss: huber, delta: 0.5}"),
     "kl": judged("kl_divergence"),
     "ctc": network(SOUND, f"losses: {{logits: {{loss: ctc, target: text}}}}\noptimizer: {SGD}"),
+    "ctc of lengths": network(
+        SOUND, f"losses: {{logits: {{loss: ctc, target: text, times: heard, lengths: letters}}}}\noptimizer: {SGD}"
+    ),
+    "ctc of times": network(SOUND, f"losses: {{logits: {{loss: ctc, target: text, times: heard}}}}\noptimizer: {SGD}"),
     "heads": network(
         HEADS,
         f"""
@@ -197,7 +201,9 @@ def test_frameworks_train_alike(name: str, pool: Pool) -> None:
     averages = "averages" in name or name == "frozen"
     for outcome in report.outcomes.values():
         assert outcome.status == "passed", f"{outcome.subject}: {outcome.message}"
-        more = ({"statistics"} if name not in ("words", "ctc") else set()) | ({"averages"} if averages else set())
+        more = ({"statistics"} if name.split()[0] not in ("words", "ctc") else set()) | (
+            {"averages"} if averages else set()
+        )
         assert outcome.rungs.keys() == due | more
         assert all(not rung.unseen for rung in outcome.rungs.values())
     if name == "pools":
@@ -327,6 +333,30 @@ def test_ctc_is_the_sum_over_all_alignments(texts: list[list[int]]) -> None:
                 chance += float(np.prod(each[np.arange(5), path]))
         total -= math.log(chance)
     np.testing.assert_allclose(rules("loss")["ctc"]().reference(x, target), total / len(target), rtol=1e-13)  # type: ignore[attr-defined]
+
+
+def test_ctc_counts_the_times_and_the_classes_that_the_data_says() -> None:
+    x, text = np.random.default_rng(0).normal(size=(2, 5, 4)), np.array([[1, 2, 3], [2, 2, 1]])
+    data = {"text": text, "heard": np.array([4, 5]), "letters": np.array([1, 2])}
+    rule = rules("loss")["ctc"]
+    plain = rule(target="text")  # type: ignore[call-arg]
+    each = [plain.value(x[:1, :4], {"text": text[:1, :1]}), plain.value(x[1:], {"text": text[1:, :2]})]  # type: ignore[attr-defined]
+    counted = rule(target="text", times="heard", lengths="letters")  # type: ignore[call-arg]
+    np.testing.assert_allclose(counted.value(x, data), np.mean(each), rtol=1e-14)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("times: text", "the target 'text' is classes below 5 of shape .* and counts from 1"),
+        ("times: sound", "'sound' is an input"),
+        ("lengths: a-b", "a-b"),
+    ],
+)
+def test_what_counts_for_ctc_has_a_name_of_its_own(more: str, message: str) -> None:
+    model = network(SOUND, f"losses: {{logits: {{loss: ctc, target: text, {more}}}}}\noptimizer: {SGD}")
+    with pytest.raises(SpecError, match=message):
+        model.check()
 
 
 @pytest.mark.parametrize("name", ["mse", "l1", "huber", "kl", "binary"])

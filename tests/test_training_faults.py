@@ -83,6 +83,9 @@ FAULTS = [
     ("ctc", "pytorch", r', reduction="none"\).mean\(\)', ")", "divided by the number of its labels"),
     ("ctc", "keras", r"ops.log_softmax\(output\)", "ops.log(ops.softmax(output) + 1e-7)", None),
     ("ctc", "paddle", r"\(target != 0\).sum\(1\)", "paddle.full([len(target)], target.shape[1], 'int64')", None),
+    ("ctc of lengths", "pytorch", "times=heard, ", "", "times is lost"),
+    ("ctc of lengths", "paddle", ", lengths=letters", "", "lengths is lost"),
+    ("ctc of lengths", "keras", r"< times", "< times + 99", "times is lost"),
     # Groups.
     ("groups", "pytorch", r' \* group\["factor"\]', "", "the groups' learning rates are lost"),
     ("groups", "paddle", r'"learning_rate": 2.0', '"learning_rate": 1.0',
@@ -176,7 +179,7 @@ MEASURED = (
     "sgd", "momentum", "nesterov", "momentum and decay", "decay", "decay of matrices", "steps", "discexp", "cosine",
     "adam", "adam, decay", "adamw", "rmsprop", "rmsprop, momentum", "adagrad", "clip by norm", "clip by value",
     "accumulate", "averages", "label smoothing", "class weights", "ignored", "binary, of probabilities", "mse", "l1",
-    "huber", "kl", "ctc", "heads", "groups", "momenta", "frozen",
+    "huber", "kl", "ctc", "ctc of lengths", "heads", "groups", "momenta", "frozen",
 )  # fmt: skip
 """What frameworks were measured at, and differ in by themselves or by what is easily lost."""
 

@@ -235,7 +235,7 @@ def _bracketed(head: str, parts: Sequence[tuple[str, Code]], tail: str, style: S
     pad = " " * inner
     if not parts:
         return head + tail
-    if inner + len(one_line) <= WIDTH and not (tail in "])" and head in "[("):
+    if inner + len(one_line) <= WIDTH and not (tail in "])}" and head in "[({"):
         return f"{head}\n{pad}{one_line}\n{' ' * indent}{tail}"
     lines = [pad + key + broken(value, style, inner, len(key), 1) for key, value in parts]
     if len(lines) == 1 and isinstance(parts[0][1], Loop):

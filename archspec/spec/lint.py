@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
@@ -51,7 +52,8 @@ def literal_texts(cls: type[BaseModel], attribute: str) -> frozenset[str]:
     """The texts that an attribute takes as they are; any other text is an expression."""
     field = cls.model_fields[attribute]
     found = Texts(_texts(field.annotation, field.metadata))
-    for item in field.metadata:
+    parts = (getattr(part, "__metadata__", ()) for part in get_args(field.annotation))
+    for item in chain(field.metadata, *parts):
         found.pattern = (getattr(item, "json_schema", None) or {}).get("pattern", found.pattern)
     return found
 

@@ -7,6 +7,7 @@ with the formula, and whose NumPy reference, in float64, is the definition of th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -57,7 +58,9 @@ class Data:
     """Without the batch axis; None for a size that may be any number."""
     dtype: DType = "float"
     below: int | None = None
-    """For classes and indices: how many there are."""
+    """For classes, indices and counts: what all are below."""
+    least: int = 0
+    """For counts: the smallest one."""
 
 
 class Loss(Rule):
@@ -69,6 +72,14 @@ class Loss(Rule):
     def due(self, output: Shape) -> Data:
         """What the target of an output of this shape is. Raises ShapeError for an output that it cannot judge."""
         return Data(output[1:])
+
+    def dues(self, output: Shape) -> dict[str, Data]:
+        """All arrays that it needs beside an output of this shape, by the attribute that names them."""
+        return {"target": self.due(output)}
+
+    def value(self, output: Array, data: Mapping[str, Array]) -> float:
+        """The loss, without its weight, of an output and the arrays of the data by name."""
+        return self.reference(output, data[self.target])
 
     def reference(self, output: Array, target: Array) -> float:
         """The loss, without its weight."""

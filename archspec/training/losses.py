@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from archspec._lazy import lazy
 from archspec.errors import ShapeError
 from archspec.ops.base import Integer, Shape, show
-from archspec.training.base import AboveZero, Data, FromZero, Loss, Share
+from archspec.training.base import AboveZero, ArrayName, Data, FromZero, Loss, Share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,20 +144,40 @@ class Ctc(_OfClasses):
 
     x is the output, y the target. An alignment has a class for each time: those of y in their order, each once or
     several times in a row, and class 0, the blank, between them, which must stand between equal ones. Output: batch,
-    time, classes, of which all times count. Target: batch, at most as many classes as there are times; zeros fill what
-    is left. A target that has no alignment is infinitely far away. Graves et al., Connectionist temporal
-    classification, 2006.
+    time, classes, of which the first ones count that `times` says, or all. Target: batch, at most as many classes as
+    there are times, of which the first ones count that `lengths` says, or all; zeros fill what is left. A target that
+    has no alignment is infinitely far away. Graves et al., Connectionist temporal classification, 2006.
     """
+
+    times: ArrayName | None = Field(None, description="the array of the data with how many times of a sample count")
+    lengths: ArrayName | None = Field(None, description="the array with how many classes of a target count")
 
     def due(self, output: Shape) -> Data:
         if len(output) != 3:
             raise ShapeError(f"needs an output [batch, time, classes], not {show(output)}")
         return Data((None,), "int64", self._classes(output))
 
-    def reference(self, output: Array, target: Array) -> float:
+    def dues(self, output: Shape) -> dict[str, Data]:
+        found = super().dues(output)
+        if self.times is not None:
+            found["times"] = Data((), "int64", output[1] + 1, least=1)
+        if self.lengths is not None:
+            found["lengths"] = Data((), "int64", output[1] + 1)
+        return found
+
+    def value(self, output: Array, data: Mapping[str, Array]) -> float:
+        return self.reference(output, data[self.target], data.get(self.times or ""), data.get(self.lengths or ""))
+
+    def reference(
+        self, output: Array, target: Array, times: Array | None = None, lengths: Array | None = None
+    ) -> float:
         x = output - output.max(-1, keepdims=True)
         log = x - np.log(np.exp(x).sum(-1, keepdims=True))
-        return float(np.mean([-_aligned(each, y[y != 0]) for each, y in zip(log, target, strict=True)]))
+        times = np.full(len(output), output.shape[1]) if times is None else times.astype(int)
+        if lengths is not None:
+            target = np.where(np.arange(target.shape[1]) < lengths[:, None], target, 0)
+        every = zip(log, times, target, strict=True)
+        return float(np.mean([-_aligned(each[:time], y[y != 0]) for each, time, y in every]))
 
 
 def _aligned(log: Array, labels: Array) -> float:

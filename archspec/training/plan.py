@@ -162,23 +162,27 @@ class _Planner:
         for name, loss in losses.items():
             path: Path = ("training", "losses", name)
             try:
-                due = self._plain(loss.due(self.outputs[name].shape))
+                dues = {each: self._plain(due) for each, due in loss.dues(self.outputs[name].shape).items()}
             except ShapeError as error:
                 where = (*path, error.attribute) if error.attribute else path
                 self.findings.error(where, f"{loss.key}: {error}", hint=error.hint)
                 continue
-            if loss.target in self.inputs:
-                self.findings.error((*path, "target"), f"'{loss.target}' is an input; a target needs a name of its own")
-            elif targets.setdefault(loss.target, due) != due:
-                message = f"the target '{loss.target}' is {_shown(targets[loss.target])} for another loss, and "
-                message += f"{_shown(due)} for this one"
-                self.findings.error((*path, "target"), message)
+            for attribute, due in dues.items():
+                array = getattr(loss, attribute)
+                if array in self.inputs:
+                    message = f"'{array}' is an input; a target needs a name of its own"
+                    self.findings.error((*path, attribute), message)
+                elif targets.setdefault(array, due) != due:
+                    message = f"the target '{array}' is {_shown(targets[array])} for another loss, and "
+                    self.findings.error((*path, attribute), f"{message}{_shown(due)} for this one")
         return targets
 
     def _plain(self, due: Data) -> Data:
-        opened = (isinstance(size, Dim) and free_names(size.expr) & self.sizes for size in due.shape)
-        sizes = zip(due.shape, opened, strict=True)
-        return replace(due, shape=tuple(None if size is None or free else int(size) for size, free in sizes))
+        def plain(size: Any) -> int | None:
+            opened = isinstance(size, Dim) and free_names(size.expr) & self.sizes
+            return None if size is None or opened else int(size)
+
+        return replace(due, shape=tuple(map(plain, due.shape)), below=plain(due.below))
 
     def _rule(self, kind: str, key: str, form: BaseModel, path: Path) -> Any:
         known = rules(kind)
@@ -266,4 +270,5 @@ class _Planner:
 
 def _shown(target: Data) -> str:
     classes = f"classes below {target.below}" if target.below is not None else "numbers"
+    classes = f"counts from {target.least}" if target.least else classes
     return f"{classes} of shape [{', '.join(['batch', *map(str, target.shape)])}]"

@@ -10,7 +10,7 @@ import keyword
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,6 +67,8 @@ class Judged:
     """Of the output, in canonical order."""
     layout: Moves
     """How the framework lays it out."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """What other arrays of the data the loss needs are called, by the attribute that names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +110,18 @@ class Script:
         data = {**dict.fromkeys(inputs), **plan.targets}
         names = self._names(data, plan)
         losses = self._losses(plan, names)
-        mentioned = {word for code in losses.values() for word in re.findall(r"\w+", _flat(code))}
+        mentioned = {word for code in losses.values() for word in _own_names(_flat(code))}
         groups = chosen(self.shares(plan), plan.optimizer.weight_decay, spelling.separator)
         weights = Raw("weights" if groups else "model.parameters()")
         make = spelling.optimizers[plan.optimizer.key](plan.optimizer, weights, plan)
-        mentioned |= set(re.findall(r"\w+", _flat(make)))
+        mentioned |= _own_names(_flat(make))
         used = set(re.findall(r"(\w+)=", " ".join(map(_flat, [make, *losses.values()]))))
         used |= {"momenta"} if any(each.momentum is not None for each in groups) else set()
         support = bridges(spelling.folder, used, bool(groups))
+        for name, text in reversed(list(support.items())):  # each mentions only what stands before it
+            if name in mentioned:
+                mentioned |= _own_names(text)
         support = {name: text for name, text in support.items() if name in mentioned}
-        mentioned |= {word for text in support.values() for word in re.findall(r"\w+", text)}
         judge = next((name for name, loss in plan.losses.items() if _classifies(loss, self._shape(name))), None)
         at = f"[{self._outputs().index(judge)}]" if judge and len(self._outputs()) > 1 else ""
         rate, with_heads = self._rate(plan), self.program.training_arguments
@@ -142,6 +146,7 @@ class Script:
             "first": inputs[0],
             "lr": rate,
             "names": ", ".join(names[name] for name in data),
+            "parts": partial(_parts, ", ".join(names[name] for name in data)),
             "inputs": ", ".join(names[name] for name in inputs),
             "targets": ", ".join(names[name] for name in plan.targets),
             "parameters": ", ".join([*(names[name] for name in self._outputs()), *(names[n] for n in plan.targets)]),
@@ -150,6 +155,7 @@ class Script:
             "loss": _sum(losses, plan, style),
             "given": _group([names[name] for name in inputs]),
             "held": self._held(plan, names),
+            "packed": [line for lines in self._packed(plan, names).values() for line in lines],
             "fit": self._fit(plan, names, style),
             "scored": at,
             "compiled": self._compiled(losses, make, groups, plan, style),
@@ -218,15 +224,44 @@ class Script:
         rows = self.spelling.losses
         return {
             name: rows[loss.key](
-                loss, names[name], names[loss.target], Judged(self._shape(name), self.program.outputs[name])
+                loss,
+                names[name],
+                names[loss.target],
+                Judged(self._shape(name), self.program.outputs[name], self._beside(loss, name, names)),
             )
             for name, loss in plan.losses.items()
         }
 
+    def _beside(self, loss: Loss, output: str, names: Mapping[str, str]) -> dict[str, str]:
+        dues = loss.dues(self._shape(output))
+        return {each: names[getattr(loss, each)] for each in dues if each != "target"}
+
+    def _packed(self, plan: Plan, names: Mapping[str, str]) -> dict[str, list[str]]:
+        """By output, the statements that make the one target that a loss of Keras may have of several arrays, where
+        there are several."""
+        found = {}
+        for name, loss in plan.losses.items():
+            beside = self._beside(loss, name, names)
+            target, own = names[loss.target], _held_name(name, names)
+            lines = []
+            if lengths := beside.get("lengths"):
+                lines.append(f"within = np.arange({target}.shape[1]) < {lengths}[:, None]")
+                lines.append(f"{own} = np.where(within, {target}, 0)")
+            if times := beside.get("times"):
+                lines.append(f"{own} = np.column_stack([{own if lengths else target}, {times}])")
+            if lines:
+                found[name] = lines
+        return found
+
     def _held(self, plan: Plan, names: Mapping[str, str]) -> str:
         """The targets of a Keras model. One alone is still a tuple beside several outputs: Keras takes an array with as
         many samples as there are outputs for one target of each."""
-        held = [names[plan.losses[name].target] for name in self._outputs() if name in plan.losses]
+        packed = self._packed(plan, names)
+        held = [
+            _held_name(name, names) if name in packed else names[plan.losses[name].target]
+            for name in self._outputs()
+            if name in plan.losses
+        ]
         return f"({held[0]},)" if len(held) == 1 < len(self._outputs()) else _group(held)
 
     def _fit(self, plan: Plan, names: Mapping[str, str], style: Style) -> list[str]:
@@ -274,14 +309,38 @@ class Script:
         }
 
 
+def _parts(names: str, part: str, indent: int) -> str:
+    """The statement that gives names to a part of each array, inside of so many spaces."""
+    line = f"{names} = ({part} for each in data)"
+    pad = "\n" + " " * indent
+    return line if indent + len(line) <= WIDTH else f"{names} = ({pad}    {part} for each in data{pad})"
+
+
+def _held_name(output: str, names: Mapping[str, str]) -> str:
+    """What the target of an output is called that several arrays are put into."""
+    own = f"target_of_{names[output]}"
+    while own in names.values():
+        own += "_"
+    return own
+
+
 def _group(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _own_names(text: str) -> set[str]:
+    """The names in some code but those of attributes: `SGD` is none of `keras.optimizers.SGD`."""
+    return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", text))
 
 
 def _shapes(plan: Plan) -> Code:
     rows = []
     for name, each in (plan.inputs | plan.targets).items():
-        classes: Code = Raw("None") if each.below is None else call("range", literal(each.below))
+        classes: Code = (
+            Raw("None")
+            if each.below is None
+            else call("range", *map(literal, [each.least] if each.least else []), literal(each.below))
+        )
         ignored = [getattr(loss, "ignore_index", None) for loss in plan.losses.values() if loss.target == name]
         ignored = [index for index in dict.fromkeys(ignored) if index not in (None, *range(each.below or 0))]
         if ignored:

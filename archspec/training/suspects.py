@@ -263,6 +263,8 @@ def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Wrong]]:
             ("class_weights", None),
             ("ignore_index", None),
             ("delta", 1.0),
+            ("times", None),
+            ("lengths", None),
         ):
             if getattr(loss, attribute, value) != value:
                 other = plan.losses | {name: loss.model_copy(update={attribute: value})}
@@ -285,7 +287,7 @@ def wrong_losses(plan: Plan, batch: int) -> Iterator[tuple[str, Wrong]]:
 def losses(plan: Plan) -> Wrong:
     """The loss of a plan, of outputs and targets by name."""
     return lambda outputs, targets: sum(
-        loss.weight * loss.reference(outputs[name], targets[loss.target]) for name, loss in plan.losses.items()
+        loss.weight * loss.value(outputs[name], targets) for name, loss in plan.losses.items()
     )
 
 
@@ -293,9 +295,12 @@ def _by_labels(plan: Plan, name: str) -> Wrong:
     loss: Any = plan.losses[name]
 
     def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
-        pairs = list(zip(outputs[name], targets[loss.target], strict=True))
-        each = [loss.reference(x[None], y[None]) / max(1, np.count_nonzero(y)) for x, y in pairs]
-        own: float = loss.weight * loss.reference(outputs[name], targets[loss.target])
+        each = []
+        for index, output in enumerate(outputs[name]):
+            own_data = {key: array[index : index + 1] for key, array in targets.items()}
+            count = own_data[loss.lengths][0] if loss.lengths else np.count_nonzero(own_data[loss.target])
+            each.append(loss.value(output[None], own_data) / max(1, count))
+        own: float = loss.weight * loss.value(outputs[name], targets)
         other: float = loss.weight * float(np.mean(each))
         return losses(plan)(outputs, targets) - own + other
 
@@ -308,7 +313,7 @@ def _scaled(plan: Plan, name: str, factor: Callable[[Array, Array], float]) -> W
 
     def wrong(outputs: dict[str, Array], targets: dict[str, Array]) -> float:
         output, target = outputs[name], targets[loss.target]
-        own: float = loss.weight * loss.reference(output, target)
+        own: float = loss.weight * loss.value(output, targets)
         return losses(plan)(outputs, targets) + (factor(output, target) - 1) * own
 
     return wrong

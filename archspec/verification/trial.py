@@ -94,9 +94,12 @@ class Trial:
         for name, loss in self.plan.losses.items():
             shape = graph.outputs[name].shape
             random = np.random.default_rng([self.seed, 1, len(found)])
-            due = loss.due(shape)
-            sizes = ((int(shape[1]) + 1) // 2 if size is None else size for size in due.shape)
-            found[loss.target] = _target(loss, due, (count, *sizes), random)
+            for attribute, due in loss.dues(shape).items():
+                sizes = ((int(shape[1]) + 1) // 2 if size is None else size for size in due.shape)
+                if attribute == "target":
+                    found[loss.target] = _target(loss, due, (count, *sizes), random)
+                else:
+                    found[getattr(loss, attribute)] = _counts(attribute, int(shape[1]), count)
         return found
 
     def chosen(self, index: int) -> Array:
@@ -260,7 +263,8 @@ def _target(loss: Loss, due: Data, shape: Sequence[Any], random: np.random.Gener
         if loss.key == "ctc":  # classes but the first, some of them equal neighbours, and zeros after them
             found = 1 + found % (int(due.below or 2) - 1)
             found[::2, 1:2] = found[::2, :1]
-            found[np.arange(sizes[1]) >= 1 + np.arange(sizes[0])[:, None] % sizes[1]] = 0
+            if loss.lengths is None:  # type: ignore[attr-defined]
+                found[np.arange(sizes[1]) >= 1 + np.arange(sizes[0])[:, None] % sizes[1]] = 0
         return found
     drawn = random.standard_normal(sizes)
     if loss.key == "binary_cross_entropy":
@@ -270,3 +274,9 @@ def _target(loss: Loss, due: Data, shape: Sequence[Any], random: np.random.Gener
         share = np.exp(drawn)
         return np.asarray(share / share.sum(axis, keepdims=True), np.float32)
     return drawn.astype(np.float32)
+
+
+def _counts(what: str, times: int, samples: int) -> Array:
+    """How many times count, or classes of targets, which have half as many: such that all have an alignment."""
+    columns, number = (times + 1) // 2, np.arange(samples)
+    return 1 + number % columns if what == "lengths" else times - number % max(1, times - columns)

@@ -47,7 +47,7 @@ def kl_divergence(loss: Any, output: str, target: str, judged: Judged) -> Code:
 
 
 def ctc(loss: Any, output: str, target: str, judged: Judged) -> Code:
-    return Raw("ctc")
+    return Raw("timed_ctc" if "times" in judged.beside else "ctc")
 
 
 def _common(weights: Code, plan: Plan) -> dict[str, Code]:

@@ -53,6 +53,10 @@ def kl_divergence(loss: Any, output: str, target: str, judged: Judged) -> Code:
     return call("F.kl_div", log, Raw(target), reduction=Raw('"batchmean"'))
 
 
+def ctc(loss: Any, output: str, target: str, judged: Judged) -> Code:
+    return call("ctc", Raw(output), Raw(target), **{name: Raw(array) for name, array in judged.beside.items()})
+
+
 def _common(weights: Code, plan: Plan) -> dict[str, Code]:
     """What all optimizers of Paddle are told. Of several groups they would clip each by its own norm."""
     given = {"parameters": weights}
@@ -112,7 +116,7 @@ SPELLING = Spelling(
         "l1": _plain("F.l1_loss"),
         "huber": huber,
         "kl_divergence": kl_divergence,
-        "ctc": _plain("ctc"),
+        "ctc": ctc,
     },
     optimizers={"sgd": sgd, "adam": adam, "adamw": adam, "rmsprop": rmsprop, "adagrad": adagrad},
     groups=groups,

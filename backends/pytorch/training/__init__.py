@@ -44,6 +44,10 @@ def kl_divergence(loss: Any, output: str, target: str, judged: Judged) -> Code:
     return call("F.kl_div", log, Raw(target), reduction=Raw('"batchmean"'))
 
 
+def ctc(loss: Any, output: str, target: str, judged: Judged) -> Code:
+    return call("ctc", Raw(output), Raw(target), **{name: Raw(array) for name, array in judged.beside.items()})
+
+
 def sgd(optimizer: Any, weights: Code, plan: Plan) -> Code:
     given = arguments(
         optimizer, lr="learning_rate", momentum="momentum", weight_decay="weight_decay", nesterov="nesterov"
@@ -90,7 +94,7 @@ SPELLING = Spelling(
         "l1": _plain("F.l1_loss"),
         "huber": huber,
         "kl_divergence": kl_divergence,
-        "ctc": _plain("ctc"),
+        "ctc": ctc,
     },
     optimizers={"sgd": sgd, "adam": adam, "adamw": adam, "rmsprop": rmsprop, "adagrad": adagrad},
     groups=groups,
