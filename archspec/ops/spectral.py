@@ -39,6 +39,10 @@ class _Fourier(Operation):
         """The number of the axis."""
         return inner_axis(self.axis, len(x))
 
+    def inner(self, *parts: Array) -> Array:
+        axis = self.place(parts[0].shape)
+        return np.sqrt(sum(np.sum(np.square(part), axis, keepdims=True) for part in parts))
+
 
 def _parts(y: Array, like: Array) -> tuple[Array, Array]:
     return y.real.astype(like.dtype), y.imag.astype(like.dtype)
@@ -94,6 +98,9 @@ class Irfft(_Fourier):
         length = self.infer(real.shape, imaginary.shape)[0][axis]
         return np.fft.irfft(real + 1j * imaginary, int(length), axis).astype(real.dtype)
 
+    def inner(self, *parts: Array) -> Array:
+        return super().inner(*parts) / parts[0].shape[self.place(parts[0].shape)]
+
 
 class _Complex(_Fourier):
     gives: ClassVar[tuple[str, ...]] = ("real", "imag")
@@ -123,3 +130,6 @@ class Ifft(_Complex):
     Inputs: the real part of x and, if it is not zero, the imaginary one: batch and any other axes. Outputs: both of
     that shape.
     """
+
+    def inner(self, *parts: Array) -> Array:
+        return super().inner(*parts) / parts[0].shape[self.place(parts[0].shape)]

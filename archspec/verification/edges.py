@@ -104,7 +104,7 @@ def choose(graph: Graph, nodes: Sequence[Node], truth: Mapping[str, Array], seed
     far = [
         node for node in nodes
         if node.op.linear and any(tensor.name in scaled or tensor.name in given for tensor in node.inputs)
-        and _is_defined(node, truth)
+        and _is_defined(node, given, truth)
     ]  # fmt: skip
     factors = {tensor.name: FAR if tensor.name in scaled else 1.0 for node in far for tensor in node.inputs}
     paths = {node.path for node in (*judged, *far)}
@@ -114,9 +114,10 @@ def choose(graph: Graph, nodes: Sequence[Node], truth: Mapping[str, Array], seed
     )  # fmt: skip
 
 
-def _is_defined(node: Node, truth: Mapping[str, Array]) -> bool:
+def _is_defined(node: Node, given: Mapping[str, Array], truth: Mapping[str, Array]) -> bool:
     """Whether there is only one right result, as of equal elements there is not."""
-    masks = node.op.undefined(*(truth[tensor.name] for tensor in node.inputs))
+    names = [tensor.name for tensor in node.inputs]
+    masks = node.op.undefined(*(given[name] if name in given else truth[name] for name in names))
     return not any(mask is not None and mask.any() for mask in masks)
 
 

@@ -95,19 +95,24 @@ def _magnitude(truth: Array, moved: Array, unit: float) -> Array:
 
 def fixed(graph: Graph) -> set[str]:
     """The tensors that constants alone give, number by number, such as those of regions that a mask is made of: they
-    are compared for being equal, and are not moved; unless something is made of several of them together, such as
-    their variance, which rounding keeps from being zero."""
+    are compared for being equal, and are not moved; unless something is made of several of their numbers together, such
+    as their variance, which rounding keeps from being zero."""
     constant: set[str] = set()
     found: set[str] = set()
+    held: dict[str, set[str]] = {}
+    """The constants whose numbers stand in a tensor as they are."""
     for node in graph.nodes:
         inputs, outputs = ({tensor.name for tensor in tensors} for tensors in (node.inputs, node.outputs))
-        if node.parameters() or not inputs <= constant:
-            continue
-        constant |= outputs
+        within = set().union(*(held.get(name, set()) for name in inputs))
+        alone = inputs <= constant and not node.parameters()
+        if alone:
+            constant |= outputs
         if inputs and not (node.op.exact or node.op.elementwise):
-            found -= inputs
-        elif inputs <= found:
+            found -= within
+        elif alone and inputs <= found:
             found |= outputs
+        for name in outputs:
+            held[name] = (within if node.op.exact else set()) | ({name} if alone else set())
     return found
 
 

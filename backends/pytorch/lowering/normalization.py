@@ -56,6 +56,18 @@ def over_axes(text: str, images: str = "") -> Lowering:
     return lower
 
 
+def local_response_norm(site: Site) -> Lowered:
+    """PyTorch takes volumes alone whose elements lie in memory one after the other."""
+    text, module = "F.local_response_norm(*, size, alpha, beta, k)", "nn.LocalResponseNorm(*, size, alpha, beta, k)"
+    if site.inputs[0].rank < 5:
+        return function(text, module)(site)
+
+    def apply(own: Mapping[str, Code], inputs: Sequence[Code]) -> Code:
+        return spell(text, site, [method(inputs[0], "contiguous")])
+
+    return Lowered(apply=apply)
+
+
 ROWS: Final[dict[str, Lowering]] = {
     "batch_norm": batch_norm,
     "layer_norm": over_axes("nn.LayerNorm(normalized_shape, *, eps=1e-05, elementwise_affine=True, bias=True)",
@@ -65,6 +77,5 @@ ROWS: Final[dict[str, Lowering]] = {
     "group_norm": layer("nn.GroupNorm(num_groups, num_channels, *, eps=1e-05, affine=True)",
                         num_channels=in_channels, eps="epsilon"),
     "instance_norm": instance_norm,
-    "local_response_norm": function("F.local_response_norm(*, size, alpha, beta, k)",
-                                    "nn.LocalResponseNorm(*, size, alpha, beta, k)"),
+    "local_response_norm": local_response_norm,
 }  # fmt: skip
