@@ -120,7 +120,7 @@ def slope(
 
     def moved(arrays: Mapping[str, Array], step: float) -> dict[str, Array]:
         return {
-            name: array.astype(np.float64) + step * direction[name] if name in direction else array
+            name: array.astype(np.float64) + np.float64(step) * direction[name] if name in direction else array
             for name, array in arrays.items()
         }
 

@@ -259,6 +259,8 @@ class Slopes:
         parameters = {name: self._parameters[name] for name in node.parameters()}
         for arrays in (given, parameters):
             for name in arrays.keys() & directions.keys():
-                arrays[name] = arrays[name].astype(np.float64) + step * directions[name]
+                arrays[name] = (
+                    arrays[name].astype(np.float64) + np.float64(step) * directions[name]
+                )  # float32 ends at 1e-38
         inputs = [given[tensor.name] for tensor in node.inputs]
         return reference.step(node, inputs, parameters, mode=self._mode)[0]
