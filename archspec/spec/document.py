@@ -50,7 +50,7 @@ from archspec.spec.values import (
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 # Steps --------------------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class _Step(_Model):
 class OperationStep(_Step):
     """An operation; its other keys are the operation's attributes."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
     op: str = Field(description="The operation's name.")
     weights_of: StepReference | None = Field(
         None, description="An earlier step whose weights this one uses, instead of weights of its own."
@@ -83,7 +83,7 @@ class OperationStep(_Step):
 class BlockStep(_Step):
     """A block; its other keys are the block's params."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
     block: str = Field(description="The block's name, or a param of type block.")
     weights_of: StepReference | None = Field(
         None, description="An earlier call of the block whose weights this one uses, instead of weights of its own."
@@ -270,7 +270,7 @@ class Expect(_Model):
 class Variant(_Model):
     """A named set of values for the params."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
     summary: Text = ""
     source: Text = Field("", description="Where it comes from, if not from where the spec does.")
     expect: Expect = Expect()
@@ -395,21 +395,21 @@ def _some(value: Any) -> Any:
 class LossForm(_Model):
     """A loss; its other keys are its attributes."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
     loss: str = Field(description="The loss's name.")
 
 
 class OptimizerForm(_Model):
     """An optimizer; its other keys are its attributes."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
     optimizer: str = Field(description="The optimizer's name.")
 
 
 class ScheduleForm(_Model):
     """A schedule; its other keys are its attributes."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True)
+    model_config = ConfigDict(extra="allow")
     schedule: str = Field(description="The schedule's name.")
 
 
