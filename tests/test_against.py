@@ -591,7 +591,6 @@ def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
 def test_the_page_of_what_is_found_follows_what_was_kept() -> None:
     kept = json.loads((ROOT / "docs" / "against.json").read_text(encoding="utf-8"))
     assert (ROOT / "docs" / "against.md").read_text(encoding="utf-8") == BENCHMARK.page(kept)
-    failed = {name for name, each in kept["libraries"].items() if each["status"] != "passed"}
-    assert failed == {"googlenet (pytorch)"}, "the page says that this one is open, and no other"
+    assert all(each["status"] == "passed" for each in kept["libraries"].values())
     assert all(row["detected"] for rows in kept["ports"].values() for row in rows)
     assert kept["ports"].keys() <= FAULTS.keys()

@@ -3,10 +3,12 @@
 _SMALL = "weights=None, input_shape=(64, 96, 3), classifier_activation=None"
 LIBRARIES: dict[str, dict[str, str]] = {
     "pytorch": {
-        name: f"OWN/torchvision_models.py:model(name='{name}'{more})" for name, more in {
-            "resnet18": "", "mobilenet_v2": "", "vit_b_32": "", "squeezenet1_1": "", "shufflenet_v2_x1_0": "",
-            "mobilenet_v3_small": "", "densenet121": "",
-            "googlenet": ", aux_logits=False, init_weights=False, transform_input=False",
+        name: f"OWN/torchvision_models.py:model(name='{its}'{more})" for name, (its, more) in {
+            **{name: (name, "") for name in (
+                "resnet18", "mobilenet_v2", "vit_b_32", "squeezenet1_1", "shufflenet_v2_x1_0", "mobilenet_v3_small",
+                "densenet121",
+            )},
+            "googlenet_bn": ("googlenet", ", aux_logits=False, init_weights=False, transform_input=False"),
         }.items()
     },
     "keras": {
