@@ -574,7 +574,7 @@ def test_models_of_libraries_pass(backend: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
-    """All are detected; most at the right step, most with the right reason."""
+    """All are detected, at the right step but for one; most that have a reason with it; few with another one."""
     backend, network = BENCHMARK.port(name)
     with Pool({each.name: each.runner for each in backends([backend])}) as pool:
         assert BENCHMARK.held(pool, network, backend, f"{OWN / name}.py:build")[0].status == "passed"
@@ -584,8 +584,9 @@ def test_faults_in_ports_are_found(name: str, tmp_path: Path) -> None:
             rows.append(BENCHMARK.judged(BENCHMARK.held(pool, network, backend, f"{seeded}:build")[0], fault, 0.0))
     total = {key: sum(row[key] for row in rows) for key in ("detected", "right_step", "named", "wrong")}
     assert total["detected"] == len(rows)
-    assert total["right_step"] >= 0.8 * len(rows)
-    assert total["named"] >= 0.6 * len(rows)
+    assert total["right_step"] >= len(rows) - 1
+    assert total["named"] >= 2 / 3 * sum(bool(fault.words) for fault in FAULTS[name])
+    assert total["wrong"] <= 2
 
 
 def test_the_page_of_what_is_found_follows_what_was_kept() -> None:

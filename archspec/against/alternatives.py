@@ -58,13 +58,15 @@ def alternatives(way: Way, node: Node, inputs: Sequence[Known]) -> Iterator[Alte
     model, started = way.model, process_time()
     homes = [number for known in inputs for number in known.numbers]
     after = model.recorded.after(homes) if homes else set(range(len(model.recorded.records)))
+    shape = tuple(map(int, node.outputs[0].shape))
     for words, formula, given, certain in _tried(way, node, inputs):
         if process_time() - started > _SECONDS:
             return
         for found in attempts(model, node, formula, given, way.mapping, way.latest, 24):
             own = {number for known in given for number in known.numbers}
             new = {number for known in found.outputs for number in known.numbers} - set(homes) - own
-            if not (new & after if certain else way.follows(node, found.outputs[0])):
+            whole = certain and found.outputs[0].array.shape == shape  # of another one, it may be part of a larger step
+            if not (new & after if whole else way.follows(node, found.outputs[0])):
                 continue
             record = first_of(model, found, inputs)
             yield Alternative(words, record.place if record is not None else "", found)
@@ -142,16 +144,19 @@ def _of_other_inputs(way: Way, node: Node, inputs: Sequence[Known]) -> Iterator[
 
 
 def made_of(model: Model, known: Known, calls: int = 3) -> Iterator[tuple[Record, Known]]:
-    """What so many calls after a tensor make of it, without weights, that has its shape."""
+    """What so many calls after a tensor make of it, without weights, that has its shape. A sum of it and of what
+    a layer made of it is none of these."""
     recorded = model.recorded
-    numbers, own = known.numbers, set(known.numbers)
+    numbers, own, after = known.numbers, set(known.numbers), recorded.after(known.numbers)
+    alone = set(own)
     for _ in range(calls):
-        plain = [number for number in recorded.readers(numbers) if not recorded.records[number].weights]
+        readers = (recorded.records[number] for number in recorded.readers(numbers))
+        plain = [each.number for each in readers if not each.weights and alone.issuperset(after & {*each.reads})]
         numbers = tuple(plain[:12])
+        alone.update(numbers)
         for number in numbers:
             value = recorded.values[number]
-            unlike = value.size != known.array.size or value.dtype.kind != "f"
-            if number in own or unlike or recorded.records[number].weights:
+            if number in own or value.size != known.array.size or value.dtype.kind != "f":
                 continue
             for hit in known.homes[:2]:
                 if model.recorded.values[hit.number].shape == value.shape:
