@@ -81,6 +81,11 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
     (tmp_path / "damaged.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:100])
     np.save(tmp_path / "alone", good["image"])
     (tmp_path / "alone.npy").rename(tmp_path / "alone.npz")
+    (tmp_path / "broken").mkdir()
+    for suffix in (".pt", ".weights.h5", ".pdparams"):
+        (tmp_path / f"start{suffix}").write_text("no weights")
+        (tmp_path / "broken" / f"checkpoint{suffix}").write_bytes(b"PK" * 50)
+    start = {"pytorch": "start.pt", "keras": "start.weights.h5", "paddle": "start.pdparams"}[backend]
 
     def words(data: str, *more: str) -> list[str]:
         return ["--data", str(tmp_path / f"{data}.npz"), "--output", str(tmp_path / "out"), "--epochs", "1", *more]
@@ -97,11 +102,13 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
         words("alone"),
         words("nowhere"),
         words("good", "--start", str(tmp_path / "nowhere")),
+        words("good", "--start", str(tmp_path / start), "--output", str(tmp_path / "begun")),
         words("good", "--test", str(tmp_path / "good.npz")),
         words("good"),
         words("good", "--resume", "--batch-size", "16"),
         words("good", "--resume", "--seed", "1"),
         [*words("good", "--resume"), "--output", str(tmp_path / "other")],
+        [*words("good", "--resume"), "--output", str(tmp_path / "broken")],
     ]
     ran = subprocess.run(
         [sys.executable, "-c", DRIVER, str(tmp_path), str(tmp_path / script.file), json.dumps(runs)],
@@ -123,11 +130,13 @@ def test_what_does_not_fit_is_refused(backend: str, tmp_path: Path) -> None:
             "alone.npz cannot be read: ",
             "nowhere.npz cannot be read: ",
             "nowhere is not there: nothing to begin with",
+            f"{start} does not fit: ",
             "",
             "exists already; --resume goes on from it",
             "not of {'batch_size'",
             "not of {'batch_size'",
             "is not there: nothing to go on from",
+            " does not fit: ",
         ],
         strict=True,
     ):

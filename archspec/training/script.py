@@ -133,7 +133,7 @@ class Script:
             "note": module_docstring(self.model).split("\n\n")[1].strip(),
             "imports": import_lines(
                 [
-                    f"from {COMMON[:-3]} import {', '.join(_SHARED[: 5 if judge else 4])}",
+                    f"from {COMMON[:-3]} import {', '.join(_SHARED[: 6 if judge else 5])}",
                     *(f"import {name}" for name in ("math",) if any("math." in line for line in rate)),
                     self._import(plan),
                     *(text for name, text in spelling.imports.items() if name in mentioned or name[0] == "*"),
@@ -430,7 +430,7 @@ def _own_words(folder: Path) -> frozenset[str]:
     return frozenset(own.union(re.findall(r"^(?:class|def) (\w+)", bridges, re.MULTILINE), _SHARED))
 
 
-_SHARED: Final = ("Run", "batches", "load", "options", "shares")
+_SHARED: Final = ("Run", "batches", "load", "options", "reading", "shares")
 """What scripts import of what they share."""
 _NO_NAMES: Final = re.compile(r'\{[{%#].*?[}%#]\}|""".*?"""|"[^"\n]*"|#.*', re.DOTALL)
 """What no name of a file's own stands in: what Jinja fills in, texts, and comments."""

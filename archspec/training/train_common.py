@@ -4,6 +4,7 @@ Written by archspec beside them; knows nothing of a network or a framework.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -52,6 +53,16 @@ def load(path: str, arrays: dict, like: str = "") -> dict:
     if len({*counts.values()}) > 1 or () in counts.values():
         sys.exit(f"{path}: not as many samples in each array: {counts}")
     return data
+
+
+@contextlib.contextmanager
+def reading(file):
+    """Ends in a line for a file of weights that is damaged, or of another model."""
+    try:
+        yield
+    except Exception as error:
+        told = " ".join(str(error).split())
+        sys.exit(f"{file} does not fit: {type(error).__name__}: {told[:500]}")
 
 
 def images(path: str, arrays: dict, like: str) -> dict:

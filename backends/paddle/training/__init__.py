@@ -135,5 +135,5 @@ SPELLING = Spelling(
         *(f"{kind}avg_pool{rank}d" for kind in ("", "adaptive_", "global_") for rank in (1, 2, 3)),
         "local_response_norm",
     },
-    imports={"*": "import paddle", "*sys": "import sys", "F": "from paddle.nn import functional as F"},
+    imports={"*": "import paddle", "F": "from paddle.nn import functional as F"},
 )
