@@ -92,7 +92,8 @@ def places(make: Callable[[], Any], path: str) -> list[str]:
     found: list[str] = []
 
     def walk(group: Any, names: str, inside: str) -> None:
-        if "vars" in group and inside:
+        model = inside.rpartition("/")[2].startswith("functional")  # one in the other, whose name is left out
+        if "vars" in group and inside and not model:
             names = f"{names}/{group['vars'].attrs['name']}".removeprefix("/")
             found.extend(f"{names}/{number} {inside}/vars/{number}" for number in group["vars"])
         for name in group:
