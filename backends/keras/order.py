@@ -151,6 +151,10 @@ def _called(name: str, arguments: Any, options: Mapping[str, Any]) -> Any:
         places = arguments[1]
         count = places if isinstance(places, int) else len(places) + 1
         return [Tensor(node, shape) for shape in _shape("split", arguments, options) or [None] * count]
+    if name == "unstack":
+        sizes = inputs[0].shape
+        axis = options.get("axis", 0) % len(sizes)
+        return [Tensor(node, (*sizes[:axis], *sizes[axis + 1 :])) for _ in range(sizes[axis])]
     if name == "top_k":
         return Tensor(node), Tensor(node)
     return Tensor(node, _shape(name, arguments, options))
@@ -287,6 +291,7 @@ def _layers(program: Program, graph: Graph) -> list[Layer]:
     keras = types.SimpleNamespace(
         layers=Classes(), ops=Functions(), Input=entered, Model=Model, saving=Anything(), initializers=Anything(),
         random=Anything(), activations=Anything(), regularizers=Anything(),
+        config=types.SimpleNamespace(floatx=lambda: Tensor.dtype),
     )  # fmt: skip
     modules = {"keras": keras, "numpy": np, "math": math}
     plain = {name: value for name, value in vars(builtins).items() if name not in HIDDEN}
