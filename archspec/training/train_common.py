@@ -60,7 +60,7 @@ def reading(file):
     """Ends in a line for a file of weights that is damaged, or of another model."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (of whatever kind a framework has)
         told = " ".join(str(error).split())
         sys.exit(f"{file} does not fit: {type(error).__name__}: {told[:500]}")
 

@@ -91,8 +91,9 @@ class Session:
         return counts
 
     def random(self) -> Iterator[str]:
-        """The layers that are random in training."""
-        return (path for path, layer in self.layers.items() if any(_rates(layer)))
+        """Paddle's own layers that are random in training: what a block of the file calls p may be anything."""
+        layers = self.layers.items()
+        return (path for path, layer in layers if type(layer).__module__.startswith("paddle.") and any(_rates(layer)))
 
     def idle(self) -> None:
         idle(self.model.sublayers(include_self=True))

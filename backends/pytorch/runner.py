@@ -95,8 +95,9 @@ class Session:
         return counts
 
     def random(self) -> Iterator[str]:
-        """The layers that are random in training."""
-        return (path for path, layer in self.model.named_modules() if any(_rates(layer)))
+        """PyTorch's own layers that are random in training: what a block of the file calls p may be anything."""
+        layers = self.model.named_modules()
+        return (path for path, layer in layers if type(layer).__module__.startswith("torch.") and any(_rates(layer)))
 
     def idle(self) -> None:
         idle(self.model.modules())

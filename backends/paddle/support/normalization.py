@@ -6,8 +6,8 @@ from paddle.nn import functional as F
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer normalization with an epsilon over 0.001, which Paddle's own refuses, or with a
-    frozen weight, which its gradient lacks.
+    """Layer normalization with an epsilon over 0.001, which Paddle's own refuses, or
+    with a frozen weight, which its gradient lacks.
     """
 
     def forward(self, x: Tensor) -> Tensor:
