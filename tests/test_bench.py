@@ -168,7 +168,7 @@ def test_frameworks_train(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.frameworks
-@pytest.mark.parametrize("name", ["lenet5", "bert_tiny", "googlenet_bn", "char_lstm"])
+@pytest.mark.parametrize("name", ["lenet5", "llama_tiny", "googlenet_bn", "char_rnn"])
 def test_all_ways_of_running(name: str) -> None:
     found = bench(archspec.load(name), (), Options((1, 2), rounds=1, seconds=0))
     assert len(found.rows) == 24
